@@ -1,0 +1,208 @@
+#include "engine/tensor.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <new>
+#include <ostream>
+#include <utility>
+
+namespace backlight {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+void* allocate_host(std::size_t bytes) {
+  void* block = ::operator new(std::max(bytes, kAlignment), std::align_val_t{kAlignment}, std::nothrow);
+  if (!block) throw Error(ErrorKind::resources, "out of memory: could not allocate ", bytes, " bytes");
+  return block;
+}
+
+void free_host(void* block) noexcept { ::operator delete(block, std::align_val_t{kAlignment}); }
+
+/// Best fit among freed blocks that waste at most a quarter.
+class HostPool final : public MemoryPool {
+ public:
+  explicit HostPool(std::size_t limit) : limit_(limit) {}
+  ~HostPool() override {
+    for (auto& [bytes, block] : free_) free_host(block);
+  }
+
+  void* allocate(std::size_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    void* block = nullptr;
+    std::size_t capacity = std::max(bytes, kAlignment);
+    if (auto it = free_.lower_bound(capacity); it != free_.end() && it->first <= capacity + capacity / 4) {
+      capacity = it->first;
+      block = it->second;
+      cached_ -= capacity;
+      free_.erase(it);
+    } else {
+      block = allocate_host(capacity);
+    }
+    capacities_[block] = capacity;
+    in_use_ += capacity;
+    peak_ = std::max(peak_, in_use_);
+    return block;
+  }
+
+  void deallocate(void* block, std::size_t) noexcept override {
+    const std::lock_guard lock(mutex_);
+    const auto it = capacities_.find(block);
+    const std::size_t capacity = it->second;
+    capacities_.erase(it);
+    in_use_ -= capacity;
+    if (cached_ + capacity > limit_) {
+      free_host(block);
+      return;
+    }
+    free_.emplace(capacity, block);
+    cached_ += capacity;
+  }
+
+  std::size_t bytes_in_use() const override {
+    const std::lock_guard lock(mutex_);
+    return in_use_;
+  }
+  std::size_t peak_bytes() const override {
+    const std::lock_guard lock(mutex_);
+    return peak_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::multimap<std::size_t, void*> free_;
+  std::map<void*, std::size_t> capacities_;
+  std::size_t limit_, cached_ = 0, in_use_ = 0, peak_ = 0;
+};
+
+}  // namespace
+
+std::size_t size_of(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
+
+std::ostream& operator<<(std::ostream& out, DType dtype) {
+  return out << (dtype == DType::f64 ? "float64" : "float32");
+}
+
+Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(extents.size())) {
+  if (extents.size() > kMaxRank)
+    throw Error(ErrorKind::bad_input, "a shape of rank ", extents.size(), " was given, at most ", kMaxRank,
+                " are supported");
+  std::int64_t product = 1;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    if (extents[i] < 0) throw Error(ErrorKind::bad_input, "extent ", i, " of a shape is ", extents[i]);
+    if (__builtin_mul_overflow(product, std::max<std::int64_t>(extents[i], 1), &product))
+      throw Error(ErrorKind::bad_input, "a shape's number of elements exceeds 64 bits");
+    extents_[i] = extents[i];
+  }
+}
+
+std::int64_t Shape::numel() const {
+  std::int64_t product = 1;
+  for (const std::int64_t extent : extents()) product *= extent;
+  return product;
+}
+
+Shape Shape::with(int i, std::int64_t extent) const {
+  Shape copy = *this;
+  copy.extents_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)] = extent;
+  return Shape(copy.extents());
+}
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  if (shape.rank_ == 0) return out << "scalar";
+  for (int i = 0; i < shape.rank_; ++i) out << (i ? "×" : "") << shape[i];
+  return out;
+}
+
+std::shared_ptr<MemoryPool> make_host_pool(std::size_t cached_bytes_limit) {
+  return std::make_shared<HostPool>(cached_bytes_limit);
+}
+
+Tensor::Tensor(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool)
+    : shape_(shape), dtype_(dtype), pool_(std::move(pool)) {
+  if (shape.numel() > std::numeric_limits<std::int64_t>::max() / 8)
+    throw Error(ErrorKind::resources, "a tensor of ", shape, " does not fit in memory");
+  data_ = pool_ ? pool_->allocate(bytes()) : allocate_host(bytes());
+}
+
+Tensor Tensor::zeros(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool) {
+  Tensor tensor(shape, dtype, std::move(pool));
+  tensor.fill(0);
+  return tensor;
+}
+
+Tensor Tensor::from(Shape shape, std::span<const float> values) {
+  if (static_cast<std::int64_t>(values.size()) != shape.numel())
+    throw Error(ErrorKind::usage, values.size(), " values were given for a tensor of ", shape);
+  Tensor tensor(shape);
+  std::ranges::copy(values, tensor.data<float>());
+  return tensor;
+}
+
+Tensor::Tensor(Tensor&& other) noexcept
+    : shape_(std::exchange(other.shape_, {})),
+      dtype_(other.dtype_),
+      data_(std::exchange(other.data_, nullptr)),
+      pool_(std::move(other.pool_)) {}
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  if (this != &other) {
+    release();
+    shape_ = std::exchange(other.shape_, {});
+    dtype_ = other.dtype_;
+    data_ = std::exchange(other.data_, nullptr);
+    pool_ = std::move(other.pool_);
+  }
+  return *this;
+}
+
+void Tensor::release() noexcept {
+  if (!data_) return;
+  if (pool_)
+    pool_->deallocate(data_, bytes());
+  else
+    free_host(data_);
+  data_ = nullptr;
+}
+
+void Tensor::require(DType dtype) const {
+  if (!data_) throw Error(ErrorKind::internal, "an undefined tensor was read");
+  if (dtype != dtype_) throw Error(ErrorKind::internal, "a ", dtype_, " tensor was read as ", dtype);
+}
+
+Tensor Tensor::clone() const {
+  Tensor copy(shape_, dtype_, pool_);
+  if (bytes()) std::memcpy(copy.data_, data_, bytes());
+  return copy;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (dtype == dtype_) return clone();
+  Tensor copy(shape_, dtype, pool_);
+  if (dtype == DType::f64)
+    std::copy_n(data<float>(), numel(), copy.data<double>());
+  else
+    std::transform(data<double>(), data<double>() + numel(), copy.data<float>(),
+                   [](double v) { return static_cast<float>(v); });
+  return copy;
+}
+
+Tensor Tensor::reshaped(Shape shape) && {
+  if (shape.numel() != numel())
+    throw Error(ErrorKind::usage, "a tensor of ", shape_, " cannot be seen as ", shape);
+  Tensor result = std::move(*this);
+  result.shape_ = shape;
+  return result;
+}
+
+void Tensor::fill(double value) {
+  if (dtype_ == DType::f64)
+    std::fill_n(data<double>(), numel(), value);
+  else
+    std::fill_n(data<float>(), numel(), static_cast<float>(value));
+}
+
+}  // namespace backlight

@@ -1,0 +1,120 @@
+// Shape, DType, Tensor: contiguous arrays in NCHW order, and the pool their memory comes from.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/error.hpp"
+
+namespace backlight {
+
+/// float32 is what networks run in; float64 exists so that gradients can be checked against finite differences.
+enum class DType : std::uint8_t { f32, f64 };
+
+std::size_t size_of(DType dtype);
+std::ostream& operator<<(std::ostream& out, DType dtype);
+
+template <class T>
+inline constexpr DType dtype_of = DType::f32;
+template <>
+inline constexpr DType dtype_of<double> = DType::f64;
+
+/// Extents of a tensor, at most six of them; printed as `1×3×224×224`.
+class Shape {
+ public:
+  static constexpr int kMaxRank = 6;
+
+  Shape() = default;
+  Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+  /// Throws Error(bad_input) on a negative extent, a rank above kMaxRank, or a product beyond int64.
+  explicit Shape(std::span<const std::int64_t> extents);
+
+  int rank() const { return rank_; }
+  /// Extent `i`; negative `i` counts from the end.
+  std::int64_t operator[](int i) const { return extents_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)]; }
+  std::int64_t numel() const;
+  std::span<const std::int64_t> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
+  /// The same shape with extent `i` replaced.
+  Shape with(int i, std::int64_t extent) const;
+
+  friend bool operator==(const Shape&, const Shape&) = default;
+  friend std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
+ private:
+  std::array<std::int64_t, kMaxRank> extents_{};
+  int rank_ = 0;
+};
+
+/// Freed blocks are kept and handed out again, because fresh pages cost more than a layer's arithmetic.
+/// Thread-safe. Blocks are 64-byte aligned.
+class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
+ public:
+  virtual ~MemoryPool() = default;
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void deallocate(void* block, std::size_t bytes) noexcept = 0;
+  /// Bytes handed out now, and the most there ever were.
+  virtual std::size_t bytes_in_use() const = 0;
+  virtual std::size_t peak_bytes() const = 0;
+};
+
+/// A pool of host memory. `cached_bytes_limit` bounds what is kept for reuse.
+std::shared_ptr<MemoryPool> make_host_pool(std::size_t cached_bytes_limit = std::size_t{1} << 30);
+
+/// An owning, move-only, contiguous array.
+class Tensor {
+ public:
+  Tensor() = default;
+  /// Uninitialised. Without a pool the memory is the host's and goes back to it at once.
+  explicit Tensor(Shape shape, DType dtype = DType::f32, std::shared_ptr<MemoryPool> pool = nullptr);
+  static Tensor zeros(Shape shape, DType dtype = DType::f32, std::shared_ptr<MemoryPool> pool = nullptr);
+  static Tensor from(Shape shape, std::span<const float> values);
+
+  Tensor(Tensor&& other) noexcept;
+  Tensor& operator=(Tensor&& other) noexcept;
+  ~Tensor() { release(); }
+
+  const Shape& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+  std::int64_t numel() const { return shape_.numel(); }
+  std::size_t bytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype_); }
+  /// False only for a default-constructed or moved-from tensor.
+  bool defined() const { return data_ != nullptr; }
+
+  /// Throws Error(internal) when T is not the dtype.
+  template <class T>
+  T* data() {
+    require(dtype_of<T>);
+    return static_cast<T*>(data_);
+  }
+  template <class T>
+  const T* data() const {
+    require(dtype_of<T>);
+    return static_cast<const T*>(data_);
+  }
+  /// All float32 values.
+  std::span<const float> values() const { return {data<float>(), static_cast<std::size_t>(numel())}; }
+  std::span<float> values() { return {data<float>(), static_cast<std::size_t>(numel())}; }
+
+  Tensor clone() const;
+  Tensor to(DType dtype) const;
+  /// The same elements under another shape of the same size.
+  Tensor reshaped(Shape shape) &&;
+  void fill(double value);
+
+ private:
+  void require(DType dtype) const;
+  void release() noexcept;
+
+  Shape shape_;
+  DType dtype_ = DType::f32;
+  void* data_ = nullptr;
+  std::shared_ptr<MemoryPool> pool_;
+};
+
+}  // namespace backlight
