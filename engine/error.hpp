@@ -25,7 +25,8 @@ std::string text(const Parts&... parts) {
 }
 
 /// Thrown by every part of the library. The message names the file or tensor, what was found, what was
-/// expected, and the next step: `throw Error(ErrorKind::bad_input, "[conv2d] x is ", shape, ", w expects C=64")`.
+/// expected, and the next step: `throw Error(ErrorKind::bad_input, "[conv2d] x is ", shape, ", w expects
+/// C=64")`.
 class Error : public std::runtime_error {
  public:
   template <class... Parts>

@@ -15,12 +15,12 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 
 void* allocate_host(std::size_t bytes) {
-  void* block = ::operator new(std::max(bytes, kAlignment), std::align_val_t{kAlignment}, std::nothrow);
+  void* block = ::operator new (std::max(bytes, kAlignment), std::align_val_t{kAlignment}, std::nothrow);
   if (!block) throw Error(ErrorKind::resources, "out of memory: could not allocate ", bytes, " bytes");
   return block;
 }
 
-void free_host(void* block) noexcept { ::operator delete(block, std::align_val_t{kAlignment}); }
+void free_host(void* block) noexcept { ::operator delete (block, std::align_val_t{kAlignment}); }
 
 /// Best fit among freed blocks that waste at most a quarter.
 class HostPool final : public MemoryPool {

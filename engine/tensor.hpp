@@ -14,7 +14,8 @@
 
 namespace backlight {
 
-/// float32 is what networks run in; float64 exists so that gradients can be checked against finite differences.
+/// float32 is what networks run in; float64 exists so that gradients can be checked against finite
+/// differences.
 enum class DType : std::uint8_t { f32, f64 };
 
 std::size_t size_of(DType dtype);
@@ -24,6 +25,12 @@ template <class T>
 inline constexpr DType dtype_of = DType::f32;
 template <>
 inline constexpr DType dtype_of<double> = DType::f64;
+
+/// Calls fn.operator()<float>() or fn.operator()<double>().
+template <class Fn>
+decltype(auto) dispatch_dtype(DType dtype, Fn&& fn) {
+  return dtype == DType::f64 ? fn.template operator()<double>() : fn.template operator()<float>();
+}
 
 /// Extents of a tensor, at most six of them; printed as `1×3×224×224`.
 class Shape {

@@ -1,0 +1,141 @@
+#include "engine/device.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <ostream>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace backlight {
+
+Device Device::parse(std::string_view name) {
+  if (name == "cpu") return {};
+  if (name == "cuda") return {Kind::cuda, 0};
+  if (name.starts_with("cuda:")) {
+    int index = -1;
+    const char* end = name.data() + name.size();
+    const auto [stop, code] = std::from_chars(name.data() + 5, end, index);
+    if (code == std::errc{} && stop == end && index >= 0) return {Kind::cuda, index};
+  }
+  throw Error(ErrorKind::usage, "unknown device '", name, "': expected cpu, cuda or cuda:N");
+}
+
+std::ostream& operator<<(std::ostream& out, const Device& device) {
+  if (device.kind == Device::Kind::cpu) return out << "cpu";
+  return out << "cuda:" << device.index;
+}
+
+// One job at a time. A worker joins a job under the mutex and leaves it under the mutex, so that the job's
+// fields never change while somebody works on it; only the item counter is contended.
+struct ThreadPool::State {
+  std::mutex mutex;
+  std::condition_variable job_posted, job_left;
+  std::vector<std::thread> workers;
+
+  const std::function<void(std::int64_t, int)>* fn = nullptr;
+  std::int64_t items = 0;
+  std::uint64_t generation = 0;
+  int active = 0;
+  bool stop = false;
+  std::exception_ptr failure;
+  std::atomic<std::int64_t> next{0};
+
+  void work(int worker) {
+    for (std::int64_t item = next++; item < items; item = next++) {
+      try {
+        (*fn)(item, worker);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = items;
+      }
+    }
+  }
+
+  void loop(int worker) {
+    std::uint64_t seen = 0;
+    std::unique_lock lock(mutex);
+    while (true) {
+      job_posted.wait(lock, [&] { return stop || generation != seen; });
+      if (stop) return;
+      seen = generation;
+      if (!fn) continue;
+      ++active;
+      lock.unlock();
+      work(worker);
+      lock.lock();
+      if (--active == 0) job_left.notify_one();
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  if (threads < 0)
+    throw Error(ErrorKind::usage, "the number of threads is ", threads, ": expected 0 or more");
+  if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  for (int worker = 1; worker < threads; ++worker)
+    state_->workers.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stop = true;
+  }
+  state_->job_posted.notify_all();
+  for (std::thread& worker : state_->workers) worker.join();
+}
+
+int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
+
+void ThreadPool::run(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) {
+  State& state = *state_;
+  if (items <= 1 || state.workers.empty()) {
+    for (std::int64_t item = 0; item < items; ++item) fn(item, 0);
+    return;
+  }
+  {
+    const std::lock_guard lock(state.mutex);
+    state.fn = &fn;
+    state.items = items;
+    state.failure = nullptr;
+    state.next = 0;
+    ++state.generation;
+  }
+  state.job_posted.notify_all();
+  state.work(0);
+  std::unique_lock lock(state.mutex);
+  state.job_left.wait(lock, [&] { return state.active == 0; });
+  state.fn = nullptr;
+  if (state.failure) std::rethrow_exception(std::exchange(state.failure, nullptr));
+}
+
+Context::Context(Device device, int threads) : device_(device) {
+  if (device.kind != Device::Kind::cpu)
+    throw Error(ErrorKind::unsupported, "device ", device, " was asked for, but this build has only the CPU");
+  threads_ = std::make_shared<ThreadPool>(threads);
+  memory_ = make_host_pool();
+}
+
+Tensor Context::copy(const Tensor& tensor) const {
+  Tensor result = empty(tensor.shape(), tensor.dtype());
+  dispatch_dtype(tensor.dtype(),
+                 [&]<class T>() { std::copy_n(tensor.data<T>(), tensor.numel(), result.data<T>()); });
+  return result;
+}
+
+void Context::parallel_ranges(std::int64_t count, std::int64_t grain,
+                              const std::function<void(std::int64_t, std::int64_t)>& fn) const {
+  grain = std::max<std::int64_t>(grain, 1);
+  const std::int64_t ranges = (count + grain - 1) / grain;
+  parallel_for(ranges,
+               [&](std::int64_t range, int) { fn(range * grain, std::min(count, (range + 1) * grain)); });
+}
+
+}  // namespace backlight

@@ -1,0 +1,77 @@
+// Where a pass runs: the device, the threads that work on it, and the memory it draws from.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string_view>
+
+#include "engine/tensor.hpp"
+
+namespace backlight {
+
+struct Device {
+  enum class Kind : std::uint8_t { cpu, cuda };
+  Kind kind = Kind::cpu;
+  int index = 0;
+
+  /// "cpu", "cuda" or "cuda:N". Throws Error(usage) for anything else.
+  static Device parse(std::string_view name);
+
+  friend bool operator==(const Device&, const Device&) = default;
+  friend std::ostream& operator<<(std::ostream& out, const Device& device);
+};
+
+/// Work that is the same on every item, done by whichever thread is free.
+class ThreadPool {
+ public:
+  /// `threads` counts the caller too; 0 takes all the processors this process may use.
+  explicit ThreadPool(int threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const;
+
+  /// Calls fn(item, worker) once for every item in [0, items), worker in [0, size()), and returns when all
+  /// are done. The first exception of an item is rethrown. An item must not call run() of the same pool.
+  void run(std::int64_t items, const std::function<void(std::int64_t item, int worker)>& fn);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Belongs to one calling thread at a time; several threads explain with one network through a context each.
+class Context {
+ public:
+  /// Throws Error(unsupported) for a device this build does not have.
+  explicit Context(Device device = {}, int threads = 0);
+
+  const Device& device() const { return device_; }
+  int threads() const { return threads_->size(); }
+  const MemoryPool& memory() const { return *memory_; }
+
+  /// An uninitialised tensor from this context's pool.
+  Tensor empty(const Shape& shape, DType dtype = DType::f32) const { return Tensor(shape, dtype, memory_); }
+  Tensor zeros(const Shape& shape, DType dtype = DType::f32) const {
+    return Tensor::zeros(shape, dtype, memory_);
+  }
+  Tensor copy(const Tensor& tensor) const;
+
+  /// fn(item, worker) for every item, in no particular order.
+  void parallel_for(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) const {
+    threads_->run(items, fn);
+  }
+  /// fn(begin, end) over consecutive ranges of at most `grain` elements.
+  void parallel_ranges(std::int64_t count, std::int64_t grain,
+                       const std::function<void(std::int64_t, std::int64_t)>& fn) const;
+
+ private:
+  Device device_;
+  std::shared_ptr<ThreadPool> threads_;
+  std::shared_ptr<MemoryPool> memory_;
+};
+
+}  // namespace backlight

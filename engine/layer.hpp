@@ -1,0 +1,89 @@
+// The interface of every layer. A layer owns its parameters and nothing of a pass: one network serves many
+// threads. Forward and backward are const; what backward needs of forward is declared, and kept by the pass.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/device.hpp"
+#include "engine/tensor.hpp"
+#include "kernels/relu/relu.hpp"
+
+namespace backlight {
+
+/// What a forward computed beyond its output and a backward will want again: each layer's header says what.
+struct Saved {
+  std::vector<Tensor> tensors;
+  std::vector<std::uint8_t> bytes;
+  std::vector<std::int32_t> indices;
+};
+
+/// Which of a layer's values its backward reads.
+struct Needs {
+  bool inputs = false;
+  bool output = false;
+};
+
+/// Random numbers of a training pass are a function of `seed` and the node, never of the order of execution.
+struct Mode {
+  bool training = false;
+  std::uint64_t seed = 0;
+};
+
+struct ForwardArgs {
+  Context& context;
+  std::span<const Tensor* const> x;
+  Tensor& y;     ///< allocated; the same tensor as *x[0] when the layer runs in place
+  Saved* saved;  ///< null when no backward will follow
+  Mode mode = {};
+};
+
+struct BackwardArgs {
+  Context& context;
+  std::span<const Tensor* const> x;  ///< null entries unless needs().inputs
+  std::span<const Shape> x_shapes;
+  const Tensor* y;  ///< null unless needs().output
+  const Saved& saved;
+  const Tensor& dy;
+  std::span<Tensor* const> dx;  ///< one per input, overwritten; null where not wanted
+  std::span<Tensor* const> dw;  ///< one per parameter, accumulated into; empty, or null where not wanted
+  ReluRule rule = ReluRule::standard;
+  Mode mode = {};
+};
+
+/// A named tensor that a layer owns, under PyTorch's name ("weight", "bias", "running_mean").
+struct Parameter {
+  std::string name;
+  Tensor* tensor = nullptr;
+  bool trainable = true;  ///< false for running statistics
+};
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  /// The operation's name, e.g. "conv2d"; also the prefix of its error messages.
+  virtual std::string_view kind() const = 0;
+  /// Shape rule. Throws Error(bad_input) naming what was found and what was expected.
+  virtual Shape output_shape(std::span<const Shape> x) const = 0;
+  virtual std::vector<Parameter> parameters() { return {}; }
+  virtual Needs needs(bool parameter_gradients) const = 0;
+  /// True when forward may write y over x[0] (same shape, and backward does not need x[0]).
+  virtual bool in_place() const { return false; }
+
+  virtual void forward(const ForwardArgs& args) const = 0;
+  virtual void backward(const BackwardArgs& args) const = 0;
+
+  /// After a training step: takes over what the pass observed (batch norm's running statistics).
+  virtual void update_statistics(const Saved&) {}
+};
+
+/// Throws unless `x` holds exactly `count` shapes.
+void require_inputs(std::string_view kind, std::span<const Shape> x, std::size_t count);
+/// Throws unless `shape` has the given rank; `meaning` is e.g. "N×C×H×W".
+void require_rank(std::string_view kind, const Shape& shape, int rank, std::string_view meaning);
+
+}  // namespace backlight

@@ -1,0 +1,24 @@
+// Elementwise sum, of a residual connection or of the gradients that meet at a fan-out.
+//
+//   forward    y = a + b
+//   backward   da = dy, db = dy
+#pragma once
+
+#include <cstdint>
+
+namespace backlight {
+
+class Context;
+
+namespace cpu {
+
+/// y may be a or b.
+template <class T>
+void add_forward(Context& context, std::int64_t count, const T* a, const T* b, T* y);
+
+/// The gradient with respect to either term; called once per term that wants it.
+template <class T>
+void add_backward(Context& context, std::int64_t count, const T* dy, T* dx);
+
+}  // namespace cpu
+}  // namespace backlight

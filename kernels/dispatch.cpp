@@ -1,0 +1,25 @@
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+template <class T>
+constexpr Kernels<T> kCpu{
+    .add_forward = cpu::add_forward<T>,
+    .add_backward = cpu::add_backward<T>,
+    .relu_forward = cpu::relu_forward<T>,
+    .relu_backward = cpu::relu_backward<T>,
+};
+
+}  // namespace
+
+template <class T>
+const Kernels<T>& kernels(const Device& device) {
+  if (device.kind == Device::Kind::cpu) return kCpu<T>;
+  throw Error(ErrorKind::unsupported, "this build has no kernels for ", device);
+}
+
+template const Kernels<float>& kernels<float>(const Device&);
+template const Kernels<double>& kernels<double>(const Device&);
+
+}  // namespace backlight

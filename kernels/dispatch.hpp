@@ -1,0 +1,32 @@
+// The one switch on the device: a table of kernels per device and element type. A layer never names a device:
+//
+//   dispatch(context, x.dtype(), [&]<class T>(const Kernels<T>& k) { k.relu_forward(context, params, ...);
+//   });
+#pragma once
+
+#include "engine/device.hpp"
+#include "engine/tensor.hpp"
+#include "kernels/add/add.hpp"
+#include "kernels/relu/relu.hpp"
+
+namespace backlight {
+
+/// One entry per kernel; every device's functions have the same signature.
+template <class T>
+struct Kernels {
+  decltype(&cpu::add_forward<T>) add_forward;
+  decltype(&cpu::add_backward<T>) add_backward;
+  decltype(&cpu::relu_forward<T>) relu_forward;
+  decltype(&cpu::relu_backward<T>) relu_backward;
+};
+
+/// Throws Error(unsupported) where the device has no kernels of this element type. There is no fallback.
+template <class T>
+const Kernels<T>& kernels(const Device& device);
+
+template <class Fn>
+void dispatch(const Context& context, DType dtype, Fn&& fn) {
+  dispatch_dtype(dtype, [&]<class T>() { fn(kernels<T>(context.device())); });
+}
+
+}  // namespace backlight

@@ -1,0 +1,85 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "engine/layers/relu.hpp"
+#include "engine/pass.hpp"
+#include "support/compare.hpp"
+#include "support/gradcheck.hpp"
+#include "support/random.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+/// dx for one y and one dy, through the whole machinery.
+float backward_of(std::unique_ptr<Layer> layer, float x, float dy, ReluRule rule) {
+  const Network network = single(std::move(layer), 1);
+  Context context({}, 1);
+  Pass pass(network, context, Tensor::from({1, 1, 1, 1}, std::vector{x}), {.gradients_at = {0}});
+  const auto gradients =
+      pass.backward({1, Tensor::from({1, 1, 1, 1}, std::vector{dy})}, {.rule = rule, .wrt = {0}});
+  return gradients.nodes.at(0).values()[0];
+}
+
+}  // namespace
+
+TEST_CASE("relu forward: clamps below at zero and lets NaN pass") {
+  const Network network = single(relu(), 1);
+  Context context({}, 1);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  Pass pass(network, context, Tensor::from({1, 1, 1, 4}, std::vector{-2.f, 0.f, 7.f, nan}));
+  const auto y = pass.output().values();
+  CHECK(y[0] == 0);
+  CHECK(y[1] == 0);
+  CHECK(y[2] == 7);
+  CHECK(y[3] != y[3]);
+}
+
+TEST_CASE("relu6 forward: clamps above at six") {
+  const Network network = single(relu6(), 1);
+  Context context({}, 1);
+  Pass pass(network, context, Tensor::from({1, 1, 1, 3}, std::vector{-2.f, 5.f, 7.f}));
+  const auto y = pass.output().values();
+  CHECK(y[0] == 0);
+  CHECK(y[1] == 5);
+  CHECK(y[2] == 6);
+}
+
+TEST_CASE("relu backward: the truth table of the three rules") {
+  struct Row {
+    float x, dy, standard, deconvnet, guided;
+  };
+  // x > 0 passes standard, dy > 0 passes deconvnet, both pass guided; zero counts as not positive.
+  const Row rows[] = {{2, 3, 3, 3, 3},   {2, -3, -3, 0, 0}, {-2, 3, 0, 3, 0},
+                      {-2, -3, 0, 0, 0}, {0, 3, 0, 3, 0},   {2, 0, 0, 0, 0}};
+  for (const Row& row : rows) {
+    CAPTURE(row.x);
+    CAPTURE(row.dy);
+    CHECK(backward_of(relu(), row.x, row.dy, ReluRule::standard) == row.standard);
+    CHECK(backward_of(relu(), row.x, row.dy, ReluRule::deconvnet) == row.deconvnet);
+    CHECK(backward_of(relu(), row.x, row.dy, ReluRule::guided) == row.guided);
+  }
+}
+
+TEST_CASE("relu6 backward: the mask is zero at and beyond six except for deconvnet") {
+  for (const float x : {6.f, 9.f}) {
+    CHECK(backward_of(relu6(), x, 3, ReluRule::standard) == 0);
+    CHECK(backward_of(relu6(), x, 3, ReluRule::deconvnet) == 3);
+    CHECK(backward_of(relu6(), x, 3, ReluRule::guided) == 0);
+  }
+  CHECK(backward_of(relu6(), 5, 3, ReluRule::guided) == 3);
+  CHECK(backward_of(relu6(), 5, -3, ReluRule::guided) == 0);
+  CHECK(backward_of(relu6(), 5, -3, ReluRule::standard) == -3);
+}
+
+TEST_CASE("relu backward: the standard rule is the gradient") {
+  for (auto make : {&relu, &relu6}) {
+    Network network = single(make(), 3);
+    const auto result = gradcheck(network, off_kinks({2, 3, 5, 7}, "relu.x"));
+    CAPTURE(result.where);
+    CHECK(result.checked == 210);
+    CHECK(result.worst <= 1e-8);
+  }
+}

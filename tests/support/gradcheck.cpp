@@ -1,0 +1,66 @@
+#include "support/gradcheck.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "engine/pass.hpp"
+#include "support/random.hpp"
+
+namespace backlight::test {
+namespace {
+
+double dot(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < a.numel(); ++i) sum += a.data<double>()[i] * b.data<double>()[i];
+  return sum;
+}
+
+}  // namespace
+
+GradcheckResult gradcheck(Network& network, Tensor x, Mode mode) {
+  network.to(DType::f64);
+  x = x.to(DType::f64);
+  Context context({}, 1);
+  const auto forward = [&] { return Pass(network, context, x.clone(), {.mode = mode}); };
+
+  Pass pass(network, context, x.clone(),
+            {.gradients_at = {network.input()}, .parameter_gradients = true, .mode = mode});
+  const Tensor r = random_tensor(pass.output().shape(), "gradcheck.r", -1, 1, DType::f64);
+  const Gradients gradients = pass.backward(
+      {network.output(), r.clone()}, {.wrt = {network.input()}, .parameter_gradients = true, .last = true});
+
+  GradcheckResult result;
+  const auto check = [&](Tensor& variable, const Tensor& analytic, const std::string& name) {
+    constexpr double kStep = 1e-5;
+    for (std::int64_t i = 0; i < variable.numel(); ++i) {
+      double& element = variable.data<double>()[i];
+      const double value = element;
+      element = value + kStep;
+      const double above = dot(forward().output(), r);
+      element = value - kStep;
+      const double below = dot(forward().output(), r);
+      element = value;
+      const double numeric = (above - below) / (2 * kStep);
+      double error = std::abs(analytic.data<double>()[i] - numeric) / std::max(1.0, std::abs(numeric));
+      if (!(error <= std::numeric_limits<double>::max())) error = std::numeric_limits<double>::infinity();
+      ++result.checked;
+      if (error >= result.worst) {
+        result.worst = error;
+        result.where = text(name, "[", i, "]: ", analytic.data<double>()[i], " against ", numeric);
+      }
+    }
+  };
+  check(x, gradients.nodes.at(network.input()), "x");
+  const auto parameters = network.parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].trainable) check(*parameters[i].tensor, gradients.parameters[i], parameters[i].name);
+  return result;
+}
+
+Network single(std::unique_ptr<Layer> layer, std::int64_t channels) {
+  Network network(channels);
+  network.add("layer", std::move(layer));
+  return network;
+}
+
+}  // namespace backlight::test
