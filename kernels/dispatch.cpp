@@ -7,6 +7,8 @@ template <class T>
 constexpr Kernels<T> kCpu{
     .add_forward = cpu::add_forward<T>,
     .add_backward = cpu::add_backward<T>,
+    .channel_sum = cpu::channel_sum<T>,
+    .weighted_sum = cpu::weighted_sum<T>,
     .relu_forward = cpu::relu_forward<T>,
     .relu_backward = cpu::relu_backward<T>,
 };

@@ -7,6 +7,7 @@
 #include "engine/device.hpp"
 #include "engine/tensor.hpp"
 #include "kernels/add/add.hpp"
+#include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/relu/relu.hpp"
 
 namespace backlight {
@@ -16,6 +17,8 @@ template <class T>
 struct Kernels {
   decltype(&cpu::add_forward<T>) add_forward;
   decltype(&cpu::add_backward<T>) add_backward;
+  decltype(&cpu::channel_sum<T>) channel_sum;
+  decltype(&cpu::weighted_sum<T>) weighted_sum;
   decltype(&cpu::relu_forward<T>) relu_forward;
   decltype(&cpu::relu_backward<T>) relu_backward;
 };

@@ -1,0 +1,144 @@
+#include "engine/attribution/explanation.hpp"
+
+#include <algorithm>
+
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+std::string_view kind_of(const Network& network, NodeId node) {
+  const auto& layer = network.node(node).layer;
+  return layer ? layer->kind() : "input";
+}
+
+ForwardOptions forward_options(const Network& network, std::vector<NodeId> layers, NodeId score,
+                               bool input_gradient) {
+  ForwardOptions options{.keep = layers, .gradients_at = layers};
+  options.keep.push_back(score);
+  if (input_gradient) options.gradients_at.push_back(network.input());
+  return options;
+}
+
+ChannelMaps maps_of(const Shape& shape) { return {shape[0], shape[1], shape[2] * shape[3]}; }
+
+const Tensor& weight_of(const Network& network, NodeId node) {
+  for (const Parameter& p : network.node(node).layer->parameters())
+    if (p.name == "weight") return *p.tensor;
+  throw Error(ErrorKind::internal, "'", network.node(node).name, "' has no weight");
+}
+
+}  // namespace
+
+NodeId score_node(const Network& network) {
+  const std::string_view kind = kind_of(network, network.output());
+  if (kind == "softmax" || kind == "log_softmax") return network.node(network.output()).inputs.front();
+  return network.output();
+}
+
+std::optional<CamHead> find_cam_head(const Network& network) {
+  const NodeId linear = score_node(network);
+  if (kind_of(network, linear) != "linear") return std::nullopt;
+  NodeId node = network.node(linear).inputs.front();
+  while (kind_of(network, node) == "flatten" || kind_of(network, node) == "dropout")
+    node = network.node(node).inputs.front();
+  if (kind_of(network, node) != "adaptive_avg_pool2d") return std::nullopt;
+  const NodeId features = network.node(node).inputs.front();
+  if (features == network.input()) return std::nullopt;
+  // One linear layer and nothing else: a pooled area other than 1×1 would give it more inputs than channels.
+  const Shape probe = network.node(node).layer->output_shape(std::vector<Shape>{{1, 1, 4, 4}});
+  if (probe[2] != 1 || probe[3] != 1) return std::nullopt;
+  return CamHead{features, linear};
+}
+
+std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<const Shape> shapes) {
+  const Shape& shape = shapes[static_cast<std::size_t>(node)];
+  const NodeId score = score_node(network);
+  if (node == network.input()) return "it is the input";
+  if (shape.rank() != 4) return text("its value is ", shape, ", not N×K×h×w");
+  std::vector<bool> depends(static_cast<std::size_t>(network.size()), false);
+  depends[static_cast<std::size_t>(node)] = true;
+  for (NodeId id = node + 1; id <= score; ++id)
+    for (const NodeId from : network.node(id).inputs)
+      if (depends[static_cast<std::size_t>(from)]) depends[static_cast<std::size_t>(id)] = true;
+  if (node > score || !depends[static_cast<std::size_t>(score)]) return "the scores do not depend on it";
+  return {};
+}
+
+Explanation::Explanation(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
+                         bool input_gradient)
+    : network_(network),
+      context_(context),
+      score_(score_node(network)),
+      pass_(network, context, std::move(x), forward_options(network, layers, score_, input_gradient)) {
+  const std::vector<Shape> shapes = network.shapes(pass_.shape(network.input()));
+  for (const NodeId layer : layers)
+    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
+      throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
+                  "; `backlight layers` lists those it can use");
+}
+
+Seed Explanation::target(std::span<const std::int64_t> classes, Direction direction) const {
+  Seed seed = one_hot(score_, scores().shape(), classes, scores().dtype());
+  if (direction == Direction::counterfactual)
+    dispatch_dtype(seed.dy.dtype(), [&]<class T>() {
+      T* dy = seed.dy.data<T>();
+      std::transform(dy, dy + seed.dy.numel(), dy, [](T v) { return v == T{0} ? T{0} : -v; });
+    });
+  return seed;
+}
+
+Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations) const {
+  const Shape& shape = activations.shape();
+  Tensor map = context_.empty({shape[0], shape[2], shape[3]}, activations.dtype());
+  dispatch(context_, map.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.weighted_sum(context_, maps_of(shape), alpha.data<T>(), activations.data<T>(), map.data<T>());
+  });
+  return map;
+}
+
+ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
+  const Tensor& activations = pass_.value(layer);
+  const Gradients gradients = pass_.backward(target, {.wrt = {layer}});
+  const Shape& shape = activations.shape();
+  const ChannelMaps maps = maps_of(shape);
+  Tensor alpha = context_.empty({shape[0], shape[1]}, activations.dtype());
+  const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.area) : 1.0;
+  dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.channel_sum(context_, maps, scale, gradients.nodes.at(layer).data<T>(), alpha.data<T>());
+  });
+  Tensor map = weighted_sum(alpha, activations);
+  return {std::move(alpha), std::move(map)};
+}
+
+Tensor Explanation::gradient(const Seed& target, ReluRule rule) {
+  Gradients gradients = pass_.backward(target, {.rule = rule, .wrt = {network_.input()}});
+  return std::move(gradients.nodes.at(network_.input()));
+}
+
+ClassMap Explanation::cam(std::span<const std::int64_t> classes, Direction direction) const {
+  const std::optional<CamHead> head = find_cam_head(network_);
+  if (!head)
+    throw Error(
+        ErrorKind::unsupported,
+        "CAM needs a network that ends in global average pooling and one linear layer, and this one ends "
+        "in '",
+        network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
+  const Tensor& activations = pass_.value(head->features);
+  const Tensor& weight = weight_of(network_, head->linear);
+  const Seed checked = target(classes, direction);  // also refuses classes that do not exist
+  const std::int64_t channels = activations.shape()[1];
+  Tensor alpha = context_.empty({activations.shape()[0], channels}, activations.dtype());
+  dispatch_dtype(alpha.dtype(), [&]<class T>() {
+    for (std::size_t n = 0; n < classes.size(); ++n) {
+      const T sign = direction == Direction::counterfactual ? T{-1} : T{1};
+      const T* row = weight.data<T>() + classes[n] * channels;
+      std::transform(row, row + channels, alpha.data<T>() + static_cast<std::int64_t>(n) * channels,
+                     [sign](T w) { return sign * w; });
+    }
+  });
+  Tensor map = weighted_sum(alpha, activations);
+  return {std::move(alpha), std::move(map)};
+}
+
+}  // namespace backlight

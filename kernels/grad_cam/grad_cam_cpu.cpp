@@ -1,0 +1,44 @@
+#include <algorithm>
+#include <array>
+
+#include "engine/device.hpp"
+#include "kernels/grad_cam/grad_cam.hpp"
+
+namespace backlight::cpu {
+
+template <class T>
+void channel_sum(Context& context, const ChannelMaps& maps, double scale, const T* g, T* alpha) {
+  context.parallel_ranges(maps.batch * maps.channels, 64, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t k = begin; k < end; ++k) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < maps.area; ++i) sum += static_cast<double>(g[k * maps.area + i]);
+      alpha[k] = static_cast<T>(scale * sum);
+    }
+  });
+}
+
+template <class T>
+void weighted_sum(Context& context, const ChannelMaps& maps, const T* alpha, const T* a, T* map) {
+  constexpr std::int64_t kBlock = 512;  // positions whose sums stay in the first-level cache
+  const std::int64_t blocks = (maps.area + kBlock - 1) / kBlock;
+  context.parallel_for(maps.batch * blocks, [=](std::int64_t item, int) {
+    const std::int64_t n = item / blocks, begin = item % blocks * kBlock;
+    const std::int64_t count = std::min(kBlock, maps.area - begin);
+    std::array<double, kBlock> sums{};
+    for (std::int64_t k = 0; k < maps.channels; ++k) {
+      const double weight = static_cast<double>(alpha[n * maps.channels + k]);
+      const T* row = a + (n * maps.channels + k) * maps.area + begin;
+      for (std::int64_t i = 0; i < count; ++i)
+        sums[static_cast<std::size_t>(i)] += weight * static_cast<double>(row[i]);
+    }
+    for (std::int64_t i = 0; i < count; ++i)
+      map[n * maps.area + begin + i] = static_cast<T>(sums[static_cast<std::size_t>(i)]);
+  });
+}
+
+template void channel_sum(Context&, const ChannelMaps&, double, const float*, float*);
+template void channel_sum(Context&, const ChannelMaps&, double, const double*, double*);
+template void weighted_sum(Context&, const ChannelMaps&, const float*, const float*, float*);
+template void weighted_sum(Context&, const ChannelMaps&, const double*, const double*, double*);
+
+}  // namespace backlight::cpu
