@@ -1,0 +1,103 @@
+#include "engine/image/colormap.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "engine/image/map.hpp"
+
+namespace backlight {
+namespace {
+
+constexpr int kColors = 256;
+
+/// A node of a piecewise linear channel.
+struct Node {
+  double x, y;
+};
+
+/// Matplotlib's LinearSegmentedColormap: the channel sampled at i / 255, then truncated to 8 bits.
+std::uint8_t segmented(std::span<const Node> nodes, int index) {
+  if (index == 0) return static_cast<std::uint8_t>(nodes.front().y * 255);
+  if (index == kColors - 1) return static_cast<std::uint8_t>(nodes.back().y * 255);
+  std::size_t upper = 1;
+  while (nodes[upper].x * (kColors - 1) < index) ++upper;
+  const Node &a = nodes[upper - 1], &b = nodes[upper];
+  const double distance = (index - a.x * (kColors - 1)) / (b.x * (kColors - 1) - a.x * (kColors - 1));
+  return static_cast<std::uint8_t>(std::clamp(distance * (b.y - a.y) + a.y, 0.0, 1.0) * 255);
+}
+
+Rgb matplotlib_jet(int index) {
+  constexpr Node kRed[] = {{0, 0}, {0.35, 0}, {0.66, 1}, {0.89, 1}, {1, 0.5}};
+  constexpr Node kGreen[] = {{0, 0}, {0.125, 0}, {0.375, 1}, {0.64, 1}, {0.91, 0}, {1, 0}};
+  constexpr Node kBlue[] = {{0, 0.5}, {0.11, 1}, {0.34, 1}, {0.65, 0}, {1, 0}};
+  return {segmented(kRed, index), segmented(kGreen, index), segmented(kBlue, index)};
+}
+
+/// Matplotlib's "green" is (0, 128/255, 0).
+Rgb red_white_green(int index) {
+  constexpr Node kRed[] = {{0, 1}, {0.5, 1}, {1, 0}};
+  constexpr Node kGreen[] = {{0, 0}, {0.5, 1}, {1, 128.0 / 255}};
+  constexpr Node kBlue[] = {{0, 0}, {0.5, 1}, {1, 0}};
+  return {segmented(kRed, index), segmented(kGreen, index), segmented(kBlue, index)};
+}
+
+Rgb opencv_jet(int index) {
+  const auto byte = [](int v) { return static_cast<std::uint8_t>(std::clamp(v, 0, 255)); };
+  // The formula gives 2 at index 159; OpenCV's table, rounded from decimals, has 1.
+  const int falling_blue = index == 159 ? 1 : 638 - 4 * index;
+  const int red = index < 160 ? 4 * index - 382 : 1148 - 4 * index;
+  const int green = index < 128 ? 4 * index - 128 : 892 - 4 * index;
+  const int blue = index < 64 ? 128 + 4 * index : falling_blue;
+  return {byte(red), byte(green), byte(blue)};
+}
+
+Rgb paper_jet(float value) {
+  const float x = 4 * value;
+  const auto byte = [](float v) {
+    return static_cast<std::uint8_t>(std::lround(255 * std::clamp(v, 0.0f, 1.0f)));
+  };
+  return {byte(x - 2), byte(std::min(x, 4 - x)), byte(2 - x)};
+}
+
+}  // namespace
+
+std::string_view name_of(ColorMap map) {
+  switch (map) {
+    case ColorMap::opencv_jet:
+      return "opencv-jet";
+    case ColorMap::paper_jet:
+      return "paper-jet";
+    case ColorMap::matplotlib_jet:
+      return "matplotlib-jet";
+    case ColorMap::red_white_green:
+      return "red-white-green";
+  }
+  throw Error(ErrorKind::internal, "unknown colour map ", static_cast<int>(map));
+}
+
+Rgb color_of(float value, ColorMap map) {
+  const float v = value > 0 ? std::min(value, 1.0f) : 0.0f;
+  const int index256 = std::min(static_cast<int>(v * kColors), kColors - 1);
+  switch (map) {
+    case ColorMap::opencv_jet:
+      return opencv_jet(static_cast<int>(v * 255));
+    case ColorMap::paper_jet:
+      return paper_jet(v);
+    case ColorMap::matplotlib_jet:
+      return matplotlib_jet(index256);
+    case ColorMap::red_white_green:
+      return red_white_green(index256);
+  }
+  throw Error(ErrorKind::internal, "unknown colour map ", static_cast<int>(map));
+}
+
+Image colorize(const Tensor& map, ColorMap color_map) {
+  const MapSize size = require_map(map, "colorize");
+  Image out(static_cast<int>(size.width), static_cast<int>(size.height));
+  std::uint8_t* to = out.rgb.data();
+  for (const float value : map.values()) to = std::ranges::copy(color_of(value, color_map), to).out;
+  return out;
+}
+
+}  // namespace backlight

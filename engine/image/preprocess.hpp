@@ -1,0 +1,57 @@
+// From a picture to a network's input, as the network was trained, and back to places on the picture.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "engine/image/geometry.hpp"
+#include "engine/image/image.hpp"
+#include "engine/tensor.hpp"
+
+namespace backlight {
+
+/// How a network wants its input: `(pixel / divisor − mean) / std` per channel, in the order R G B or B G R.
+struct Preprocessing {
+  int input_size = 224;                                  ///< side of the square input
+  int resize_size = 256;                                 ///< length of the short side before the centre crop
+  float divisor = 255;                                   ///< 255: samples in 0…1; 1: samples in 0…255
+  std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  ///< in the network's channel order
+  std::array<float, 3> std = {0.229f, 0.224f, 0.225f};
+  bool bgr = false;
+
+  /// torchvision's ImageNet networks: 0…1, mean .485 .456 .406, std .229 .224 .225.
+  static Preprocessing torchvision(int input_size = 224, int resize_size = 256);
+  /// EfficientNet-Lite: (pixel − 127) / 128.
+  static Preprocessing efficientnet_lite(int input_size = 224, int resize_size = 256);
+  /// Caffe networks: B G R, 0…255, minus 103.939 116.779 123.68.
+  static Preprocessing caffe(int input_size = 224, int resize_size = 256);
+  /// The CIFAR ResNets: 32×32 without a margin, torchvision's mean and std.
+  static Preprocessing cifar();
+
+  friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
+};
+
+/// How a picture of any shape becomes the network's input.
+enum class Fit {
+  crop,     ///< short side to resize_size, then the central square: torchvision
+  stretch,  ///< both sides to input_size: the original Grad-CAM code; the whole picture is seen
+  none,     ///< as it is, at its own size; only for networks that accept any size
+};
+
+/// "crop", "stretch", "none".
+std::string_view name_of(Fit fit);
+
+struct Fitted {
+  Tensor x;             ///< 1×3×H×W float32, normalised
+  Image seen;           ///< the same pixels before normalising: H×W, what the network sees
+  Placement placement;  ///< from input pixels to pixels of the picture given
+};
+
+/// Resizes as Pillow does and crops as torchvision does: the long side is truncated, the offset is
+/// round((size − input) / 2) with halves to even, a picture smaller than the crop is padded with black.
+Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit = Fit::crop);
+
+/// Only the arithmetic: 1×3×H×W from the picture at its own size.
+Tensor normalise(const Image& image, const Preprocessing& how);
+
+}  // namespace backlight

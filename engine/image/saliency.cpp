@@ -1,0 +1,112 @@
+#include "engine/image/saliency.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "engine/image/colormap.hpp"
+#include "engine/image/map.hpp"
+
+namespace backlight {
+namespace {
+
+struct GradientSize {
+  int height, width;
+  std::size_t pixels;
+};
+
+GradientSize require_gradient(const Tensor& gradient, const char* who) {
+  const Shape& shape = gradient.shape();
+  const bool batch_of_one = shape.rank() == 4 && shape[0] == 1;
+  if (!gradient.defined() || (shape.rank() != 3 && !batch_of_one) || shape[-3] != 3 || shape.numel() == 0)
+    throw Error(ErrorKind::bad_input, "[", who, "] the gradient is ", shape, ", expected 3×H×W");
+  const auto values = gradient.values();
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
+    throw Error(ErrorKind::bad_input, "[", who, "] the gradient ", shape, " holds NaN or infinity");
+  return {static_cast<int>(shape[-2]), static_cast<int>(shape[-1]),
+          static_cast<std::size_t>(shape[-2] * shape[-1])};
+}
+
+/// Planes to interleaved pixels, each value through `to_byte`.
+template <class ToByte>
+Image interleave(const Tensor& gradient, const GradientSize& size, ToByte to_byte) {
+  Image out(size.width, size.height);
+  const float* from = gradient.data<float>();
+  for (std::size_t c = 0; c < 3; ++c)
+    for (std::size_t i = 0; i < size.pixels; ++i) out.rgb[i * 3 + c] = to_byte(from[c * size.pixels + i]);
+  return out;
+}
+
+}  // namespace
+
+Image saliency_deprocess(const Tensor& gradient) {
+  const GradientSize size = require_gradient(gradient, "saliency");
+  const auto values = gradient.values();
+  const double count = static_cast<double>(values.size());
+  double sum = 0;
+  for (const float v : values) sum += v;
+  const double mean = sum / count;
+  double squares = 0;
+  for (const float v : values) squares += (v - mean) * (v - mean);
+  const float shift = static_cast<float>(mean);
+  const float spread = static_cast<float>(std::sqrt(squares / count)) + 1e-5f;
+  return interleave(gradient, size, [&](float v) {
+    const float shown = (v - shift) / spread * 0.1f + 0.5f;
+    return static_cast<std::uint8_t>(std::clamp(shown, 0.0f, 1.0f) * 255);
+  });
+}
+
+Image saliency_min_max(const Tensor& gradient) {
+  const GradientSize size = require_gradient(gradient, "saliency");
+  const auto values = gradient.values();
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  const double minimum = *low, range = double(*high) - minimum;
+  return interleave(gradient, size, [&](float v) {
+    const double shown = range > 0 ? (v - minimum) / range : 0.5;
+    return static_cast<std::uint8_t>(std::lround(shown * 255));
+  });
+}
+
+Tensor captum_normalise(const Tensor& attribution) {
+  constexpr double kKept = 0.98;
+  const MapSize size = require_map(attribution, "captum normalise");
+  Tensor out({size.height, size.width});
+  const auto values = attribution.values();
+  std::vector<float> magnitudes(values.size());
+  std::transform(values.begin(), values.end(), magnitudes.begin(), [](float v) { return std::abs(v); });
+  std::sort(magnitudes.begin(), magnitudes.end());
+  double total = 0;
+  for (const float m : magnitudes) total += m;
+  double running = 0;
+  float scale = 0;
+  for (const float m : magnitudes) {
+    running += m;
+    scale = m;
+    if (running >= total * kKept) break;
+  }
+  std::transform(values.begin(), values.end(), out.values().begin(),
+                 [&](float v) { return scale > 0 ? std::clamp(v / scale, -1.0f, 1.0f) : 0.0f; });
+  return out;
+}
+
+Image saliency_captum(const Tensor& gradient) {
+  const GradientSize size = require_gradient(gradient, "saliency");
+  Tensor sum({size.height, size.width});
+  const float* from = gradient.data<float>();
+  for (std::size_t i = 0; i < size.pixels; ++i)
+    sum.values()[i] = from[i] + from[size.pixels + i] + from[2 * size.pixels + i];
+  Tensor shown = captum_normalise(sum);
+  for (float& v : shown.values()) v = (v + 1) / 2;
+  return colorize(shown, ColorMap::red_white_green);
+}
+
+Tensor to_rgb_order(Tensor gradient, const Preprocessing& how) {
+  const GradientSize size = require_gradient(gradient, "channel order");
+  if (how.bgr) {
+    float* blue = gradient.data<float>();
+    std::swap_ranges(blue, blue + size.pixels, blue + 2 * size.pixels);
+  }
+  return gradient;
+}
+
+}  // namespace backlight

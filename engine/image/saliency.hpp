@@ -1,0 +1,30 @@
+// Showing a signed 3×H×W gradient as a picture, in the three ways in use.
+#pragma once
+
+#include "engine/image/image.hpp"
+#include "engine/image/preprocess.hpp"
+#include "engine/tensor.hpp"
+
+namespace backlight {
+
+/// All of these take 3×H×W or 1×3×H×W in the order R G B and throw Error(bad_input) for other shapes, NaN or
+/// infinity.
+
+/// pytorch-grad-cam's deprocess_image: (g − mean) / (std + 1e-5) · 0.1 + 0.5, clipped to 0…1, truncated to 8
+/// bits.
+Image saliency_deprocess(const Tensor& gradient);
+
+/// The original code: joint minimum and maximum of all channels to 0…255. A constant gradient is mid-grey.
+Image saliency_min_max(const Tensor& gradient);
+
+/// captum's heat map of a signed attribution: channels summed, see `captum_normalise`, then red–white–green.
+Image saliency_captum(const Tensor& gradient);
+
+/// captum's normalisation of an H×W attribution: divided by the magnitude below which 98 % of the summed
+/// magnitude lies, clipped to −1…1. An attribution that is zero everywhere stays zero.
+Tensor captum_normalise(const Tensor& attribution);
+
+/// The gradient with its channels in the order R G B, whatever order the network takes.
+Tensor to_rgb_order(Tensor gradient, const Preprocessing& how);
+
+}  // namespace backlight

@@ -1,0 +1,28 @@
+// Enlarging a coarse map for display: the four ways in use, each equal to the program it is known from.
+#pragma once
+
+#include <string_view>
+
+#include "engine/image/geometry.hpp"
+#include "engine/tensor.hpp"
+
+namespace backlight {
+
+enum class Upsampling {
+  nearest,                 ///< floor(i · in / out): torch's interpolate, captum's default
+  bilinear,                ///< half-pixel centres, edges repeated: OpenCV's INTER_LINEAR, pytorch-grad-cam
+  bilinear_align_corners,  ///< i · (in − 1) / (out − 1): the original Grad-CAM code
+  bicubic,                 ///< Pillow's BICUBIC on floats (a = −0.5, may overshoot): torch-cam's overlay
+};
+
+/// "nearest", "bilinear", "bilinear-align-corners", "bicubic".
+std::string_view name_of(Upsampling mode);
+
+/// An H×W map (leading extents of 1 allowed) at height × width, as a rank-2 tensor.
+Tensor upsample(const Tensor& map, std::int64_t height, std::int64_t width, Upsampling mode);
+
+/// A map over the network's input, of any resolution, sampled bilinearly at the centres of the source's
+/// pixels. Pixels that the network did not see are 0. The result is source_height × source_width.
+Tensor project(const Tensor& map, const Placement& placement);
+
+}  // namespace backlight
