@@ -1,0 +1,18 @@
+# Headers, the library, the data that ships, and the package that find_package(backlight) finds.
+include(CMakePackageConfigHelpers)
+
+set(BACKLIGHT_INSTALL_DATA_DIR ${CMAKE_INSTALL_DATADIR}/backlight)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/backlight)
+
+install(TARGETS backlight EXPORT backlightTargets)
+install(DIRECTORY engine kernels models weights DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/backlight
+        FILES_MATCHING PATTERN "*.hpp")
+install(EXPORT backlightTargets NAMESPACE backlight:: DESTINATION ${package_dir})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/backlightConfig.cmake.in
+                              ${CMAKE_CURRENT_BINARY_DIR}/backlightConfig.cmake
+                              INSTALL_DESTINATION ${package_dir} PATH_VARS BACKLIGHT_INSTALL_DATA_DIR)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/backlightConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/backlightConfig.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/backlightConfigVersion.cmake DESTINATION ${package_dir})
+install(DIRECTORY weights/ DESTINATION ${BACKLIGHT_INSTALL_DATA_DIR} FILES_MATCHING PATTERN "*.safetensors")
