@@ -40,6 +40,24 @@ def fill(name, shape, low=-1.0, high=1.0, dtype=np.float32):
     return (low + (high - low) * random_uniform(seed_of(name), count)).astype(dtype).reshape(shape)
 
 
+def fill_module(module):
+    """Every parameter and buffer of a torch module by name: fill_network() of tests/support/fill_network.hpp."""
+    import torch
+
+    with torch.no_grad():
+        for name, tensor in list(module.named_parameters()) + list(module.named_buffers()):
+            if name.endswith("num_batches_tracked"):
+                continue
+            low, high = -0.1, 0.1
+            if tensor.dim() >= 2:
+                high = float(np.sqrt(6.0 / (tensor.numel() // tensor.shape[0])))
+                low = -high
+            elif name.endswith("weight") or name.endswith("running_var"):
+                low, high = 0.5, 1.5
+            tensor.copy_(torch.from_numpy(fill(name, tuple(tensor.shape), low, high)))
+    return module.eval()
+
+
 class Golden:
     """Collects float32 results and writes them to tests/golden/<stem>.safetensors."""
 
