@@ -1,0 +1,118 @@
+#include "engine/layers/conv2d.hpp"
+
+#include <algorithm>
+
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+class Conv2d final : public Layer {
+ public:
+  Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options) : in_(in), out_(out), o_(options) {
+    const auto all_at_least = [](const auto& values, std::int64_t least) {
+      return std::ranges::all_of(values, [&](std::int64_t v) { return v >= least; });
+    };
+    if (in < 1 || out < 1 || !all_at_least(o_.kernel, 1) || !all_at_least(o_.stride, 1) ||
+        !all_at_least(o_.dilation, 1) || !all_at_least(o_.padding, 0))
+      throw Error(
+          ErrorKind::usage,
+          "[conv2d] channels, kernel, stride and dilation must be positive and the padding not negative");
+    if (o_.same && o_.padding != all(0))
+      throw Error(ErrorKind::usage, "[conv2d] SAME padding excludes an explicit one");
+    if (o_.groups < 1 || in % o_.groups || out % o_.groups)
+      throw Error(ErrorKind::usage, "[conv2d] ", in, " input and ", out,
+                  " output channels were asked for with ", o_.groups, " groups, which must divide both");
+    weight_ = Tensor::zeros({out, in / o_.groups, o_.kernel[0], o_.kernel[1]});
+    if (o_.bias) bias_ = Tensor::zeros({out});
+  }
+
+  std::string_view kind() const override { return "conv2d"; }
+  Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
+
+  std::vector<Parameter> parameters() override {
+    std::vector<Parameter> all{{"weight", &weight_}};
+    if (o_.bias) all.push_back({"bias", &bias_});
+    return all;
+  }
+
+  Shape output_shape(std::span<const Shape> x) const override {
+    require_inputs(kind(), x, 1);
+    require_rank(kind(), x[0], 4, "N×C×H×W");
+    if (x[0][1] != in_)
+      throw Error(ErrorKind::bad_input, "[conv2d] x is ", x[0], ", but weight ", weight_.shape(), " with ",
+                  o_.groups, o_.groups == 1 ? " group" : " groups", " expects C=", in_);
+    const Axis vertical = axis(0, x[0][2]), horizontal = axis(1, x[0][3]);
+    if (vertical.out < 1 || horizontal.out < 1)
+      throw Error(ErrorKind::bad_input, "[conv2d] x is ", x[0], ", too small for the kernel ", o_.kernel[0],
+                  "×", o_.kernel[1], " at dilation ", o_.dilation[0], "×", o_.dilation[1]);
+    return {x[0][0], out_, vertical.out, horizontal.out};
+  }
+
+  void forward(const ForwardArgs& a) const override {
+    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.conv2d_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), weight_.data<T>(),
+                       o_.bias ? bias_.data<T>() : nullptr, a.y.data<T>());
+    });
+  }
+
+  void backward(const BackwardArgs& a) const override {
+    const Conv2dParams p = params(a.x_shapes[0]);
+    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
+      const T* dy = a.dy.data<T>();
+      if (a.dx[0]) k.conv2d_backward_data(a.context, p, dy, weight_.data<T>(), a.dx[0]->data<T>());
+      if (a.dw.size() > 0 && a.dw[0])
+        k.conv2d_backward_filter(a.context, p, a.x[0]->data<T>(), dy, a.dw[0]->data<T>());
+      if (a.dw.size() > 1 && a.dw[1]) k.conv2d_backward_bias(a.context, p, dy, a.dw[1]->data<T>());
+    });
+  }
+
+ private:
+  struct Axis {
+    std::int64_t pad_before, out;
+  };
+
+  /// Vertical (i = 0) or horizontal (i = 1).
+  Axis axis(std::size_t i, std::int64_t extent) const {
+    const std::int64_t span = (o_.kernel[i] - 1) * o_.dilation[i] + 1;
+    if (o_.same) {
+      const std::int64_t out = (extent + o_.stride[i] - 1) / o_.stride[i];
+      const std::int64_t total = std::max<std::int64_t>((out - 1) * o_.stride[i] + span - extent, 0);
+      return {total / 2, out};
+    }
+    const std::int64_t room = extent + o_.padding[2 * i] + o_.padding[2 * i + 1] - span;
+    return {o_.padding[2 * i], room < 0 ? 0 : room / o_.stride[i] + 1};
+  }
+
+  Conv2dParams params(const Shape& x) const {
+    const Axis vertical = axis(0, x[2]), horizontal = axis(1, x[3]);
+    return {.batch = x[0],
+            .in_channels = in_,
+            .in_height = x[2],
+            .in_width = x[3],
+            .out_channels = out_,
+            .out_height = vertical.out,
+            .out_width = horizontal.out,
+            .kernel_height = o_.kernel[0],
+            .kernel_width = o_.kernel[1],
+            .stride_height = o_.stride[0],
+            .stride_width = o_.stride[1],
+            .dilation_height = o_.dilation[0],
+            .dilation_width = o_.dilation[1],
+            .pad_top = vertical.pad_before,
+            .pad_left = horizontal.pad_before,
+            .groups = o_.groups};
+  }
+
+  std::int64_t in_, out_;
+  Conv2dOptions o_;
+  Tensor weight_, bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options) {
+  return std::make_unique<Conv2d>(in, out, options);
+}
+
+}  // namespace backlight

@@ -1,0 +1,48 @@
+// 2-D convolution (cross-correlation, as every framework calls it), per image n and group g:
+//
+//   forward          y[o,p,q]  = b[o] + Σ_{c,r,s} w[o,c,r,s] · x[c, p·sh + r·dh − top, q·sw + s·dw − left]
+//   backward_data    dx[c,h,v] = Σ_{o,r,s} w[o,c,r,s] · dy[o,p,q]    over p·sh + r·dh − top = h, likewise q
+//   backward_filter  dw[o,c,r,s] += Σ_{n,p,q} dy[n,o,p,q] · x[n, c, p·sh + r·dh − top, q·sw + s·dw − left]
+//   backward_bias    db[o] += Σ_{n,p,q} dy[n,o,p,q]
+//
+// x outside of the image is zero. o and c run over the channels of one group.
+#pragma once
+
+#include <cstdint>
+
+namespace backlight {
+
+class Context;
+
+/// x is batch × in_channels × in_height × in_width, y is batch × out_channels × out_height × out_width, w is
+/// out_channels × in_channels/groups × kernel_height × kernel_width; all contiguous. The padding below and to
+/// the right follows from the extents.
+struct Conv2dParams {
+  std::int64_t batch = 1;
+  std::int64_t in_channels = 1, in_height = 1, in_width = 1;
+  std::int64_t out_channels = 1, out_height = 1, out_width = 1;
+  std::int64_t kernel_height = 1, kernel_width = 1;
+  std::int64_t stride_height = 1, stride_width = 1;
+  std::int64_t dilation_height = 1, dilation_width = 1;
+  std::int64_t pad_top = 0, pad_left = 0;
+  std::int64_t groups = 1;
+};
+
+namespace cpu {
+
+/// `bias` has out_channels elements or is null. Overwrites y.
+template <class T>
+void conv2d_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
+                    T* y);
+/// Overwrites dx.
+template <class T>
+void conv2d_backward_data(Context& context, const Conv2dParams& params, const T* dy, const T* w, T* dx);
+/// Adds to dw, image by image.
+template <class T>
+void conv2d_backward_filter(Context& context, const Conv2dParams& params, const T* x, const T* dy, T* dw);
+/// Adds to db, image by image.
+template <class T>
+void conv2d_backward_bias(Context& context, const Conv2dParams& params, const T* dy, T* db);
+
+}  // namespace cpu
+}  // namespace backlight

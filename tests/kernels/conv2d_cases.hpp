@@ -1,0 +1,86 @@
+// The shapes every check of a convolution runs over.
+#pragma once
+
+#include <string_view>
+
+#include "engine/layers/conv2d.hpp"
+
+namespace backlight::test {
+
+struct Conv2dCase {
+  std::string_view name;
+  Shape x;
+  std::int64_t out;
+  Conv2dOptions options;
+};
+
+inline const Conv2dCase kConv2dCases[] = {
+    {"one pixel", {1, 1, 1, 1}, 1, {}},
+    {"1x1", {3, 13, 7, 9}, 127, {.kernel = square(1)}},
+    {"1x1 stride 2", {2, 16, 9, 8}, 5, {.kernel = square(1), .stride = square(2), .bias = false}},
+    {"3x3 same size", {3, 5, 13, 11}, 33, {.kernel = square(3), .padding = all(1)}},
+    {"3x3 no padding, 127 channels", {1, 127, 6, 5}, 13, {.kernel = square(3), .bias = false}},
+    {"3x3 stride 2 uneven",
+     {2, 3, 16, 13},
+     17,
+     {.kernel = square(3), .stride = square(2), .padding = all(1)}},
+    {"3x3 stride 3", {1, 4, 17, 16}, 6, {.kernel = square(3), .stride = square(3), .padding = all(2)}},
+    {"11x11 stride 4", {2, 3, 40, 37}, 15, {.kernel = square(11), .stride = square(4), .padding = all(2)}},
+    {"7x7 stride 2",
+     {1, 3, 29, 30},
+     16,
+     {.kernel = square(7), .stride = square(2), .padding = all(3), .bias = false}},
+    {"2x2 stride 3 skips pixels", {1, 2, 10, 11}, 3, {.kernel = square(2), .stride = square(3)}},
+    {"1x7", {2, 6, 5, 17}, 10, {.kernel = {1, 7}, .padding = {0, 0, 3, 3}}},
+    {"7x1", {1, 6, 17, 5}, 10, {.kernel = {7, 1}, .padding = {3, 3, 0, 0}}},
+    {"stride and dilation differ by axis",
+     {1, 3, 15, 18},
+     7,
+     {.kernel = {3, 2}, .stride = {2, 3}, .dilation = {2, 1}, .padding = {1, 2, 0, 3}}},
+    {"padding bigger on one side", {2, 3, 7, 8}, 4, {.kernel = square(3), .padding = {0, 2, 3, 1}}},
+    {"dilation 2", {1, 4, 14, 13}, 18, {.kernel = square(3), .dilation = square(2), .padding = all(2)}},
+    {"dilation 2 stride 2",
+     {2, 4, 14, 13},
+     5,
+     {.kernel = square(3), .stride = square(2), .dilation = square(2), .padding = all(2)}},
+    {"dilation 3 stride 2",
+     {1, 2, 19, 16},
+     5,
+     {.kernel = square(3), .stride = square(2), .dilation = square(3), .padding = all(1)}},
+    {"kernel larger than input", {1, 3, 3, 2}, 8, {.kernel = square(5), .padding = all(2)}},
+    {"rows wholly in the padding", {1, 2, 2, 2}, 3, {.kernel = square(2), .padding = {3, 4, 4, 3}}},
+    {"SAME stride 2 even",
+     {1, 3, 12, 14},
+     8,
+     {.kernel = square(3), .stride = square(2), .same = true, .bias = false}},
+    {"SAME stride 2 odd", {2, 3, 13, 15}, 8, {.kernel = square(3), .stride = square(2), .same = true}},
+    {"SAME 5x5 stride 2", {1, 2, 14, 9}, 4, {.kernel = square(5), .stride = square(2), .same = true}},
+    {"SAME 4x4", {1, 2, 6, 7}, 4, {.kernel = square(4), .same = true}},
+    {"2 groups", {2, 6, 9, 7}, 10, {.kernel = square(3), .padding = all(1), .groups = 2}},
+    {"4 groups 1x1", {2, 8, 5, 7}, 12, {.kernel = square(1), .groups = 4, .bias = false}},
+    {"4 groups stride 2",
+     {1, 8, 11, 12},
+     4,
+     {.kernel = square(5), .stride = square(2), .padding = all(2), .groups = 4}},
+    {"depthwise 3x3",
+     {2, 13, 9, 21},
+     13,
+     {.kernel = square(3), .padding = all(1), .groups = 13, .bias = false}},
+    {"depthwise 3x3 stride 2 SAME",
+     {1, 5, 14, 35},
+     5,
+     {.kernel = square(3), .stride = square(2), .same = true, .groups = 5}},
+    {"depthwise 5x5", {3, 4, 7, 37}, 4, {.kernel = square(5), .same = true, .groups = 4}},
+    {"depthwise 5x5 stride 2",
+     {1, 3, 13, 70},
+     3,
+     {.kernel = square(5), .stride = square(2), .padding = all(2), .groups = 3}},
+    {"depthwise 5x5 on 3x2", {1, 4, 3, 2}, 4, {.kernel = square(5), .padding = all(2), .groups = 4}},
+    {"depthwise stride 3 dilation 2",
+     {2, 3, 17, 19},
+     3,
+     {.kernel = {3, 4}, .stride = {3, 1}, .dilation = {1, 2}, .padding = {1, 0, 2, 3}, .groups = 3}},
+    {"depthwise multiplier 2", {2, 5, 8, 9}, 10, {.kernel = square(3), .padding = all(1), .groups = 5}},
+};
+
+}  // namespace backlight::test

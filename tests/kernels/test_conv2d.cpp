@@ -1,0 +1,154 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "engine/pass.hpp"
+#include "kernels/conv2d_cases.hpp"
+#include "support/compare.hpp"
+#include "support/gradcheck.hpp"
+#include "support/naive.hpp"
+#include "support/random.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+/// A network of the case's layer with random parameters.
+Network network_of(const Conv2dCase& c) {
+  Network network = single(conv2d(c.x[1], c.out, c.options), c.x[1]);
+  for (NamedParameter& p : network.parameters()) fill(*p.tensor, std::string(c.name) + p.name);
+  return network;
+}
+
+/// The convolution's parameters from its definition rather than from the layer under test.
+Conv2dParams params_of(const Conv2dCase& c, const Shape& y) {
+  const Conv2dOptions& o = c.options;
+  Conv2dParams p{.batch = c.x[0],
+                 .in_channels = c.x[1],
+                 .in_height = c.x[2],
+                 .in_width = c.x[3],
+                 .out_channels = c.out,
+                 .out_height = y[2],
+                 .out_width = y[3],
+                 .kernel_height = o.kernel[0],
+                 .kernel_width = o.kernel[1],
+                 .stride_height = o.stride[0],
+                 .stride_width = o.stride[1],
+                 .dilation_height = o.dilation[0],
+                 .dilation_width = o.dilation[1],
+                 .pad_top = o.padding[0],
+                 .pad_left = o.padding[2],
+                 .groups = o.groups};
+  if (o.same) {
+    const auto before = [](std::int64_t in, std::int64_t s, std::int64_t k, std::int64_t d) {
+      const std::int64_t total = ((in + s - 1) / s - 1) * s + (k - 1) * d + 1 - in;
+      return total > 0 ? total / 2 : 0;
+    };
+    p.pad_top = before(c.x[2], o.stride[0], o.kernel[0], o.dilation[0]);
+    p.pad_left = before(c.x[3], o.stride[1], o.kernel[1], o.dilation[1]);
+  }
+  return p;
+}
+
+struct Result {
+  Tensor y;
+  Gradients gradients;
+};
+
+Result run(const Network& network, const Tensor& x, const Tensor& dy, int threads) {
+  Context context({}, threads);
+  Pass pass(network, context, x.clone(), {.gradients_at = {0}, .parameter_gradients = true});
+  Gradients gradients = pass.backward({1, dy.clone()}, {.wrt = {0}, .parameter_gradients = true});
+  return {pass.output().clone(), std::move(gradients)};
+}
+
+/// Image n of a batch, or of a gradient with respect to one.
+Tensor image(const Tensor& batch, std::int64_t n) {
+  Tensor one(batch.shape().with(0, 1));
+  std::copy_n(batch.data<float>() + n * one.numel(), one.numel(), one.data<float>());
+  return one;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d: forward and backward agree with the naive loops") {
+  for (const Conv2dCase& c : kConv2dCases) {
+    CAPTURE(c.name);
+    const Network network = network_of(c);
+    const Tensor x = random_tensor(c.x, "conv2d.x");
+    const Shape y_shape = network.shapes(c.x)[1];
+    const Tensor dy = random_tensor(y_shape, "conv2d.dy");
+    const auto parameters = network.parameters();
+    const Tensor no_bias = Tensor::zeros({c.out});
+    const NaiveResult expected = naive_conv2d(params_of(c, y_shape), x, *parameters[0].tensor,
+                                              c.options.bias ? *parameters[1].tensor : no_bias, dy);
+    const Result result = run(network, x, dy, 2);
+    CHECK(relative_error(result.y, expected.y) <= 2e-6);
+    CHECK(relative_error(result.gradients.nodes.at(0), expected.dx) <= 2e-6);
+    CHECK(relative_error(result.gradients.parameters[0], expected.dw) <= 2e-6);
+    if (c.options.bias) CHECK(relative_error(result.gradients.parameters[1], expected.db) <= 2e-6);
+  }
+}
+
+TEST_CASE("conv2d: backward is the gradient") {
+  for (const Conv2dCase& c : kConv2dCases) {
+    if (c.x.numel() > 700) continue;
+    CAPTURE(c.name);
+    Network network = network_of(c);
+    const auto result = gradcheck(network, random_tensor(c.x, "conv2d.gradcheck"));
+    CAPTURE(result.where);
+    CHECK(result.checked >= c.x.numel());
+    CHECK(result.worst <= 1e-7);
+  }
+}
+
+TEST_CASE("conv2d: a batch equals its images one by one bit for bit") {
+  for (const Conv2dCase& c : kConv2dCases) {
+    CAPTURE(c.name);
+    const Network network = network_of(c);
+    const Shape shape = c.x.with(0, 5);
+    const Tensor x = random_tensor(shape, "conv2d.batch.x");
+    const Tensor dy = random_tensor(network.shapes(shape)[1], "conv2d.batch.dy");
+    const Result batch = run(network, x, dy, 2);
+    for (std::int64_t n = 0; n < 5; ++n) {
+      const Result alone = run(network, image(x, n), image(dy, n), 2);
+      CHECK(same_bits(alone.y, image(batch.y, n)));
+      CHECK(same_bits(alone.gradients.nodes.at(0), image(batch.gradients.nodes.at(0), n)));
+    }
+  }
+}
+
+TEST_CASE("conv2d: results do not depend on the number of threads") {
+  for (const Conv2dCase& c : kConv2dCases) {
+    CAPTURE(c.name);
+    const Network network = network_of(c);
+    const Tensor x = random_tensor(c.x, "conv2d.threads.x");
+    const Tensor dy = random_tensor(network.shapes(c.x)[1], "conv2d.threads.dy");
+    const Result one = run(network, x, dy, 1);
+    for (const int threads : {2, 3}) {
+      const Result several = run(network, x, dy, threads);
+      CHECK(same_bits(several.y, one.y));
+      CHECK(same_bits(several.gradients.nodes.at(0), one.gradients.nodes.at(0)));
+      for (std::size_t i = 0; i < one.gradients.parameters.size(); ++i)
+        CHECK(same_bits(several.gradients.parameters[i], one.gradients.parameters[i]));
+    }
+  }
+}
+
+TEST_CASE("conv2d: errors name both sides") {
+  const auto layer = conv2d(64, 32, {.kernel = square(3)});
+  const auto shape_of = [&](const Shape& x) { return layer->output_shape({&x, 1}); };
+  CHECK(shape_of({1, 64, 3, 3}) == Shape{1, 32, 1, 1});
+  CHECK_THROWS_WITH_AS(shape_of({1, 3, 32, 32}),
+                       "[conv2d] x is 1×3×32×32, but weight 32×64×3×3 with 1 group expects C=64", Error);
+  CHECK_THROWS_WITH_AS(shape_of({1, 64}), "[conv2d] x is 1×64, expected N×C×H×W", Error);
+  CHECK_THROWS_WITH_AS(shape_of({1, 64, 5, 2}),
+                       "[conv2d] x is 1×64×5×2, too small for the kernel 3×3 at dilation 1×1", Error);
+  CHECK_THROWS_WITH_AS(
+      conv2d(6, 8, {.groups = 4}),
+      "[conv2d] 6 input and 8 output channels were asked for with 4 groups, which must divide both", Error);
+  CHECK_THROWS_AS(conv2d(6, 8, {.stride = {1, 0}}), Error);
+  CHECK_THROWS_AS(conv2d(6, 8, {.padding = {0, -1, 0, 0}}), Error);
+  CHECK_THROWS_AS(conv2d(6, 8, {.padding = all(1), .same = true}), Error);
+}

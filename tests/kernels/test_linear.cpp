@@ -1,0 +1,121 @@
+#include <doctest/doctest.h>
+
+#include "engine/layers/linear.hpp"
+#include "engine/pass.hpp"
+#include "support/compare.hpp"
+#include "support/naive.hpp"
+#include "support/random.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+struct Case {
+  std::int64_t batch, in, out;
+  bool bias;
+};
+const Case kCases[] = {{1, 1, 1, true},     {3, 13, 127, true},  {2, 127, 13, false}, {5, 32, 1, true},
+                       {1, 257, 31, true},  {9, 1000, 6, false}, {4, 64, 64, true},   {7, 33, 9, true},
+                       {1, 4097, 3, false}, {2, 5000, 17, true}};
+
+/// A pass of one linear layer on an N×in input, below the network machinery, whose inputs have four axes.
+struct Result {
+  Tensor y, dx, dw, db;
+};
+
+Result run(Layer& layer, const Tensor& x, const Tensor& dy, int threads) {
+  Context context({}, threads);
+  Result result{Tensor(dy.shape(), dy.dtype()), Tensor(x.shape(), x.dtype()), {}, {}};
+  const auto parameters = layer.parameters();
+  result.dw = Tensor::zeros(parameters[0].tensor->shape(), x.dtype());
+  if (parameters.size() > 1) result.db = Tensor::zeros(parameters[1].tensor->shape(), x.dtype());
+  const Tensor* inputs[] = {&x};
+  const Shape shapes[] = {x.shape()};
+  Tensor* dx[] = {&result.dx};
+  Tensor* dw[] = {&result.dw, &result.db};
+  Saved saved;
+  layer.forward({context, inputs, result.y, &saved});
+  layer.backward({context, inputs, shapes, nullptr, saved, dy, dx, std::span(dw).first(parameters.size())});
+  return result;
+}
+
+std::unique_ptr<Layer> layer_of(const Case& c, DType dtype = DType::f32) {
+  auto layer = linear(c.in, c.out, c.bias);
+  for (const Parameter& p : layer->parameters())
+    *p.tensor = random_tensor(p.tensor->shape(), p.name, -1, 1, dtype);
+  return layer;
+}
+
+Tensor row(const Tensor& batch, std::int64_t n) {
+  Tensor one(batch.shape().with(0, 1));
+  std::copy_n(batch.data<float>() + n * one.numel(), one.numel(), one.data<float>());
+  return one;
+}
+
+void check_against_naive(const Case& c, DType dtype, double tolerance) {
+  CAPTURE(c.batch);
+  CAPTURE(c.in);
+  CAPTURE(c.out);
+  const auto layer = layer_of(c, dtype);
+  const Tensor x = random_tensor({c.batch, c.in}, "linear.x", -1, 1, dtype);
+  const Tensor dy = random_tensor({c.batch, c.out}, "linear.dy", -1, 1, dtype);
+  const auto parameters = layer->parameters();
+  const Tensor no_bias = Tensor::zeros({c.out});
+  const NaiveResult expected =
+      naive_linear(x, *parameters[0].tensor, c.bias ? *parameters[1].tensor : no_bias, dy);
+  const Result result = run(*layer, x, dy, 2);
+  CHECK(relative_error(result.y, expected.y) <= tolerance);
+  CHECK(relative_error(result.dx, expected.dx) <= tolerance);
+  CHECK(relative_error(result.dw, expected.dw) <= tolerance);
+  if (c.bias) CHECK(relative_error(result.db, expected.db) <= tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("linear: forward and backward agree with the naive loops") {
+  for (const Case& c : kCases) check_against_naive(c, DType::f32, 2e-6);
+}
+
+TEST_CASE("linear: double precision agrees with the naive loops to rounding") {
+  for (const Case& c : kCases) check_against_naive(c, DType::f64, 1e-14);
+}
+
+TEST_CASE("linear: a batch equals its images one by one bit for bit") {
+  for (const Case& c : kCases) {
+    const auto layer = layer_of(c);
+    const Tensor x = random_tensor({c.batch, c.in}, "linear.batch.x");
+    const Tensor dy = random_tensor({c.batch, c.out}, "linear.batch.dy");
+    const Result batch = run(*layer, x, dy, 2);
+    for (std::int64_t n = 0; n < c.batch; ++n) {
+      const Result alone = run(*layer, row(x, n), row(dy, n), 2);
+      CHECK(same_bits(alone.y, row(batch.y, n)));
+      CHECK(same_bits(alone.dx, row(batch.dx, n)));
+    }
+  }
+}
+
+TEST_CASE("linear: results do not depend on the number of threads") {
+  for (const Case& c : kCases) {
+    const auto layer = layer_of(c);
+    const Tensor x = random_tensor({c.batch, c.in}, "linear.threads.x");
+    const Tensor dy = random_tensor({c.batch, c.out}, "linear.threads.dy");
+    const Result one = run(*layer, x, dy, 1);
+    for (const int threads : {2, 3}) {
+      const Result several = run(*layer, x, dy, threads);
+      CHECK(same_bits(several.y, one.y));
+      CHECK(same_bits(several.dx, one.dx));
+      CHECK(same_bits(several.dw, one.dw));
+    }
+  }
+}
+
+TEST_CASE("linear: errors name both sides") {
+  const auto layer = linear(512, 10);
+  const auto shape_of = [&](const Shape& x) { return layer->output_shape({&x, 1}); };
+  CHECK(shape_of({4, 512}) == Shape{4, 10});
+  CHECK_THROWS_WITH_AS(shape_of({4, 256}), "[linear] x is 4×256, but weight 10×512 expects 512 features",
+                       Error);
+  CHECK_THROWS_WITH_AS(shape_of({4, 512, 1, 1}), "[linear] x is 4×512×1×1, expected N×features", Error);
+  CHECK_THROWS_AS(linear(0, 10), Error);
+}
