@@ -70,6 +70,7 @@ class Layer {
   /// Shape rule. Throws Error(bad_input) naming what was found and what was expected.
   virtual Shape output_shape(std::span<const Shape> x) const = 0;
   virtual std::vector<Parameter> parameters() { return {}; }
+  /// `parameter_gradients` is true in training mode, too.
   virtual Needs needs(bool parameter_gradients) const = 0;
   /// True when forward may write y over x[0] (same shape, and backward does not need x[0]).
   virtual bool in_place() const { return false; }

@@ -76,7 +76,8 @@ void Pass::run_forward() {
         std::ranges::any_of(node.inputs, [&](NodeId from) { return differentiable_[at(from)]; });
     const bool has_gradient = parameter_gradients_ && network_.parameter_count(id) > 0;
     backward_ready_[at(id)] = reads_gradient || has_gradient;
-    const Needs needs = backward_ready_[at(id)] ? node.layer->needs(parameter_gradients_) : Needs{};
+    const Needs needs =
+        backward_ready_[at(id)] ? node.layer->needs(parameter_gradients_ || mode_.training) : Needs{};
     if (needs.output) kept[at(id)] = true;
     for (const NodeId from : node.inputs) {
       ++readers[at(from)];
@@ -169,7 +170,7 @@ void Pass::run_layer_backward(NodeId id, const Tensor& dy, const std::vector<boo
                               std::vector<std::optional<Tensor>>& dvalues, std::vector<Tensor>& dparameters,
                               ReluRule rule) {
   const Node& node = network_.node(id);
-  const Needs needs = node.layer->needs(parameter_gradients_);
+  const Needs needs = node.layer->needs(parameter_gradients_ || mode_.training);
   std::vector<const Tensor*> x;
   std::vector<Shape> x_shapes;
   std::vector<Tensor> terms(node.inputs.size());

@@ -7,10 +7,15 @@
 #include "engine/device.hpp"
 #include "engine/tensor.hpp"
 #include "kernels/add/add.hpp"
+#include "kernels/batch_norm/batch_norm.hpp"
 #include "kernels/conv2d/conv2d.hpp"
+#include "kernels/copy/copy.hpp"
+#include "kernels/dropout/dropout.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/linear/linear.hpp"
+#include "kernels/pool/pool.hpp"
 #include "kernels/relu/relu.hpp"
+#include "kernels/softmax/softmax.hpp"
 
 namespace backlight {
 
@@ -19,18 +24,33 @@ template <class T>
 struct Kernels {
   decltype(&cpu::add_forward<T>) add_forward;
   decltype(&cpu::add_backward<T>) add_backward;
-  decltype(&cpu::channel_sum<T>) channel_sum;
-  decltype(&cpu::weighted_sum<T>) weighted_sum;
+  decltype(&cpu::batch_norm_statistics<T>) batch_norm_statistics;
+  decltype(&cpu::batch_norm_forward<T>) batch_norm_forward;
+  decltype(&cpu::batch_norm_backward<T>) batch_norm_backward;
   decltype(&cpu::conv2d_forward<T>) conv2d_forward;
   decltype(&cpu::conv2d_backward_data<T>) conv2d_backward_data;
   decltype(&cpu::conv2d_backward_filter<T>) conv2d_backward_filter;
   decltype(&cpu::conv2d_backward_bias<T>) conv2d_backward_bias;
+  decltype(&cpu::copy_rows<T>) copy_rows;
+  decltype(&cpu::dropout<T>) dropout;
+  decltype(&cpu::channel_sum<T>) channel_sum;
+  decltype(&cpu::weighted_sum<T>) weighted_sum;
   decltype(&cpu::linear_forward<T>) linear_forward;
   decltype(&cpu::linear_backward_data<T>) linear_backward_data;
   decltype(&cpu::linear_backward_filter<T>) linear_backward_filter;
   decltype(&cpu::linear_backward_bias<T>) linear_backward_bias;
+  decltype(&cpu::max_pool2d_forward<T>) max_pool2d_forward;
+  decltype(&cpu::max_pool2d_backward<T>) max_pool2d_backward;
+  decltype(&cpu::avg_pool2d_forward<T>) avg_pool2d_forward;
+  decltype(&cpu::avg_pool2d_backward<T>) avg_pool2d_backward;
+  decltype(&cpu::adaptive_avg_pool2d_forward<T>) adaptive_avg_pool2d_forward;
+  decltype(&cpu::adaptive_avg_pool2d_backward<T>) adaptive_avg_pool2d_backward;
   decltype(&cpu::relu_forward<T>) relu_forward;
   decltype(&cpu::relu_backward<T>) relu_backward;
+  decltype(&cpu::log_softmax_forward<T>) log_softmax_forward;
+  decltype(&cpu::log_softmax_backward<T>) log_softmax_backward;
+  decltype(&cpu::softmax_forward<T>) softmax_forward;
+  decltype(&cpu::softmax_backward<T>) softmax_backward;
 };
 
 /// Throws Error(unsupported) where the device has no kernels of this element type. There is no fallback.

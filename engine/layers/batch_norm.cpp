@@ -1,0 +1,113 @@
+#include "engine/layers/batch_norm.hpp"
+
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+class BatchNorm2d final : public Layer {
+ public:
+  BatchNorm2d(std::int64_t channels, double eps, double momentum) : eps_(eps), momentum_(momentum) {
+    if (channels < 1)
+      throw Error(ErrorKind::usage, "[batch_norm2d] channels is ", channels, ", expected 1 or more");
+    weight_ = Tensor::zeros({channels});
+    weight_.fill(1);
+    bias_ = Tensor::zeros({channels});
+    running_mean_ = Tensor::zeros({channels});
+    running_var_ = weight_.clone();
+  }
+
+  std::string_view kind() const override { return "batch_norm2d"; }
+  std::vector<Parameter> parameters() override {
+    return {{"weight", &weight_},
+            {"bias", &bias_},
+            {"running_mean", &running_mean_, false},
+            {"running_var", &running_var_, false}};
+  }
+  Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
+  bool in_place() const override { return true; }
+
+  Shape output_shape(std::span<const Shape> x) const override {
+    require_inputs(kind(), x, 1);
+    require_rank(kind(), x[0], 4, "N×C×H×W");
+    if (x[0][1] != weight_.numel())
+      throw Error(ErrorKind::bad_input, "[batch_norm2d] x is ", x[0], ", weight expects C=", weight_.numel());
+    return x[0];
+  }
+
+  void forward(const ForwardArgs& a) const override {
+    const Shape& shape = a.y.shape();
+    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
+      const T* mean = running_mean_.data<T>();
+      const T* variance = running_var_.data<T>();
+      Tensor batch_mean, batch_variance;
+      if (a.mode.training) {
+        batch_mean = Tensor({shape[1]}, a.y.dtype());
+        batch_variance = Tensor({shape[1]}, a.y.dtype());
+        const std::int64_t count = shape[0] * shape[2] * shape[3];
+        if (count < 2)
+          throw Error(ErrorKind::bad_input, "[batch_norm2d] x is ", shape,
+                      ", training needs more than one value per channel");
+        k.batch_norm_statistics(a.context, params(shape, a.mode), a.x[0]->data<T>(), batch_mean.data<T>(),
+                                batch_variance.data<T>());
+        mean = batch_mean.data<T>();
+        variance = batch_variance.data<T>();
+      }
+      k.batch_norm_forward(a.context, params(shape, a.mode), a.x[0]->data<T>(), weight_.data<T>(),
+                           bias_.data<T>(), mean, variance, a.y.data<T>());
+      if (a.saved && a.mode.training) {
+        const double count = static_cast<double>(shape[0] * shape[2] * shape[3]);
+        Tensor unbiased({shape[1]}, a.y.dtype());
+        for (std::int64_t c = 0; c < shape[1]; ++c)
+          unbiased.data<T>()[c] = static_cast<T>(static_cast<double>(variance[c]) * (count / (count - 1)));
+        a.saved->tensors.push_back(std::move(batch_mean));
+        a.saved->tensors.push_back(std::move(batch_variance));
+        a.saved->tensors.push_back(std::move(unbiased));
+      }
+    });
+  }
+
+  void backward(const BackwardArgs& a) const override {
+    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
+      const Tensor& mean = a.mode.training ? a.saved.tensors.at(0) : running_mean_;
+      const Tensor& variance = a.mode.training ? a.saved.tensors.at(1) : running_var_;
+      const auto pointer = [](std::span<Tensor* const> tensors, std::size_t i) {
+        return i < tensors.size() && tensors[i] ? tensors[i]->data<T>() : nullptr;
+      };
+      k.batch_norm_backward(a.context, params(a.dy.shape(), a.mode), a.x[0] ? a.x[0]->data<T>() : nullptr,
+                            weight_.data<T>(), mean.data<T>(), variance.data<T>(), a.dy.data<T>(),
+                            pointer(a.dx, 0), pointer(a.dw, 0), pointer(a.dw, 1));
+    });
+  }
+
+  void update_statistics(const Saved& saved) override {
+    if (saved.tensors.empty()) return;
+    dispatch_dtype(running_mean_.dtype(), [&]<class T>() {
+      const auto move = [&](Tensor& running, const Tensor& observed) {
+        for (std::int64_t c = 0; c < running.numel(); ++c) {
+          T& r = running.data<T>()[c];
+          r = static_cast<T>((1 - momentum_) * static_cast<double>(r) +
+                             momentum_ * static_cast<double>(observed.data<T>()[c]));
+        }
+      };
+      move(running_mean_, saved.tensors.at(0));
+      move(running_var_, saved.tensors.at(2));
+    });
+  }
+
+ private:
+  BatchNormParams params(const Shape& x, const Mode& mode) const {
+    return {.n = x[0], .channels = x[1], .plane = x[2] * x[3], .eps = eps_, .training = mode.training};
+  }
+
+  Tensor weight_, bias_, running_mean_, running_var_;
+  double eps_, momentum_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> batch_norm2d(std::int64_t channels, double eps, double momentum) {
+  return std::make_unique<BatchNorm2d>(channels, eps, momentum);
+}
+
+}  // namespace backlight

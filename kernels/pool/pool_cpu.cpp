@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "engine/device.hpp"
+#include "kernels/pool/pool.hpp"
+
+namespace backlight::cpu {
+namespace {
+
+constexpr std::int64_t kGrain = 1 << 15;
+
+struct Range {
+  std::int64_t begin, end;
+};
+
+/// The outputs j whose tap at `offset` lies inside the input: 0 ≤ j·stride + offset < size.
+Range outputs_inside(std::int64_t offset, std::int64_t stride, std::int64_t size, std::int64_t outputs) {
+  const std::int64_t begin = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+  const std::int64_t end = offset >= size ? 0 : std::min(outputs, (size - 1 - offset) / stride + 1);
+  return {begin, std::max(begin, end)};
+}
+
+/// Calls fn(row of the input, offset of the tap, outputs) for each tap of output row i, in the window's
+/// order. The innermost loop is left to fn and runs along the output row, so that it vectorises.
+template <class Fn>
+void for_each_tap(const Pool2dParams& p, std::int64_t i, const Fn& fn) {
+  for (std::int64_t kh = 0; kh < p.kernel_h; ++kh) {
+    const std::int64_t row = i * p.stride_h - p.pad_h + kh * p.dilation_h;
+    if (row < 0 || row >= p.h) continue;
+    for (std::int64_t kw = 0; kw < p.kernel_w; ++kw) {
+      const std::int64_t offset = kw * p.dilation_w - p.pad_w;
+      fn(row, offset, outputs_inside(offset, p.stride_w, p.w, p.out_w));
+    }
+  }
+}
+
+/// Calls fn with the stride, as a constant where that pays.
+template <class Fn>
+void with_stride(std::int64_t stride, const Fn& fn) {
+  if (stride == 1) return fn(std::integral_constant<std::int64_t, 1>{});
+  if (stride == 2) return fn(std::integral_constant<std::int64_t, 2>{});
+  fn(stride);
+}
+
+template <class Fn>
+void for_each_plane(Context& context, const Pool2dParams& p, const Fn& fn) {
+  const std::int64_t size = std::max<std::int64_t>(1, p.h * p.w);
+  context.parallel_ranges(p.planes, kGrain / size, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) fn(plane);
+  });
+}
+
+/// The d of output (i, j); `divisors` holds those of output row i.
+template <class T>
+void average_divisors(const Pool2dParams& p, std::int64_t i, std::vector<T>& divisors) {
+  const auto extent = [&](std::int64_t start, std::int64_t kernel, std::int64_t size, std::int64_t pad) {
+    const std::int64_t end = std::min(start + kernel, size + pad);
+    return p.count_include_pad ? end - start : std::min(end, size) - std::max<std::int64_t>(start, 0);
+  };
+  const std::int64_t rows = extent(i * p.stride_h - p.pad_h, p.kernel_h, p.h, p.pad_h);
+  for (std::int64_t j = 0; j < p.out_w; ++j)
+    divisors[static_cast<std::size_t>(j)] =
+        static_cast<T>(rows * extent(j * p.stride_w - p.pad_w, p.kernel_w, p.w, p.pad_w));
+}
+
+/// Rows or columns that output i of `outputs` averages.
+Range adaptive_window(std::int64_t i, std::int64_t size, std::int64_t outputs) {
+  return {i * size / outputs, ((i + 1) * size + outputs - 1) / outputs};
+}
+
+}  // namespace
+
+template <class T>
+void max_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y, std::int32_t* argmax) {
+  for_each_plane(context, p, [&](std::int64_t plane) {
+    const T* xp = x + plane * p.h * p.w;
+    for (std::int64_t i = 0; i < p.out_h; ++i) {
+      const std::int64_t at = (plane * p.out_h + i) * p.out_w;
+      T* best = y + at;
+      std::int32_t* where = argmax ? argmax + at : nullptr;
+      std::fill_n(best, p.out_w, -std::numeric_limits<T>::infinity());
+      if (where) std::fill_n(where, p.out_w, -1);
+      with_stride(p.stride_w, [&](auto stride) {
+        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
+          const std::int64_t first = row * p.w + offset;
+          if (!where) {
+            for (std::int64_t j = outputs.begin; j < outputs.end; ++j) {
+              const T v = xp[first + j * stride];
+              best[j] = (v > best[j]) | (v != v) ? v : best[j];
+            }
+            return;
+          }
+          for (std::int64_t j = outputs.begin; j < outputs.end; ++j) {
+            const T v = xp[first + j * stride];
+            const bool better = (v > best[j]) | (v != v) | (where[j] < 0);
+            best[j] = better ? v : best[j];
+            where[j] = better ? static_cast<std::int32_t>(first + j * stride) : where[j];
+          }
+        });
+      });
+    }
+  });
+}
+
+template <class T>
+void max_pool2d_backward(Context& context, const Pool2dParams& p, const std::int32_t* argmax, const T* dy,
+                         T* dx) {
+  const std::int64_t outputs = p.out_h * p.out_w;
+  for_each_plane(context, p, [&](std::int64_t plane) {
+    T* dxp = dx + plane * p.h * p.w;
+    std::fill_n(dxp, p.h * p.w, T{0});
+    for (std::int64_t i = plane * outputs; i < (plane + 1) * outputs; ++i)
+      if (argmax[i] >= 0) dxp[argmax[i]] += dy[i];
+  });
+}
+
+template <class T>
+void avg_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y) {
+  for_each_plane(context, p, [&](std::int64_t plane) {
+    const T* xp = x + plane * p.h * p.w;
+    std::vector<T> divisors(static_cast<std::size_t>(p.out_w));
+    for (std::int64_t i = 0; i < p.out_h; ++i) {
+      T* sum = y + (plane * p.out_h + i) * p.out_w;
+      std::fill_n(sum, p.out_w, T{0});
+      with_stride(p.stride_w, [&](auto stride) {
+        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
+          const std::int64_t first = row * p.w + offset;
+          for (std::int64_t j = outputs.begin; j < outputs.end; ++j) sum[j] += xp[first + j * stride];
+        });
+      });
+      average_divisors(p, i, divisors);
+      for (std::int64_t j = 0; j < p.out_w; ++j) sum[j] /= divisors[static_cast<std::size_t>(j)];
+    }
+  });
+}
+
+template <class T>
+void avg_pool2d_backward(Context& context, const Pool2dParams& p, const T* dy, T* dx) {
+  for_each_plane(context, p, [&](std::int64_t plane) {
+    T* dxp = dx + plane * p.h * p.w;
+    std::fill_n(dxp, p.h * p.w, T{0});
+    std::vector<T> share(static_cast<std::size_t>(p.out_w));
+    for (std::int64_t i = 0; i < p.out_h; ++i) {
+      average_divisors(p, i, share);
+      for (std::int64_t j = 0; j < p.out_w; ++j) {
+        T& s = share[static_cast<std::size_t>(j)];
+        s = dy[(plane * p.out_h + i) * p.out_w + j] / s;
+      }
+      with_stride(p.stride_w, [&](auto stride) {
+        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
+          const std::int64_t first = row * p.w + offset;
+          for (std::int64_t j = outputs.begin; j < outputs.end; ++j)
+            dxp[first + j * stride] += share[static_cast<std::size_t>(j)];
+        });
+      });
+    }
+  });
+}
+
+// The windows grow with the input, so sums are taken in double.
+template <class T>
+void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y) {
+  for_each_plane(context, p, [&](std::int64_t plane) {
+    const T* xp = x + plane * p.h * p.w;
+    T* yp = y + plane * p.out_h * p.out_w;
+    for (std::int64_t i = 0; i < p.out_h; ++i) {
+      const Range rows = adaptive_window(i, p.h, p.out_h);
+      for (std::int64_t j = 0; j < p.out_w; ++j) {
+        const Range columns = adaptive_window(j, p.w, p.out_w);
+        double sum = 0;
+        for (std::int64_t r = rows.begin; r < rows.end; ++r)
+          for (std::int64_t c = columns.begin; c < columns.end; ++c)
+            sum += static_cast<double>(xp[r * p.w + c]);
+        const std::int64_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
+        yp[i * p.out_w + j] = static_cast<T>(sum / static_cast<double>(count));
+      }
+    }
+  });
+}
+
+template <class T>
+void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& p, const T* dy, T* dx) {
+  for_each_plane(context, p, [&](std::int64_t plane) {
+    T* dxp = dx + plane * p.h * p.w;
+    std::fill_n(dxp, p.h * p.w, T{0});
+    for (std::int64_t i = 0; i < p.out_h; ++i) {
+      const Range rows = adaptive_window(i, p.h, p.out_h);
+      for (std::int64_t j = 0; j < p.out_w; ++j) {
+        const Range columns = adaptive_window(j, p.w, p.out_w);
+        const std::int64_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
+        const T share = dy[(plane * p.out_h + i) * p.out_w + j] / static_cast<T>(count);
+        for (std::int64_t r = rows.begin; r < rows.end; ++r)
+          for (std::int64_t c = columns.begin; c < columns.end; ++c) dxp[r * p.w + c] += share;
+      }
+    }
+  });
+}
+
+template void max_pool2d_forward(Context&, const Pool2dParams&, const float*, float*, std::int32_t*);
+template void max_pool2d_forward(Context&, const Pool2dParams&, const double*, double*, std::int32_t*);
+template void max_pool2d_backward(Context&, const Pool2dParams&, const std::int32_t*, const float*, float*);
+template void max_pool2d_backward(Context&, const Pool2dParams&, const std::int32_t*, const double*, double*);
+template void avg_pool2d_forward(Context&, const Pool2dParams&, const float*, float*);
+template void avg_pool2d_forward(Context&, const Pool2dParams&, const double*, double*);
+template void avg_pool2d_backward(Context&, const Pool2dParams&, const float*, float*);
+template void avg_pool2d_backward(Context&, const Pool2dParams&, const double*, double*);
+template void adaptive_avg_pool2d_forward(Context&, const Pool2dParams&, const float*, float*);
+template void adaptive_avg_pool2d_forward(Context&, const Pool2dParams&, const double*, double*);
+template void adaptive_avg_pool2d_backward(Context&, const Pool2dParams&, const float*, float*);
+template void adaptive_avg_pool2d_backward(Context&, const Pool2dParams&, const double*, double*);
+
+}  // namespace backlight::cpu
