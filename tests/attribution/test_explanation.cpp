@@ -1,0 +1,201 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <thread>
+#include <vector>
+
+#include "attribution/small_network.hpp"
+#include "engine/attribution/explanation.hpp"
+#include "engine/layers/softmax.hpp"
+#include "support/compare.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+std::vector<std::int64_t> classes_of(std::initializer_list<std::int64_t> classes) { return classes; }
+
+/// Image n of a batch as a batch of one.
+Tensor slice(const Tensor& batch, std::int64_t n) {
+  const std::int64_t size = batch.numel() / batch.shape()[0];
+  return Tensor::from(batch.shape().with(0, 1), batch.values().subspan(static_cast<std::size_t>(n * size),
+                                                                       static_cast<std::size_t>(size)));
+}
+
+Tensor scaled(const Tensor& tensor, float factor) {
+  Tensor result = tensor.clone();
+  for (float& v : result.values()) v *= factor;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("grad-cam: equals a double loop over the paper's equations") {
+  const Network network = small_residual_network();
+  Context context({}, 2);
+  const NodeId layer = network.find("block");
+  Explanation explanation(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"), {layer}, false);
+  const ClassMap cam = explanation.grad_cam(layer, explanation.target(classes_of({1, 4})));
+
+  Pass pass(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"),
+            {.keep = {layer}, .gradients_at = {layer}});
+  const Gradients gradients =
+      pass.backward(one_hot(network.output(), {2, 5}, classes_of({1, 4})), {.wrt = {layer}});
+  const Shape& shape = pass.shape(layer);
+  const std::int64_t area = shape[2] * shape[3];
+  Tensor alpha({2, 8}), map({2, shape[2], shape[3]});
+  for (std::int64_t n = 0; n < 2; ++n)
+    for (std::int64_t i = 0; i < area; ++i) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < 8; ++k) {
+        double mean = 0;
+        for (std::int64_t j = 0; j < area; ++j)
+          mean += static_cast<double>(gradients.nodes.at(layer).values()[(n * 8 + k) * area + j]) /
+                  static_cast<double>(area);
+        alpha.values()[n * 8 + k] = static_cast<float>(mean);
+        sum += mean * static_cast<double>(pass.value(layer).values()[(n * 8 + k) * area + i]);
+      }
+      map.values()[n * area + i] = static_cast<float>(sum);
+    }
+  CHECK(relative_error(cam.alpha, alpha) <= 1e-6);
+  CHECK(relative_error(cam.map, map) <= 1e-6);
+}
+
+TEST_CASE("grad-cam: the sum instead of the mean scales the map by its area") {
+  const Network network = small_residual_network();
+  Context context({}, 1);
+  const NodeId layer = network.find("block");
+  Explanation explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
+  const Seed target = explanation.target(classes_of({2}));
+  const ClassMap mean = explanation.grad_cam(layer, target);
+  const ClassMap sum = explanation.grad_cam(layer, target, AlphaReduction::sum);
+  CHECK(relative_error(sum.map, scaled(mean.map, 64)) <= 1e-6);
+}
+
+TEST_CASE("cam: equals grad-cam times the area on a residual network") {
+  const Network network = small_residual_network();
+  Context context({}, 1);
+  const auto head = find_cam_head(network);
+  REQUIRE(head.has_value());
+  CHECK(head->features == network.find("block"));
+  CHECK(head->linear == network.find("fc"));
+  Explanation explanation(network, context, random_tensor({2, 3, 17, 9}, "explanation.x"), {head->features},
+                          false);
+  const auto classes = classes_of({0, 3});
+  const ClassMap cam = explanation.cam(classes);
+  const ClassMap grad_cam = explanation.grad_cam(head->features, explanation.target(classes));
+  const float area = static_cast<float>(cam.map.shape()[1] * cam.map.shape()[2]);
+  CHECK(relative_error(cam.map, scaled(grad_cam.map, area)) <= 1e-6);
+  CHECK(relative_error(cam.alpha, scaled(grad_cam.alpha, area)) <= 1e-6);
+}
+
+TEST_CASE("counterfactual: the negated score gives the negated map") {
+  const Network network = small_residual_network();
+  Context context({}, 1);
+  const NodeId layer = network.find("block");
+  Explanation explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, true);
+  const auto classes = classes_of({2});
+  const Seed evidence = explanation.target(classes);
+  const Seed counterfactual = explanation.target(classes, Direction::counterfactual);
+  CHECK(same_bits(explanation.grad_cam(layer, counterfactual).map,
+                  scaled(explanation.grad_cam(layer, evidence).map, -1)));
+  CHECK(same_bits(explanation.cam(classes, Direction::counterfactual).map,
+                  scaled(explanation.cam(classes).map, -1)));
+  CHECK(relative_error(explanation.gradient(counterfactual, ReluRule::standard),
+                       scaled(explanation.gradient(evidence, ReluRule::standard), -1)) <= 1e-6);
+}
+
+TEST_CASE("explanation: a batch gives the bits of its images one by one for every method") {
+  const Network network = small_residual_network();
+  Context context({}, 2);
+  const NodeId layer = network.find("block");
+  const Tensor x = random_tensor({3, 3, 15, 11}, "explanation.batch");
+  const auto classes = classes_of({4, 0, 2});
+  Explanation batch(network, context, x.clone(), {layer}, true);
+  const Seed target = batch.target(classes);
+  const ClassMap cam = batch.grad_cam(layer, target);
+  const ClassMap zhou = batch.cam(classes);
+  for (std::int64_t n = 0; n < 3; ++n) {
+    Explanation single(network, context, slice(x, n), {layer}, true);
+    const auto one = classes_of({classes[static_cast<std::size_t>(n)]});
+    const Seed one_target = single.target(one);
+    CHECK(same_bits(single.scores(), slice(batch.scores(), n)));
+    CHECK(same_bits(single.grad_cam(layer, one_target).map, slice(cam.map, n)));
+    CHECK(same_bits(single.cam(one).map, slice(zhou.map, n)));
+    for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided})
+      CHECK(same_bits(single.gradient(one_target, rule), slice(batch.gradient(target, rule), n)));
+  }
+}
+
+TEST_CASE("explanation: repeating and reordering the questions changes no bit") {
+  const Network network = small_residual_network();
+  Context context({}, 2);
+  const NodeId layer = network.find("block"), inner = network.find("block.relu");
+  Explanation explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer, inner},
+                          true);
+  const Seed target = explanation.target(classes_of({1}));
+  const Tensor first = explanation.gradient(target, ReluRule::guided);
+  const ClassMap map = explanation.grad_cam(inner, target);
+  explanation.gradient(target, ReluRule::deconvnet);
+  explanation.grad_cam(layer, target);
+  CHECK(same_bits(first, explanation.gradient(target, ReluRule::guided)));
+  CHECK(same_bits(map.map, explanation.grad_cam(inner, target).map));
+}
+
+TEST_CASE("explanation: the score is taken before a final softmax") {
+  Network network = small_residual_network();
+  network.add("softmax", softmax());
+  CHECK(network.node(score_node(network)).name == "fc");
+  CHECK(find_cam_head(network).has_value());
+  const Network plain = small_residual_network();
+  Context context({}, 1);
+  const NodeId layer = network.find("block");
+  Explanation a(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
+  Explanation b(plain, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
+  CHECK(same_bits(a.grad_cam(layer, a.target(classes_of({1}))).map,
+                  b.grad_cam(layer, b.target(classes_of({1}))).map));
+}
+
+TEST_CASE("explanation: threads with a context each explain with one network and get the same bits") {
+  const Network network = small_residual_network();
+  const NodeId layer = network.find("block");
+  const auto explain = [&](int threads) {
+    Context context({}, threads);
+    Explanation explanation(network, context, random_tensor({1, 3, 32, 32}, "explanation.x"), {layer}, true);
+    const Seed target = explanation.target(classes_of({3}));
+    std::vector<Tensor> results;
+    results.push_back(explanation.grad_cam(layer, target).map);
+    results.push_back(explanation.gradient(target, ReluRule::guided));
+    return results;
+  };
+  const std::vector<Tensor> expected = explain(1);
+  std::vector<std::vector<Tensor>> results(4);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    threads.emplace_back([&, i] { results[i] = explain(1 + static_cast<int>(i % 2)); });
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) {
+    CHECK(same_bits(result[0], expected[0]));
+    CHECK(same_bits(result[1], expected[1]));
+  }
+}
+
+TEST_CASE("explanation: what cannot be explained is refused with the reason") {
+  const Network network = small_residual_network();
+  Context context({}, 1);
+  const auto explain_at = [&](NodeId layer) {
+    Explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
+  };
+  CHECK_THROWS_WITH_AS(explain_at(network.find("fc")), doctest::Contains("'fc': its value is 1×5"), Error);
+  CHECK_THROWS_WITH_AS(explain_at(network.input()), doctest::Contains("it is the input"), Error);
+  Explanation explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {}, false);
+  CHECK_THROWS_WITH_AS(explanation.target(classes_of({5})), doctest::Contains("classes 0 to 4"), Error);
+  CHECK_THROWS_WITH_AS(explanation.target(classes_of({1, 2})), doctest::Contains("one per row"), Error);
+
+  Network two_linear = small_residual_network();
+  two_linear.add("fc2", linear(5, 5));
+  CHECK_FALSE(find_cam_head(two_linear).has_value());
+  Explanation other(two_linear, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {}, false);
+  CHECK_THROWS_WITH_AS(other.cam(classes_of({1})), doctest::Contains("global average pooling"), Error);
+}
