@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace backlight {
 
@@ -16,6 +17,13 @@ constexpr std::uint64_t random_bits(std::uint64_t seed, std::uint64_t index) {
 /// Uniform in [0, 1), a multiple of 2^-24, so that float32 and float64 hold the same value.
 constexpr double random_uniform(std::uint64_t seed, std::uint64_t index) {
   return static_cast<double>(random_bits(seed, index) >> 40) * 0x1p-24;
+}
+
+/// FNV-1a of a name, which gives each named thing a seed of its own.
+constexpr std::uint64_t hash_of(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
 }
 
 }  // namespace backlight

@@ -32,6 +32,7 @@ constexpr Kernels<T> kCpu{
     .relu_backward = cpu::relu_backward<T>,
     .log_softmax_forward = cpu::log_softmax_forward<T>,
     .log_softmax_backward = cpu::log_softmax_backward<T>,
+    .sgd_step = cpu::sgd_step<T>,
     .softmax_forward = cpu::softmax_forward<T>,
     .softmax_backward = cpu::softmax_backward<T>,
 };

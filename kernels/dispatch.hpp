@@ -15,6 +15,7 @@
 #include "kernels/linear/linear.hpp"
 #include "kernels/pool/pool.hpp"
 #include "kernels/relu/relu.hpp"
+#include "kernels/sgd/sgd.hpp"
 #include "kernels/softmax/softmax.hpp"
 
 namespace backlight {
@@ -49,6 +50,7 @@ struct Kernels {
   decltype(&cpu::relu_backward<T>) relu_backward;
   decltype(&cpu::log_softmax_forward<T>) log_softmax_forward;
   decltype(&cpu::log_softmax_backward<T>) log_softmax_backward;
+  decltype(&cpu::sgd_step<T>) sgd_step;
   decltype(&cpu::softmax_forward<T>) softmax_forward;
   decltype(&cpu::softmax_backward<T>) softmax_backward;
 };

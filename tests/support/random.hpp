@@ -11,12 +11,8 @@
 
 namespace backlight::test {
 
-/// FNV-1a of the name: every tensor of a test has a seed of its own.
-constexpr std::uint64_t seed_of(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
+/// Every tensor of a test has a seed of its own.
+constexpr std::uint64_t seed_of(std::string_view name) { return hash_of(name); }
 
 /// Uniform in [low, high), computed in double and rounded once to the dtype.
 inline void fill(Tensor& tensor, std::string_view name, double low = -1, double high = 1) {
