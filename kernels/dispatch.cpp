@@ -15,6 +15,8 @@ constexpr Kernels<T> kCpu{
     .conv2d_backward_filter = cpu::conv2d_backward_filter<T>,
     .conv2d_backward_bias = cpu::conv2d_backward_bias<T>,
     .copy_rows = cpu::copy_rows<T>,
+    .cross_entropy_forward = cpu::cross_entropy_forward<T>,
+    .cross_entropy_backward = cpu::cross_entropy_backward<T>,
     .dropout = cpu::dropout<T>,
     .channel_sum = cpu::channel_sum<T>,
     .weighted_sum = cpu::weighted_sum<T>,
@@ -22,6 +24,8 @@ constexpr Kernels<T> kCpu{
     .linear_backward_data = cpu::linear_backward_data<T>,
     .linear_backward_filter = cpu::linear_backward_filter<T>,
     .linear_backward_bias = cpu::linear_backward_bias<T>,
+    .local_response_norm_forward = cpu::local_response_norm_forward<T>,
+    .local_response_norm_backward = cpu::local_response_norm_backward<T>,
     .max_pool2d_forward = cpu::max_pool2d_forward<T>,
     .max_pool2d_backward = cpu::max_pool2d_backward<T>,
     .avg_pool2d_forward = cpu::avg_pool2d_forward<T>,
@@ -30,11 +34,13 @@ constexpr Kernels<T> kCpu{
     .adaptive_avg_pool2d_backward = cpu::adaptive_avg_pool2d_backward<T>,
     .relu_forward = cpu::relu_forward<T>,
     .relu_backward = cpu::relu_backward<T>,
+    .sgd_step = cpu::sgd_step<T>,
     .log_softmax_forward = cpu::log_softmax_forward<T>,
     .log_softmax_backward = cpu::log_softmax_backward<T>,
-    .sgd_step = cpu::sgd_step<T>,
     .softmax_forward = cpu::softmax_forward<T>,
     .softmax_backward = cpu::softmax_backward<T>,
+    .subsample_pad_forward = cpu::subsample_pad_forward<T>,
+    .subsample_pad_backward = cpu::subsample_pad_backward<T>,
 };
 
 }  // namespace

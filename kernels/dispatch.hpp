@@ -10,13 +10,16 @@
 #include "kernels/batch_norm/batch_norm.hpp"
 #include "kernels/conv2d/conv2d.hpp"
 #include "kernels/copy/copy.hpp"
+#include "kernels/cross_entropy/cross_entropy.hpp"
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/linear/linear.hpp"
+#include "kernels/local_response_norm/local_response_norm.hpp"
 #include "kernels/pool/pool.hpp"
 #include "kernels/relu/relu.hpp"
 #include "kernels/sgd/sgd.hpp"
 #include "kernels/softmax/softmax.hpp"
+#include "kernels/subsample_pad/subsample_pad.hpp"
 
 namespace backlight {
 
@@ -33,6 +36,8 @@ struct Kernels {
   decltype(&cpu::conv2d_backward_filter<T>) conv2d_backward_filter;
   decltype(&cpu::conv2d_backward_bias<T>) conv2d_backward_bias;
   decltype(&cpu::copy_rows<T>) copy_rows;
+  decltype(&cpu::cross_entropy_forward<T>) cross_entropy_forward;
+  decltype(&cpu::cross_entropy_backward<T>) cross_entropy_backward;
   decltype(&cpu::dropout<T>) dropout;
   decltype(&cpu::channel_sum<T>) channel_sum;
   decltype(&cpu::weighted_sum<T>) weighted_sum;
@@ -40,6 +45,8 @@ struct Kernels {
   decltype(&cpu::linear_backward_data<T>) linear_backward_data;
   decltype(&cpu::linear_backward_filter<T>) linear_backward_filter;
   decltype(&cpu::linear_backward_bias<T>) linear_backward_bias;
+  decltype(&cpu::local_response_norm_forward<T>) local_response_norm_forward;
+  decltype(&cpu::local_response_norm_backward<T>) local_response_norm_backward;
   decltype(&cpu::max_pool2d_forward<T>) max_pool2d_forward;
   decltype(&cpu::max_pool2d_backward<T>) max_pool2d_backward;
   decltype(&cpu::avg_pool2d_forward<T>) avg_pool2d_forward;
@@ -48,11 +55,13 @@ struct Kernels {
   decltype(&cpu::adaptive_avg_pool2d_backward<T>) adaptive_avg_pool2d_backward;
   decltype(&cpu::relu_forward<T>) relu_forward;
   decltype(&cpu::relu_backward<T>) relu_backward;
+  decltype(&cpu::sgd_step<T>) sgd_step;
   decltype(&cpu::log_softmax_forward<T>) log_softmax_forward;
   decltype(&cpu::log_softmax_backward<T>) log_softmax_backward;
-  decltype(&cpu::sgd_step<T>) sgd_step;
   decltype(&cpu::softmax_forward<T>) softmax_forward;
   decltype(&cpu::softmax_backward<T>) softmax_backward;
+  decltype(&cpu::subsample_pad_forward<T>) subsample_pad_forward;
+  decltype(&cpu::subsample_pad_backward<T>) subsample_pad_backward;
 };
 
 /// Throws Error(unsupported) where the device has no kernels of this element type. There is no fallback.

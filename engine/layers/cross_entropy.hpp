@@ -1,0 +1,23 @@
+// The loss that classifiers are trained with: a function of a network's scores, not a node.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/device.hpp"
+#include "engine/tensor.hpp"
+
+namespace backlight {
+
+struct CrossEntropy {
+  double loss = 0;  ///< mean over the batch
+  Tensor dlogits;   ///< ∂loss/∂logits, N×K: the seed of a backward pass
+};
+
+/// Mean of −log softmax(logits)[label], logits N×K. With `label_smoothing` that share of each target is
+/// spread over all classes. Throws Error(bad_input) for a label outside [0, K) and Error(usage) for a
+/// smoothing outside [0, 1].
+CrossEntropy cross_entropy(Context& context, const Tensor& logits, std::span<const std::int64_t> labels,
+                           double label_smoothing = 0);
+
+}  // namespace backlight

@@ -1,0 +1,33 @@
+// Cross-entropy of scores against labels, with label smoothing (Szegedy et al. 2016, §7).
+//
+//   t_k = (1 − smoothing)·[k = label] + smoothing/K
+//   loss_n = −Σ_k t_k · log softmax(x_n)_k
+//   backward of the mean over the batch:  dx_nk = (softmax(x_n)_k − t_k) / N
+#pragma once
+
+#include <cstdint>
+
+namespace backlight {
+
+class Context;
+
+/// x is n×classes.
+struct CrossEntropyParams {
+  std::int64_t n = 0;
+  std::int64_t classes = 0;
+  double smoothing = 0;
+};
+
+namespace cpu {
+
+/// One loss per row; every label lies in [0, classes).
+template <class T>
+void cross_entropy_forward(Context& context, const CrossEntropyParams& params, const T* x,
+                           const std::int64_t* labels, double* losses);
+/// The gradient of the mean of the losses. Overwrites dx.
+template <class T>
+void cross_entropy_backward(Context& context, const CrossEntropyParams& params, const T* x,
+                            const std::int64_t* labels, T* dx);
+
+}  // namespace cpu
+}  // namespace backlight

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "engine/device.hpp"
+#include "kernels/cross_entropy/cross_entropy.hpp"
+
+namespace backlight::cpu {
+namespace {
+
+constexpr std::int64_t kGrain = 1 << 12;
+
+/// log Σ exp(x_k), without overflow.
+template <class T>
+double log_sum_exp(const T* x, std::int64_t classes) {
+  const double m = static_cast<double>(*std::max_element(x, x + classes));
+  double sum = 0;
+  for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(x[k]) - m);
+  return m + std::log(sum);
+}
+
+}  // namespace
+
+template <class T>
+void cross_entropy_forward(Context& context, const CrossEntropyParams& p, const T* x,
+                           const std::int64_t* labels, double* losses) {
+  context.parallel_ranges(p.n, kGrain / p.classes, [=, &p](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      const T* xn = x + n * p.classes;
+      const double log_sum = log_sum_exp(xn, p.classes);
+      // A score of −∞ belongs to a class that cannot be, and costs nothing unless it is smoothed over.
+      double mean = 0;
+      if (p.smoothing > 0) mean = std::accumulate(xn, xn + p.classes, 0.0) / static_cast<double>(p.classes);
+      losses[n] = log_sum - (1 - p.smoothing) * static_cast<double>(xn[labels[n]]) - p.smoothing * mean;
+    }
+  });
+}
+
+template <class T>
+void cross_entropy_backward(Context& context, const CrossEntropyParams& p, const T* x,
+                            const std::int64_t* labels, T* dx) {
+  const double share = p.smoothing / static_cast<double>(p.classes);
+  context.parallel_ranges(p.n, kGrain / p.classes, [=, &p](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      const T* xn = x + n * p.classes;
+      const double log_sum = log_sum_exp(xn, p.classes);
+      for (std::int64_t k = 0; k < p.classes; ++k) {
+        const double target = (k == labels[n] ? 1 - p.smoothing : 0.0) + share;
+        const double probability = std::exp(static_cast<double>(xn[k]) - log_sum);
+        dx[n * p.classes + k] = static_cast<T>((probability - target) / static_cast<double>(p.n));
+      }
+    }
+  });
+}
+
+template void cross_entropy_forward(Context&, const CrossEntropyParams&, const float*, const std::int64_t*,
+                                    double*);
+template void cross_entropy_forward(Context&, const CrossEntropyParams&, const double*, const std::int64_t*,
+                                    double*);
+template void cross_entropy_backward(Context&, const CrossEntropyParams&, const float*, const std::int64_t*,
+                                     float*);
+template void cross_entropy_backward(Context&, const CrossEntropyParams&, const double*, const std::int64_t*,
+                                     double*);
+
+}  // namespace backlight::cpu
