@@ -1,0 +1,71 @@
+#include "models/alexnet.hpp"
+
+#include "engine/layers/conv2d.hpp"
+#include "engine/layers/dropout.hpp"
+#include "engine/layers/flatten.hpp"
+#include "engine/layers/linear.hpp"
+#include "engine/layers/local_response_norm.hpp"
+#include "engine/layers/pool.hpp"
+#include "engine/layers/relu.hpp"
+
+namespace backlight {
+
+Network alexnet(std::int64_t num_classes) {
+  Network net;
+  net.add("features.0", conv2d(3, 64, {.kernel = square(11), .stride = square(4), .padding = all(2)}));
+  net.add("features.1", relu());
+  net.add("features.2", max_pool2d({.kernel = 3, .stride = 2}));
+  net.add("features.3", conv2d(64, 192, {.kernel = square(5), .padding = all(2)}));
+  net.add("features.4", relu());
+  net.add("features.5", max_pool2d({.kernel = 3, .stride = 2}));
+  net.add("features.6", conv2d(192, 384, {.kernel = square(3), .padding = all(1)}));
+  net.add("features.7", relu());
+  net.add("features.8", conv2d(384, 256, {.kernel = square(3), .padding = all(1)}));
+  net.add("features.9", relu());
+  net.add("features.10", conv2d(256, 256, {.kernel = square(3), .padding = all(1)}));
+  net.add("features.11", relu());
+  net.add("features.12", max_pool2d({.kernel = 3, .stride = 2}));
+  net.add("avgpool", adaptive_avg_pool2d(6));
+  net.add("flatten", flatten());
+  net.add("classifier.0", dropout(0.5));
+  net.add("classifier.1", linear(256 * 6 * 6, 4096));
+  net.add("classifier.2", relu());
+  net.add("classifier.3", dropout(0.5));
+  net.add("classifier.4", linear(4096, 4096));
+  net.add("classifier.5", relu());
+  net.add("classifier.6", linear(4096, num_classes));
+  return net;
+}
+
+Network alexnet_original(std::int64_t num_classes) {
+  // Caffe rounds pooled sizes up.
+  const Pool2dOptions pool{.kernel = 3, .stride = 2, .ceil_mode = true};
+  const LocalResponseNormOptions norm{.size = 5, .alpha = 1e-4, .beta = 0.75, .k = 1};
+  Network net;
+  net.add("conv1", conv2d(3, 96, {.kernel = square(11), .stride = square(4)}));
+  net.add("relu1", relu());
+  net.add("norm1", local_response_norm(norm));
+  net.add("pool1", max_pool2d(pool));
+  net.add("conv2", conv2d(96, 256, {.kernel = square(5), .padding = all(2), .groups = 2}));
+  net.add("relu2", relu());
+  net.add("norm2", local_response_norm(norm));
+  net.add("pool2", max_pool2d(pool));
+  net.add("conv3", conv2d(256, 384, {.kernel = square(3), .padding = all(1)}));
+  net.add("relu3", relu());
+  net.add("conv4", conv2d(384, 384, {.kernel = square(3), .padding = all(1), .groups = 2}));
+  net.add("relu4", relu());
+  net.add("conv5", conv2d(384, 256, {.kernel = square(3), .padding = all(1), .groups = 2}));
+  net.add("relu5", relu());
+  net.add("pool5", max_pool2d(pool));
+  net.add("flatten", flatten());
+  net.add("fc6", linear(256 * 6 * 6, 4096));
+  net.add("relu6", relu());
+  net.add("drop6", dropout(0.5));
+  net.add("fc7", linear(4096, 4096));
+  net.add("relu7", relu());
+  net.add("drop7", dropout(0.5));
+  net.add("fc8", linear(4096, num_classes));
+  return net;
+}
+
+}  // namespace backlight

@@ -1,0 +1,56 @@
+#include "models/cifar_resnet.hpp"
+
+#include "engine/layers/add.hpp"
+#include "engine/layers/batch_norm.hpp"
+#include "engine/layers/conv2d.hpp"
+#include "engine/layers/flatten.hpp"
+#include "engine/layers/linear.hpp"
+#include "engine/layers/pool.hpp"
+#include "engine/layers/relu.hpp"
+#include "engine/layers/strided_identity_pad.hpp"
+
+namespace backlight {
+namespace {
+
+std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, int stride = 1) {
+  return conv2d(in, out, {.kernel = square(3), .stride = square(stride), .padding = all(1), .bias = false});
+}
+
+void add_block(Network& net, const std::string& path, std::int64_t in, std::int64_t out, int stride) {
+  const NodeId x = net.output();
+  net.add(path + ".conv1", conv3x3(in, out, stride));
+  net.add(path + ".bn1", batch_norm2d(out));
+  net.add(path + ".relu", relu());
+  net.add(path + ".conv2", conv3x3(out, out));
+  const NodeId residual = net.add(path + ".bn2", batch_norm2d(out));
+  const NodeId shortcut = in == out ? x : net.add(path + ".shortcut", strided_identity_pad(out, stride), {x});
+  net.add(path + ".add", add(), {residual, shortcut});
+  net.add(path + ".relu_1", relu());
+}
+
+}  // namespace
+
+Network cifar_resnet(int depth, std::int64_t num_classes) {
+  if (depth != 20 && depth != 32 && depth != 44 && depth != 56 && depth != 110)
+    throw Error(ErrorKind::usage, "there is no CIFAR ResNet-", depth, ", expected 20, 32, 44, 56 or 110");
+  Network net;
+  net.add("conv1", conv3x3(3, 16));
+  net.add("bn1", batch_norm2d(16));
+  net.add("relu", relu());
+  const int blocks = (depth - 2) / 6;
+  std::int64_t channels = 16;
+  for (int stage = 0; stage < 3; ++stage) {
+    const std::int64_t width = std::int64_t{16} << stage;
+    for (int i = 0; i < blocks; ++i) {
+      const std::string path = "layer" + std::to_string(stage + 1) + "." + std::to_string(i);
+      add_block(net, path, channels, width, stage > 0 && i == 0 ? 2 : 1);
+      channels = width;
+    }
+  }
+  net.add("avg_pool2d", adaptive_avg_pool2d(1));
+  net.add("flatten", flatten());
+  net.add("linear", linear(channels, num_classes));
+  return net;
+}
+
+}  // namespace backlight

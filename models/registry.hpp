@@ -1,0 +1,40 @@
+// The networks that backlight knows by name, and what goes with each.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/image/preprocess.hpp"
+#include "engine/network.hpp"
+#include "models/labels/labels.hpp"
+
+namespace backlight {
+
+/// Where Grad-CAM looks when no layer is named, as each implementation would have it; paths for
+/// Network::find. Where one leaves the choice to the caller, the last layer that fits its examples stands.
+struct DefaultLayers {
+  std::string paper, pytorch_grad_cam, captum, torch_cam;
+};
+
+struct ModelInfo {
+  std::string name;
+  Preprocessing preprocessing;
+  LabelSet labels = LabelSet::none;
+  DefaultLayers default_layers;
+  int min_input_size = 1;  ///< the smallest square the network can take
+  bool any_size = true;    ///< false: only sizes near preprocessing.input_size fit
+  std::string classifier;  ///< the last linear layer: its rows are the classes
+};
+
+/// In the order of the registry: by family, then by depth.
+std::vector<std::string> model_names();
+
+/// Throws Error(usage) with the nearest names for a name that is not registered.
+const ModelInfo& model_info(std::string_view name);
+
+/// The network with uninitialised parameters. Throws Error(usage) for an unknown name or less than one class.
+Network build_model(std::string_view name, std::int64_t num_classes);
+
+}  // namespace backlight

@@ -1,0 +1,63 @@
+#include "models/vgg.hpp"
+
+#include <array>
+
+#include "engine/layers/batch_norm.hpp"
+#include "engine/layers/conv2d.hpp"
+#include "engine/layers/dropout.hpp"
+#include "engine/layers/flatten.hpp"
+#include "engine/layers/linear.hpp"
+#include "engine/layers/pool.hpp"
+#include "engine/layers/relu.hpp"
+
+namespace backlight {
+namespace {
+
+/// Convolutions before each of the five poolings (table 1 of the paper).
+std::array<int, 5> stages(int depth) {
+  switch (depth) {
+    case 11:
+      return {1, 1, 2, 2, 2};
+    case 13:
+      return {2, 2, 2, 2, 2};
+    case 16:
+      return {2, 2, 3, 3, 3};
+    case 19:
+      return {2, 2, 4, 4, 4};
+  }
+  throw Error(ErrorKind::usage, "there is no VGG-", depth, ", expected 11, 13, 16 or 19");
+}
+
+}  // namespace
+
+Network vgg(int depth, bool batch_norm, std::int64_t num_classes) {
+  constexpr std::array<std::int64_t, 5> kWidths = {64, 128, 256, 512, 512};
+  const std::array<int, 5> convolutions = stages(depth);
+  Network net;
+  int index = 0;
+  const auto add_feature = [&](std::unique_ptr<Layer> layer) {
+    net.add("features." + std::to_string(index++), std::move(layer));
+  };
+  std::int64_t channels = 3;
+  for (std::size_t stage = 0; stage < kWidths.size(); ++stage) {
+    for (int i = 0; i < convolutions[stage]; ++i) {
+      add_feature(conv2d(channels, kWidths[stage], {.kernel = square(3), .padding = all(1)}));
+      channels = kWidths[stage];
+      if (batch_norm) add_feature(batch_norm2d(channels));
+      add_feature(relu());
+    }
+    add_feature(max_pool2d({.kernel = 2, .stride = 2}));
+  }
+  net.add("avgpool", adaptive_avg_pool2d(7));
+  net.add("flatten", flatten());
+  net.add("classifier.0", linear(512 * 7 * 7, 4096));
+  net.add("classifier.1", relu());
+  net.add("classifier.2", dropout(0.5));
+  net.add("classifier.3", linear(4096, 4096));
+  net.add("classifier.4", relu());
+  net.add("classifier.5", dropout(0.5));
+  net.add("classifier.6", linear(4096, num_classes));
+  return net;
+}
+
+}  // namespace backlight
