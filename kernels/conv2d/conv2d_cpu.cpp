@@ -1,101 +1,162 @@
+#include "kernels/conv2d/conv2d_cpu.hpp"
+
 #include <algorithm>
+#include <vector>
 
 #include "engine/device.hpp"
-#include "kernels/conv2d/conv2d.hpp"
 
 namespace backlight::cpu {
 namespace {
 
-/// The output positions whose tap lies inside the image: 0 <= position·stride + offset < extent.
-struct Range {
-  std::int64_t begin, end;
+/// Sizes that the loops below share.
+struct Extents {
+  explicit Extents(const Conv2dParams& p)
+      : in_plane(p.in_height * p.in_width),
+        out_plane(p.out_height * p.out_width),
+        c(p.in_channels / p.groups),
+        o(p.out_channels / p.groups),
+        taps(p.kernel_height * p.kernel_width) {}
+
+  std::int64_t in_plane, out_plane;
+  std::int64_t c, o;  ///< channels of a group
+  std::int64_t taps;
 };
-Range inside(std::int64_t count, std::int64_t stride, std::int64_t offset, std::int64_t extent) {
-  const std::int64_t begin = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-  const std::int64_t end = extent <= offset ? 0 : (extent - offset + stride - 1) / stride;
-  return {std::min(begin, count), std::min(end, count)};
+
+/// A filter that reads a single plane is all packing and no product as a GEMM.
+bool is_depthwise(const Extents& e) { return e.c == 1 && e.o <= 4; }
+
+/// Writes the values of one phase to the positions of dx that it stands for.
+template <class T>
+void scatter(Context& context, const Conv2dParams& a, const GradientPhase& v, const GradientPhase& h,
+             const T* phase, T* dx) {
+  context.parallel_for(a.batch * a.in_channels, [&](std::int64_t plane, int) {
+    for (std::int64_t p = 0; p < v.axis.out; ++p) {
+      const T* from = phase + (plane * v.axis.out + p) * h.axis.out;
+      T* to = dx + (plane * a.in_height + v.first + p * v.every) * a.in_width + h.first;
+      for (std::int64_t q = 0; q < h.axis.out; ++q) to[q * h.every] = from[q];
+    }
+  });
 }
 
-/// Calls fn(p, ih, columns, left) for every output row p whose tap (r, s) reads the image's row ih, at image
-/// column q·stride + left for q in columns.
-template <class Fn>
-void each_row(const Conv2dParams& a, std::int64_t r, std::int64_t s, Fn&& fn) {
-  const std::int64_t top = r * a.dilation_height - a.pad_top;
-  const std::int64_t left = s * a.dilation_width - a.pad_left;
-  const Range rows = inside(a.out_height, a.stride_height, top, a.in_height);
-  const Range columns = inside(a.out_width, a.stride_width, left, a.in_width);
-  for (std::int64_t p = rows.begin; p < rows.end; ++p) fn(p, p * a.stride_height + top, columns, left);
+/// dx at the positions of one phase, as planes of v.axis.out × h.axis.out.
+template <class T>
+void backward_phase(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
+                    const GradientPhase& v, const GradientPhase& h, const T* dy, const T* w, T* dx) {
+  const Extents e(a);
+  const std::int64_t plane = v.axis.out * h.axis.out;
+  if (e.c == 1 && e.o == 1) {
+    const std::int64_t taps = v.axis.taps * h.axis.taps;
+    Tensor phase_weights = context.empty({a.groups, taps}, dtype_of<T>);
+    T* weights = phase_weights.data<T>();
+    for (std::int64_t g = 0; g < a.groups; ++g)
+      for (std::int64_t r = 0; r < v.axis.taps; ++r)
+        for (std::int64_t s = 0; s < h.axis.taps; ++s)
+          *weights++ = w[g * e.taps + (v.tap + r * v.tap_step) * a.kernel_width + h.tap + s * h.tap_step];
+    std::vector<PlaneProblem<T>> problems;
+    for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
+      problems.push_back(
+          {dy + i * e.out_plane, phase_weights.data<T>() + i % a.groups * taps, T{0}, dx + i * plane});
+    conv2d_planes<T>(context, kernels, v.axis, h.axis, problems);
+    return;
+  }
+  std::vector<GradientWeights<T>> weights;
+  std::vector<Patches<T>> patches;
+  for (std::int64_t g = 0; g < a.groups; ++g) weights.emplace_back(a, v, h, w + g * e.o * e.c * e.taps);
+  for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
+    patches.emplace_back(v.axis, h.axis, dy + i * e.o * e.out_plane);
+  std::vector<GemmProblem<T>> problems;
+  for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
+    problems.push_back({&weights[static_cast<std::size_t>(i % a.groups)],
+                        &patches[static_cast<std::size_t>(i)], nullptr, dx + i * e.c * plane});
+  gemm<T>(context, kernels, {.m = e.c, .n = plane, .k = e.o * v.axis.taps * h.axis.taps, .ldc = plane},
+          problems);
 }
 
 }  // namespace
 
 template <class T>
-void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias, T* y) {
-  const std::int64_t in_plane = a.in_height * a.in_width, out_plane = a.out_height * a.out_width;
-  const std::int64_t c_per = a.in_channels / a.groups, o_per = a.out_channels / a.groups;
-  context.parallel_for(a.batch * a.out_channels, [&](std::int64_t item, int) {
-    const std::int64_t n = item / a.out_channels, o = item % a.out_channels;
-    T* yo = y + item * out_plane;
-    std::fill_n(yo, out_plane, bias ? bias[o] : T{0});
-    for (std::int64_t c = 0; c < c_per; ++c) {
-      const T* xc = x + (n * a.in_channels + o / o_per * c_per + c) * in_plane;
-      const T* tap = w + (o * c_per + c) * a.kernel_height * a.kernel_width;
-      for (std::int64_t r = 0; r < a.kernel_height; ++r)
-        for (std::int64_t s = 0; s < a.kernel_width; ++s, ++tap)
-          each_row(a, r, s, [&](std::int64_t p, std::int64_t ih, Range columns, std::int64_t left) {
-            const T* row = xc + ih * a.in_width;
-            T* out = yo + p * a.out_width;
-            for (std::int64_t q = columns.begin; q < columns.end; ++q)
-              out[q] += *tap * row[q * a.stride_width + left];
-          });
-    }
-  });
+void conv2d_forward(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a, const T* x,
+                    const T* w, const T* bias, T* y) {
+  const Extents e(a);
+  const Axis v = vertical(a), h = horizontal(a);
+  if (is_depthwise(e)) {
+    std::vector<PlaneProblem<T>> problems;
+    for (std::int64_t n = 0; n < a.batch; ++n)
+      for (std::int64_t o = 0; o < a.out_channels; ++o)
+        problems.push_back({x + (n * a.in_channels + o / e.o) * e.in_plane, w + o * e.taps,
+                            bias ? bias[o] : T{0}, y + (n * a.out_channels + o) * e.out_plane});
+    conv2d_planes<T>(context, kernels, v, h, problems);
+    return;
+  }
+  std::int64_t plane = e.in_plane;
+  Tensor split;
+  if (h.stride > 1) {
+    plane = a.in_height * h.stride * ((a.in_width + h.stride - 1) / h.stride);
+    split = context.empty({a.batch * a.in_channels, plane}, dtype_of<T>);
+    split_columns(context, a.batch * a.in_channels * a.in_height, a.in_width, h.stride, x, split.data<T>());
+    x = split.data<T>();
+  }
+  std::vector<StridedMatrix<T>> weights;
+  std::vector<Patches<T>> patches;
+  for (std::int64_t g = 0; g < a.groups; ++g)
+    weights.emplace_back(w + g * e.o * e.c * e.taps, e.c * e.taps, 1);
+  for (std::int64_t i = 0; i < a.batch * a.groups; ++i) patches.emplace_back(v, h, x + i * e.c * plane);
+  std::vector<GemmProblem<T>> problems;
+  for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
+    problems.push_back({&weights[static_cast<std::size_t>(i % a.groups)],
+                        &patches[static_cast<std::size_t>(i)], bias ? bias + i % a.groups * e.o : nullptr,
+                        y + i * e.o * e.out_plane});
+  gemm<T>(context, kernels, {.m = e.o, .n = e.out_plane, .k = e.c * e.taps, .ldc = e.out_plane}, problems);
 }
 
+template <class T>
+void conv2d_backward_data(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
+                          const T* dy, const T* w, T* dx) {
+  for (const GradientPhase& v : gradient_phases(vertical(a)))
+    for (const GradientPhase& h : gradient_phases(horizontal(a))) {
+      if (v.every == 1 && h.every == 1) {
+        backward_phase(context, kernels, a, v, h, dy, w, dx);
+        continue;
+      }
+      Tensor phase = context.empty({a.batch * a.in_channels, v.axis.out, h.axis.out}, dtype_of<T>);
+      backward_phase(context, kernels, a, v, h, dy, w, phase.data<T>());
+      scatter(context, a, v, h, phase.data<T>(), dx);
+    }
+}
+
+template <class T>
+void conv2d_backward_filter(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
+                            const T* x, const T* dy, T* dw) {
+  const Extents e(a);
+  const Axis v = vertical(a), h = horizontal(a);
+  for (std::int64_t n = 0; n < a.batch; ++n) {
+    std::vector<StridedMatrix<T>> gradients;
+    std::vector<PatchesTransposed<T>> patches;
+    for (std::int64_t i = n * a.groups; i < (n + 1) * a.groups; ++i) {
+      gradients.emplace_back(dy + i * e.o * e.out_plane, e.out_plane, 1);
+      patches.emplace_back(v, h, x + i * e.c * e.in_plane);
+    }
+    std::vector<GemmProblem<T>> problems;
+    for (std::size_t g = 0; g < patches.size(); ++g)
+      problems.push_back(
+          {&gradients[g], &patches[g], nullptr, dw + static_cast<std::int64_t>(g) * e.o * e.c * e.taps});
+    gemm<T>(context, kernels,
+            {.m = e.o, .n = e.c * e.taps, .k = e.out_plane, .ldc = e.c * e.taps, .accumulate = true},
+            problems);
+  }
+}
+
+template <class T>
+void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias, T* y) {
+  conv2d_forward(context, micro_kernels<T>(), a, x, w, bias, y);
+}
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& a, const T* dy, const T* w, T* dx) {
-  const std::int64_t in_plane = a.in_height * a.in_width, out_plane = a.out_height * a.out_width;
-  const std::int64_t c_per = a.in_channels / a.groups, o_per = a.out_channels / a.groups;
-  context.parallel_for(a.batch * a.in_channels, [&](std::int64_t item, int) {
-    const std::int64_t n = item / a.in_channels, channel = item % a.in_channels;
-    const std::int64_t group = channel / c_per, c = channel % c_per;
-    T* dxc = dx + item * in_plane;
-    std::fill_n(dxc, in_plane, T{0});
-    for (std::int64_t o = group * o_per; o < (group + 1) * o_per; ++o) {
-      const T* dyo = dy + (n * a.out_channels + o) * out_plane;
-      const T* tap = w + (o * c_per + c) * a.kernel_height * a.kernel_width;
-      for (std::int64_t r = 0; r < a.kernel_height; ++r)
-        for (std::int64_t s = 0; s < a.kernel_width; ++s, ++tap)
-          each_row(a, r, s, [&](std::int64_t p, std::int64_t ih, Range columns, std::int64_t left) {
-            const T* out = dyo + p * a.out_width;
-            T* row = dxc + ih * a.in_width;
-            for (std::int64_t q = columns.begin; q < columns.end; ++q)
-              row[q * a.stride_width + left] += *tap * out[q];
-          });
-    }
-  });
+  conv2d_backward_data(context, micro_kernels<T>(), a, dy, w, dx);
 }
-
 template <class T>
 void conv2d_backward_filter(Context& context, const Conv2dParams& a, const T* x, const T* dy, T* dw) {
-  const std::int64_t in_plane = a.in_height * a.in_width, out_plane = a.out_height * a.out_width;
-  const std::int64_t c_per = a.in_channels / a.groups, o_per = a.out_channels / a.groups;
-  context.parallel_for(a.out_channels * c_per, [&](std::int64_t item, int) {
-    const std::int64_t o = item / c_per, channel = o / o_per * c_per + item % c_per;
-    T* tap = dw + item * a.kernel_height * a.kernel_width;
-    for (std::int64_t r = 0; r < a.kernel_height; ++r)
-      for (std::int64_t s = 0; s < a.kernel_width; ++s, ++tap)
-        for (std::int64_t n = 0; n < a.batch; ++n) {
-          const T* xc = x + (n * a.in_channels + channel) * in_plane;
-          const T* dyo = dy + (n * a.out_channels + o) * out_plane;
-          T sum = 0;
-          each_row(a, r, s, [&](std::int64_t p, std::int64_t ih, Range columns, std::int64_t left) {
-            for (std::int64_t q = columns.begin; q < columns.end; ++q)
-              sum += dyo[p * a.out_width + q] * xc[ih * a.in_width + q * a.stride_width + left];
-          });
-          *tap += sum;
-        }
-  });
+  conv2d_backward_filter(context, micro_kernels<T>(), a, x, dy, dw);
 }
 
 template <class T>
@@ -111,11 +172,17 @@ void conv2d_backward_bias(Context& context, const Conv2dParams& a, const T* dy, 
   });
 }
 
-#define BACKLIGHT_INSTANTIATE(T)                                                                 \
-  template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*); \
-  template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);     \
-  template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);   \
-  template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);
+#define BACKLIGHT_INSTANTIATE(T)                                                                          \
+  template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*);          \
+  template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);              \
+  template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);            \
+  template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);                        \
+  template void conv2d_forward(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*, const T*, \
+                               const T*, T*);                                                             \
+  template void conv2d_backward_data(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,     \
+                                     const T*, T*);                                                       \
+  template void conv2d_backward_filter(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,   \
+                                       const T*, T*);
 BACKLIGHT_INSTANTIATE(float)
 BACKLIGHT_INSTANTIATE(double)
 #undef BACKLIGHT_INSTANTIATE

@@ -1,58 +1,97 @@
+#include "kernels/linear/linear_cpu.hpp"
+
 #include <algorithm>
 
 #include "engine/device.hpp"
-#include "kernels/linear/linear.hpp"
 
 namespace backlight::cpu {
 namespace {
 
-constexpr std::int64_t kLanes = 32;
+/// Weights read by one item of work: enough to stream, few enough to share evenly.
+constexpr std::int64_t kItemWeights = 1 << 17;
 
-/// Sums in kLanes interleaved lanes, whatever the batch.
+/// y += Σ_r scale(r) · rows(r) in the order of r; a scale of zero contributes nothing and its row is not
+/// read, which spares most of the weights behind a ReLU.
 template <class T>
-T dot(const T* a, const T* b, std::int64_t count) {
-  T lanes[kLanes] = {};
-  std::int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
-  for (; i < count; ++i) lanes[i % kLanes] += a[i] * b[i];
-  T sum = 0;
-  for (const T lane : lanes) sum += lane;
-  return sum;
-}
+class RowSum {
+ public:
+  RowSum(const MicroKernels<T>& kernels, std::int64_t count, T* y)
+      : kernels_(kernels), count_(count), y_(y) {}
+  void add(T scale, const T* row) {
+    if (scale == T{0}) return;
+    scale_[pending_] = scale;
+    rows_[pending_++] = row;
+    if (pending_ == MicroKernels<T>::kAxpyRows) flush();
+  }
+  void flush() {
+    kernels_.axpy(pending_, scale_, rows_, count_, y_);
+    pending_ = 0;
+  }
+
+ private:
+  const MicroKernels<T>& kernels_;
+  std::int64_t count_;
+  T* y_;
+  T scale_[MicroKernels<T>::kAxpyRows];
+  const T* rows_[MicroKernels<T>::kAxpyRows];
+  int pending_ = 0;
+};
 
 }  // namespace
 
 template <class T>
-void linear_forward(Context& context, const LinearParams& a, const T* x, const T* w, const T* bias, T* y) {
-  context.parallel_ranges(a.out, 16, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t o = begin; o < end; ++o)
-      for (std::int64_t n = 0; n < a.batch; ++n)
-        y[n * a.out + o] = dot(w + o * a.in, x + n * a.in, a.in) + (bias ? bias[o] : T{0});
+void linear_forward(Context& context, const MicroKernels<T>& kernels, const LinearParams& a, const T* x,
+                    const T* w, const T* bias, T* y) {
+  const std::int64_t grain = std::max<std::int64_t>(kItemWeights / a.in / 4 * 4, 4);
+  context.parallel_ranges(a.out, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t o = begin; o < end; o += kernels.dot_rows) {
+      const std::int64_t rows = std::min<std::int64_t>(kernels.dot_rows, end - o);
+      for (std::int64_t n = 0; n < a.batch; n += kernels.dot_images) {
+        const std::int64_t images = std::min<std::int64_t>(kernels.dot_images, a.batch - n);
+        kernels.dot[rows - 1][images - 1](a.in, w + o * a.in, x + n * a.in, bias ? bias + o : nullptr,
+                                          y + n * a.out + o, a.out);
+      }
+    }
   });
 }
 
+template <class T>
+void linear_backward_data(Context& context, const MicroKernels<T>& kernels, const LinearParams& a,
+                          const T* dy, const T* w, T* dx) {
+  constexpr std::int64_t kColumns = 2048, kRows = 32;  // 256 KB of weights, read from cache for every image
+  context.parallel_ranges(a.in, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = 0; n < a.batch; ++n) std::fill(dx + n * a.in + begin, dx + n * a.in + end, T{0});
+    for (std::int64_t o = 0; o < a.out; o += kRows)
+      for (std::int64_t n = 0; n < a.batch; ++n) {
+        RowSum<T> sum(kernels, end - begin, dx + n * a.in + begin);
+        for (std::int64_t row = o; row < std::min(o + kRows, a.out); ++row)
+          sum.add(dy[n * a.out + row], w + row * a.in + begin);
+        sum.flush();
+      }
+  });
+}
+
+template <class T>
+void linear_backward_filter(Context& context, const MicroKernels<T>& kernels, const LinearParams& a,
+                            const T* x, const T* dy, T* dw) {
+  context.parallel_for(a.out, [&](std::int64_t o, int) {
+    RowSum<T> sum(kernels, a.in, dw + o * a.in);
+    for (std::int64_t n = 0; n < a.batch; ++n) sum.add(dy[n * a.out + o], x + n * a.in);
+    sum.flush();
+  });
+}
+
+template <class T>
+void linear_forward(Context& context, const LinearParams& a, const T* x, const T* w, const T* bias, T* y) {
+  linear_forward(context, micro_kernels<T>(), a, x, w, bias, y);
+}
 template <class T>
 void linear_backward_data(Context& context, const LinearParams& a, const T* dy, const T* w, T* dx) {
-  context.parallel_ranges(a.in, 2048, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t n = 0; n < a.batch; ++n) std::fill(dx + n * a.in + begin, dx + n * a.in + end, T{0});
-    for (std::int64_t o = 0; o < a.out; ++o)
-      for (std::int64_t n = 0; n < a.batch; ++n) {
-        const T scale = dy[n * a.out + o];
-        for (std::int64_t i = begin; i < end; ++i) dx[n * a.in + i] += scale * w[o * a.in + i];
-      }
-  });
+  linear_backward_data(context, micro_kernels<T>(), a, dy, w, dx);
 }
-
 template <class T>
 void linear_backward_filter(Context& context, const LinearParams& a, const T* x, const T* dy, T* dw) {
-  context.parallel_ranges(a.out, 16, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t o = begin; o < end; ++o)
-      for (std::int64_t n = 0; n < a.batch; ++n) {
-        const T scale = dy[n * a.out + o];
-        for (std::int64_t i = 0; i < a.in; ++i) dw[o * a.in + i] += scale * x[n * a.in + i];
-      }
-  });
+  linear_backward_filter(context, micro_kernels<T>(), a, x, dy, dw);
 }
 
 template <class T>
@@ -61,11 +100,17 @@ void linear_backward_bias(Context&, const LinearParams& a, const T* dy, T* db) {
     for (std::int64_t o = 0; o < a.out; ++o) db[o] += dy[n * a.out + o];
 }
 
-#define BACKLIGHT_INSTANTIATE(T)                                                                 \
-  template void linear_forward(Context&, const LinearParams&, const T*, const T*, const T*, T*); \
-  template void linear_backward_data(Context&, const LinearParams&, const T*, const T*, T*);     \
-  template void linear_backward_filter(Context&, const LinearParams&, const T*, const T*, T*);   \
-  template void linear_backward_bias(Context&, const LinearParams&, const T*, T*);
+#define BACKLIGHT_INSTANTIATE(T)                                                                          \
+  template void linear_forward(Context&, const LinearParams&, const T*, const T*, const T*, T*);          \
+  template void linear_backward_data(Context&, const LinearParams&, const T*, const T*, T*);              \
+  template void linear_backward_filter(Context&, const LinearParams&, const T*, const T*, T*);            \
+  template void linear_backward_bias(Context&, const LinearParams&, const T*, T*);                        \
+  template void linear_forward(Context&, const MicroKernels<T>&, const LinearParams&, const T*, const T*, \
+                               const T*, T*);                                                             \
+  template void linear_backward_data(Context&, const MicroKernels<T>&, const LinearParams&, const T*,     \
+                                     const T*, T*);                                                       \
+  template void linear_backward_filter(Context&, const MicroKernels<T>&, const LinearParams&, const T*,   \
+                                       const T*, T*);
 BACKLIGHT_INSTANTIATE(float)
 BACKLIGHT_INSTANTIATE(double)
 #undef BACKLIGHT_INSTANTIATE

@@ -1,0 +1,63 @@
+// Matrix multiplication on the CPU: C = bias + A·B, C (m × n) row by row in memory, for operands that need
+// not exist as matrices: a source writes the panels that the micro-kernel reads.
+//
+// An element of C is one chain of fused multiply-adds over k = 0, 1, ..., whatever the blocks, the position
+// in C, and the threads; so equal columns give equal bits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/gemm/micro_kernels.hpp"
+
+namespace backlight {
+class Context;
+}
+
+namespace backlight::cpu {
+
+/// A matrix by its elements (i, k), i being the row of A or the column of B.
+template <class T>
+class MatrixSource {
+ public:
+  virtual ~MatrixSource() = default;
+  /// panel[(k - k0)·width + (i - i0)] = element (i, k) for i0 <= i < i0 + count and k0 <= k < k0 + depth;
+  /// zero for the other i of the panel.
+  virtual void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
+                    std::int64_t depth, T* panel) const = 0;
+};
+
+/// Element (i, k) is data[i·i_stride + k·k_stride].
+template <class T>
+class StridedMatrix final : public MatrixSource<T> {
+ public:
+  StridedMatrix(const T* data, std::int64_t i_stride, std::int64_t k_stride)
+      : data_(data), i_stride_(i_stride), k_stride_(k_stride) {}
+  void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
+            std::int64_t depth, T* panel) const override;
+
+ private:
+  const T* data_;
+  std::int64_t i_stride_, k_stride_;
+};
+
+struct GemmShape {
+  std::int64_t m, n, k;
+  std::int64_t ldc;         ///< distance between rows of C
+  bool accumulate = false;  ///< C += A·B instead
+};
+
+template <class T>
+struct GemmProblem {
+  const MatrixSource<T>* a;
+  const MatrixSource<T>* b;
+  const T* bias;  ///< one element per row of C, or null; not read when accumulating
+  T* c;
+};
+
+/// Solves problems of one shape, sharing the work among the context's threads.
+template <class T>
+void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& shape,
+          std::span<const GemmProblem<T>> problems);
+
+}  // namespace backlight::cpu

@@ -1,0 +1,72 @@
+// The innermost loops of the CPU's convolutions and linear layers, compiled once for every instruction set
+// and chosen when the program runs.
+//
+// In every one of them an element of the result is one chain of fused multiply-adds in the order of the
+// reduction index. How many rows, vectors or images a call takes on does not change a bit of it.
+#pragma once
+
+#include <cstdint>
+
+namespace backlight::cpu {
+
+enum class Isa : std::uint8_t { portable, avx2, avx512 };
+
+/// Whether this build has the kernels and this processor the instructions.
+bool available(Isa isa);
+/// The widest that is available.
+Isa best_isa();
+
+/// Lanes [first, last) of a panel, to be read from consecutive elements at `offset`.
+struct Run {
+  std::int64_t offset;
+  int first, last;
+};
+
+/// One vector of a depthwise convolution's output: y[y_at + j] for j < count, whose tap t reads
+/// x[x_at + offsets[t] + j].
+struct DepthwiseSlot {
+  std::int64_t x_at, y_at;
+  int count;
+};
+
+template <class T>
+struct MicroKernels {
+  static constexpr int kMaxRows = 14, kMaxVectors = 2;
+  static constexpr int kDepthwiseSlots = 4;
+  static constexpr int kAxpyRows = 8;
+
+  Isa isa;
+  int lanes;  ///< elements in a vector
+  int rows;   ///< a tile has 1 to `rows` rows and 1 to `vectors` vectors of columns
+  int vectors;
+  int dot_rows, dot_images;
+
+  /// c[i·ldc + j] = start + Σ_p a[p·rows + i] · b[p·vectors·lanes + j] for j < columns, where start is
+  /// c[i·ldc + j] itself when `accumulate`, else bias[i], or 0 without a bias.
+  using Tile = void (*)(std::int64_t k, const T* a, const T* b, const T* bias, bool accumulate, T* c,
+                        std::int64_t ldc, int columns);
+  Tile tile[kMaxRows][kMaxVectors];  ///< by rows - 1 and vectors - 1
+
+  /// Writes `rows` rows of vectors·lanes elements; row i from x + i·x_stride to panel + i·panel_stride. Lanes
+  /// of no run become zero.
+  void (*copy_runs)(const Run* runs, int run_count, int vectors, std::int64_t rows, const T* x,
+                    std::int64_t x_stride, T* panel, std::int64_t panel_stride);
+
+  /// Every slot's elements: bias + Σ_t w[t] · x. Reads whole vectors of x.
+  void (*depthwise)(const DepthwiseSlot* slots, std::int64_t slot_count, const T* x, const T* w,
+                    const std::int64_t* offsets, std::int64_t taps, T bias, T* y);
+
+  /// y[n·y_stride + o] = bias[o] + Σ_i w[o·in + i] · x[n·in + i], in interleaved lanes that are then summed.
+  using Dot = void (*)(std::int64_t in, const T* w, const T* x, const T* bias, T* y, std::int64_t y_stride);
+  Dot dot[4][3];  ///< by rows of w - 1 and images - 1, up to dot_rows and dot_images
+
+  /// y[i] += Σ_r scale[r] · rows[r][i] for i < count, at most kAxpyRows rows.
+  void (*axpy)(int row_count, const T* scale, const T* const* rows, std::int64_t count, T* y);
+};
+
+/// float32 has kernels for every instruction set, float64 the portable ones. Throws Error(internal) for one
+/// that is not available.
+template <class T>
+const MicroKernels<T>& micro_kernels(Isa isa = best_isa());
+
+}  // namespace backlight::cpu

@@ -1,0 +1,38 @@
+#include <immintrin.h>
+
+#include "kernels/gemm/micro_kernels_impl.hpp"
+
+namespace backlight::cpu {
+namespace {
+
+alignas(32) constexpr std::int32_t kLane[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+
+/// 6 rows × 2 vectors: 12 sums, 2 columns and 1 broadcast row fill 15 of the 16 registers.
+struct Avx2 {
+  using T = float;
+  using Reg = __m256;
+  using Mask = __m256i;
+  static constexpr int kLanes = 8, kRows = 6, kDotRows = 4, kDotImages = 1;
+
+  static Reg zero() { return _mm256_setzero_ps(); }
+  static Reg set(float x) { return _mm256_set1_ps(x); }
+  static Reg load(const float* p) { return _mm256_loadu_ps(p); }
+  static void store(float* p, Reg v) { _mm256_storeu_ps(p, v); }
+  static Mask mask(int first, int last) {
+    const __m256i lane = _mm256_load_si256(reinterpret_cast<const __m256i*>(kLane));
+    return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(first), lane),
+                               _mm256_cmpgt_epi32(_mm256_set1_epi32(last), lane));
+  }
+  static Reg load(Reg v, Mask mask, const float* p) {
+    return _mm256_blendv_ps(v, _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
+  }
+  static void store(float* p, Mask mask, Reg v) { _mm256_maskstore_ps(p, mask, v); }
+  static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+};
+
+}  // namespace
+
+extern const MicroKernels<float> kAvx2Kernels;
+constinit const MicroKernels<float> kAvx2Kernels = make_micro_kernels<Avx2>(Isa::avx2);
+
+}  // namespace backlight::cpu
