@@ -16,14 +16,17 @@ struct Node {
   double x, y;
 };
 
-/// Matplotlib's LinearSegmentedColormap: the channel sampled at i / 255, then truncated to 8 bits.
+/// Matplotlib's LinearSegmentedColormap: the channel sampled at i / 255, then truncated to 8 bits, so that
+/// the last bit of its arithmetic counts.
 std::uint8_t segmented(std::span<const Node> nodes, int index) {
   if (index == 0) return static_cast<std::uint8_t>(nodes.front().y * 255);
   if (index == kColors - 1) return static_cast<std::uint8_t>(nodes.back().y * 255);
+  constexpr double kLast = kColors - 1;
+  const double position = kLast * (index * (1.0 / kLast));
   std::size_t upper = 1;
-  while (nodes[upper].x * (kColors - 1) < index) ++upper;
+  while (nodes[upper].x * kLast < position) ++upper;
   const Node &a = nodes[upper - 1], &b = nodes[upper];
-  const double distance = (index - a.x * (kColors - 1)) / (b.x * (kColors - 1) - a.x * (kColors - 1));
+  const double distance = (position - a.x * kLast) / (b.x * kLast - a.x * kLast);
   return static_cast<std::uint8_t>(std::clamp(distance * (b.y - a.y) + a.y, 0.0, 1.0) * 255);
 }
 

@@ -96,13 +96,14 @@ Image overlay_captum(const Image& image, const Tensor& map) {
   for (std::size_t i = 0; i < sums.size(); ++i)
     sums[i] = image.rgb[i * 3] + image.rgb[i * 3 + 1] + image.rgb[i * 3 + 2];
   const auto [low, high] = std::minmax_element(sums.begin(), sums.end());
-  Image grey = image;
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    const double stretched = *high > *low ? double(sums[i] - *low) / (*high - *low) : 0.0;
-    std::fill_n(grey.rgb.begin() + static_cast<std::ptrdiff_t>(i * 3), 3,
-                static_cast<std::uint8_t>(std::min(stretched * 256, 255.0)));
+  Image out = colorize(shown, ColorMap::red_white_green);
+  for (std::size_t i = 0; i < out.rgb.size(); ++i) {
+    const double stretched = *high > *low ? double(sums[i / 3] - *low) / (*high - *low) : 0.0;
+    const int grey = static_cast<int>(std::min(stretched * 256, 255.0));
+    // matplotlib's half is 127 of 255, and truncated.
+    out.rgb[i] = static_cast<std::uint8_t>((grey * 128 + out.rgb[i] * 127) / 255);
   }
-  return blend(grey, colorize(shown, ColorMap::red_white_green));
+  return out;
 }
 
 Image blend(const Image& image, const Image& heat, float image_weight) {

@@ -9,6 +9,7 @@ namespace {
 // Weights in fixed point, and 8-bit rounding after each pass, are part of the result: Pillow's Resample.c
 // does so. Eight bits for the sample and two for overshoot of the cubic leave 22 for the fraction.
 constexpr int kPrecisionBits = 32 - 8 - 2;
+constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
 
 struct FixedWeights {
   int stride;
@@ -28,16 +29,14 @@ std::uint8_t to_byte(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255));
 }
 
-/// Resizes rows [row_begin, row_end) of the picture along x.
-Image horizontal_pass(const Image& image, std::int64_t row_begin, std::int64_t row_end,
-                      const FixedWeights& fixed) {
-  Image out(static_cast<int>(fixed.taps.size()), static_cast<int>(row_end - row_begin));
+Image horizontal_pass(const Image& image, const FixedWeights& fixed) {
+  Image out(static_cast<int>(fixed.taps.size()), image.height);
   for (int y = 0; y < out.height; ++y) {
-    const std::uint8_t* row = image.at(0, static_cast<int>(row_begin) + y);
+    const std::uint8_t* row = image.at(0, y);
     std::uint8_t* to = out.at(0, y);
     const std::int32_t* w = fixed.weights.data();
     for (const auto& [first, count] : fixed.taps) {
-      std::int32_t sum[3] = {1 << (kPrecisionBits - 1), 1 << (kPrecisionBits - 1), 1 << (kPrecisionBits - 1)};
+      std::int32_t sum[3] = {kHalf, kHalf, kHalf};
       const std::uint8_t* from = row + first * 3;
       for (int k = 0; k < count; ++k)
         for (int c = 0; c < 3; ++c) sum[c] += from[k * 3 + c] * w[k];
@@ -48,22 +47,29 @@ Image horizontal_pass(const Image& image, std::int64_t row_begin, std::int64_t r
   return out;
 }
 
-/// Resizes along y; row 0 of `image` is row `row_begin` of the picture that the weights speak of.
-Image vertical_pass(const Image& image, std::int64_t row_begin, const FixedWeights& fixed) {
+Image vertical_pass(const Image& image, const FixedWeights& fixed) {
   Image out(image.width, static_cast<int>(fixed.taps.size()));
   const std::size_t row_bytes = static_cast<std::size_t>(image.width) * 3;
   std::vector<std::int32_t> sum(row_bytes);
   for (int y = 0; y < out.height; ++y) {
     const auto [first, count] = fixed.taps[y];
     const std::int32_t* w = &fixed.weights[static_cast<std::size_t>(y) * fixed.stride];
-    std::fill(sum.begin(), sum.end(), 1 << (kPrecisionBits - 1));
+    std::fill(sum.begin(), sum.end(), kHalf);
     for (int k = 0; k < count; ++k) {
-      const std::uint8_t* from = image.at(0, static_cast<int>(first - row_begin) + k);
+      const std::uint8_t* from = image.at(0, static_cast<int>(first) + k);
       for (std::size_t i = 0; i < row_bytes; ++i) sum[i] += from[i] * w[k];
     }
     std::transform(sum.begin(), sum.end(), out.at(0, y), to_byte);
   }
   return out;
+}
+
+/// The inputs that the weights touch; from then on they count from the first of these.
+std::pair<std::int64_t, std::int64_t> rebase(ResampleWeights& weights) {
+  const std::int64_t begin = weights.taps.front().first;
+  const std::int64_t end = weights.taps.back().first + weights.taps.back().count;
+  for (auto& taps : weights.taps) taps.first -= begin;
+  return {begin, end};
 }
 
 void require_within(const PixelRect& rect, std::int64_t width, std::int64_t height) {
@@ -82,12 +88,15 @@ Image resize(const Image& image, int width, int height, Filter filter) {
 Image resize_window(const Image& image, std::int64_t width, std::int64_t height, const PixelRect& window,
                     Filter filter) {
   require_within(window, width, height);
-  const FixedWeights columns =
-      fixed_point(resample_weights(image.width, width, window.x0, window.x1, filter));
-  const FixedWeights rows = fixed_point(resample_weights(image.height, height, window.y0, window.y1, filter));
-  const std::int64_t row_begin = rows.taps.front().first;
-  const std::int64_t row_end = rows.taps.back().first + rows.taps.back().count;
-  Image out = vertical_pass(horizontal_pass(image, row_begin, row_end, columns), row_begin, rows);
+  ResampleWeights columns = resample_weights(image.width, width, window.x0, window.x1, filter);
+  ResampleWeights rows = resample_weights(image.height, height, window.y0, window.y1, filter);
+  const auto [x0, x1] = rebase(columns);
+  const auto [y0, y1] = rebase(rows);
+  const Image needed = crop(image, {x0, y0, x1, y1});
+  const FixedWeights across = fixed_point(std::move(columns)), down = fixed_point(std::move(rows));
+  const bool vertical_first = height < image.height && image.height - height > 2 * (image.width - width);
+  Image out = vertical_first ? horizontal_pass(vertical_pass(needed, down), across)
+                             : vertical_pass(horizontal_pass(needed, across), down);
   out.provenance = image.provenance;
   return out;
 }

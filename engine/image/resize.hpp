@@ -1,4 +1,8 @@
-// Resizing of 8-bit pictures, equal to Pillow's Image.resize bit for bit.
+// Resizing of 8-bit pictures, equal to the Image.resize of Pillow 13 bit for bit.
+//
+// Two passes with 8-bit rounding after each. The horizontal one comes first, unless the height shrinks, and
+// by more than twice as many pixels as the width; before release 13 Pillow took the horizontal pass first
+// always.
 #pragma once
 
 #include "engine/image/geometry.hpp"
