@@ -1,11 +1,12 @@
 #include "engine/tensor.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <map>
 #include <mutex>
-#include <new>
 #include <ostream>
 #include <utility>
 
@@ -14,13 +15,26 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-void* allocate_host(std::size_t bytes) {
-  void* block = ::operator new (std::max(bytes, kAlignment), std::align_val_t{kAlignment}, std::nothrow);
+/// The start of the block that malloc gave lies right before the aligned address.
+void* align_host(void* block, std::size_t bytes) {
   if (!block) throw Error(ErrorKind::resources, "out of memory: could not allocate ", bytes, " bytes");
-  return block;
+  const auto address = reinterpret_cast<std::uintptr_t>(block) + sizeof(void*) + kAlignment - 1;
+  void** aligned = reinterpret_cast<void**>(address & ~(kAlignment - 1));
+  aligned[-1] = block;
+  return aligned;
 }
 
-void free_host(void* block) noexcept { ::operator delete (block, std::align_val_t{kAlignment}); }
+std::size_t with_margin(std::size_t bytes) {
+  return std::max(bytes, kAlignment) + sizeof(void*) + kAlignment;
+}
+
+void* allocate_host(std::size_t bytes) { return align_host(std::malloc(with_margin(bytes)), bytes); }
+
+/// The system's fresh pages are zero already and cost nothing until they are touched: a network that is built
+/// only to be given its weights never touches them.
+void* allocate_host_zeros(std::size_t bytes) { return align_host(std::calloc(with_margin(bytes), 1), bytes); }
+
+void free_host(void* block) noexcept { std::free(static_cast<void**>(block)[-1]); }
 
 /// Best fit among freed blocks that waste at most a quarter.
 class HostPool final : public MemoryPool {
@@ -78,6 +92,12 @@ class HostPool final : public MemoryPool {
   std::size_t limit_, cached_ = 0, in_use_ = 0, peak_ = 0;
 };
 
+std::size_t checked_bytes(const Shape& shape, DType dtype) {
+  if (shape.numel() > std::numeric_limits<std::int64_t>::max() / 16)
+    throw Error(ErrorKind::resources, "a tensor of ", shape, " does not fit in memory");
+  return static_cast<std::size_t>(shape.numel()) * size_of(dtype);
+}
+
 }  // namespace
 
 std::size_t size_of(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
@@ -123,14 +143,20 @@ std::shared_ptr<MemoryPool> make_host_pool(std::size_t cached_bytes_limit) {
 
 Tensor::Tensor(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool)
     : shape_(shape), dtype_(dtype), pool_(std::move(pool)) {
-  if (shape.numel() > std::numeric_limits<std::int64_t>::max() / 8)
-    throw Error(ErrorKind::resources, "a tensor of ", shape, " does not fit in memory");
-  data_ = pool_ ? pool_->allocate(bytes()) : allocate_host(bytes());
+  const std::size_t size = checked_bytes(shape, dtype);
+  data_ = pool_ ? pool_->allocate(size) : allocate_host(size);
 }
 
 Tensor Tensor::zeros(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool) {
-  Tensor tensor(shape, dtype, std::move(pool));
-  tensor.fill(0);
+  if (pool) {
+    Tensor tensor(shape, dtype, std::move(pool));
+    tensor.fill(0);
+    return tensor;
+  }
+  Tensor tensor;
+  tensor.shape_ = shape;
+  tensor.dtype_ = dtype;
+  tensor.data_ = allocate_host_zeros(checked_bytes(shape, dtype));
   return tensor;
 }
 
