@@ -8,6 +8,7 @@
 #include "models/cifar_resnet.hpp"
 #include "models/efficientnet_lite.hpp"
 #include "models/resnet.hpp"
+#include "models/scenes_net.hpp"
 #include "models/vgg.hpp"
 
 namespace backlight {
@@ -96,6 +97,12 @@ const std::vector<Row>& rows() {
       efficientnet_lite_row(0, 224),
       efficientnet_lite_row(1, 240),
       efficientnet_lite_row(2, 260),
+      {{.name = "backlight_scenes",
+        .preprocessing = scenes_preprocessing(),
+        .labels = LabelSet::scenes,
+        .default_layers = {"layer2", "layer2", "layer2", "layer2"},
+        .classifier = "fc"},
+       [](std::int64_t n) { return scenes_net(n); }},
   };
   return kRows;
 }
@@ -104,7 +111,8 @@ const Row& find_row(std::string_view name) {
   const auto row = std::ranges::find_if(rows(), [&](const Row& r) { return r.info.name == name; });
   if (row == rows().end())
     throw Error(ErrorKind::usage, "there is no model '", name, "'", did_you_mean(name, model_names()),
-                "; known are the families alexnet, vgg, resnet, resnetN_cifar and efficientnet_lite");
+                "; known are the families alexnet, vgg, resnet, resnetN_cifar, efficientnet_lite and "
+                "backlight_scenes");
   return *row;
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/error.hpp"
 #include "engine/nearest.hpp"
+#include "models/scenes/shapes.hpp"
 
 namespace backlight {
 namespace {
@@ -92,6 +93,8 @@ std::vector<std::string> built_in_labels(LabelSet set) {
       return {std::begin(kImagenet), std::end(kImagenet)};
     case LabelSet::cifar10:
       return {std::begin(kCifar10), std::end(kCifar10)};
+    case LabelSet::scenes:
+      return {scenes::kClassNames.begin(), scenes::kClassNames.end()};
     case LabelSet::none:
       break;
   }

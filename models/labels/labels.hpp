@@ -11,9 +11,9 @@
 namespace backlight {
 
 /// Which built-in names a network's classes have when their number fits.
-enum class LabelSet : std::uint8_t { none, imagenet, cifar10 };
+enum class LabelSet : std::uint8_t { none, imagenet, cifar10, scenes };
 
-/// The names in the order of the classes: 1000, 10, or none.
+/// The names in the order of the classes: 1000, 10, 10, or none.
 std::vector<std::string> built_in_labels(LabelSet set);
 
 /// The built-in names when there are as many as classes, otherwise `class 0`, `class 1` …

@@ -46,6 +46,7 @@ TEST_CASE("registry: the numbers of parameters are the published ones") {
   CHECK(build_model("vgg16_bn", 1000).parameter_count() == 138'365'992);
   CHECK(build_model("resnet18", 1000).parameter_count() == 11'689'512);
   CHECK(build_model("resnet50", 1000).parameter_count() == 25'557'032);
+  CHECK(build_model("backlight_scenes", 10).parameter_count() == 239'898);
 }
 
 TEST_CASE("registry: nodes stand in the order and under the names that torch.fx gives") {

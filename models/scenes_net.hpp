@@ -1,0 +1,20 @@
+// backlight_scenes: a small residual network for the scenes of models/scenes, trained by backlight itself.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/image/preprocess.hpp"
+#include "engine/network.hpp"
+
+namespace backlight {
+
+/// Five basic residual blocks (He et al. 2016) under torchvision's names `conv1` … `layer2.2` … `fc`: one
+/// block pair of 2·width channels at a quarter of the input's resolution, three blocks of 4·width at an
+/// eighth. Its last map is 12×12 for 96×96, each cell seeing 119 pixels; 239,898 parameters at width 16 for
+/// ten classes. Input N×3×96×96, any size.
+Network scenes_net(std::int64_t num_classes, std::int64_t width = 16);
+
+/// Pictures of 96×96 with samples in -2…2.
+Preprocessing scenes_preprocessing();
+
+}  // namespace backlight
