@@ -28,10 +28,9 @@ class Pool2d : public Layer {
       if (e.h < 1 || e.w < 1 || e.h > kLargest || e.w > kLargest)
         throw Error(ErrorKind::usage, "[", kind_, "] kernel ", kernel, ", stride ", stride, ", dilation ",
                     dilation, ": expected numbers from 1 to ", kLargest);
-    const Extent2d span(dilation.h * (kernel.h - 1) + 1, dilation.w * (kernel.w - 1) + 1);
-    if (padding.h < 0 || padding.w < 0 || 2 * padding.h > span.h || 2 * padding.w > span.w)
+    if (padding.h < 0 || padding.w < 0 || 2 * padding.h > kernel.h || 2 * padding.w > kernel.w)
       throw Error(ErrorKind::usage, "[", kind_, "] padding is ", padding,
-                  ", expected at most half of the window of ", span);
+                  ", expected at most half of the kernel of ", kernel);
   }
 
   std::string_view kind() const override { return kind_; }
@@ -104,7 +103,7 @@ class AvgPool2d final : public Pool2d {
  public:
   explicit AvgPool2d(const Pool2dOptions& options) : Pool2d("avg_pool2d", options) {
     if (options.dilation != Extent2d(1))
-      throw Error(ErrorKind::usage, "[avg_pool2d] dilation is ", options.dilation, ", expected 1");
+      throw Error(ErrorKind::usage, "[avg_pool2d] dilation is ", options.dilation, ", expected 1×1");
   }
   Needs needs(bool) const override { return {}; }
 

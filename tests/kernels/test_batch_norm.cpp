@@ -1,7 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <string>
+
 #include "engine/layers/batch_norm.hpp"
+#include "engine/pass.hpp"
+#include "support/compare.hpp"
+#include "support/golden.hpp"
 #include "support/gradcheck.hpp"
+#include "support/naive_norm.hpp"
 #include "support/random.hpp"
 
 using namespace backlight;
@@ -9,21 +15,86 @@ using namespace backlight::test;
 
 namespace {
 
-Network random_batch_norm(std::int64_t channels) {
-  Network network = single(batch_norm2d(channels), channels);
-  for (const NamedParameter& p : network.parameters())
-    fill(*p.tensor, p.name, p.name.ends_with("running_var") ? 0.5 : -1, 2);
-  return network;
+LayerCase batch_norm_case(std::string name, const Shape& x, bool training, double eps = 1e-5,
+                          double momentum = 0.1) {
+  return {.name = "batch_norm2d." + name,
+          .make = [=] { return batch_norm2d(x[1], eps, momentum); },
+          .x = {x},
+          .low = -2,
+          .high = 3,
+          .training = training};
 }
+
+// tests/golden/make_layers.py has the same table.
+const LayerCase kCases[] = {
+    batch_norm_case("inference", {3, 5, 4, 7}, false),
+    batch_norm_case("row", {1, 1, 1, 127}, false, 1e-3),
+    batch_norm_case("training", {3, 5, 4, 7}, true),
+    batch_norm_case("training_pixels", {13, 3, 1, 1}, true, 1e-5, 0.3),
+};
 
 }  // namespace
 
-TEST_CASE("batch_norm2d backward: is the gradient in inference and in training") {
-  for (const bool training : {false, true}) {
-    Network network = random_batch_norm(3);
-    const auto result = gradcheck(network, random_tensor({2, 3, 5, 7}, "batch_norm.x"), {.training = training});
-    CAPTURE(result.where);
-    CHECK(result.checked == 216);
-    CHECK(result.worst <= 1e-8);
+TEST_CASE("batch_norm2d: agrees with the naive loops") {
+  check_reference(
+      kCases,
+      [](const LayerCase& c, const LayerInputs& in, Layer& layer) {
+        return naive_batch_norm2d(c.name == "batch_norm2d.row" ? 1e-3 : 1e-5, c.training, in, layer);
+      },
+      2e-6);
+}
+
+TEST_CASE("batch_norm2d: agrees with PyTorch in inference and in training") { check_goldens(kCases, 2e-6); }
+
+TEST_CASE("batch_norm2d backward: is the gradient in inference and in training") { check_gradients(kCases); }
+
+TEST_CASE("batch_norm2d: batch, threads and buffers change nothing") { check_promises(kCases); }
+
+TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch does") {
+  for (const LayerCase& c : kCases) {
+    if (!c.training) continue;
+    CAPTURE(c.name);
+    Network network(c.x[0][1]);
+    network.add("norm", layer_of(c));
+    Context context({}, 2);
+    Pass pass(network, context, std::move(inputs_of(c).x[0]),
+              {.parameter_gradients = true, .mode = {.training = true}});
+    network.update_statistics(pass.saved());
+    const auto parameters = network.parameters();
+    CHECK(relative_error(*parameters[2].tensor, golden("layers", c.name + ".running_mean")) <= 1e-6);
+    CHECK(relative_error(*parameters[3].tensor, golden("layers", c.name + ".running_var")) <= 1e-6);
   }
+}
+
+TEST_CASE("batch_norm2d: inference leaves the running statistics alone") {
+  const LayerCase& c = kCases[0];
+  Network network(c.x[0][1]);
+  network.add("norm", layer_of(c));
+  const Tensor before = network.parameters()[2].tensor->clone();
+  Context context({}, 1);
+  Pass pass(network, context, std::move(inputs_of(c).x[0]), {.parameter_gradients = true});
+  network.update_statistics(pass.saved());
+  CHECK(same_bits(*network.parameters()[2].tensor, before));
+}
+
+TEST_CASE("batch_norm2d: reads its input in backward only for its parameters") {
+  CHECK_FALSE(batch_norm2d(3)->needs(false).inputs);
+  CHECK(batch_norm2d(3)->needs(true).inputs);
+}
+
+TEST_CASE("batch_norm2d: errors name both sides") {
+  const auto layer = batch_norm2d(64);
+  const auto shape_of = [&](const Shape& x) { return layer->output_shape({&x, 1}); };
+  CHECK_THROWS_WITH_AS(shape_of({1, 3, 8, 8}), "[batch_norm2d] x is 1×3×8×8, weight expects C=64", Error);
+  CHECK_THROWS_WITH_AS(shape_of({1, 64}), "[batch_norm2d] x is 1×64, expected N×C×H×W", Error);
+  CHECK_THROWS_AS(batch_norm2d(0), Error);
+
+  const Network network = single(batch_norm2d(2), 2);
+  Context context({}, 1);
+  const auto train_on = [&](const Shape& shape) {
+    Pass(network, context, Tensor::zeros(shape), {.mode = {.training = true}});
+  };
+  CHECK_NOTHROW(train_on({2, 2, 1, 1}));
+  CHECK_THROWS_WITH_AS(train_on({1, 2, 1, 1}),
+                       "[batch_norm2d] x is 1×2×1×1, training needs more than one value per channel", Error);
 }

@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "engine/layers/relu.hpp"
 #include "engine/pass.hpp"
 #include "support/compare.hpp"
 #include "support/gradcheck.hpp"
+#include "support/layer_case.hpp"
 #include "support/random.hpp"
 
 using namespace backlight;
@@ -22,6 +24,14 @@ float backward_of(std::unique_ptr<Layer> layer, float x, float dy, ReluRule rule
       pass.backward({1, Tensor::from({1, 1, 1, 1}, std::vector{dy})}, {.rule = rule, .wrt = {0}});
   return gradients.nodes.at(0).values()[0];
 }
+
+// tests/golden/make_layers.py has the first two.
+const LayerCase kCases[] = {
+    {.name = "relu.maps", .make = relu, .x = {{3, 2, 5, 7}}},
+    {.name = "relu6.maps", .make = relu6, .x = {{3, 2, 5, 7}}, .low = -3, .high = 9},
+    {.name = "relu.one", .make = relu, .x = {{1, 1}}},
+    {.name = "relu6.several_ranges", .make = relu6, .x = {{3, 1, 151, 127}}, .low = -3, .high = 9},
+};
 
 }  // namespace
 
@@ -81,5 +91,36 @@ TEST_CASE("relu backward: the standard rule is the gradient") {
     CAPTURE(result.where);
     CHECK(result.checked == 210);
     CHECK(result.worst <= 1e-8);
+  }
+}
+
+TEST_CASE("relu: agrees with PyTorch") { check_goldens(std::span(kCases).first(2), 0); }
+
+TEST_CASE("relu: batch, threads and buffers change nothing") { check_promises(kCases); }
+
+TEST_CASE("relu backward: the rules agree with their equations on every element") {
+  for (const LayerCase& c : kCases) {
+    CAPTURE(c.name);
+    const double upper = c.name.starts_with("relu6") ? 6 : std::numeric_limits<double>::infinity();
+    for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
+      check_reference(
+          {&c, 1},
+          [=](const LayerCase&, const LayerInputs& in, Layer&) {
+            LayerResult expected;
+            expected.y = in.x[0].clone();
+            expected.dx.push_back(in.dy.clone());
+            for (std::int64_t i = 0; i < in.dy.numel(); ++i) {
+              double& y = expected.y.data<double>()[i];
+              y = std::min(std::max(y, 0.0), upper);
+              const double dy = in.dy.data<double>()[i];
+              double mask = 1;
+              if (rule != ReluRule::deconvnet) mask *= y > 0 && y < upper;
+              if (rule != ReluRule::standard) mask *= dy > 0;
+              expected.dx[0].data<double>()[i] = mask * dy;
+            }
+            return expected;
+          },
+          0, rule);
+    }
   }
 }

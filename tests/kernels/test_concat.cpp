@@ -1,0 +1,78 @@
+#include <doctest/doctest.h>
+
+#include "engine/layers/concat.hpp"
+#include "engine/layers/flatten.hpp"
+#include "engine/layers/softmax.hpp"
+#include "support/gradcheck.hpp"
+#include "support/layer_case.hpp"
+#include "support/random.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+// tests/golden/make_layers.py has the same table, but for the large one.
+const LayerCase kCases[] = {
+    {.name = "concat.maps", .make = concat, .x = {{3, 1, 3, 5}, {3, 3, 3, 5}, {3, 2, 3, 5}}},
+    {.name = "concat.rows", .make = concat, .x = {{2, 13}, {2, 1}}},
+    {.name = "flatten.maps", .make = flatten, .x = {{3, 2, 5, 1}}},
+    {.name = "concat.several_blocks", .make = concat, .x = {{2, 1, 1, 70000}, {2, 2, 1, 70000}}},
+};
+
+}  // namespace
+
+TEST_CASE("concat: agrees with the naive loops") {
+  check_reference(
+      kCases,
+      [](const LayerCase& c, const LayerInputs& in, Layer&) {
+        // Element by element in the order of y: image, then input, then the image's elements of that input.
+        LayerResult result;
+        result.y = Tensor(in.dy.shape(), DType::f64);
+        for (const Shape& shape : c.x) result.dx.push_back(Tensor(shape, DType::f64));
+        std::int64_t next = 0;
+        for (std::int64_t n = 0; n < c.x[0][0]; ++n) {
+          for (std::size_t i = 0; i < c.x.size(); ++i) {
+            const std::int64_t count = c.x[i].numel() / c.x[i][0];
+            for (std::int64_t e = n * count; e < (n + 1) * count; ++e, ++next) {
+              result.y.data<double>()[next] = in.x[i].data<double>()[e];
+              result.dx[i].data<double>()[e] = in.dy.data<double>()[next];
+            }
+          }
+        }
+        return result;
+      },
+      0);
+}
+
+TEST_CASE("concat: agrees with PyTorch") { check_goldens(std::span(kCases).first(3), 0); }
+
+TEST_CASE("concat backward: is the gradient of every input") {
+  Network network(3);
+  const NodeId branch = network.add("branch", softmax(), {0});
+  network.add("concat", concat(), {0, branch, 0});
+  network.add("flatten", flatten());
+  const auto result = gradcheck(network, random_tensor({2, 3, 1, 5}, "concat.gradcheck"));
+  CAPTURE(result.where);
+  CHECK(result.checked == 30);
+  CHECK(result.worst <= 1e-8);
+}
+
+TEST_CASE("concat: batch, threads and buffers change nothing") { check_promises(kCases); }
+
+TEST_CASE("concat: errors name both sides") {
+  const Shape x[] = {{1, 64, 8, 8}, {1, 32, 8, 4}};
+  CHECK_THROWS_WITH_AS(
+      concat()->output_shape(x),
+      "[concat] x[1] is 1×32×8×4, x[0] is 1×64×8×8, expected shapes that differ in the channels only", Error);
+  CHECK_THROWS_AS(concat()->output_shape({}), Error);
+  const Shape ranks[] = {{1, 64, 8, 8}, {1, 32}};
+  CHECK_THROWS_AS(concat()->output_shape(ranks), Error);
+}
+
+TEST_CASE("flatten: keeps the images apart") {
+  const Shape x{3, 2, 5, 7};
+  CHECK(flatten()->output_shape({&x, 1}) == Shape{3, 70});
+  const Shape rows{3, 70};
+  CHECK(flatten()->output_shape({&rows, 1}) == rows);
+}

@@ -1,0 +1,125 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "engine/layers/cross_entropy.hpp"
+#include "support/compare.hpp"
+#include "support/golden.hpp"
+#include "support/random.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+struct CrossEntropyCase {
+  const char* name;
+  Shape logits;
+  double smoothing;
+};
+
+// tests/golden/make_layers.py has the same table.
+const CrossEntropyCase kCases[] = {
+    {"cross_entropy.plain", {3, 13}, 0},
+    {"cross_entropy.smoothed", {3, 13}, 0.1},
+    {"cross_entropy.wide", {1, 127}, 1},
+};
+
+Tensor logits_of(const CrossEntropyCase& c) { return random_tensor(c.logits, text(c.name, ".x0"), -10, 10); }
+
+std::vector<std::int64_t> labels_of(const Shape& logits) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t n = 0; n < logits[0]; ++n) labels.push_back(n * 5 % logits[1]);
+  return labels;
+}
+
+/// −Σ t·log softmax, as it reads.
+double naive_loss(const Tensor& logits, const std::vector<std::int64_t>& labels, double smoothing) {
+  const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
+  double loss = 0;
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const double* x = logits.data<double>() + n * classes;
+    double sum = 0;
+    for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(x[k]);
+    for (std::int64_t k = 0; k < classes; ++k) {
+      const double target = (k == labels[static_cast<std::size_t>(n)] ? 1 - smoothing : 0) +
+                            smoothing / static_cast<double>(classes);
+      loss -= target * std::log(std::exp(x[k]) / sum) / static_cast<double>(rows);
+    }
+  }
+  return loss;
+}
+
+}  // namespace
+
+TEST_CASE("cross_entropy: agrees with PyTorch") {
+  for (const CrossEntropyCase& c : kCases) {
+    CAPTURE(c.name);
+    Context context({}, 2);
+    const CrossEntropy result = cross_entropy(context, logits_of(c), labels_of(c.logits), c.smoothing);
+    const double expected = golden("layers", text(c.name, ".y")).values()[0];
+    CHECK(std::abs(result.loss - expected) <= 1e-6 * expected);
+    CHECK(relative_error(result.dlogits, golden("layers", text(c.name, ".dx0"))) <= 1e-6);
+  }
+}
+
+TEST_CASE("cross_entropy: agrees with the naive loops and its gradient with finite differences") {
+  for (const CrossEntropyCase& c : kCases) {
+    CAPTURE(c.name);
+    Context context({}, 1);
+    Tensor logits = logits_of(c).to(DType::f64);
+    const auto labels = labels_of(c.logits);
+    const CrossEntropy result = cross_entropy(context, logits, labels, c.smoothing);
+    const double expected = naive_loss(logits, labels, c.smoothing);
+    CHECK(std::abs(result.loss - expected) <= 1e-12 * expected);
+    constexpr double kStep = 1e-5;
+    for (std::int64_t i = 0; i < logits.numel(); ++i) {
+      double& x = logits.data<double>()[i];
+      const double value = x;
+      x = value + kStep;
+      const double above = naive_loss(logits, labels, c.smoothing);
+      x = value - kStep;
+      const double below = naive_loss(logits, labels, c.smoothing);
+      x = value;
+      CHECK(std::abs(result.dlogits.data<double>()[i] - (above - below) / (2 * kStep)) <= 1e-8);
+    }
+  }
+}
+
+TEST_CASE("cross_entropy: results do not depend on the number of threads") {
+  const Shape shape{127, 13};
+  const Tensor logits = random_tensor(shape, "cross_entropy.threads", -10, 10);
+  Context one({}, 1), three({}, 3);
+  const CrossEntropy a = cross_entropy(one, logits, labels_of(shape), 0.1);
+  const CrossEntropy b = cross_entropy(three, logits, labels_of(shape), 0.1);
+  CHECK(a.loss == b.loss);
+  CHECK(same_bits(a.dlogits, b.dlogits));
+}
+
+TEST_CASE("cross_entropy: large scores do not overflow and an impossible class costs nothing") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const Tensor logits = Tensor::from({1, 3}, std::vector{1000.f, 1000.f, -infinity});
+  Context context({}, 1);
+  const std::int64_t label = 0;
+  const CrossEntropy result = cross_entropy(context, logits, {&label, 1});
+  CHECK(std::abs(result.loss - std::log(2.0)) <= 1e-12);
+  CHECK(result.dlogits.values()[0] == -0.5f);
+  CHECK(result.dlogits.values()[2] == 0);
+}
+
+TEST_CASE("cross_entropy: errors name both sides") {
+  Context context({}, 1);
+  const Tensor logits = Tensor::zeros({2, 10});
+  const std::vector<std::int64_t> one{1}, outside{1, 10}, fine{1, 2};
+  CHECK_THROWS_WITH_AS(cross_entropy(context, logits, one),
+                       "[cross_entropy] logits are 2×10 for 1 labels, expected one row of classes per label",
+                       Error);
+  CHECK_THROWS_WITH_AS(cross_entropy(context, logits, outside),
+                       "[cross_entropy] label 1 is 10, expected 0 to 9", Error);
+  CHECK_THROWS_AS(cross_entropy(context, Tensor::zeros({2, 10, 1, 1}), fine), Error);
+  CHECK_THROWS_AS(cross_entropy(context, logits, fine, -0.1), Error);
+  CHECK_THROWS_AS(cross_entropy(context, logits, fine, NAN), Error);
+}

@@ -1,0 +1,13 @@
+// Pooling as its definition reads: every tap of every window, in double.
+#pragma once
+
+#include "engine/layers/pool.hpp"
+#include "support/layer_case.hpp"
+
+namespace backlight::test {
+
+LayerResult naive_max_pool2d(const Pool2dOptions& options, const LayerInputs& in);
+LayerResult naive_avg_pool2d(const Pool2dOptions& options, const LayerInputs& in);
+LayerResult naive_adaptive_avg_pool2d(Extent2d output, const LayerInputs& in);
+
+}  // namespace backlight::test
