@@ -1,0 +1,170 @@
+#include "weights/checkpoint.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include "engine/nearest.hpp"
+#include "weights/file_bytes.hpp"
+#include "weights/identify.hpp"
+#include "weights/safetensors_read.hpp"
+#include "weights/torch_archive.hpp"
+
+namespace backlight {
+namespace {
+
+std::vector<std::string> paths_of(const std::vector<StateDictCandidate>& candidates) {
+  std::vector<std::string> paths;
+  for (const StateDictCandidate& candidate : candidates) paths.push_back(candidate.path);
+  return paths;
+}
+
+std::string listed(const std::vector<StateDictCandidate>& candidates) {
+  constexpr std::size_t kShown = 8;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(candidates.size(), kShown); ++i) {
+    out += text(i ? ", " : "", "\"", weights::printable(candidates[i].path), "\" (", candidates[i].tensors,
+                " tensors)");
+  }
+  return candidates.size() > kShown ? text(out, " and ", candidates.size() - kShown, " more") : out;
+}
+
+weights::TorchArchive read_archive(Container container, const std::shared_ptr<const weights::FileBytes>& file,
+                                   const CheckpointLimits& limits) {
+  switch (container) {
+    case Container::torch_legacy:
+      return weights::read_torch_legacy(file, limits);
+    case Container::torch_tar:
+      return weights::read_torch_tar(file, limits);
+    default:
+      return weights::read_torch_zip(file, limits);
+  }
+}
+
+/// Expanded tensors may be larger than the file; together they may not be out of all proportion to it.
+void check_unfolded_size(const std::vector<StoredTensor>& tensors, std::size_t file_bytes,
+                         std::size_t ratio) {
+  std::size_t total = 0;
+  for (const StoredTensor& tensor : tensors) {
+    if (__builtin_add_overflow(total, tensor.bytes(), &total) || total / ratio > file_bytes) {
+      throw Error(ErrorKind::bad_input, "tensor \"", tensor.name(), "\" of ", tensor.numel(),
+                  " elements brings the ", "tensors to more than ", ratio, " times the file's ", file_bytes,
+                  " bytes; refused as a bomb");
+    }
+  }
+}
+
+}  // namespace
+
+const char* name_of(Container container) {
+  static constexpr std::array<const char*, 4> kNames = {"PyTorch (zip)", "PyTorch (legacy)", "PyTorch (tar)",
+                                                        "safetensors"};
+  return kNames[static_cast<std::size_t>(container)];
+}
+
+Checkpoint Checkpoint::open(const std::filesystem::path& path, const CheckpointOptions& options) try {
+  Checkpoint checkpoint;
+  checkpoint.path_ = path;
+  checkpoint.file_ = std::make_shared<const weights::FileBytes>(path);
+  checkpoint.container_ = weights::identify(checkpoint.file_->bytes(), options.limits);
+  if (checkpoint.container_ == Container::safetensors) {
+    auto contents = weights::read_safetensors(checkpoint.file_, options.limits);
+    checkpoint.candidates_ = {{".", contents.tensors.size()}};
+    checkpoint.choose_by_key(options.key);
+    checkpoint.tensors_ = std::move(contents.tensors);
+    checkpoint.metadata_ = std::move(contents.metadata);
+  } else {
+    const weights::TorchArchive archive =
+        read_archive(checkpoint.container_, checkpoint.file_, options.limits);
+    const auto found = archive.find_state_dicts();
+    if (found.empty()) throw Error(ErrorKind::unsupported, archive.explain_absence());
+    const bool any_mostly =
+        std::any_of(found.begin(), found.end(), [](const auto& f) { return f.mostly_tensors; });
+    std::vector<weights::NodeId> dicts;
+    for (const auto& each : found) {
+      const bool asked_for = std::find(each.paths.begin(), each.paths.end(), options.key) != each.paths.end();
+      if (any_mostly && !each.mostly_tensors && !asked_for) continue;
+      checkpoint.candidates_.push_back({asked_for ? options.key : each.paths.front(), each.tensors});
+      dicts.push_back(each.dict);
+    }
+    checkpoint.choose_by_key(options.key);
+    if (checkpoint.chosen_) {
+      auto dict = archive.read_state_dict(dicts[*checkpoint.chosen_]);
+      checkpoint.tensors_ = std::move(dict.tensors);
+      checkpoint.other_entries_ = std::move(dict.others);
+    }
+  }
+  check_unfolded_size(checkpoint.tensors_, checkpoint.file_bytes(), options.limits.unfold_ratio);
+  checkpoint.strip_prefixes();
+  return checkpoint;
+} catch (const Error& error) {
+  throw Error(error.kind(), path.string(), ": ", error.what());
+} catch (const std::bad_alloc&) {
+  throw Error(ErrorKind::resources, path.string(), ": out of memory");
+}
+
+void Checkpoint::choose_by_key(const std::string& key) {
+  if (key.empty()) {
+    if (candidates_.size() == 1) chosen_ = 0;
+    return;
+  }
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    if (candidates_[i].path != key) continue;
+    if (chosen_) throw Error(ErrorKind::bad_input, "two different state dicts are called \"", key, "\"");
+    chosen_ = i;
+  }
+  if (!chosen_) {
+    throw Error(ErrorKind::usage, "holds no state dict \"", key, "\"",
+                did_you_mean(key, paths_of(candidates_)), "; there ",
+                candidates_.size() == 1 ? "is " : "are ", listed(candidates_));
+  }
+}
+
+void Checkpoint::strip_prefixes() {
+  static constexpr std::array<std::string_view, 4> kPrefixes = {"module.", "model.", "_orig_mod.",
+                                                                "backbone."};
+  for (bool stripped = !tensors_.empty(); stripped;) {
+    stripped = false;
+    for (const std::string_view prefix : kPrefixes) {
+      const bool everywhere = std::all_of(tensors_.begin(), tensors_.end(), [&](const StoredTensor& tensor) {
+        return tensor.name().starts_with(prefix) && tensor.name().size() > prefix.size();
+      });
+      if (!everywhere) continue;
+      for (StoredTensor& tensor : tensors_) tensor = tensor.renamed(tensor.name().substr(prefix.size()));
+      prefix_ += prefix;
+      stripped = true;
+    }
+  }
+}
+
+std::size_t Checkpoint::file_bytes() const { return file_->bytes().size(); }
+const std::string& Checkpoint::sha256() const { return file_->sha256(); }
+
+std::optional<NameHash> Checkpoint::name_hash() const {
+  const std::string stem = path_.stem().string();
+  const std::size_t dash = stem.rfind('-');
+  if (dash == std::string::npos) return std::nullopt;
+  const std::string promised = stem.substr(dash + 1);
+  const bool hash = promised.size() >= 8 && promised.size() <= 64 &&
+                    std::all_of(promised.begin(), promised.end(),
+                                [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  if (!hash) return std::nullopt;
+  return NameHash{promised, sha256().starts_with(promised)};
+}
+
+const std::vector<StoredTensor>& Checkpoint::tensors() const {
+  if (!chosen_) {
+    throw Error(ErrorKind::usage, path_.string(), ": holds several state dicts: ", listed(candidates_),
+                "; choose one with --key");
+  }
+  return tensors_;
+}
+
+const StoredTensor* Checkpoint::find(std::string_view name) const {
+  const auto found = std::find_if(tensors().begin(), tensors().end(),
+                                  [&](const StoredTensor& tensor) { return tensor.name() == name; });
+  return found == tensors().end() ? nullptr : &*found;
+}
+
+}  // namespace backlight

@@ -1,0 +1,53 @@
+#include "weights/file_bytes.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "engine/error.hpp"
+#include "weights/sha256.hpp"
+
+namespace backlight::weights {
+namespace {
+
+struct Descriptor {
+  int value;
+  ~Descriptor() {
+    if (value >= 0) ::close(value);
+  }
+};
+
+}  // namespace
+
+FileBytes::FileBytes(const std::filesystem::path& path) {
+  // Without O_NONBLOCK a named pipe would be waited for.
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  struct stat info {};
+  if (file.value < 0 || ::fstat(file.value, &info) != 0) {
+    throw Error(ErrorKind::bad_input, "cannot open the file: ", std::strerror(errno));
+  }
+  if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::bad_input, "is a directory; expected a file of weights");
+  if (!S_ISREG(info.st_mode)) throw Error(ErrorKind::bad_input, "is no regular file; save it to disk first");
+  size_ = static_cast<std::size_t>(info.st_size);
+  if (size_ == 0) return;
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);
+  if (mapped == MAP_FAILED) {
+    throw Error(ErrorKind::resources, "cannot map ", size_, " bytes: ", std::strerror(errno));
+  }
+  data_ = static_cast<const std::byte*>(mapped);
+}
+
+FileBytes::~FileBytes() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+const std::string& FileBytes::sha256() const {
+  std::call_once(hashed_, [this] { sha256_ = sha256_hex(bytes()); });
+  return sha256_;
+}
+
+}  // namespace backlight::weights

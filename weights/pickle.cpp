@@ -1,0 +1,549 @@
+#include "weights/pickle.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <unordered_map>
+#include <utility>
+
+namespace backlight::weights {
+namespace {
+
+/// Opcodes of Lib/pickletools.py by their names there.
+enum class Op : std::uint8_t {
+  mark = '(',
+  stop = '.',
+  pop = '0',
+  pop_mark = '1',
+  dup = '2',
+  real = 'F',
+  int_ = 'I',
+  binint = 'J',
+  binint1 = 'K',
+  long_ = 'L',
+  binint2 = 'M',
+  none = 'N',
+  persid = 'P',
+  binpersid = 'Q',
+  reduce = 'R',
+  string = 'S',
+  binstring = 'T',
+  short_binstring = 'U',
+  unicode = 'V',
+  binunicode = 'X',
+  append = 'a',
+  build = 'b',
+  global = 'c',
+  dict = 'd',
+  empty_dict = '}',
+  appends = 'e',
+  get = 'g',
+  binget = 'h',
+  inst = 'i',
+  long_binget = 'j',
+  list = 'l',
+  empty_list = ']',
+  obj = 'o',
+  put = 'p',
+  binput = 'q',
+  long_binput = 'r',
+  setitem = 's',
+  tuple = 't',
+  empty_tuple = ')',
+  setitems = 'u',
+  binfloat = 'G',
+  binbytes = 'B',
+  short_binbytes = 'C',
+  proto = 0x80,
+  newobj = 0x81,
+  ext1 = 0x82,
+  ext2 = 0x83,
+  ext4 = 0x84,
+  tuple1 = 0x85,
+  tuple2 = 0x86,
+  tuple3 = 0x87,
+  newtrue = 0x88,
+  newfalse = 0x89,
+  long1 = 0x8a,
+  long4 = 0x8b,
+  short_binunicode = 0x8c,
+  binunicode8 = 0x8d,
+  binbytes8 = 0x8e,
+  empty_set = 0x8f,
+  additems = 0x90,
+  frozenset = 0x91,
+  newobj_ex = 0x92,
+  stack_global = 0x93,
+  memoize = 0x94,
+  frame = 0x95,
+  bytearray8 = 0x96,
+  next_buffer = 0x97,
+  readonly_buffer = 0x98,
+};
+
+constexpr std::size_t kLongestGlobal = 256;
+
+/// Modules whose functions no file of weights has a reason to call. Nothing is ever called here; the list
+/// only turns "no weights found" into a warning, and stops people from loading such a file elsewhere.
+bool runs_code(std::string_view module, std::string_view name) {
+  static constexpr std::array<std::string_view, 34> kModules = {
+      "os",         "posix",    "nt",      "posixpath", "ntpath",    "sys",    "subprocess",
+      "commands",   "runpy",    "pty",     "platform",  "importlib", "imp",    "socket",
+      "webbrowser", "shutil",   "ctypes",  "code",      "codeop",    "timeit", "pdb",
+      "bdb",        "cProfile", "profile", "trace",     "asyncio",   "urllib", "urllib2",
+      "requests",   "httplib",  "pip",     "ftplib",    "telnetlib", "http"};
+  static constexpr std::array<std::string_view, 8> kBuiltins = {
+      "eval", "exec", "execfile", "compile", "open", "__import__", "input", "breakpoint"};
+  const std::string_view package = module.substr(0, module.find('.'));
+  if (package == "builtins" || package == "__builtin__" || package == "__builtins__") {
+    return std::find(kBuiltins.begin(), kBuiltins.end(), name.substr(0, name.find('.'))) != kBuiltins.end();
+  }
+  return std::find(kModules.begin(), kModules.end(), package) != kModules.end();
+}
+
+class Machine {
+ public:
+  Machine(ByteReader& in, const CheckpointLimits& limits) : in_(in), limits_(limits) {}
+
+  Pickle run() {
+    while (true) {
+      at_ = in_.position();
+      const auto op = static_cast<Op>(in_.read<std::uint8_t>());
+      if (op == Op::stop) break;
+      step(op);
+    }
+    if (stack_.size() != 1 || !marks_.empty()) {
+      fail("STOP finds ", stack_.size(), " values and ", marks_.size(), " open marks; expected one value");
+    }
+    out_.root = stack_.back();
+    return std::move(out_);
+  }
+
+ private:
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    throw Error(ErrorKind::bad_input, "malformed pickle at offset ", at_, ": ", parts...);
+  }
+
+  Node& node(NodeId id) { return out_.nodes[id]; }
+
+  void spend(std::size_t items) {
+    if (items > limits_.pickle_items - std::min(spent_, limits_.pickle_items)) {
+      throw Error(ErrorKind::bad_input, "the pickle holds more than ", limits_.pickle_items,
+                  " items (stack, memo and containers); no file of weights needs as many");
+    }
+    spent_ += items;
+  }
+
+  /// A new node; its depth is one more than that of its deepest item.
+  NodeId make(NodeKind kind, std::vector<NodeId> items = {}) {
+    if (out_.nodes.size() >= limits_.pickle_nodes) {
+      throw Error(ErrorKind::bad_input, "the pickle builds more than ", limits_.pickle_nodes,
+                  " objects; no file of weights needs as many");
+    }
+    spend(items.size());
+    Node made;
+    made.kind = kind;
+    for (const NodeId item : items) deepen(made, item);
+    made.items = std::move(items);
+    out_.nodes.push_back(std::move(made));
+    return static_cast<NodeId>(out_.nodes.size() - 1);
+  }
+
+  void deepen(Node& parent, NodeId item) {
+    const std::size_t depth = std::max<std::size_t>(parent.depth, std::size_t{node(item).depth} + 1);
+    if (depth > limits_.pickle_depth) {
+      throw Error(ErrorKind::bad_input, "the pickle nests deeper than ", limits_.pickle_depth, " levels");
+    }
+    parent.depth = static_cast<std::uint16_t>(depth);
+  }
+
+  void push(NodeId id) {
+    spend(1);
+    stack_.push_back(id);
+  }
+  void push_text(NodeKind kind, std::string_view text) {
+    const NodeId id = make(kind);
+    node(id).text = text;
+    push(id);
+  }
+  void push_integer(NodeKind kind, std::int64_t value) {
+    const NodeId id = make(kind);
+    node(id).integer = value;
+    push(id);
+  }
+  void push_real(double value) {
+    const NodeId id = make(NodeKind::real);
+    node(id).real = value;
+    push(id);
+  }
+
+  NodeId top() const {
+    if (stack_.size() <= floor()) fail("the stack is empty");
+    return stack_.back();
+  }
+  NodeId pop() {
+    const NodeId id = top();
+    stack_.pop_back();
+    return id;
+  }
+  /// Values below the innermost mark are out of reach until it is taken off.
+  std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
+
+  std::vector<NodeId> pop_to_mark() {
+    if (marks_.empty()) fail("no mark is open");
+    const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
+    std::vector<NodeId> values(first, stack_.end());
+    stack_.erase(first, stack_.end());
+    marks_.pop_back();
+    return values;
+  }
+
+  void remember(std::uint64_t index) {
+    const NodeId id = top();
+    spend(1);
+    memo_[index] = id;
+  }
+  void recall(std::uint64_t index) {
+    const auto found = memo_.find(index);
+    if (found == memo_.end()) fail("memo entry ", index, " was never stored");
+    push(found->second);
+  }
+
+  template <class T>
+  T number(std::string_view digits) const {
+    T value{};
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc{} || end != digits.data() + digits.size()) {
+      fail("\"", printable(digits), "\" is no number");
+    }
+    return value;
+  }
+
+  std::uint64_t length(std::int64_t count) const {
+    if (count < 0) fail("negative length ", count);
+    return static_cast<std::uint64_t>(count);
+  }
+
+  void push_long(std::string_view digits) {
+    if (digits.size() > 8) return push_text(NodeKind::big_integer, digits);
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < digits.size(); ++i)
+      value |= std::uint64_t{static_cast<std::uint8_t>(digits[i])} << 8 * i;
+    const std::size_t unused = 64 - 8 * digits.size();
+    if (digits.empty()) return push_integer(NodeKind::integer, 0);
+    push_integer(NodeKind::integer, static_cast<std::int64_t>(value << unused) >> unused);
+  }
+
+  void push_decimal(std::string_view digits) {
+    if (!digits.empty() && digits.back() == 'L') digits.remove_suffix(1);
+    if (digits.size() > 18) return push_text(NodeKind::big_integer, digits);
+    push_integer(NodeKind::integer, number<std::int64_t>(digits));
+  }
+
+  NodeId global(std::string_view module, std::string_view name) {
+    if (module.size() > kLongestGlobal || name.size() > kLongestGlobal) fail("a global's name is too long");
+    if (runs_code(module, name)) {
+      throw Error(ErrorKind::bad_input, "hostile file: loading it in Python would call ", printable(module),
+                  ".", printable(name),
+                  ". Nothing was run here; delete the file and do not load it elsewhere");
+    }
+    const NodeId id = make(NodeKind::global);
+    node(id).text = *out_.global_names.insert(text(module, ".", name)).first;
+    return id;
+  }
+
+  void stack_global() {
+    const NodeId name = pop(), module = pop();
+    if (node(name).kind != NodeKind::string || node(module).kind != NodeKind::string) {
+      fail("STACK_GLOBAL without two strings");
+    }
+    push(global(node(module).text, node(name).text));
+  }
+
+  /// REDUCE, NEWOBJ, OBJ, INST: recorded, except that dictionaries of the standard library become
+  /// dictionaries.
+  void call(NodeId callable, NodeId arguments) {
+    const std::string_view name = node(callable).kind == NodeKind::global ? node(callable).text : "";
+    if (name == "collections.OrderedDict" || name == "collections.defaultdict") {
+      std::vector<NodeId> pairs;
+      const Node& given = node(arguments);
+      if (given.kind == NodeKind::tuple && given.items.size() == 1 &&
+          node(given.items[0]).kind == NodeKind::list) {
+        for (const NodeId pair : node(given.items[0]).items) {
+          const std::vector<NodeId>& two = node(pair).items;
+          const NodeKind kind = node(pair).kind;
+          if (two.size() != 2 || (kind != NodeKind::list && kind != NodeKind::tuple)) {
+            fail("OrderedDict of something else than pairs");
+          }
+          pairs.insert(pairs.end(), two.begin(), two.end());
+        }
+      }
+      return push(make(NodeKind::dict, std::move(pairs)));
+    }
+    push(make(NodeKind::call, {callable, arguments}));
+  }
+
+  void add(NodeId container, NodeKind kind, const std::vector<NodeId>& values, const char* op) {
+    Node& into = node(container);
+    // A subclass of list or dict is a call here; what is put into it stays out of reach.
+    if (into.kind == NodeKind::call) return;
+    if (into.kind != kind) fail(op, " on a value that does not take it");
+    spend(values.size());
+    for (const NodeId value : values) deepen(into, value);
+    into.items.insert(into.items.end(), values.begin(), values.end());
+  }
+
+  void build() {
+    const NodeId state = pop(), target = top();
+    Node& into = node(target);
+    if (into.kind != NodeKind::call) return;
+    spend(1);
+    deepen(into, state);
+    into.items.push_back(state);
+  }
+
+  std::vector<NodeId> pairs_to_mark() {
+    std::vector<NodeId> values = pop_to_mark();
+    if (values.size() % 2 != 0) fail("a dictionary gets a key without a value");
+    return values;
+  }
+
+  void step(Op op);
+  void step_container(Op op);
+  void step_text(Op op);
+
+  ByteReader& in_;
+  const CheckpointLimits& limits_;
+  Pickle out_;
+  std::vector<NodeId> stack_;
+  std::vector<std::size_t> marks_;
+  std::unordered_map<std::uint64_t, NodeId> memo_;
+  std::size_t spent_ = 0, at_ = 0;
+};
+
+void Machine::step(Op op) {
+  switch (op) {
+    case Op::proto: {
+      const unsigned protocol = in_.read<std::uint8_t>();
+      if (protocol > 5) fail("protocol ", protocol, "; expected at most 5");
+      return;
+    }
+    case Op::frame: {
+      const auto size = in_.read<std::uint64_t>();
+      if (size > in_.remaining()) fail("a frame of ", size, " bytes, ", in_.remaining(), " are left");
+      return;
+    }
+    case Op::none:
+      return push(make(NodeKind::none));
+    case Op::newtrue:
+      return push_integer(NodeKind::boolean, 1);
+    case Op::newfalse:
+      return push_integer(NodeKind::boolean, 0);
+    case Op::binint:
+      return push_integer(NodeKind::integer, in_.read<std::int32_t>());
+    case Op::binint1:
+      return push_integer(NodeKind::integer, in_.read<std::uint8_t>());
+    case Op::binint2:
+      return push_integer(NodeKind::integer, in_.read<std::uint16_t>());
+    case Op::long1:
+      return push_long(in_.take_text(in_.read<std::uint8_t>()));
+    case Op::long4:
+      return push_long(in_.take_text(length(in_.read<std::int32_t>())));
+    case Op::binfloat: {
+      const auto bits = __builtin_bswap64(in_.read<std::uint64_t>());
+      return push_real(std::bit_cast<double>(bits));
+    }
+    case Op::short_binstring:
+      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint8_t>()));
+    case Op::binstring:
+      return push_text(NodeKind::string, in_.take_text(length(in_.read<std::int32_t>())));
+    case Op::short_binunicode:
+      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint8_t>()));
+    case Op::binunicode:
+      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint32_t>()));
+    case Op::binunicode8:
+      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint64_t>()));
+    case Op::short_binbytes:
+      return push_text(NodeKind::bytes, in_.take_text(in_.read<std::uint8_t>()));
+    case Op::binbytes:
+      return push_text(NodeKind::bytes, in_.take_text(in_.read<std::uint32_t>()));
+    case Op::binbytes8:
+    case Op::bytearray8:
+      return push_text(NodeKind::bytes, in_.take_text(in_.read<std::uint64_t>()));
+    case Op::binput:
+      return remember(in_.read<std::uint8_t>());
+    case Op::long_binput:
+      return remember(in_.read<std::uint32_t>());
+    case Op::memoize:
+      return remember(memo_.size());
+    case Op::binget:
+      return recall(in_.read<std::uint8_t>());
+    case Op::long_binget:
+      return recall(in_.read<std::uint32_t>());
+    case Op::binpersid:
+      return push(make(NodeKind::persistent, {pop()}));
+    case Op::stack_global:
+      return stack_global();
+    case Op::global: {
+      const std::string_view module = in_.line(), name = in_.line();
+      return push(global(module, name));
+    }
+    case Op::reduce:
+    case Op::newobj: {
+      const NodeId arguments = pop(), callable = pop();
+      return call(callable, arguments);
+    }
+    case Op::newobj_ex: {
+      const NodeId keywords = pop(), arguments = pop(), callable = pop();
+      return push(make(NodeKind::call, {callable, arguments, keywords}));
+    }
+    case Op::build:
+      return build();
+    case Op::ext1:
+    case Op::ext2:
+    case Op::ext4:
+      throw Error(ErrorKind::unsupported,
+                  "the pickle uses Python's extension registry, which no file of weights does");
+    case Op::next_buffer:
+    case Op::readonly_buffer:
+      throw Error(ErrorKind::unsupported,
+                  "the pickle keeps buffers outside of itself (protocol 5); the data is not here");
+    default:
+      return step_container(op);
+  }
+}
+
+void Machine::step_container(Op op) {
+  switch (op) {
+    case Op::mark:
+      spend(1);
+      marks_.push_back(stack_.size());
+      return;
+    case Op::pop:
+      // As in Python, POP takes off a mark that has nothing above it.
+      if (!marks_.empty() && stack_.size() == marks_.back()) {
+        marks_.pop_back();
+      } else {
+        pop();
+      }
+      return;
+    case Op::pop_mark:
+      pop_to_mark();
+      return;
+    case Op::dup:
+      return push(top());
+    case Op::empty_tuple:
+      return push(make(NodeKind::tuple));
+    case Op::empty_list:
+      return push(make(NodeKind::list));
+    case Op::empty_dict:
+      return push(make(NodeKind::dict));
+    case Op::empty_set:
+      return push(make(NodeKind::set));
+    case Op::tuple:
+      return push(make(NodeKind::tuple, pop_to_mark()));
+    case Op::list:
+      return push(make(NodeKind::list, pop_to_mark()));
+    case Op::frozenset:
+      return push(make(NodeKind::set, pop_to_mark()));
+    case Op::dict:
+      return push(make(NodeKind::dict, pairs_to_mark()));
+    case Op::tuple1:
+      return push(make(NodeKind::tuple, {pop()}));
+    case Op::tuple2: {
+      const NodeId b = pop(), a = pop();
+      return push(make(NodeKind::tuple, {a, b}));
+    }
+    case Op::tuple3: {
+      const NodeId c = pop(), b = pop(), a = pop();
+      return push(make(NodeKind::tuple, {a, b, c}));
+    }
+    case Op::append: {
+      const NodeId value = pop();
+      return add(top(), NodeKind::list, {value}, "APPEND");
+    }
+    case Op::appends: {
+      const std::vector<NodeId> values = pop_to_mark();
+      return add(top(), NodeKind::list, values, "APPENDS");
+    }
+    case Op::additems: {
+      const std::vector<NodeId> values = pop_to_mark();
+      return add(top(), NodeKind::set, values, "ADDITEMS");
+    }
+    case Op::setitem: {
+      const NodeId value = pop(), key = pop();
+      return add(top(), NodeKind::dict, {key, value}, "SETITEM");
+    }
+    case Op::setitems: {
+      const std::vector<NodeId> pairs = pairs_to_mark();
+      return add(top(), NodeKind::dict, pairs, "SETITEMS");
+    }
+    case Op::obj: {
+      std::vector<NodeId> values = pop_to_mark();
+      if (values.empty()) fail("OBJ without a class");
+      const NodeId callable = values.front();
+      values.erase(values.begin());
+      return call(callable, make(NodeKind::tuple, std::move(values)));
+    }
+    default:
+      return step_text(op);
+  }
+}
+
+/// Opcodes of protocols 0 and 1 whose argument is a line of text.
+void Machine::step_text(Op op) {
+  switch (op) {
+    case Op::int_: {
+      const std::string_view digits = in_.line();
+      if (digits == "00" || digits == "01") return push_integer(NodeKind::boolean, digits == "01");
+      return push_decimal(digits);
+    }
+    case Op::long_:
+      return push_decimal(in_.line());
+    case Op::real:
+      return push_real(number<double>(in_.line()));
+    case Op::string: {
+      const std::string_view quoted = in_.line();
+      if (quoted.size() < 2 || quoted.front() != quoted.back() ||
+          (quoted.front() != '\'' && quoted.front() != '"')) {
+        fail("a string without quotes");
+      }
+      return push_text(NodeKind::string, quoted.substr(1, quoted.size() - 2));
+    }
+    case Op::unicode:
+      return push_text(NodeKind::string, in_.line());
+    case Op::put:
+      return remember(number<std::uint32_t>(in_.line()));
+    case Op::get:
+      return recall(number<std::uint32_t>(in_.line()));
+    case Op::persid: {
+      const NodeId id = make(NodeKind::string);
+      node(id).text = in_.line();
+      return push(make(NodeKind::persistent, {id}));
+    }
+    case Op::inst: {
+      const std::string_view module = in_.line(), name = in_.line();
+      const NodeId arguments = make(NodeKind::tuple, pop_to_mark());
+      return call(global(module, name), arguments);
+    }
+    default:
+      fail("unknown opcode 0x", "0123456789abcdef"[static_cast<unsigned>(op) >> 4],
+           "0123456789abcdef"[static_cast<unsigned>(op) & 15]);
+  }
+}
+
+}  // namespace
+
+Pickle unpickle(ByteReader& in, const CheckpointLimits& limits) { return Machine(in, limits).run(); }
+
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, 80));
+  for (char& c : out) {
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+  return text.size() > 80 ? out + "..." : out;
+}
+
+}  // namespace backlight::weights

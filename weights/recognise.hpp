@@ -1,0 +1,28 @@
+// Which architecture a state dict is of, told from its keys and shapes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "weights/stored_tensor.hpp"
+
+namespace backlight {
+
+struct Recognition {
+  /// Names as the registry of models has them (`resnet50`, `vgg16_bn`, `resnet20_cifar` …); empty when
+  /// nothing fits, several when the keys do not decide.
+  std::vector<std::string> architectures;
+  /// Rows of the last linear layer; 0 when there is none.
+  std::int64_t num_classes = 0;
+  /// Why there is no single answer, or what is unusual about it; empty when nothing is.
+  std::string doubt;
+};
+
+/// Judges by keys and shapes; `metadata["architecture"]`, where present, wins.
+Recognition recognise(std::span<const StoredTensor> tensors,
+                      const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace backlight
