@@ -1,0 +1,364 @@
+"""Small files of weights of every kind, as PyTorch and safetensors write them, and what is in them.
+
+Writes checkpoints/<case> and checkpoints/expected.json, which says for each case either what a reader must find
+(container, candidates, prefix, tensors with dtype, shape, values) or which words its refusal must contain.
+"""
+
+import collections
+import gzip
+import io
+import json
+import pathlib
+import pickle
+import pickletools
+import struct
+import tarfile
+import zipfile
+
+import numpy as np
+import safetensors.torch
+import torch
+import torchvision
+
+OUT = pathlib.Path(__file__).resolve().parent / "checkpoints"
+MAGIC = 0x1950A86A20F9469CFC6C
+EXPECTED = {}
+
+
+def values(tensor):
+    return [float(v) for v in tensor.detach().to(torch.float32).contiguous().flatten()]
+
+
+def describe(tensors):
+    return [{"name": k, "dtype": str(t.dtype).removeprefix("torch."), "shape": list(t.shape), "values": values(t)}
+            for k, t in tensors.items()]
+
+
+def readable(case, container, tensors, path=".", candidates=None, prefix="", key="", others=()):
+    """`tensors` are under the names that the reader shows, prefix gone."""
+    EXPECTED[case] = {
+        "container": container, "key": key, "path": path, "prefix": prefix, "others": list(others),
+        "candidates": candidates or [[path, len(tensors)]], "tensors": describe(tensors)}
+
+
+def refused(case, kind, *words):
+    EXPECTED[case] = {"refused": kind, "words": list(words)}
+
+
+def save(case, obj, **options):
+    torch.save(obj, OUT / case, **options)
+    return OUT / case
+
+
+def seeded(*shape, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(sum(shape) + 7)
+    return (torch.rand(shape, generator=generator) * 8 - 4).to(dtype)
+
+
+def small():
+    return collections.OrderedDict([("conv.weight", seeded(2, 3, 2, 2)), ("conv.bias", seeded(2)),
+                                    ("bn.num_batches_tracked", torch.tensor(12))])
+
+
+# Dtypes, layouts and protocols.
+
+def all_dtypes():
+    out = {}
+    for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
+                  torch.int8, torch.uint8, torch.bool):
+        source = torch.tensor([0, 1, 2, 100]) if dtype in (torch.uint8, torch.bool) else torch.tensor([-2.5, 0, 1, 100])
+        out[str(dtype).removeprefix("torch.")] = source.to(dtype)
+    return out
+
+
+def all_layouts():
+    base = seeded(4, 6)
+    return {
+        "transposed": base.t(), "sliced": base[1:3, ::2], "channels_last": seeded(2, 3, 4, 5).contiguous(
+            memory_format=torch.channels_last),
+        "expanded": torch.tensor([1.5]).expand(3, 4), "scalar": torch.tensor(2.25), "empty": torch.zeros(0, 3),
+        "whole": base, "row": base[2], "one": seeded(1, 5, 1).transpose(0, 2),
+        "parameter": torch.nn.Parameter(seeded(3)), "frozen": torch.nn.Parameter(seeded(2), requires_grad=False),
+        "rank6": seeded(1, 2, 1, 2, 1, 3).permute(5, 1, 0, 3, 2, 4)}
+
+
+def make_plain():
+    for protocol in (2, 3, 4, 5):
+        save(f"zip_protocol{protocol}.pth", small(), pickle_protocol=protocol)
+        readable(f"zip_protocol{protocol}.pth", "PyTorch (zip)", small())
+        save(f"legacy_protocol{protocol}.pth", small(), pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+        readable(f"legacy_protocol{protocol}.pth", "PyTorch (legacy)", small())
+    for kind, zipped in (("zip", True), ("legacy", False)):
+        for name, tensors in (("dtypes", all_dtypes()), ("layouts", all_layouts())):
+            save(f"{kind}_{name}.pth", tensors, _use_new_zipfile_serialization=zipped)
+            readable(f"{kind}_{name}.pth", f"PyTorch ({kind})", tensors)
+    torch.serialization.set_crc32_options(False)
+    save("zip_without_crc.pth", small())
+    torch.serialization.set_crc32_options(True)
+    readable("zip_without_crc.pth", "PyTorch (zip)", small())
+
+
+# Wrappers and prefixes.
+
+def make_wrapped():
+    wrapped = small()
+    save("wrapped_state_dict.pth", {"epoch": 3, "best": 0.5, "state_dict": wrapped, "args": None})
+    readable("wrapped_state_dict.pth", "PyTorch (zip)", wrapped, path="state_dict")
+    save("data_parallel.pth", {"state_dict": {"module." + k: v for k, v in wrapped.items()}})
+    readable("data_parallel.pth", "PyTorch (zip)", wrapped, path="state_dict", prefix="module.")
+    save("compiled_parallel.pth", {"_orig_mod.module." + k: v for k, v in wrapped.items()})
+    readable("compiled_parallel.pth", "PyTorch (zip)", wrapped, prefix="_orig_mod.module.")
+    partly = {"model.a": seeded(2), "head.b": seeded(3)}
+    save("prefix_not_everywhere.pth", partly)
+    readable("prefix_not_everywhere.pth", "PyTorch (zip)", partly)
+
+    model = torch.nn.Linear(3, 2)
+    with torch.no_grad():
+        model.weight.copy_(seeded(2, 3))
+        model.bias.copy_(seeded(2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    save("training.pth", {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 1,
+                          "tags": {"a", "b"}})
+    readable("training.pth", "PyTorch (zip)", model.state_dict(), path="model")
+
+    ema = {k: v * 0.5 for k, v in wrapped.items() if v.is_floating_point()}
+    both = {"model": wrapped, "ema": {"shadow": ema}}
+    candidates = [["model", 3], ["ema.shadow", 2]]
+    for case in ("ambiguous.pth", "ambiguous_with_key.pth"):
+        save(case, both)
+    EXPECTED["ambiguous.pth"] = {"container": "PyTorch (zip)", "key": "", "path": None, "candidates": candidates}
+    readable("ambiguous_with_key.pth", "PyTorch (zip)", ema, path="ema.shadow", key="ema.shadow", candidates=candidates)
+    save("wrong_key.pth", both)
+    refused("wrong_key.pth", "usage", "ema.shadw", "did you mean", "ema.shadow")
+    EXPECTED["wrong_key.pth"]["key"] = "ema.shadw"
+    save("other_entries.pth", {**small(), "note": "text", "sizes": [1, 2]})
+    readable("other_entries.pth", "PyTorch (zip)", small(), others=["note", "sizes"])
+    save("nested_collision.pth", {"a": {"w": seeded(2), "b": {"w": seeded(3)}}, "a.b": {"w": seeded(3)}})
+    EXPECTED["nested_collision.pth"] = {"refused": "bad_input", "words": ["two different", "a.b"], "key": "a.b"}
+
+
+# Files that torch.save does not write any more, or never did.
+
+def rezip(source, case, edit=lambda name, data: data, method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(OUT / case, "w", method) as new:
+        for info in old.infolist():
+            new.writestr(zipfile.ZipInfo(info.filename), edit(info.filename, old.read(info)), method)
+
+
+def make_rezipped():
+    source = OUT / "zip_protocol2.pth"
+    rezip(source, "zip_deflated.pth", method=zipfile.ZIP_DEFLATED)
+    readable("zip_deflated.pth", "PyTorch (zip)", small())
+
+    tensors = all_dtypes()
+    save("zip_big_endian.pth", tensors)
+    sizes = [t.element_size() for t in tensors.values()]
+
+    def swap(name, data):
+        if name.endswith("/byteorder"):
+            return b"big"
+        if "/data/" not in name:
+            return data
+        size = sizes[int(name.rsplit("/", 1)[1])]
+        return b"".join(data[i:i + size][::-1] for i in range(0, len(data), size))
+
+    source = OUT / "zip_big_endian.pth"
+    kept = source.read_bytes()
+    rezip(io.BytesIO(kept), "zip_big_endian.pth", swap)
+    readable("zip_big_endian.pth", "PyTorch (zip)", tensors)
+
+
+class Rebuilt:
+    """A tensor over a storage reference, pickled as torch.Tensor pickles itself."""
+
+    def __init__(self, storage, offset, shape, stride, function=torch._utils._rebuild_tensor_v2):
+        self.arguments = (storage, offset, shape, stride)
+        self.function = function
+
+    def __reduce__(self):
+        extra = (False, collections.OrderedDict()) if self.function is torch._utils._rebuild_tensor_v2 else ()
+        return self.function, self.arguments + extra
+
+
+class Reference:
+    def __init__(self, identity):
+        self.identity = identity
+
+    def __call__(self):
+        raise TypeError("a reference stands for something else")
+
+
+class Pickler(pickle.Pickler):
+    def persistent_id(self, obj):
+        return obj.identity if isinstance(obj, Reference) else None
+
+
+def dump(obj, protocol=2):
+    out = io.BytesIO()
+    Pickler(out, protocol).dump(obj)
+    return out.getvalue()
+
+
+def as_python2(data):
+    """The same pickle as Python 2 wrote it: byte strings for names."""
+    out, ops = b"", list(pickletools.genops(data))
+    for (op, argument, start), end in zip(ops, [pos for _, _, pos in ops[1:]] + [len(data)]):
+        text = argument.encode() if op.name == "BINUNICODE" else b""
+        out += b"U" + bytes([len(text)]) + text if op.name == "BINUNICODE" else data[start:end]
+    return out
+
+
+def legacy(case, obj, keys, storages, convert=lambda data: data):
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    data = dump(MAGIC) + dump(1001) + convert(dump(system)) + convert(dump(obj)) + convert(dump(keys))
+    for key in keys:
+        data += struct.pack("<q", len(storages[key])) + storages[key].tobytes()
+    (OUT / case).write_bytes(data)
+
+
+def make_old():
+    floats = np.arange(10, dtype=np.float32)
+    view = lambda key, offset, size: Reference(
+        ("storage", torch.FloatStorage, "7", "cpu", 10, (key, offset, size)))
+    longs = Reference(("storage", torch.LongStorage, "3", "cuda:0", 2, None))
+    obj = collections.OrderedDict([
+        ("first", Rebuilt(view("71", 2, 4), 1, (3,), (1,), torch._utils._rebuild_tensor)),
+        ("second", Rebuilt(view("72", 6, 4), 0, (2, 2), (1, 2))),
+        ("count", Rebuilt(longs, 1, (), ()))])
+    # The list's order is not the order of appearance: storages lie in the list's.
+    legacy("legacy_views.pth", obj, ["3", "7"], {"7": floats, "3": np.array([5, 9])}, as_python2)
+    readable("legacy_views.pth", "PyTorch (legacy)", {
+        "first": torch.tensor([3., 4., 5.]), "second": torch.tensor([[6., 8.], [7., 9.]]), "count": torch.tensor(9)})
+
+    storages = dump(2) + dump((11, "cpu", torch.FloatStorage)) + struct.pack("<q", 10) + floats.tobytes()
+    storages += dump((12, "cpu", torch.LongStorage)) + struct.pack("<q", 1) + struct.pack("<q", 41)
+    storages += dump([(13, 11, 4, 6)])
+    tensors = dump(3)
+    for key, storage, kind, shape, stride, offset in ((1, 11, torch.FloatTensor, (2, 3), (1, 2), 1),
+                                                      (2, 12, torch.LongTensor, (1,), (1,), 0),
+                                                      (3, 13, torch.FloatTensor, (2,), (2,), 1)):
+        tensors += dump((key, storage, kind)) + struct.pack("<iI", len(shape), 0)
+        tensors += struct.pack(f"<{len(shape)}q", *shape) + struct.pack(f"<{len(shape)}q", *stride)
+        tensors += struct.pack("<q", offset)
+    obj = {"state_dict": collections.OrderedDict([("module.w", Reference(1)), ("module.n", Reference(2)),
+                                                  ("module.v", Reference(3))]), "epoch": 2}
+    with tarfile.open(OUT / "tar.pth", "w:", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in (("storages", storages), ("tensors", tensors), ("pickle", dump(obj))):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    readable("tar.pth", "PyTorch (tar)", {"w": torch.tensor([[1., 3., 5.], [2., 4., 6.]]), "n": torch.tensor([41]),
+                                          "v": torch.tensor([5., 7.])}, path="state_dict", prefix="module.")
+    peer = torch.load(OUT / "tar.pth", weights_only=False)["state_dict"]
+    assert peer["module.w"].tolist() == [[1, 3, 5], [2, 4, 6]] and peer["module.v"].tolist() == [5, 7]
+    peer = torch.load(OUT / "legacy_views.pth", weights_only=False, map_location="cpu")
+    assert peer["second"].tolist() == [[6, 8], [7, 9]] and peer["count"].item() == 9
+
+
+def make_safetensors():
+    tensors = {**all_dtypes(), "empty": torch.zeros(2, 0), "scalar": torch.tensor(3.5), "matrix": seeded(3, 5)}
+    safetensors.torch.save_file(tensors, OUT / "plain.safetensors", metadata={"format": "pt", "note": "größer"})
+    order = sorted(tensors, key=lambda k: k)
+    readable("plain.safetensors", "safetensors", {k: tensors[k] for k in order})
+    EXPECTED["plain.safetensors"].update(any_order=True, metadata={"format": "pt", "note": "größer"})
+
+
+# What is recognised and refused.
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+def make_foreign():
+    torch.jit.save(torch.jit.script(Net()), OUT / "torchscript.pt")
+    refused("torchscript.pt", "unsupported", "TorchScript", "torch.jit.load", "state_dict()")
+    save("whole_module.pth", torch.nn.Sequential(torch.nn.Linear(2, 1)))
+    refused("whole_module.pth", "unsupported", "whole pickled model", "torch.nn.modules.container.Sequential",
+            "model.state_dict()")
+    # The legacy container carries the class's source beside it.
+    source = Reference(("module", torch.nn.Linear, "net.py", "class Linear: ..."))
+    legacy("whole_module_legacy.pth", Rebuilt(1, 2, 3, 4, source), [], {})
+    refused("whole_module_legacy.pth", "unsupported", "whole pickled model", "torch.nn.modules.linear.Linear",
+            "model.state_dict()")
+    save("whole_module_wrapped.pth", {"model": torch.nn.Linear(2, 1), "epoch": 1})
+    refused("whole_module_wrapped.pth", "unsupported", "whole pickled model", "model.state_dict()")
+    save("single_tensor.pth", seeded(3))
+    refused("single_tensor.pth", "unsupported", "single tensor", "torch.save")
+    save("no_tensors.pth", {"epoch": 1, "loss": [0.5]})
+    refused("no_tensors.pth", "unsupported", "no tensors", "epoch", "loss")
+    save("quantized.pth", {"w": torch.quantize_per_tensor(seeded(4), 0.1, 0, torch.qint8)})
+    refused("quantized.pth", "unsupported", "w", "_rebuild_qtensor")
+    save("sparse.pth", {"w": torch.eye(3).to_sparse()})
+    refused("sparse.pth", "unsupported", "w", "_rebuild_sparse_tensor")
+    save("complex.pth", {"w": torch.ones(2, dtype=torch.complex64)})
+    refused("complex.pth", "unsupported", "ComplexFloatStorage")
+    save("float8.pth", {"w": torch.ones(2).to(torch.float8_e4m3fn)})
+    refused("float8.pth", "unsupported", "w", "float8_e4m3fn")
+    save("negated.pth", {"w": torch.ones(2, dtype=torch.complex64).conj().imag})
+    refused("negated.pth", "unsupported", "w", "negated")
+    save("object_entry.pth", {"w": seeded(2), "x": pathlib.PurePosixPath("a")})
+    refused("object_entry.pth", "unsupported", "x", "pathlib")
+    safetensors.torch.save_file({"w": torch.ones(2).to(torch.float8_e4m3fn)}, OUT / "float8.safetensors")
+    refused("float8.safetensors", "unsupported", "w", "F8_E4M3")
+
+    (OUT / "plain.pkl").write_bytes(pickle.dumps({"w": [1.0, 2.0]}))
+    refused("plain.pkl", "unsupported", "plain pickle", "torch.save")
+    (OUT / "plain_numpy.pkl").write_bytes(pickle.dumps({"w": np.ones(2)}))
+    refused("plain_numpy.pkl", "unsupported", "plain pickle", "NumPy", "from_numpy")
+    np.savez(OUT / "arrays.npz", w=np.ones(2))
+    refused("arrays.npz", "unsupported", "npz", "numpy.load")
+    whole = (OUT / "zip_protocol2.pth").read_bytes()
+    (OUT / "gzip.pth").write_bytes(gzip.compress(b"weights", mtime=0))
+    refused("gzip.pth", "unsupported", "gzip", "gunzip")
+    foreign = {
+        "html.pth": (b"\n<!DOCTYPE html><html><title>404</title>", "unsupported", "web page", "download"),
+        "lfs.pth": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "unsupported", "Git LFS",
+                    "git lfs pull"),
+        "keras.h5": (b"\x89HDF\r\n\x1a\n" + bytes(24), "unsupported", "HDF5", "convert"),
+        "model.onnx": (b"\x08\x07\x12\x07pytorch\x1a\x052.0.0" + bytes(16), "unsupported", "ONNX"),
+        "error.json": (b'{"message": "Not Found"}', "unsupported", "JSON", "download"),
+        "empty.pth": (b"", "bad_input", "empty", "download it again"),
+        "noise.pth": (bytes(range(200, 256)), "bad_input", "no file of weights"),
+        "truncated_zip.pth": (whole[:-100], "bad_input", "truncated", "download it again"),
+        "truncated_legacy.pth": ((OUT / "legacy_protocol2.pth").read_bytes()[:-9], "bad_input", "truncated"),
+        "truncated.safetensors": ((OUT / "plain.safetensors").read_bytes()[:-9], "bad_input", "truncated"),
+    }
+    for case, (data, kind, *words) in foreign.items():
+        (OUT / case).write_bytes(data)
+        refused(case, kind, *words)
+
+
+def make_keys():
+    """Keys and shapes of torchvision's networks, one line each."""
+    lines = []
+    for name in ("alexnet", "vgg11", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "resnet18", "resnet34", "resnet50",
+                 "resnet101"):
+        with torch.device("meta"):
+            model = torchvision.models.get_model(name)
+        lines.append("# " + name)
+        lines += [k + " " + "x".join(map(str, v.shape)) for k, v in model.state_dict().items()]
+    (OUT / "torchvision_keys.txt").write_text("\n".join(lines) + "\n")
+
+
+def main():
+    OUT.mkdir(exist_ok=True)
+    make_plain()
+    make_wrapped()
+    make_rezipped()
+    make_old()
+    make_safetensors()
+    make_foreign()
+    make_keys()
+    text = json.dumps(EXPECTED, indent=0, ensure_ascii=False)
+    (OUT / "expected.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

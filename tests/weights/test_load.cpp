@@ -1,0 +1,111 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "weights/load.hpp"
+#include "weights/made_of_shapes.hpp"
+#include "weights/support.hpp"
+
+using namespace backlight;
+using test::made_of_shapes;
+using test::refusal;
+
+namespace {
+
+std::vector<std::string> names(std::span<const StoredTensor> tensors) {
+  std::vector<std::string> out;
+  for (const StoredTensor& tensor : tensors) out.push_back(tensor.name());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("match: tensors find their places whatever their order and counters may be missing") {
+  const std::vector<ExpectedTensor> expected = {
+      {"conv.weight", {2, 3, 1, 1}},
+      {"bn.weight", {2}},
+      {"bn.num_batches_tracked", Shape(std::vector<std::int64_t>{}), true}};
+  const auto stored =
+      made_of_shapes({{"bn.weight", {2}}, {"conv.weight", {2, 3, 1, 1}}, {"x.num_batches_tracked", {}}});
+  const MatchReport report = match(expected, stored);
+  CHECK(report.complete());
+  REQUIRE(report.matched.size() == 2);
+  CHECK(report.matched[0].index == 0);
+  CHECK(report.matched[0].tensor.name() == "conv.weight");
+  CHECK(report.unexpected.empty());
+  CHECK(report.describe() == "2 of 2 tensors of the network are in the file");
+}
+
+TEST_CASE("match: missing unexpected and mis-shaped tensors are counted with their nearest names") {
+  const std::vector<ExpectedTensor> expected = {
+      {"layer1.weight", {4, 3}}, {"layer1.bias", {4}}, {"fc.weight", {10, 4}}};
+  const auto stored = made_of_shapes(
+      {{"layer1.weigth", {4, 3}}, {"layer1.bias", {4}}, {"fc.weight", {1000, 4}}, {"zz", {1}}});
+  const MatchReport report = match(expected, stored);
+  CHECK_FALSE(report.complete());
+  CHECK(report.matched.size() == 1);
+  REQUIRE(report.missing.size() == 1);
+  CHECK(report.missing[0].nearest == "layer1.weigth");
+  REQUIRE(report.unexpected.size() == 2);
+  CHECK(report.unexpected[0].nearest == "layer1.weight");
+  CHECK(report.unexpected[1].nearest.empty());
+  REQUIRE(report.mis_shaped.size() == 1);
+  const std::string told = report.describe();
+  CHECK(told.find("1 of 3 tensors") != std::string::npos);
+  CHECK(told.find("1 missing: layer1.weight (the file has layer1.weigth)") != std::string::npos);
+  CHECK(told.find("2 unexpected: layer1.weigth (the network has layer1.weight), zz") != std::string::npos);
+  CHECK(told.find("fc.weight is 1000×4, expected 10×4") != std::string::npos);
+}
+
+TEST_CASE("match: only the first few of many are told") {
+  std::vector<ExpectedTensor> expected;
+  for (int i = 0; i < 20; ++i) expected.push_back({text("a", i), {1}});
+  const std::string told = match(expected, {}).describe();
+  CHECK(told.find("20 missing: a0, a1, a2, a3, a4 and 15 more") != std::string::npos);
+}
+
+TEST_CASE("torchvision names: Caffe-style VGG keys move to the places of torchvision") {
+  const auto caffe = made_of_shapes({{"features.0.weight", {64, 3, 3, 3}},
+                                     {"classifier.1.weight", {4096, 25088}},
+                                     {"classifier.1.bias", {4096}},
+                                     {"classifier.4.weight", {4096, 4096}},
+                                     {"classifier.6.weight", {1000, 4096}}});
+  CHECK(names(with_torchvision_names(caffe)) ==
+        std::vector<std::string>{"features.0.weight", "classifier.0.weight", "classifier.0.bias",
+                                 "classifier.3.weight", "classifier.6.weight"});
+}
+
+TEST_CASE("torchvision names: AlexNet keeps its classifier.1 and classifier.4") {
+  const auto alexnet =
+      made_of_shapes({{"classifier.1.weight", {4096, 9216}}, {"classifier.4.weight", {4096, 4096}}});
+  CHECK(names(with_torchvision_names(alexnet)) == names(alexnet));
+}
+
+TEST_CASE("torchvision names: the convolutions of timm's VGG head become matrices") {
+  const auto timm = made_of_shapes({{"features.0.weight", {64, 3, 3, 3}},
+                                    {"pre_logits.fc1.weight", {4096, 512, 7, 7}},
+                                    {"pre_logits.fc1.bias", {4096}},
+                                    {"pre_logits.fc2.weight", {4096, 4096, 1, 1}},
+                                    {"head.fc.weight", {1000, 4096}}});
+  const auto named = with_torchvision_names(timm);
+  CHECK(names(named) == std::vector<std::string>{"features.0.weight", "classifier.0.weight",
+                                                 "classifier.0.bias", "classifier.3.weight",
+                                                 "classifier.6.weight"});
+  CHECK(named[1].shape() == std::vector<std::int64_t>{4096, 25088});
+  CHECK(named[3].shape() == std::vector<std::int64_t>{4096, 4096});
+  const std::vector<ExpectedTensor> expected = {{"classifier.0.weight", {4096, 25088}}};
+  CHECK(match(expected, timm).matched.size() == 1);
+}
+
+TEST_CASE("require finite: NaN and infinity are refused by the tensor's name") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              infinity = std::numeric_limits<float>::infinity();
+  require_finite("w", Tensor::from({2}, std::vector<float>{1, -3e38f}));
+  const std::string why = refusal([&] {
+    require_finite("fc.bias", Tensor::from({4}, std::vector<float>{0, nan, 1, nan}));
+  });
+  CHECK(why.find("\"fc.bias\" of shape 4 holds 2 values") != std::string::npos);
+  CHECK(why.find("element 1") != std::string::npos);
+  CHECK(refusal([&] { require_finite("w", Tensor::from({1}, std::vector<float>{-infinity})); }).find("inf") !=
+        std::string::npos);
+}
