@@ -1,0 +1,100 @@
+// The one device, its attributes, and the names of errors.
+#include <cstring>
+
+#include "runtime.hpp"
+
+using namespace backlight::emulator;
+
+extern "C" {
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  return runtime().error(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (device != 0) return runtime().error(cudaErrorInvalidDevice);
+  *properties = {};
+  std::strcpy(properties->name, "emulated device");
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (device != 0) return runtime().error(cudaErrorInvalidDevice);
+  switch (attribute) {
+    case cudaDevAttrMaxThreadsPerBlock:
+      *value = 1024;
+      return cudaSuccess;
+    case cudaDevAttrMultiProcessorCount:
+      *value = 4;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = 9;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = 0;
+      return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = 227 << 10;
+      return cudaSuccess;
+  }
+  return runtime().error(cudaErrorInvalidValue);
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError() { return runtime().last_error(true); }
+cudaError_t cudaPeekAtLastError() { return runtime().last_error(false); }
+
+const char* cudaGetErrorName(cudaError_t error) {
+#define BACKLIGHT_NAME(code) \
+  case code:                 \
+    return #code
+  switch (error) {
+    BACKLIGHT_NAME(cudaSuccess);
+    BACKLIGHT_NAME(cudaErrorInvalidValue);
+    BACKLIGHT_NAME(cudaErrorMemoryAllocation);
+    BACKLIGHT_NAME(cudaErrorInvalidConfiguration);
+    BACKLIGHT_NAME(cudaErrorInvalidMemcpyDirection);
+    BACKLIGHT_NAME(cudaErrorInsufficientDriver);
+    BACKLIGHT_NAME(cudaErrorNoDevice);
+    BACKLIGHT_NAME(cudaErrorInvalidDevice);
+    BACKLIGHT_NAME(cudaErrorInvalidResourceHandle);
+    BACKLIGHT_NAME(cudaErrorNotReady);
+    BACKLIGHT_NAME(cudaErrorIllegalAddress);
+    BACKLIGHT_NAME(cudaErrorMisalignedAddress);
+    BACKLIGHT_NAME(cudaErrorLaunchFailure);
+    BACKLIGHT_NAME(cudaErrorNotSupported);
+    BACKLIGHT_NAME(cudaErrorStreamCaptureUnsupported);
+    BACKLIGHT_NAME(cudaErrorStreamCaptureInvalidated);
+    BACKLIGHT_NAME(cudaErrorStreamCaptureUnmatched);
+    BACKLIGHT_NAME(cudaErrorStreamCaptureUnjoined);
+    BACKLIGHT_NAME(cudaErrorStreamCaptureIsolation);
+    BACKLIGHT_NAME(cudaErrorStreamCaptureImplicit);
+    BACKLIGHT_NAME(cudaErrorUnknown);
+  }
+#undef BACKLIGHT_NAME
+  return "unrecognized error code";
+}
+
+const char* cudaGetErrorString(cudaError_t error) {
+  const std::string& report = runtime().report;
+  return error != cudaSuccess && error == runtime().sticky && !report.empty() ? report.c_str()
+                                                                              : cudaGetErrorName(error);
+}
+
+}  // extern "C"

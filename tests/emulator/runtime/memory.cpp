@@ -1,0 +1,298 @@
+// Memory: blocks between red zones, filled with NaN when they are new and when they are freed.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "../fiber.hpp"
+#include "runtime.hpp"
+
+#ifdef EMULATOR_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace backlight::emulator {
+namespace {
+
+constexpr std::size_t kAlignment = 256, kRedZone = 256;
+constexpr int kFill = 0xFF;  // NaN as a float
+
+/// Bytes from a block's begin to the end of the red zone behind it.
+std::size_t extent(std::size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment + kRedZone;
+}
+
+void guard([[maybe_unused]] std::uintptr_t begin, [[maybe_unused]] std::size_t bytes,
+           [[maybe_unused]] bool on) {
+#ifdef EMULATOR_ASAN
+  const auto set = [on](std::uintptr_t at, std::size_t n) {
+    void* address = reinterpret_cast<void*>(at);
+    on ? __asan_poison_memory_region(address, n) : __asan_unpoison_memory_region(address, n);
+  };
+  set(begin - kRedZone, kRedZone);
+  set(begin + bytes, extent(bytes) - bytes);
+#endif
+}
+
+#ifdef EMULATOR_ASAN
+constexpr bool kRedZonesReadable = false;  // AddressSanitizer stops at the first touch instead
+#else
+constexpr bool kRedZonesReadable = true;
+#endif
+
+std::string damage_of(std::uintptr_t begin, const Allocation& allocation) {
+  if (!kRedZonesReadable) return {};
+  const auto* block = reinterpret_cast<const unsigned char*>(begin);
+  const auto hit = [](const unsigned char* from, const unsigned char* to) {
+    return std::find_if(from, to, [](unsigned char byte) { return byte != kFill; });
+  };
+  std::ostringstream out;
+  const char* kind = allocation.on_device ? "device" : "pinned";
+  const unsigned char* end = block + allocation.bytes;
+  if (const auto* at = hit(block - kRedZone, block); at != block)
+    out << "out-of-bounds write " << block - at << " bytes before a " << kind << " block of "
+        << allocation.bytes << " bytes";
+  else if (const auto* behind = hit(end, block + extent(allocation.bytes));
+           behind != block + extent(allocation.bytes))
+    out << "out-of-bounds write " << behind - end << " bytes past the end of a " << kind << " block of "
+        << allocation.bytes << " bytes";
+  return out.str();
+}
+
+}  // namespace
+
+cudaError_t Runtime::allocate(void** block, std::size_t bytes, bool on_device) {
+  if (!block) return error(cudaErrorInvalidValue);
+  *block = nullptr;
+  if (sticky != cudaSuccess) return error(sticky);
+  if (bytes == 0) return cudaSuccess;
+  if (on_device && (bytes > options.memory_bytes || device_bytes > options.memory_bytes - bytes))
+    return error(cudaErrorMemoryAllocation);
+  void* raw = std::aligned_alloc(kAlignment, kRedZone + extent(bytes));
+  if (!raw) return error(cudaErrorMemoryAllocation);
+  std::memset(raw, kFill, kRedZone + extent(bytes));
+  const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(raw) + kRedZone;
+  guard(begin, bytes, true);
+  allocations[begin] = {bytes, on_device};
+  if (on_device) device_bytes += bytes;
+  *block = reinterpret_cast<void*>(begin);
+  return cudaSuccess;
+}
+
+cudaError_t Runtime::release(void* block, bool on_device) {
+  if (!block) return cudaSuccess;
+  const auto it = allocations.find(reinterpret_cast<std::uintptr_t>(block));
+  if (it == allocations.end() || it->second.on_device != on_device)
+    return error(cudaErrorInvalidValue, "freed a pointer that is no ", on_device ? "device" : "pinned",
+                 " block");
+  if (const std::string what = damage_of(it->first, it->second); !what.empty()) note(what);
+  guard(it->first, it->second.bytes, false);
+  if (on_device) device_bytes -= it->second.bytes;
+  unsigned char* raw = static_cast<unsigned char*>(block) - kRedZone;
+  std::memset(raw, kFill, kRedZone + extent(it->second.bytes));
+  allocations.erase(it);
+  std::free(raw);
+  return cudaSuccess;
+}
+
+Allocation* Runtime::find(const void* address, std::uintptr_t* begin) {
+  const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(address);
+  auto it = allocations.upper_bound(at);
+  if (it == allocations.begin()) return nullptr;
+  --it;
+  if (begin) *begin = it->first;
+  return at - it->first < it->second.bytes ? &it->second : nullptr;
+}
+
+bool Runtime::whole(const void* address, std::size_t bytes) {
+  std::uintptr_t begin = 0;
+  const Allocation* allocation = find(address, &begin);
+  return !allocation || reinterpret_cast<std::uintptr_t>(address) - begin + bytes <= allocation->bytes;
+}
+
+bool Runtime::on_device(const void* address) {
+  const Allocation* allocation = find(address);
+  return allocation && allocation->on_device;
+}
+
+std::string Runtime::damage() const {
+  for (const auto& [begin, allocation] : allocations)
+    if (std::string what = damage_of(begin, allocation); !what.empty()) return what;
+  return {};
+}
+
+namespace {
+
+/// Null when the copy is allowed, else what is wrong with it.
+const char* copy_fault(Runtime& r, const void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  if (!to || !from) return "a null pointer";
+  if (!r.whole(to, bytes)) return "writes past the end of its destination";
+  if (!r.whole(from, bytes)) return "reads past the end of its source";
+  const bool to_device = r.on_device(to), from_device = r.on_device(from);
+  const bool fits = kind == cudaMemcpyDefault ||
+                    (kind == cudaMemcpyHostToHost && !to_device && !from_device) ||
+                    (kind == cudaMemcpyHostToDevice && to_device && !from_device) ||
+                    (kind == cudaMemcpyDeviceToHost && !to_device && from_device) ||
+                    (kind == cudaMemcpyDeviceToDevice && to_device && from_device);
+  return fits ? nullptr : "the pointers do not lie where the direction says";
+}
+
+/// Checked again when it runs: in a deferred stream a block may have been freed meanwhile.
+cudaError_t run_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  Runtime& r = runtime();
+  if (const char* fault = copy_fault(r, to, from, bytes, kind))
+    return r.error(cudaErrorIllegalAddress, "a pending copy of ", bytes, " bytes: ", fault,
+                   "; was a block freed?");
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+}  // namespace
+}  // namespace backlight::emulator
+
+using namespace backlight::emulator;
+
+extern "C" {
+
+cudaError_t cudaMalloc(void** block, size_t bytes) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (const cudaError_t code = r.refuse_in_capture("cudaMalloc")) return code;
+  return r.allocate(block, bytes, true);
+}
+
+cudaError_t cudaFree(void* block) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (const cudaError_t code = r.refuse_in_capture("cudaFree")) return code;
+  r.drain_all();
+  return r.release(block, true);
+}
+
+// The emulator has no memory nodes in graphs: what a graph uses is allocated before it is captured.
+cudaError_t cudaMallocAsync(void** block, size_t bytes, cudaStream_t stream) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (!r.stream(stream)) return r.error(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t code = r.refuse_in_capture("cudaMallocAsync")) return code;
+  return r.allocate(block, bytes, true);
+}
+
+cudaError_t cudaFreeAsync(void* block, cudaStream_t stream) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (!block) return cudaSuccess;
+  if (const cudaError_t code = r.refuse_in_capture("cudaFreeAsync")) return code;
+  std::uintptr_t begin = 0;
+  Allocation* allocation = r.find(block, &begin);
+  if (!allocation || begin != reinterpret_cast<std::uintptr_t>(block) || !allocation->on_device)
+    return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a pointer that is no device block");
+  if (allocation->being_freed)
+    return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a block that was freed before");
+  allocation->being_freed = true;
+  return r.enqueue(stream, {[block] { return runtime().release(block, true); }});
+}
+
+cudaError_t cudaMallocHost(void** block, size_t bytes) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (const cudaError_t code = r.refuse_in_capture("cudaMallocHost")) return code;
+  return r.allocate(block, bytes, false);
+}
+
+cudaError_t cudaFreeHost(void* block) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (const cudaError_t code = r.refuse_in_capture("cudaFreeHost")) return code;
+  r.drain_all();
+  return r.release(block, false);
+}
+
+cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  *free_bytes = r.options.memory_bytes - r.device_bytes;
+  *total_bytes = r.options.memory_bytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  const Allocation* allocation = r.find(pointer);
+  *attributes = {};
+  attributes->device = allocation ? 0 : -2;
+  attributes->type = !allocation             ? cudaMemoryTypeUnregistered
+                     : allocation->on_device ? cudaMemoryTypeDevice
+                                             : cudaMemoryTypeHost;
+  if (allocation) attributes->devicePointer = const_cast<void*>(pointer);
+  if (!allocation || !allocation->on_device) attributes->hostPointer = const_cast<void*>(pointer);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  CUstream_st* s = r.stream(stream);
+  if (!s) return r.error(cudaErrorInvalidResourceHandle);
+  if (bytes == 0) return cudaSuccess;
+  if (const char* fault = copy_fault(r, to, from, bytes, kind))
+    return r.error(cudaErrorInvalidValue, "a copy of ", bytes, " bytes: ", fault);
+  const bool pageable_source = !r.find(from), pageable_destination = !r.find(to);
+  if (pageable_source && !s->capture) {  // the driver stages pageable memory before the call returns
+    const auto* bytes_now = static_cast<const unsigned char*>(from);
+    auto staged = std::make_shared<std::vector<unsigned char>>(bytes_now, bytes_now + bytes);
+    return r.enqueue(stream, {[=] { return run_copy(to, staged->data(), bytes, cudaMemcpyDefault); }});
+  }
+  if (const cudaError_t code = r.enqueue(stream, {[=] { return run_copy(to, from, bytes, kind); }}))
+    return code;
+  if (pageable_destination && !s->capture) r.drain(*s);  // such a copy returns when it is done
+  return r.error(r.sticky);
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (const cudaError_t code = r.refuse_in_capture("cudaMemcpy")) return code;
+  if (const cudaError_t code = cudaMemcpyAsync(to, from, bytes, kind, nullptr)) return code;
+  r.drain(r.legacy);
+  return r.error(r.sticky);
+}
+
+cudaError_t cudaMemsetAsync(void* block, int value, size_t bytes, cudaStream_t stream) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (bytes == 0) return cudaSuccess;
+  const auto allowed = [=, &r] { return r.on_device(block) && r.whole(block, bytes); };
+  if (!allowed())
+    return r.error(cudaErrorInvalidValue, "cudaMemset of ", bytes,
+                   " bytes that are not all in one device block");
+  return r.enqueue(stream, {[=, &r] {
+                     if (!allowed())
+                       return r.error(cudaErrorIllegalAddress, "a pending cudaMemset of freed memory");
+                     std::memset(block, value, bytes);
+                     return cudaSuccess;
+                   }});
+}
+
+cudaError_t cudaMemset(void* block, int value, size_t bytes) {
+  return cudaMemsetAsync(block, value, bytes, nullptr);
+}
+
+// One pool. Its blocks are never used again, so that a use after cudaFreeAsync shows.
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
+  if (device != 0) return runtime().error(cudaErrorInvalidDevice);
+  *pool = reinterpret_cast<cudaMemPool_t>(&runtime());
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
+  const bool known = pool == reinterpret_cast<cudaMemPool_t>(&runtime()) && value != nullptr &&
+                     attribute == cudaMemPoolAttrReleaseThreshold;
+  return runtime().error(known ? cudaSuccess : cudaErrorInvalidValue);
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
+  return runtime().error(pool == reinterpret_cast<cudaMemPool_t>(&runtime()) ? cudaSuccess
+                                                                             : cudaErrorInvalidValue);
+}
+
+}  // extern "C"

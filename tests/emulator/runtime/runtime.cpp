@@ -1,0 +1,121 @@
+#include "runtime.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string_view>
+
+namespace backlight::emulator {
+namespace {
+
+thread_local cudaError_t last = cudaSuccess;
+
+/// The value of an environment variable among the words allowed, as its index; 0 where it is not set.
+std::size_t choice(const char* name, std::initializer_list<std::string_view> words) {
+  const char* value = std::getenv(name);
+  if (!value) return 0;
+  std::size_t index = 0;
+  for (const std::string_view word : words) {
+    if (word == value) return index;
+    ++index;
+  }
+  throw std::invalid_argument(std::string(name) + "=" + value + " is not known");
+}
+
+}  // namespace
+
+Runtime::Runtime() {
+  options.order = static_cast<Order>(choice("BACKLIGHT_EMULATOR_ORDER", {"forward", "reverse", "shuffled"}));
+  options.streams = static_cast<Streams>(choice("BACKLIGHT_EMULATOR_STREAMS", {"eager", "deferred"}));
+  if (const char* seed = std::getenv("BACKLIGHT_EMULATOR_SEED"))
+    options.seed = std::strtoull(seed, nullptr, 10);
+}
+
+Runtime::~Runtime() {
+  const std::string leaks = leak_report();
+  if (!leaks.empty()) std::fprintf(stderr, "emulator: never released: %s\n", leaks.c_str());
+  clear();
+}
+
+Runtime& runtime() {
+  static Runtime instance;
+  return instance;
+}
+
+cudaError_t Runtime::error(cudaError_t code) {
+  if (code != cudaSuccess) last = code;
+  return code;
+}
+
+void Runtime::note(const std::string& what) {
+  std::fprintf(stderr, "emulator: %s\n", what.c_str());
+  if (report.empty()) report = what;
+}
+
+cudaError_t Runtime::last_error(bool clear) {
+  const cudaError_t code = last != cudaSuccess ? last : sticky;
+  if (clear) last = cudaSuccess;
+  return code;
+}
+
+void Runtime::clear() {
+  streams.clear();
+  legacy = {};
+  for (CUevent_st* event : events) delete event;
+  for (CUgraph_st* graph : graphs) delete graph;
+  for (CUgraphExec_st* executable : executables) delete executable;
+  events.clear();
+  graphs.clear();
+  executables.clear();
+  while (!allocations.empty()) {
+    const auto& [begin, allocation] = *allocations.begin();
+    release(reinterpret_cast<void*>(begin), allocation.on_device);
+  }
+  shared_limit.clear();
+  sticky = last = cudaSuccess;
+  report.clear();
+}
+
+Options& options() { return runtime().options; }
+
+std::string take_report() {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  return std::exchange(r.report, {});
+}
+
+std::string leak_report() {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  std::size_t device = 0, pinned = 0, bytes = 0;
+  for (const auto& [begin, allocation] : r.allocations) {
+    ++(allocation.on_device ? device : pinned);
+    bytes += allocation.bytes;
+  }
+  std::ostringstream out;
+  const auto list = [&](std::size_t count, const char* what) {
+    if (count) out << (out.tellp() > 0 ? ", " : "") << count << " " << what;
+  };
+  list(device, "blocks of device memory");
+  list(pinned, "blocks of pinned memory");
+  if (bytes) out << " (" << bytes << " bytes)";
+  list(r.streams.size(), "streams");
+  list(r.events.size(), "events");
+  list(r.graphs.size(), "graphs");
+  list(r.executables.size(), "executable graphs");
+  return out.str();
+}
+
+void reset() {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  r.clear();
+}
+
+std::uint64_t threads_run() {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  return r.threads_run;
+}
+
+}  // namespace backlight::emulator
