@@ -1,0 +1,30 @@
+// Batches of scenes for training: which scene comes when, and how it is varied.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/image/image.hpp"
+#include "engine/training/trainer.hpp"
+
+namespace backlight::scenes {
+
+struct TrainingSet {
+  std::uint64_t seed = 1;
+  std::int64_t scenes = 20000;  ///< how many different ones there are; half of them have two objects
+  int batch = 48;
+};
+
+/// The batch of a training step, a pure function of its arguments. Scenes are drawn with replacement and
+/// varied by augment(). Two labels an image: a single object's is repeated. Throws Error(usage) for an empty
+/// set or batch.
+Batch training_batch(Context& context, const TrainingSet& set, std::int64_t step);
+
+/// One of the eight symmetries of the square, a shift of up to four pixels (edges repeated), the colour
+/// channels in another order, and up to a fifth brighter or darker. No class depends on any of these.
+Image augment(const Image& square, std::uint64_t seed, std::uint64_t index);
+
+/// Pictures of one size as the network's input, N×3×size×size.
+Tensor to_input(Context& context, std::span<const Image> images);
+
+}  // namespace backlight::scenes
