@@ -37,7 +37,9 @@ NodeId Network::find(std::string_view name) const {
     int index = 0;
     const char* begin = path.data() + open + 1;
     const char* end = path.data() + std::min(close, path.size());
-    if (close == std::string::npos || std::from_chars(begin, end, index).ptr != end) break;
+    if (close == std::string::npos) break;
+    const auto [stop, code] = std::from_chars(begin, end, index);
+    if (code != std::errc{} || stop != end) break;
     const std::string module = path.substr(0, open);
     if (index < 0) {
       int largest = -1;

@@ -43,7 +43,7 @@ Pass::Pass(const Network& network, Context& context, Tensor input, const Forward
       pinned_(at(network.size()), false),
       parameter_gradients_(options.parameter_gradients) {
   pinned_[at(network.output())] = true;
-  for (const NodeId id : options.keep) pinned_.at(at(id)) = true;
+  for (const NodeId id : options.keep) pinned_[checked(id)] = true;
   first_parameter_.assign(at(network.size()) + 1, 0);
   for (NodeId id = 1; id < network.size(); ++id)
     first_parameter_[at(id) + 1] = first_parameter_[at(id)] + network.node(id).layer->parameters().size();
@@ -52,10 +52,17 @@ Pass::Pass(const Network& network, Context& context, Tensor input, const Forward
   run_forward();
 }
 
+std::size_t Pass::checked(NodeId id) const {
+  if (id < 0 || id >= network_.size())
+    throw Error(ErrorKind::usage, "node ", id, " was asked for, but the network has nodes 0 to ",
+                network_.output());
+  return at(id);
+}
+
 /// Nodes whose value depends on one of `nodes`, these included, or on a trainable parameter.
 std::vector<bool> Pass::reachable_from(std::span<const NodeId> nodes, bool from_parameters) const {
   std::vector<bool> reached(at(network_.size()), false);
-  for (const NodeId id : nodes) reached.at(at(id)) = true;
+  for (const NodeId id : nodes) reached[checked(id)] = true;
   for (NodeId id = 1; id < network_.size(); ++id) {
     const Node& node = network_.node(id);
     if (from_parameters && network_.parameter_count(id) > 0) reached[at(id)] = true;
@@ -106,11 +113,17 @@ void Pass::run_forward() {
 }
 
 const Tensor& Pass::value(NodeId node) const {
-  const auto& value = values_.at(at(node));
+  const auto& value = values_[checked(node)];
   if (!value)
     throw Error(ErrorKind::usage, "the value of '", network_.node(node).name,
                 "' was released: name it in ForwardOptions::keep");
   return *value;
+}
+
+std::span<const Saved> Pass::saved() const {
+  if (consumed_)
+    throw Error(ErrorKind::usage, "what this pass saved was released by its last backward: read it before");
+  return saved_;
 }
 
 Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& options) {
@@ -119,25 +132,22 @@ Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& opt
     throw Error(ErrorKind::usage,
                 "parameter gradients were asked for, but forward was not told to prepare them");
   for (const NodeId id : options.wrt)
-    if (!differentiable_.at(at(id)))
+    if (!differentiable_[checked(id)])
       throw Error(ErrorKind::usage, "a gradient at '", network_.node(id).name,
                   "' was asked for: name it in ForwardOptions::gradients_at");
-  consumed_ = options.last;
-
   const std::vector<bool> wanted = reachable_from(options.wrt, options.parameter_gradients);
   std::vector<std::optional<Tensor>> dvalues(at(network_.size()));
-  NodeId start = 0;
   for (const Seed& seed : seeds) {
-    if (seed.dy.shape() != shapes_.at(at(seed.node)))
+    if (seed.dy.shape() != shapes_[checked(seed.node)])
       throw Error(ErrorKind::usage, "the seed at '", network_.node(seed.node).name, "' is ", seed.dy.shape(),
                   ", its value is ", shapes_[at(seed.node)]);
-    start = std::max(start, seed.node);
     auto& dvalue = dvalues[at(seed.node)];
     if (dvalue)
       accumulate(context_, seed.dy, *dvalue);
     else
       dvalue = context_.copy(seed.dy);
   }
+  consumed_ = options.last;
 
   Gradients result;
   if (options.parameter_gradients)
@@ -145,15 +155,14 @@ Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& opt
       result.parameters.push_back(p.trainable ? context_.zeros(p.tensor->shape(), p.tensor->dtype())
                                               : Tensor());
 
-  for (NodeId id = start; id >= 0; --id) {
+  for (NodeId id = network_.output(); id >= 0; --id) {
     auto& dvalue = dvalues[at(id)];
-    if (!dvalue || !wanted[at(id)]) {
-      dvalue.reset();
-      continue;
+    if (dvalue && wanted[at(id)]) {
+      if (id > 0 && backward_ready_[at(id)])
+        run_layer_backward(id, *dvalue, wanted, dvalues, result.parameters, options.rule);
+      if (std::ranges::find(options.wrt, id) != options.wrt.end())
+        result.nodes.emplace(id, std::move(*dvalue));
     }
-    if (id > 0 && backward_ready_[at(id)])
-      run_layer_backward(id, *dvalue, wanted, dvalues, result.parameters, options.rule);
-    if (std::ranges::find(options.wrt, id) != options.wrt.end()) result.nodes.emplace(id, std::move(*dvalue));
     dvalue.reset();
     if (options.last) {
       if (!pinned_[at(id)]) values_[at(id)].reset();

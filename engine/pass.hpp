@@ -61,11 +61,12 @@ class Pass {
     return backward({&seed, 1}, options);
   }
 
-  /// What each node saved, for Network::update_statistics.
-  std::span<const Saved> saved() const { return saved_; }
+  /// What each node saved, for Network::update_statistics. Throws Error(usage) after the last backward.
+  std::span<const Saved> saved() const;
   const Shape& shape(NodeId node) const { return shapes_[static_cast<std::size_t>(node)]; }
 
  private:
+  std::size_t checked(NodeId id) const;
   void run_forward();
   void run_layer_backward(NodeId id, const Tensor& dy, const std::vector<bool>& wanted,
                           std::vector<std::optional<Tensor>>& dvalues, std::vector<Tensor>& dparameters,
