@@ -26,4 +26,15 @@ std::optional<std::filesystem::path> cached_weights(std::string_view model) {
   return file;
 }
 
+std::optional<std::filesystem::path> shipped_weights(std::string_view model) {
+  std::error_code ignored;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const std::string file = std::string(model) + ".safetensors";
+  for (const std::filesystem::path& folder :
+       {program.parent_path() / BACKLIGHT_DATA_FROM_PROGRAM, std::filesystem::path(BACKLIGHT_SOURCE_WEIGHTS),
+        std::filesystem::path(BACKLIGHT_INSTALLED_DATA)})
+    if (std::filesystem::is_regular_file(folder / file, ignored)) return (folder / file).lexically_normal();
+  return std::nullopt;
+}
+
 }  // namespace backlight
