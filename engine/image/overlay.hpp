@@ -41,7 +41,7 @@ Image overlay_on_source(const Image& source, const Tensor& map, const Placement&
 
 /// A picture over the network's input (a saliency picture) at its place on the source, the rest `surround`
 /// grey.
-Image place_on_source(const Image& picture, const Placement& placement, std::uint8_t surround = 128);
+Image place_on_source(const Image& picture, const Placement& placement, std::uint8_t surround = 225);
 
 /// The outline of a box, `thickness` pixels wide inwards from its edges; parts beyond the picture are cut.
 void draw_box(Image& image, const Box& box, Rgb color, int thickness);

@@ -1,0 +1,148 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tools/fonts.hpp"
+#include "tools/panel.hpp"
+#include "tools/text.hpp"
+
+using namespace backlight;
+
+namespace {
+
+bool is(const std::uint8_t* pixel, const Rgb& color) { return std::equal(color.begin(), color.end(), pixel); }
+
+/// The first and one-past-last column and row that hold the colour.
+struct Extent {
+  int x0 = 1 << 30, y0 = 1 << 30, x1 = 0, y1 = 0;
+};
+Extent extent_of(const Image& image, const Rgb& color) {
+  Extent extent;
+  for (int y = 0; y < image.height; ++y)
+    for (int x = 0; x < image.width; ++x)
+      if (is(image.at(x, y), color))
+        extent = {std::min(extent.x0, x), std::min(extent.y0, y), std::max(extent.x1, x + 1),
+                  std::max(extent.y1, y + 1)};
+  return extent;
+}
+
+bool all_white(const Image& image, int x0, int x1, int y0, int y1) {
+  for (int y = y0; y < y1; ++y)
+    for (int x = x0; x < x1; ++x)
+      if (!is(image.at(x, y), {255, 255, 255})) return false;
+  return true;
+}
+
+Image plain(int width, int height, const Rgb& color) {
+  Image image(width, height);
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = color[i % 3];
+  return image;
+}
+
+constexpr Rgb kPink = {250, 60, 140};
+constexpr Rgb kTeal = {10, 140, 150};
+
+Panel two_by_two(const std::string& label) {
+  Panel panel;
+  panel.columns = {"Input", "Grad-CAM"};
+  panel.color_bar = PanelColorBar{};
+  panel.footer = "backlight";
+  for (int row = 0; row < 2; ++row)
+    panel.rows.push_back({label, {"0.173"}, {{plain(300, 240, kPink), ""}, {plain(300, 240, kTeal), "7×7"}}});
+  return panel;
+}
+
+}  // namespace
+
+TEST_CASE("panel: pictures stand in a grid of one size in order") {
+  const Image figure = draw_panel(two_by_two("tiger cat"));
+  const Extent left = extent_of(figure, kPink), right = extent_of(figure, kTeal);
+  CHECK(left.x1 - left.x0 == 300);
+  CHECK(right.x1 - right.x0 == 300);
+  CHECK(left.x1 < right.x0);
+  CHECK(left.y0 == right.y0);
+  CHECK(left.y1 - left.y0 > 2 * 240);
+}
+
+TEST_CASE("panel: the colour bar runs from the lowest colour below to the highest above") {
+  const Image figure = draw_panel(two_by_two("tiger cat"));
+  const Extent picture = extent_of(figure, kTeal);
+  const int x = picture.x1 + 240 * 45 / 2000 + 6;
+  CHECK(is(figure.at(x, picture.y0 + 1), color_of(238.0f / 239, ColorMap::opencv_jet)));
+  CHECK(is(figure.at(x, picture.y0 + 238), color_of(1.0f / 239, ColorMap::opencv_jet)));
+}
+
+TEST_CASE("panel: a label of any length stays beside the pictures") {
+  const std::string longest =
+      "an unreasonably long name of a class, which someone wrote with every synonym, " +
+      std::string(300, 'W') + " – Café \xFF\xFE";
+  for (const std::string& label : {std::string("cat"), longest, std::string(500, 'x')}) {
+    const Image figure = draw_panel(two_by_two(label));
+    const Extent picture = extent_of(figure, kPink);
+    CHECK(all_white(figure, picture.x0 - 8, picture.x0, 0, figure.height - 40));
+    CHECK_FALSE(all_white(figure, 0, picture.x0 - 8, picture.y0, picture.y0 + 240));
+  }
+}
+
+TEST_CASE("panel: strange shapes are fitted into their cells") {
+  Panel panel = two_by_two("strip");
+  panel.rows[1].cells[0].picture = plain(1, 5000, {1, 2, 3});
+  panel.rows[1].cells[1].picture = plain(5000, 1, {3, 2, 1});
+  const Image figure = draw_panel(panel);
+  const Extent tall = extent_of(figure, {1, 2, 3}), wide = extent_of(figure, {3, 2, 1});
+  CHECK(tall.y1 - tall.y0 == 240);
+  CHECK(wide.x1 - wide.x0 == 300);
+}
+
+TEST_CASE("panel: rows that do not match the titles and empty panels are refused") {
+  Panel panel = two_by_two("cat");
+  panel.columns.push_back("third");
+  CHECK_THROWS_WITH_AS(draw_panel(panel), doctest::Contains("has 2 pictures"), Error);
+  CHECK_THROWS_AS(draw_panel({}), Error);
+  Panel empty = two_by_two("cat");
+  empty.rows[0].cells[0].picture = {};
+  CHECK_THROWS_AS(draw_panel(empty), Error);
+}
+
+TEST_CASE("text: UTF-8 is decoded and what is broken is replaced") {
+  CHECK(code_points("aé–猫😀") == U"aé–猫😀");
+  CHECK(code_points("a\xFFz") == U"a\xFFFDz");
+  CHECK(code_points("\xE2\x82") == U"\xFFFD");
+  CHECK(code_points("\xC3(") == U"\xFFFD(");
+  CHECK(code_points("a\nb\tc") == U"a b c");
+}
+
+TEST_CASE("text: what is too long is ellipsised within its width") {
+  const Font font(dejavu_sans());
+  const std::string text = "Weimaraner, Egyptian cat, espresso";
+  CHECK(font.ellipsised(text, 16, 1000) == text);
+  for (const double width : {20.0, 60.0, 150.0}) {
+    const std::string shown = font.ellipsised(text, 16, width);
+    CHECK(shown.ends_with("…"));
+    CHECK(font.width(shown, 16) <= width);
+  }
+}
+
+TEST_CASE("text: wrapping breaks at spaces and keeps to its lines") {
+  const Font font(dejavu_sans_bold());
+  const auto lines = font.wrapped("German short-haired pointer of the north", 16, 120, 3);
+  CHECK(lines.size() == 3);
+  for (const std::string& line : lines) CHECK(font.width(line, 16) <= 120);
+  CHECK(lines[0] == "German");
+  CHECK(font.wrapped("cat", 16, 120, 3) == std::vector<std::string>{"cat"});
+}
+
+TEST_CASE("text: drawing darkens where the letters are and is cut at the picture's edges") {
+  const Font font(dejavu_sans());
+  Image image(40, 20, 255);
+  font.draw(image, 2, 16, "H", 16, {0, 0, 0});
+  const Extent ink = extent_of(image, {0, 0, 0});
+  CHECK(ink.y1 == 16);
+  CHECK(ink.x1 <= 16);
+  font.draw(image, -5, 3, "WWWWWWWWWW", 40, {0, 0, 0});
+  CHECK(extent_of(image, {0, 0, 0}).y0 == 0);
+}
+
+TEST_CASE("text: a font that is none is refused") {
+  CHECK_THROWS_AS(Font(std::span<const std::uint8_t>()), Error);
+}

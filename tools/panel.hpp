@@ -1,0 +1,43 @@
+// A figure of explanations: columns of pictures under titles, one row per class with its name and score.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/image/colormap.hpp"
+#include "engine/image/image.hpp"
+
+namespace backlight {
+
+struct PanelCell {
+  Image picture;        ///< any size; all cells of a panel are scaled to one height
+  std::string caption;  ///< small, under the picture; may be empty
+};
+
+struct PanelRow {
+  std::string label;                 ///< bold, left of the row: the class
+  std::vector<std::string> details;  ///< below it, a line each: score, probability
+  std::vector<PanelCell> cells;
+};
+
+struct PanelColorBar {
+  int column = 1;  ///< drawn right of this column's pictures
+  ColorMap colors = ColorMap::opencv_jet;
+  std::vector<std::string> ticks = {"0", "0.5", "1"};  ///< from bottom to top, evenly spaced
+};
+
+struct Panel {
+  std::vector<std::string> columns;  ///< titles
+  std::vector<PanelRow> rows;
+  std::optional<PanelColorBar> color_bar;
+  std::string footer;      ///< small, at the bottom: network, weights, method
+  int picture_height = 0;  ///< of every cell; 0 chooses by the first picture, between 224 and 400
+};
+
+/// The whole figure on white. Text is UTF-8; what is too long is wrapped, then ellipsised. Throws
+/// Error(bad_input) for a panel without pictures, a row whose cells are not one per title, or a figure beyond
+/// the limit of pixels.
+Image draw_panel(const Panel& panel);
+
+}  // namespace backlight
