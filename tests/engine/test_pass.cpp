@@ -109,7 +109,7 @@ TEST_CASE("pass: repeated backward passes give the same bits and nothing adds up
   CHECK(same_bits(first, pass.backward(target(network, {1, 2}), options)));
 }
 
-TEST_CASE("pass: a batch gives what its images give one by one, forward and backward") {
+TEST_CASE("pass: a batch gives what its images give one by one forward and backward") {
   const Network network = residual_network();
   Context context({}, 2);
   const std::vector<NodeId> wrt{0, network.find("stem.relu")};

@@ -13,7 +13,7 @@ TEST_CASE("shape: prints its extents and counts its elements") {
   CHECK(Shape{4, 5}.with(-1, 7) == Shape{4, 7});
 }
 
-TEST_CASE("shape: refuses negative extents, high ranks and overflow") {
+TEST_CASE("shape: refuses negative extents and high ranks and overflow") {
   CHECK_THROWS_AS((Shape{1, -1}), Error);
   CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1, 1, 1}), Error);
   const std::int64_t big = std::numeric_limits<std::int64_t>::max() / 2;
@@ -21,7 +21,7 @@ TEST_CASE("shape: refuses negative extents, high ranks and overflow") {
   CHECK_THROWS_AS((Shape{big, 3, 0}), Error);
 }
 
-TEST_CASE("tensor: moves, clones, converts and reshapes without losing elements") {
+TEST_CASE("tensor: moves and clones and converts and reshapes without losing elements") {
   Tensor a = Tensor::from({2, 2}, std::vector<float>{1, 2, 3, 4});
   Tensor b = a.clone();
   b.values()[0] = 9;

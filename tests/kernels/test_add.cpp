@@ -47,7 +47,7 @@ TEST_CASE("add backward: is the gradient of both terms") {
   CHECK(result.worst <= 1e-8);
 }
 
-TEST_CASE("add: batch, threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("add: batches and threads and buffers change nothing") { check_promises(kCases); }
 
 TEST_CASE("add: errors name both sides") {
   const Shape x[] = {{1, 64, 8, 8}, {1, 64, 4, 4}};

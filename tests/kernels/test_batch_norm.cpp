@@ -48,7 +48,7 @@ TEST_CASE("batch_norm2d: agrees with PyTorch in inference and in training") { ch
 
 TEST_CASE("batch_norm2d backward: is the gradient in inference and in training") { check_gradients(kCases); }
 
-TEST_CASE("batch_norm2d: batch, threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("batch_norm2d: batches and threads and buffers change nothing") { check_promises(kCases); }
 
 TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch does") {
   for (const LayerCase& c : kCases) {

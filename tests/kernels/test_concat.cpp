@@ -58,7 +58,7 @@ TEST_CASE("concat backward: is the gradient of every input") {
   CHECK(result.worst <= 1e-8);
 }
 
-TEST_CASE("concat: batch, threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("concat: batches and threads and buffers change nothing") { check_promises(kCases); }
 
 TEST_CASE("concat: errors name both sides") {
   const Shape x[] = {{1, 64, 8, 8}, {1, 32, 8, 4}};

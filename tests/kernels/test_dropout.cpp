@@ -37,7 +37,7 @@ TEST_CASE("dropout: outside training y is x and dx is dy") {
   CHECK(same_bits(result.dx[0], in.dy));
 }
 
-TEST_CASE("dropout: in training an element is dropped or scaled, and its gradient with it") {
+TEST_CASE("dropout: in training an element is dropped or scaled and its gradient with it") {
   const LayerInputs in = inputs_of(kCases[1]);
   const LayerResult result = run_layer(kCases[1], in);
   const float scale = static_cast<float>(1 / 0.7);
@@ -78,7 +78,7 @@ TEST_CASE("dropout: the extremes drop nothing and everything") {
 
 TEST_CASE("dropout backward: is the gradient") { check_gradients(std::span(kCases).first(4)); }
 
-TEST_CASE("dropout: batch, threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("dropout: batches and threads and buffers change nothing") { check_promises(kCases); }
 
 TEST_CASE("dropout: refuses a probability outside 0 to 1") {
   CHECK_THROWS_WITH_AS(dropout(1.5), "[dropout] p is 1.5, expected 0 to 1", Error);

@@ -54,7 +54,7 @@ TEST_CASE("local_response_norm: agrees with PyTorch") { check_goldens(cases(), 2
 
 TEST_CASE("local_response_norm backward: is the gradient") { check_gradients(cases()); }
 
-TEST_CASE("local_response_norm: batch, threads and buffers change nothing") { check_promises(cases()); }
+TEST_CASE("local_response_norm: batches and threads and buffers change nothing") { check_promises(cases()); }
 
 TEST_CASE("local_response_norm: a plane of several blocks agrees with its halves") {
   const LayerCase wide{.name = "local_response_norm.blocks",

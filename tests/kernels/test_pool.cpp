@@ -134,7 +134,7 @@ TEST_CASE("pool: backward is the gradient") {
   for (const auto& cases : {max_cases(), avg_cases(), adaptive_cases()}) check_gradients(cases, true);
 }
 
-TEST_CASE("pool: batch, threads and buffers change nothing") {
+TEST_CASE("pool: batches and threads and buffers change nothing") {
   for (const auto& cases : {max_cases(), avg_cases(), adaptive_cases()}) check_promises(cases);
 }
 

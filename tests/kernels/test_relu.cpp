@@ -96,7 +96,7 @@ TEST_CASE("relu backward: the standard rule is the gradient") {
 
 TEST_CASE("relu: agrees with PyTorch") { check_goldens(std::span(kCases).first(2), 0); }
 
-TEST_CASE("relu: batch, threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("relu: batches and threads and buffers change nothing") { check_promises(kCases); }
 
 TEST_CASE("relu backward: the rules agree with their equations on every element") {
   for (const LayerCase& c : kCases) {

@@ -56,7 +56,7 @@ TEST_CASE("softmax backward: is the gradient") {
   for (const bool log : {false, true}) check_gradients(cases(log));
 }
 
-TEST_CASE("softmax: batch, threads and buffers change nothing") {
+TEST_CASE("softmax: batches and threads and buffers change nothing") {
   for (const bool log : {false, true}) check_promises(cases(log));
 }
 

@@ -54,7 +54,7 @@ TEST_CASE("strided_identity_pad: agrees with PyTorch") { check_goldens(kCases, 0
 
 TEST_CASE("strided_identity_pad backward: is the gradient") { check_gradients(kCases); }
 
-TEST_CASE("strided_identity_pad: batch, threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("strided_identity_pad: batches and threads and buffers change nothing") { check_promises(kCases); }
 
 TEST_CASE("strided_identity_pad: errors name both sides") {
   const auto layer = strided_identity_pad(32, 2);
