@@ -97,15 +97,15 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress_sha_ni(State& state, c
 
 #endif
 
-void compress(State& state, const std::byte* data, std::size_t blocks) {
+}  // namespace
+
+void Sha256::compress(const std::byte* blocks, std::size_t count) {
 #ifdef BACKLIGHT_SHA_NI
   static const bool fast = has_sha_instructions();
-  if (fast) return compress_sha_ni(state, data, blocks);
+  if (fast && code_ == Sha256Code::fastest) return compress_sha_ni(state_, blocks, count);
 #endif
-  compress_portable(state, data, blocks);
+  compress_portable(state_, blocks, count);
 }
-
-}  // namespace
 
 void Sha256::update(std::span<const std::byte> bytes) {
   total_ += bytes.size();
@@ -115,10 +115,10 @@ void Sha256::update(std::span<const std::byte> bytes) {
     filled_ += taken;
     bytes = bytes.subspan(taken);
     if (filled_ < block_.size()) return;
-    compress(state_, block_.data(), 1);
+    compress(block_.data(), 1);
     filled_ = 0;
   }
-  compress(state_, bytes.data(), bytes.size() / 64);
+  compress(bytes.data(), bytes.size() / 64);
   bytes = bytes.subspan(bytes.size() / 64 * 64);
   std::copy(bytes.begin(), bytes.end(), block_.begin());
   filled_ = bytes.size();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -39,7 +40,11 @@ inline std::string read_file(const std::filesystem::path& path) {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "backlight-XXXXXX").string();
+    // In memory where that can be had: some tests write tens of thousands of files.
+    const std::filesystem::path memory = "/dev/shm";
+    const auto parent =
+        std::filesystem::is_directory(memory) ? memory : std::filesystem::temp_directory_path();
+    std::string name = (parent / "backlight-XXXXXX").string();
     if (!::mkdtemp(name.data())) throw Error(ErrorKind::resources, "cannot create a temporary folder");
     path_ = name;
   }

@@ -6,7 +6,14 @@ using namespace backlight;
 
 namespace {
 
-std::string hash(const std::string& text) { return sha256_hex(std::as_bytes(std::span(text))); }
+/// By both codes, which must agree.
+std::string hash(const std::string& text) {
+  Sha256 portable(Sha256Code::portable);
+  portable.update(std::as_bytes(std::span(text)));
+  const std::string hex = portable.hex();
+  CHECK(sha256_hex(std::as_bytes(std::span(text))) == hex);
+  return hex;
+}
 
 }  // namespace
 
