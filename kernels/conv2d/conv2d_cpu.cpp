@@ -96,10 +96,9 @@ void conv2d_forward(Context& context, const MicroKernels<T>& kernels, const Conv
     split_columns(context, a.batch * a.in_channels * a.in_height, a.in_width, h.stride, x, split.data<T>());
     x = split.data<T>();
   }
-  std::vector<StridedMatrix<T>> weights;
+  std::vector<RowMajor<T>> weights;
   std::vector<Patches<T>> patches;
-  for (std::int64_t g = 0; g < a.groups; ++g)
-    weights.emplace_back(w + g * e.o * e.c * e.taps, e.c * e.taps, 1);
+  for (std::int64_t g = 0; g < a.groups; ++g) weights.emplace_back(w + g * e.o * e.c * e.taps, e.c * e.taps);
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i) patches.emplace_back(v, h, x + i * e.c * plane);
   std::vector<GemmProblem<T>> problems;
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
@@ -130,10 +129,10 @@ void conv2d_backward_filter(Context& context, const MicroKernels<T>& kernels, co
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
   for (std::int64_t n = 0; n < a.batch; ++n) {
-    std::vector<StridedMatrix<T>> gradients;
+    std::vector<RowMajor<T>> gradients;
     std::vector<PatchesTransposed<T>> patches;
     for (std::int64_t i = n * a.groups; i < (n + 1) * a.groups; ++i) {
-      gradients.emplace_back(dy + i * e.o * e.out_plane, e.out_plane, 1);
+      gradients.emplace_back(dy + i * e.o * e.out_plane, e.out_plane);
       patches.emplace_back(v, h, x + i * e.c * e.in_plane);
     }
     std::vector<GemmProblem<T>> problems;

@@ -38,11 +38,7 @@ struct PaddedPlane {
       for (std::int64_t phase = 0; phase < std::min(stride, last - first); ++phase) {
         const T* from = x + row * h.in + first + phase;
         T* to = padded + at(row - rows.low, first + phase - columns.low);
-        const std::int64_t count = (last - first - phase + stride - 1) / stride;
-        if (stride == 1)
-          std::copy_n(from, count, to);
-        else
-          for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+        copy_strided(from, stride, (last - first - phase + stride - 1) / stride, to);
       }
   }
 

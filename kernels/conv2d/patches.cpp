@@ -65,7 +65,7 @@ void split_columns(Context& context, std::int64_t rows, std::int64_t width, std:
       for (std::int64_t phase = 0; phase < stride; ++phase) {
         const T* from = x + row * width + phase;
         T* to = split + (row * stride + phase) * pitch;
-        for (std::int64_t i = 0; i * stride + phase < width; ++i) to[i] = from[i * stride];
+        copy_strided(from, stride, ceil_div(width - phase, stride), to);
       }
   });
 }
@@ -162,16 +162,23 @@ GradientWeights<T>::GradientWeights(const Conv2dParams& p, const GradientPhase& 
       w_(w + vertical.tap * p.kernel_width + horizontal.tap) {}
 
 template <class T>
-void GradientWeights<T>::pack(const MicroKernels<T>&, std::int64_t i0, int count, int width, std::int64_t k0,
-                              std::int64_t depth, T* panel) const {
-  if (depth == 0) return;
-  std::int64_t s = k0 % columns_, r = k0 / columns_ % rows_, o = k0 / columns_ / rows_;
-  for (std::int64_t k = 0; k < depth; ++k, panel += width) {
+void GradientWeights<T>::pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int,
+                              std::int64_t k0, std::int64_t depth, T* panel) const {
+  const std::int64_t k1 = k0 + depth;
+  for (std::int64_t k = k0; k < k1;) {
+    const std::int64_t s = k % columns_, r = k / columns_ % rows_, o = k / columns_ / rows_;
     const T* from = w_ + i0 * i_stride_ + o * o_stride_ + r * row_stride_ + s * column_stride_;
-    for (int i = 0; i < count; ++i) panel[i] = from[i * i_stride_];
-    std::fill(panel + count, panel + width, T{0});
-    if (++s == columns_) s = 0, ++r;
-    if (r == rows_) r = 0, ++o;
+    T* const to = panel + (k - k0) * count;
+    if (column_stride_ == 1 && i_stride_ > 1) {
+      // Up to the end of the taps' row, or of all taps where the rows follow one another.
+      const std::int64_t left = row_stride_ == columns_ ? (rows_ - r) * columns_ - s : columns_ - s;
+      const std::int64_t length = std::min(left, k1 - k);
+      kernels.pack_rows(from, i_stride_, count, length, to);
+      k += length;
+    } else {
+      for (int i = 0; i < count; ++i) to[i] = from[i * i_stride_];
+      ++k;
+    }
   }
 }
 

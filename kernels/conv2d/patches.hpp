@@ -31,6 +31,17 @@ struct GradientPhase {
 /// h + pad; so h mod stride decides which taps take part. One entry per remainder that occurs.
 std::vector<GradientPhase> gradient_phases(const Axis& forward);
 
+/// to[i] = from[i·stride] for i < count. Compilers have a vector form for a stride that they know.
+template <class T>
+void copy_strided(const T* from, std::int64_t stride, std::int64_t count, T* to) {
+  if (stride == 1)
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+  else if (stride == 2)
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[2 * i];
+  else
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+}
+
 /// Rows of every plane cut into `stride` rows, one for each remainder of the column: columns that a strided
 /// convolution reads become neighbours. x has planes × height rows of `width`, split has planes × height ×
 /// stride rows of ceil(width / stride).

@@ -16,29 +16,30 @@ class Context;
 
 namespace backlight::cpu {
 
-/// A matrix by its elements (i, k), i being the row of A or the column of B.
+/// An operand by its elements (i, k): i is the row of A or the column of B.
 template <class T>
 class MatrixSource {
  public:
   virtual ~MatrixSource() = default;
-  /// panel[(k - k0)·width + (i - i0)] = element (i, k) for i0 <= i < i0 + count and k0 <= k < k0 + depth;
-  /// zero for the other i of the panel.
+  /// panel[(k - k0)·width + (i - i0)] = element (i, k) for i0 <= i < i0 + count and k0 <= k < k0 + depth.
+  /// For A, width is count; for B a whole number of vectors, zero in the columns beyond count.
   virtual void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
                     std::int64_t depth, T* panel) const = 0;
 };
 
-/// Element (i, k) is data[i·i_stride + k·k_stride].
+/// A as a matrix in memory: element (i, k) is data[i·stride + k].
 template <class T>
-class StridedMatrix final : public MatrixSource<T> {
+class RowMajor final : public MatrixSource<T> {
  public:
-  StridedMatrix(const T* data, std::int64_t i_stride, std::int64_t k_stride)
-      : data_(data), i_stride_(i_stride), k_stride_(k_stride) {}
-  void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
-            std::int64_t depth, T* panel) const override;
+  RowMajor(const T* data, std::int64_t stride) : data_(data), stride_(stride) {}
+  void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int, std::int64_t k0,
+            std::int64_t depth, T* panel) const override {
+    kernels.pack_rows(data_ + i0 * stride_ + k0, stride_, count, depth, panel);
+  }
 
  private:
   const T* data_;
-  std::int64_t i_stride_, k_stride_;
+  std::int64_t stride_;
 };
 
 struct GemmShape {

@@ -39,16 +39,6 @@ Grid plan(const GemmShape& s, std::int64_t problems, int threads) {
 }  // namespace
 
 template <class T>
-void StridedMatrix<T>::pack(const MicroKernels<T>&, std::int64_t i0, int count, int width, std::int64_t k0,
-                            std::int64_t depth, T* panel) const {
-  const T* from = data_ + i0 * i_stride_ + k0 * k_stride_;
-  for (std::int64_t k = 0; k < depth; ++k, from += k_stride_, panel += width) {
-    for (int i = 0; i < count; ++i) panel[i] = from[i * i_stride_];
-    std::fill(panel + count, panel + width, T{0});
-  }
-}
-
-template <class T>
 void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& shape,
           std::span<const GemmProblem<T>> problems) {
   if (shape.m == 0 || shape.n == 0 || problems.empty()) return;
@@ -99,8 +89,6 @@ void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& sha
   });
 }
 
-template class StridedMatrix<float>;
-template class StridedMatrix<double>;
 template void gemm(Context&, const MicroKernels<float>&, const GemmShape&,
                    std::span<const GemmProblem<float>>);
 template void gemm(Context&, const MicroKernels<double>&, const GemmShape&,

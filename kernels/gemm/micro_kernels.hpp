@@ -47,6 +47,9 @@ struct MicroKernels {
                         std::int64_t ldc, int columns);
   Tile tile[kMaxRows][kMaxVectors];  ///< by rows - 1 and vectors - 1
 
+  /// Transposes: panel[k·count + i] = x[i·x_stride + k] for i < count <= rows and k < depth.
+  void (*pack_rows)(const T* x, std::int64_t x_stride, int count, std::int64_t depth, T* panel);
+
   /// Writes `rows` rows of vectors·lanes elements; row i from x + i·x_stride to panel + i·panel_stride. Lanes
   /// of no run become zero.
   void (*copy_runs)(const Run* runs, int run_count, int vectors, std::int64_t rows, const T* x,

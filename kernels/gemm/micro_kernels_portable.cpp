@@ -33,6 +33,14 @@ struct Portable {
     for (int i = mask.first; i < mask.last; ++i) p[i] = v[i];
   }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+  static void transpose(Reg (&r)[kLanes]) {
+    for (int i = 0; i < kLanes; ++i)
+      for (int j = 0; j < i; ++j) {
+        const T above = r[j][i];
+        r[j][i] = r[i][j];
+        r[i][j] = above;
+      }
+  }
 };
 
 }  // namespace

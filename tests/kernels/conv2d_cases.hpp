@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "engine/layers/conv2d.hpp"
+#include "kernels/conv2d/conv2d.hpp"
 
 namespace backlight::test {
 
@@ -82,5 +83,35 @@ inline const Conv2dCase kConv2dCases[] = {
      {.kernel = {3, 4}, .stride = {3, 1}, .dilation = {1, 2}, .padding = {1, 0, 2, 3}, .groups = 3}},
     {"depthwise multiplier 2", {2, 5, 8, 9}, 10, {.kernel = square(3), .padding = all(1), .groups = 5}},
 };
+
+/// The convolution's parameters from its definition rather than from the layer under test.
+inline Conv2dParams params_of(const Conv2dCase& c, const Shape& y) {
+  const Conv2dOptions& o = c.options;
+  Conv2dParams p{.batch = c.x[0],
+                 .in_channels = c.x[1],
+                 .in_height = c.x[2],
+                 .in_width = c.x[3],
+                 .out_channels = c.out,
+                 .out_height = y[2],
+                 .out_width = y[3],
+                 .kernel_height = o.kernel[0],
+                 .kernel_width = o.kernel[1],
+                 .stride_height = o.stride[0],
+                 .stride_width = o.stride[1],
+                 .dilation_height = o.dilation[0],
+                 .dilation_width = o.dilation[1],
+                 .pad_top = o.padding[0],
+                 .pad_left = o.padding[2],
+                 .groups = o.groups};
+  if (o.same) {
+    const auto before = [](std::int64_t in, std::int64_t s, std::int64_t k, std::int64_t d) {
+      const std::int64_t total = ((in + s - 1) / s - 1) * s + (k - 1) * d + 1 - in;
+      return total > 0 ? total / 2 : 0;
+    };
+    p.pad_top = before(c.x[2], o.stride[0], o.kernel[0], o.dilation[0]);
+    p.pad_left = before(c.x[3], o.stride[1], o.kernel[1], o.dilation[1]);
+  }
+  return p;
+}
 
 }  // namespace backlight::test

@@ -1,13 +1,16 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <string>
 
 #include "engine/pass.hpp"
+#include "kernels/conv2d/conv2d_cpu.hpp"
 #include "kernels/conv2d_cases.hpp"
 #include "support/compare.hpp"
 #include "support/gradcheck.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
+#include "support/sentinels.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -19,36 +22,6 @@ Network network_of(const Conv2dCase& c) {
   Network network = single(conv2d(c.x[1], c.out, c.options), c.x[1]);
   for (NamedParameter& p : network.parameters()) fill(*p.tensor, std::string(c.name) + p.name);
   return network;
-}
-
-/// The convolution's parameters from its definition rather than from the layer under test.
-Conv2dParams params_of(const Conv2dCase& c, const Shape& y) {
-  const Conv2dOptions& o = c.options;
-  Conv2dParams p{.batch = c.x[0],
-                 .in_channels = c.x[1],
-                 .in_height = c.x[2],
-                 .in_width = c.x[3],
-                 .out_channels = c.out,
-                 .out_height = y[2],
-                 .out_width = y[3],
-                 .kernel_height = o.kernel[0],
-                 .kernel_width = o.kernel[1],
-                 .stride_height = o.stride[0],
-                 .stride_width = o.stride[1],
-                 .dilation_height = o.dilation[0],
-                 .dilation_width = o.dilation[1],
-                 .pad_top = o.padding[0],
-                 .pad_left = o.padding[2],
-                 .groups = o.groups};
-  if (o.same) {
-    const auto before = [](std::int64_t in, std::int64_t s, std::int64_t k, std::int64_t d) {
-      const std::int64_t total = ((in + s - 1) / s - 1) * s + (k - 1) * d + 1 - in;
-      return total > 0 ? total / 2 : 0;
-    };
-    p.pad_top = before(c.x[2], o.stride[0], o.kernel[0], o.dilation[0]);
-    p.pad_left = before(c.x[3], o.stride[1], o.kernel[1], o.dilation[1]);
-  }
-  return p;
 }
 
 struct Result {
@@ -88,6 +61,64 @@ TEST_CASE("conv2d: forward and backward agree with the naive loops") {
     CHECK(relative_error(result.gradients.nodes.at(0), expected.dx) <= 2e-6);
     CHECK(relative_error(result.gradients.parameters[0], expected.dw) <= 2e-6);
     if (c.options.bias) CHECK(relative_error(result.gradients.parameters[1], expected.db) <= 2e-6);
+  }
+}
+
+TEST_CASE("conv2d: every instruction set agrees with the naive loops and writes nothing outside") {
+  for (const cpu::Isa isa : {cpu::Isa::portable, cpu::Isa::avx2, cpu::Isa::avx512}) {
+    if (!cpu::available(isa)) continue;
+    CAPTURE(static_cast<int>(isa));
+    const auto& kernels = cpu::micro_kernels<float>(isa);
+    for (const Conv2dCase& c : kConv2dCases) {
+      CAPTURE(c.name);
+      const auto layer = conv2d(c.x[1], c.out, c.options);
+      const Shape y_shape = layer->output_shape({&c.x, 1});
+      const Shape w_shape = layer->parameters()[0].tensor->shape();
+      const Conv2dParams params = params_of(c, y_shape);
+      const Tensor x = random_tensor(c.x, "isa.x"), w = random_tensor(w_shape, "isa.w"),
+                   b = random_tensor({c.out}, "isa.b"), dy = random_tensor(y_shape, "isa.dy");
+      const NaiveResult expected = naive_conv2d(params, x, w, b, dy);
+      Context context({}, 2);
+      Guarded y(y_shape), dx(c.x), dw(w_shape);
+      std::fill_n(dw.data(), w_shape.numel(), 0.f);
+      cpu::conv2d_forward(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
+                          y.data());
+      cpu::conv2d_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(), dx.data());
+      cpu::conv2d_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(), dw.data());
+      CHECK(relative_error(y.tensor(), expected.y) <= 2e-6);
+      CHECK(relative_error(dx.tensor(), expected.dx) <= 2e-6);
+      CHECK(relative_error(dw.tensor(), expected.dw) <= 2e-6);
+      CHECK(y.intact());
+      CHECK(dx.intact());
+      CHECK(dw.intact());
+    }
+  }
+}
+
+TEST_CASE("conv2d: parameter gradients add to what is there") {
+  const Conv2dParams params{.batch = 2,
+                            .in_channels = 3,
+                            .in_height = 4,
+                            .in_width = 5,
+                            .out_channels = 2,
+                            .out_height = 4,
+                            .out_width = 5};
+  const Tensor x = random_tensor({2, 3, 4, 5}, "add.x"), w = random_tensor({2, 3, 1, 1}, "add.w"),
+               b = random_tensor({2}, "add.b"), dy = random_tensor({2, 2, 4, 5}, "add.dy");
+  const NaiveResult expected = naive_conv2d(params, x, w, b, dy);
+  Context context({}, 1);
+  Tensor dw = Tensor::zeros({2, 3, 1, 1}), db = Tensor::zeros({2});
+  dw.fill(100);
+  db.fill(100);
+  cpu::conv2d_backward_filter<float>(context, params, x.data<float>(), dy.data<float>(), dw.data<float>());
+  cpu::conv2d_backward_bias<float>(context, params, dy.data<float>(), db.data<float>());
+  for (int i = 0; i < 6; ++i) {
+    const double sum = expected.dw.data<double>()[i] + 100;
+    CHECK(std::abs(dw.values()[static_cast<std::size_t>(i)] - sum) <= 1e-4);
+  }
+  for (int i = 0; i < 2; ++i) {
+    const double sum = expected.db.data<double>()[i] + 100;
+    CHECK(std::abs(db.values()[static_cast<std::size_t>(i)] - sum) <= 1e-4);
   }
 }
 

@@ -1,10 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "engine/layers/linear.hpp"
-#include "engine/pass.hpp"
+#include "kernels/linear/linear_cpu.hpp"
 #include "support/compare.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
+#include "support/sentinels.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -75,6 +76,44 @@ void check_against_naive(const Case& c, DType dtype, double tolerance) {
 
 TEST_CASE("linear: forward and backward agree with the naive loops") {
   for (const Case& c : kCases) check_against_naive(c, DType::f32, 2e-6);
+}
+
+TEST_CASE("linear: every instruction set agrees with the naive loops and writes nothing outside") {
+  for (const cpu::Isa isa : {cpu::Isa::portable, cpu::Isa::avx2, cpu::Isa::avx512}) {
+    if (!cpu::available(isa)) continue;
+    CAPTURE(static_cast<int>(isa));
+    const auto& kernels = cpu::micro_kernels<float>(isa);
+    for (const Case& c : kCases) {
+      CAPTURE(c.in);
+      CAPTURE(c.out);
+      const LinearParams params{.batch = c.batch, .in = c.in, .out = c.out};
+      const Tensor x = random_tensor({c.batch, c.in}, "isa.x"), w = random_tensor({c.out, c.in}, "isa.w"),
+                   b = random_tensor({c.out}, "isa.b"), dy = random_tensor({c.batch, c.out}, "isa.dy");
+      const NaiveResult expected = naive_linear(x, w, b, dy);
+      Context context({}, 2);
+      Guarded y(dy.shape()), dx(x.shape()), dw(w.shape());
+      std::fill_n(dw.data(), w.numel(), 0.f);
+      cpu::linear_forward(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
+                          y.data());
+      cpu::linear_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(), dx.data());
+      cpu::linear_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(), dw.data());
+      CHECK(relative_error(y.tensor(), expected.y) <= 2e-6);
+      CHECK(relative_error(dx.tensor(), expected.dx) <= 2e-6);
+      CHECK(relative_error(dw.tensor(), expected.dw) <= 2e-6);
+      CHECK(y.intact());
+      CHECK(dx.intact());
+      CHECK(dw.intact());
+    }
+  }
+}
+
+TEST_CASE("linear: a zero gradient is not propagated") {
+  const auto layer = layer_of({1, 300, 40, true});
+  Tensor dy = Tensor::zeros({1, 40});
+  dy.values()[17] = 2;
+  const Result result = run(*layer, random_tensor({1, 300}, "linear.x"), dy, 1);
+  const float* row_17 = layer->parameters()[0].tensor->data<float>() + 17 * 300;
+  for (std::size_t i = 0; i < 300; ++i) CHECK(result.dx.values()[i] == 2 * row_17[i]);
 }
 
 TEST_CASE("linear: double precision agrees with the naive loops to rounding") {

@@ -1,0 +1,198 @@
+// backlight-bench: how long networks, single convolutions and the processor's peak take on this machine.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "engine/layers/conv2d.hpp"
+#include "engine/pass.hpp"
+#include "engine/random.hpp"
+#include "kernels/gemm/micro_kernels.hpp"
+#include "models/registry.hpp"
+#include "tools/bench/timing.hpp"
+
+using namespace backlight;
+using namespace backlight::bench;
+
+namespace {
+
+/// Uniform in [low, high): timings on zeros would flatter.
+void fill_uniform(Tensor& tensor, std::uint64_t seed, double low, double high) {
+  float* data = tensor.data<float>();
+  for (std::int64_t i = 0; i < tensor.numel(); ++i)
+    data[i] = static_cast<float>(low + (high - low) * random_uniform(seed, static_cast<std::uint64_t>(i)));
+}
+
+/// Weights that keep the activations' size from layer to layer, so that nothing overflows or vanishes.
+void randomise(Network& network) {
+  std::uint64_t seed = 1;
+  for (NamedParameter& p : network.parameters()) {
+    const Shape& shape = p.tensor->shape();
+    if (shape.rank() >= 2) {
+      const double limit = std::sqrt(6.0 / static_cast<double>(shape.numel() / shape[0]));
+      fill_uniform(*p.tensor, seed++, -limit, limit);
+    } else if (p.name.ends_with("running_var") || p.name.ends_with("weight")) {
+      fill_uniform(*p.tensor, seed++, 0.9, 1.1);
+    } else {
+      fill_uniform(*p.tensor, seed++, -0.1, 0.1);
+    }
+  }
+}
+
+/// A convolution of one of the networks.
+struct ConvCase {
+  const char* name;
+  std::int64_t in, out, extent;
+  Conv2dOptions options;
+};
+const ConvCase kConvCases[] = {
+    {"vgg 3x3 3-64 224", 3, 64, 224, {.kernel = square(3), .padding = all(1)}},
+    {"vgg 3x3 64-64 224", 64, 64, 224, {.kernel = square(3), .padding = all(1)}},
+    {"vgg 3x3 128-128 112", 128, 128, 112, {.kernel = square(3), .padding = all(1)}},
+    {"vgg 3x3 256-256 56", 256, 256, 56, {.kernel = square(3), .padding = all(1)}},
+    {"vgg 3x3 512-512 28", 512, 512, 28, {.kernel = square(3), .padding = all(1)}},
+    {"vgg 3x3 512-512 14", 512, 512, 14, {.kernel = square(3), .padding = all(1)}},
+    {"resnet 3x3 512-512 7", 512, 512, 7, {.kernel = square(3), .padding = all(1), .bias = false}},
+    {"resnet 7x7/2 3-64 224", 3, 64, 224, {.kernel = square(7), .stride = square(2), .padding = all(3)}},
+    {"resnet 3x3/2 128-128 56", 128, 128, 56, {.kernel = square(3), .stride = square(2), .padding = all(1)}},
+    {"resnet 1x1/2 256-512 56", 256, 512, 56, {.stride = square(2), .bias = false}},
+    {"resnet 1x1 64-256 56", 64, 256, 56, {.bias = false}},
+    {"resnet 1x1 256-64 56", 256, 64, 56, {.bias = false}},
+    {"resnet 1x1 512-128 28", 512, 128, 28, {.bias = false}},
+    {"resnet 1x1 1024-256 14", 1024, 256, 14, {.bias = false}},
+    {"resnet 1x1 256-1024 14", 256, 1024, 14, {.bias = false}},
+    {"resnet 1x1 512-2048 7", 512, 2048, 7, {.bias = false}},
+    {"resnet 1x1 2048-512 7", 2048, 512, 7, {.bias = false}},
+    {"alexnet 11x11/4 3-64 224", 3, 64, 224, {.kernel = square(11), .stride = square(4), .padding = all(2)}},
+    {"alexnet 5x5 64-192 27", 64, 192, 27, {.kernel = square(5), .padding = all(2)}},
+    {"lite0 depthwise 3x3 96/2 112",
+     96,
+     96,
+     112,
+     {.kernel = square(3), .stride = square(2), .same = true, .groups = 96}},
+    {"lite0 depthwise 3x3 144 56", 144, 144, 56, {.kernel = square(3), .same = true, .groups = 144}},
+    {"lite0 depthwise 5x5 480 14", 480, 480, 14, {.kernel = square(5), .same = true, .groups = 480}},
+    {"lite0 depthwise 5x5 1152 7", 1152, 1152, 7, {.kernel = square(5), .same = true, .groups = 1152}},
+};
+
+void bench_conv2d(const ConvCase& c, int threads, int repeat, std::int64_t batch) {
+  Network network(c.in);
+  network.add("conv", conv2d(c.in, c.out, c.options));
+  randomise(network);
+  Context context({}, threads);
+  Tensor x({batch, c.in, c.extent, c.extent});
+  fill_uniform(x, 99, -1, 1);
+  const Layer& layer = *network.node(1).layer;
+  const Shape shapes[] = {x.shape()};
+  Tensor y = context.empty(layer.output_shape(shapes));
+  Tensor dy = context.empty(y.shape());
+  Tensor dx = context.empty(x.shape());
+  fill_uniform(dy, 98, -1, 1);
+  const Saved saved;
+  const Tensor* inputs[] = {&x};
+  Tensor* gradients[] = {&dx};
+  const double flop = 2.0 * static_cast<double>(y.numel()) *
+                      static_cast<double>(network.parameters()[0].tensor->numel() / c.out);
+  const Timing forward = time_calls(repeat, [&] { layer.forward({context, inputs, y, nullptr}); });
+  const Timing backward = time_calls(repeat, [&] {
+    layer.backward({context, inputs, shapes, nullptr, saved, dy, gradients, {}});
+  });
+  fmt::print("{:<30}", c.name);
+  for (const Timing& timing : {forward, backward})
+    fmt::print(" {:9.3f} {:7.1f} {:7.1f}   ", timing.wall_ms, flop / timing.wall_ms * 1e-6,
+               flop / timing.cpu_ms * 1e-6);
+  fmt::print("\n");
+}
+
+/// The rate of the widest tile on operands that stay in the L1 cache: what a GEMM could reach at best.
+void bench_peak(int threads, int repeat) {
+  const auto& kernels = cpu::micro_kernels<float>();
+  constexpr std::int64_t kDepth = 128;
+  constexpr int kTiles = 20000;
+  const int columns = kernels.vectors * kernels.lanes;
+  Context context({}, threads);
+  Tensor operands({threads, kDepth * (kernels.rows + columns)});
+  fill_uniform(operands, 7, -1e-3, 1e-3);
+  Tensor result({threads, kernels.rows * columns});
+  const Timing timing = time_calls(repeat, [&] {
+    context.parallel_for(threads, [&](std::int64_t item, int) {
+      const float* a = operands.data<float>() + item * kDepth * (kernels.rows + columns);
+      float* c = result.data<float>() + item * kernels.rows * columns;
+      for (int i = 0; i < kTiles; ++i)
+        kernels.tile[kernels.rows - 1][kernels.vectors - 1](kDepth, a, a + kDepth * kernels.rows, nullptr,
+                                                            false, c, columns, columns);
+    });
+  });
+  const double flop = 2.0 * kDepth * kernels.rows * columns * kTiles * threads;
+  fmt::print("{:.1f} GFLOP/s, {:.1f} per second of processor time\n", flop / timing.wall_ms * 1e-6,
+             flop / timing.cpu_ms * 1e-6);
+}
+
+void bench_network(const std::string& name, int threads, int repeat, std::int64_t batch) {
+  Network network = build_model(name, 1000);
+  randomise(network);
+  Context context({}, threads);
+  const std::int64_t size = model_info(name).preprocessing.input_size;
+  Tensor x({batch, 3, size, size});
+  fill_uniform(x, 99, -1, 1);
+  const auto forward = [&] { Pass pass(network, context, context.copy(x)); };
+  // One line per call and at once, so that a script can interleave this program with another.
+  for (int i = -1; i < repeat; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    forward();
+    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
+    if (i >= 0) fmt::print("{:.4f}\n", elapsed.count());
+    std::fflush(stdout);
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Timings of backlight on this machine, on random numbers", "backlight-bench");
+  app.require_subcommand(1);
+  int threads = 0, repeat = 20;
+  std::int64_t batch = 1;
+  std::string name;
+  const auto common = [&](CLI::App* command) {
+    command->add_option("--threads", threads, "threads; 0 takes all processors")
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--repeat", repeat, "timed calls")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--batch", batch, "images at once")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+  };
+  CLI::App* network = app.add_subcommand("network", "forward passes of a network: one line each, in ms");
+  network->add_option("name", name, "e.g. vgg16")->required();
+  common(network);
+  CLI::App* conv = app.add_subcommand("conv2d", "convolutions of the networks, one by one");
+  conv->add_option("filter", name, "only those whose name contains this");
+  common(conv);
+  CLI::App* peak = app.add_subcommand("peak", "rate of the micro-kernel alone");
+  common(peak);
+  CLI11_PARSE(app, argc, argv);
+
+  if (network->parsed()) bench_network(name, threads, repeat, batch);
+  if (conv->parsed()) {
+    fmt::print("{:<30} {:>27}   {:>27}\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");
+    for (const ConvCase& c : kConvCases)
+      if (std::string_view(c.name).find(name) != std::string_view::npos)
+        bench_conv2d(c, threads, repeat, batch);
+  }
+  if (peak->parsed()) bench_peak(threads > 0 ? threads : Context({}, 0).threads(), repeat);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "backlight-bench: {}\n", error.what());
+    return 1;
+  }
+}
