@@ -7,10 +7,11 @@
 #include "kernels/conv2d/conv2d_cpu.hpp"
 #include "kernels/conv2d_cases.hpp"
 #include "support/compare.hpp"
+#include "support/golden.hpp"
 #include "support/gradcheck.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
-#include "support/sentinels.hpp"
+#include "support/sentinel.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -79,18 +80,19 @@ TEST_CASE("conv2d: every instruction set agrees with the naive loops and writes 
                    b = random_tensor({c.out}, "isa.b"), dy = random_tensor(y_shape, "isa.dy");
       const NaiveResult expected = naive_conv2d(params, x, w, b, dy);
       Context context({}, 2);
-      Guarded y(y_shape), dx(c.x), dw(w_shape);
-      std::fill_n(dw.data(), w_shape.numel(), 0.f);
+      const auto pool = std::make_shared<SentinelPool>();
+      Tensor y(y_shape, DType::f32, pool), dx(c.x, DType::f32, pool);
+      Tensor dw = Tensor::zeros(w_shape, DType::f32, pool);
       cpu::conv2d_forward(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
-                          y.data());
-      cpu::conv2d_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(), dx.data());
-      cpu::conv2d_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(), dw.data());
-      CHECK(relative_error(y.tensor(), expected.y) <= 2e-6);
-      CHECK(relative_error(dx.tensor(), expected.dx) <= 2e-6);
-      CHECK(relative_error(dw.tensor(), expected.dw) <= 2e-6);
-      CHECK(y.intact());
-      CHECK(dx.intact());
-      CHECK(dw.intact());
+                          y.data<float>());
+      cpu::conv2d_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(),
+                                dx.data<float>());
+      cpu::conv2d_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(),
+                                  dw.data<float>());
+      CHECK(relative_error(y, expected.y) <= 2e-6);
+      CHECK(relative_error(dx, expected.dx) <= 2e-6);
+      CHECK(relative_error(dw, expected.dw) <= 2e-6);
+      CHECK(pool->intact());
     }
   }
 }
@@ -164,6 +166,42 @@ TEST_CASE("conv2d: results do not depend on the number of threads") {
       for (std::size_t i = 0; i < one.gradients.parameters.size(); ++i)
         CHECK(same_bits(several.gradients.parameters[i], one.gradients.parameters[i]));
     }
+  }
+}
+
+TEST_CASE("conv2d: forward and backward agree with PyTorch") {
+  const Conv2dCase cases[] = {
+      {"3x3", {2, 5, 9, 7}, 13, {.kernel = square(3), .padding = all(1)}},
+      {"stride2_uneven", {1, 3, 12, 9}, 7, {.kernel = square(3), .stride = square(2), .padding = all(1)}},
+      {"11x11_stride4", {1, 3, 23, 26}, 5, {.kernel = square(11), .stride = square(4), .padding = all(2)}},
+      {"one_sided", {2, 3, 7, 8}, 4, {.kernel = square(3), .padding = {0, 2, 3, 1}}},
+      {"same_5x5_stride2", {1, 2, 14, 9}, 4, {.kernel = square(5), .stride = square(2), .same = true}},
+      {"axes_differ",
+       {1, 3, 15, 14},
+       6,
+       {.kernel = {3, 2}, .stride = {2, 3}, .dilation = {2, 1}, .padding = {1, 2, 0, 3}}},
+      {"dilation2_stride2",
+       {1, 4, 11, 10},
+       5,
+       {.kernel = square(3), .stride = square(2), .dilation = square(2), .padding = all(2)}},
+      {"1x7", {1, 6, 5, 11}, 4, {.kernel = {1, 7}, .padding = {0, 0, 3, 3}}},
+      {"groups4", {1, 8, 6, 7}, 12, {.kernel = square(3), .padding = all(1), .groups = 4}},
+      {"depthwise_multiplier2", {2, 5, 6, 7}, 10, {.kernel = square(3), .padding = all(1), .groups = 5}},
+  };
+  for (const Conv2dCase& c : cases) {
+    CAPTURE(c.name);
+    const std::string name(c.name);
+    Network network = single(conv2d(c.x[1], c.out, c.options), c.x[1]);
+    const auto parameters = network.parameters();
+    fill(*parameters[0].tensor, name + ".weight");
+    fill(*parameters[1].tensor, name + ".bias");
+    const Shape y_shape = network.shapes(c.x)[1];
+    const Result result =
+        run(network, random_tensor(c.x, name + ".x"), random_tensor(y_shape, name + ".dy"), 2);
+    CHECK(relative_error(result.y, golden("conv2d", name + ".y")) <= 2e-6);
+    CHECK(relative_error(result.gradients.nodes.at(0), golden("conv2d", name + ".dx")) <= 2e-6);
+    CHECK(relative_error(result.gradients.parameters[0], golden("conv2d", name + ".dw")) <= 2e-6);
+    CHECK(relative_error(result.gradients.parameters[1], golden("conv2d", name + ".db")) <= 2e-6);
   }
 }
 

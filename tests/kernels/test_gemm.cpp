@@ -5,7 +5,7 @@
 #include "kernels/gemm/gemm.hpp"
 #include "support/compare.hpp"
 #include "support/random.hpp"
-#include "support/sentinels.hpp"
+#include "support/sentinel.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -57,16 +57,18 @@ TEST_CASE("gemm: every instruction set agrees with the naive loops and writes no
         if (!accumulate)
           for (std::int64_t i = 0; i < start.numel(); ++i)
             start.data<float>()[i] = bias.data<float>()[i / c.n];
-        Guarded result(start.shape());
-        if (accumulate) std::ranges::copy(start.values(), result.data());
+        const auto pool = std::make_shared<SentinelPool>();
+        Tensor result(start.shape(), DType::f32, pool);
+        if (accumulate) std::ranges::copy(start.values(), result.data<float>());
         const cpu::RowMajor<float> rows(a.data<float>(), c.k);
         const cpu::Patches<float> columns = columns_of(b, c.n);
-        const cpu::GemmProblem<float> problems[] = {{&rows, &columns, bias.data<float>(), result.data()}};
+        const cpu::GemmProblem<float> problems[] = {
+            {&rows, &columns, bias.data<float>(), result.data<float>()}};
         Context context({}, 2);
         cpu::gemm<float>(context, kernels,
                          {.m = c.m, .n = c.n, .k = c.k, .ldc = c.n, .accumulate = accumulate}, problems);
-        CHECK(relative_error(result.tensor(), naive(c, a, b, start)) <= 2e-6);
-        CHECK(result.intact());
+        CHECK(relative_error(result, naive(c, a, b, start)) <= 2e-6);
+        CHECK(pool->intact());
       }
   }
   CHECK(sets >= 1);

@@ -3,9 +3,10 @@
 #include "engine/layers/linear.hpp"
 #include "kernels/linear/linear_cpu.hpp"
 #include "support/compare.hpp"
+#include "support/golden.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
-#include "support/sentinels.hpp"
+#include "support/sentinel.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -91,20 +92,32 @@ TEST_CASE("linear: every instruction set agrees with the naive loops and writes 
                    b = random_tensor({c.out}, "isa.b"), dy = random_tensor({c.batch, c.out}, "isa.dy");
       const NaiveResult expected = naive_linear(x, w, b, dy);
       Context context({}, 2);
-      Guarded y(dy.shape()), dx(x.shape()), dw(w.shape());
-      std::fill_n(dw.data(), w.numel(), 0.f);
+      const auto pool = std::make_shared<SentinelPool>();
+      Tensor y(dy.shape(), DType::f32, pool), dx(x.shape(), DType::f32, pool);
+      Tensor dw = Tensor::zeros(w.shape(), DType::f32, pool);
       cpu::linear_forward(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
-                          y.data());
-      cpu::linear_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(), dx.data());
-      cpu::linear_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(), dw.data());
-      CHECK(relative_error(y.tensor(), expected.y) <= 2e-6);
-      CHECK(relative_error(dx.tensor(), expected.dx) <= 2e-6);
-      CHECK(relative_error(dw.tensor(), expected.dw) <= 2e-6);
-      CHECK(y.intact());
-      CHECK(dx.intact());
-      CHECK(dw.intact());
+                          y.data<float>());
+      cpu::linear_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(),
+                                dx.data<float>());
+      cpu::linear_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(),
+                                  dw.data<float>());
+      CHECK(relative_error(y, expected.y) <= 2e-6);
+      CHECK(relative_error(dx, expected.dx) <= 2e-6);
+      CHECK(relative_error(dw, expected.dw) <= 2e-6);
+      CHECK(pool->intact());
     }
   }
+}
+
+TEST_CASE("linear: forward and backward agree with PyTorch") {
+  const auto layer = linear(127, 13);
+  for (const Parameter& p : layer->parameters()) fill(*p.tensor, "linear." + p.name);
+  const Result result =
+      run(*layer, random_tensor({3, 127}, "linear.x"), random_tensor({3, 13}, "linear.dy"), 2);
+  CHECK(relative_error(result.y, golden("conv2d", "linear.y")) <= 2e-6);
+  CHECK(relative_error(result.dx, golden("conv2d", "linear.dx")) <= 2e-6);
+  CHECK(relative_error(result.dw, golden("conv2d", "linear.dw")) <= 2e-6);
+  CHECK(relative_error(result.db, golden("conv2d", "linear.db")) <= 2e-6);
 }
 
 TEST_CASE("linear: a zero gradient is not propagated") {
