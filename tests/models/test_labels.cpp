@@ -1,29 +1,23 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "engine/error.hpp"
 #include "models/labels/labels.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace backlight;
 
 namespace {
 
-/// A file in a folder that goes away with it.
 class LabelFile {
  public:
-  explicit LabelFile(const std::string& content) {
-    folder_ = std::filesystem::temp_directory_path() / ("backlight_labels_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder_);
-    std::ofstream(path(), std::ios::binary) << content;
-  }
-  ~LabelFile() { std::filesystem::remove_all(folder_); }
-  std::filesystem::path path() const { return folder_ / "labels.txt"; }
+  explicit LabelFile(const std::string& content) { std::ofstream(path(), std::ios::binary) << content; }
+  std::filesystem::path path() const { return folder_.path() / "labels.txt"; }
 
  private:
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 }  // namespace
@@ -47,6 +41,7 @@ TEST_CASE("labels: the built-in names are ImageNet's and CIFAR-10's in order") {
 TEST_CASE("labels: built-in names serve only the number of classes they are for") {
   CHECK(labels_for(LabelSet::imagenet, 1000)[282] == "tiger cat");
   CHECK(labels_for(LabelSet::imagenet, 3) == std::vector<std::string>{"class 0", "class 1", "class 2"});
+  CHECK(built_in_labels(LabelSet::scenes).size() == 10);
   CHECK(labels_for(LabelSet::none, 1) == std::vector<std::string>{"class 0"});
 }
 
