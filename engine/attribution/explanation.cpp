@@ -78,6 +78,18 @@ Explanation::Explanation(const Network& network, Context& context, Tensor x, std
                   "; `backlight layers` lists those it can use");
 }
 
+std::vector<std::int64_t> Explanation::top_classes() const {
+  const std::int64_t classes = scores().shape()[1];
+  std::vector<std::int64_t> top;
+  dispatch_dtype(scores().dtype(), [&]<class T>() {
+    for (std::int64_t n = 0; n < scores().shape()[0]; ++n) {
+      const T* row = scores().data<T>() + n * classes;
+      top.push_back(std::max_element(row, row + classes) - row);
+    }
+  });
+  return top;
+}
+
 Seed Explanation::target(std::span<const std::int64_t> classes, Direction direction) const {
   Seed seed = one_hot(score_, scores().shape(), classes, scores().dtype());
   if (direction == Direction::counterfactual)

@@ -52,6 +52,9 @@ class Explanation {
   /// N×K, before any softmax.
   const Tensor& scores() const { return pass_.value(score_); }
 
+  /// The class of the highest score, for every image.
+  std::vector<std::int64_t> top_classes() const;
+
   /// The target "score of classes[n] for image n". Throws Error(usage) for a class that does not exist.
   Seed target(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const;
 
