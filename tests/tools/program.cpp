@@ -1,0 +1,152 @@
+#include "tools/program.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "engine/image/write.hpp"
+#include "models/registry.hpp"
+#include "support/fill_network.hpp"
+#include "support/random.hpp"
+#include "weights/safetensors.hpp"
+
+namespace backlight::test {
+namespace {
+
+void save(const Network& network, const std::string& path) {
+  std::vector<TensorToWrite> tensors;
+  const std::vector<NamedParameter> parameters = network.parameters();
+  for (const NamedParameter& p : parameters)
+    tensors.push_back({p.name, static_cast<const Tensor*>(p.tensor)});
+  write_safetensors(path, tensors, {}, {.dtype = StoredType::f32, .overwrite = true});
+}
+
+Tensor& classifier_of(Network& network) {
+  for (const NamedParameter& p : network.parameters())
+    if (p.name == "linear.weight") return *p.tensor;
+  throw std::runtime_error("no linear.weight");
+}
+
+}  // namespace
+
+Network test_network() {
+  Context context;
+  Network network = build_model("resnet20_cifar", 10);
+  fill_network(network, context);
+  return network;
+}
+
+Image test_picture(int width, int height) {
+  Image image(width, height);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < 3; ++c) {
+        const std::uint64_t noise = random_bits(7, static_cast<std::uint64_t>((y * width + x) * 3 + c)) % 64;
+        const int ramp = c == 0 ? 191 * x / width : c == 1 ? 191 * y / height : 96;
+        image.at(x, y)[c] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(ramp) + noise);
+      }
+  return image;
+}
+
+Workspace::Workspace() {
+  std::string pattern = (fs::temp_directory_path() / "backlight-test-XXXXXX").string();
+  REQUIRE(mkdtemp(pattern.data()) != nullptr);
+  folder_ = pattern;
+}
+
+Workspace::~Workspace() {
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+ProcessResult Workspace::run(std::vector<std::string> arguments, ProcessOptions options) const {
+  arguments.insert(arguments.begin(), BACKLIGHT_PROGRAM);
+  options.environment.emplace("XDG_CACHE_HOME", str("cache"));
+  return run_process(arguments, options);
+}
+
+Json Workspace::run_json(std::vector<std::string> arguments, int exit_code, ProcessOptions options) const {
+  arguments.emplace_back("--json");
+  const ProcessResult result = run(std::move(arguments), std::move(options));
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == exit_code);
+  Json json;
+  REQUIRE_NOTHROW(json = Json::parse(result.out));
+  return json;
+}
+
+std::string Workspace::network() const {
+  save(test_network(), str("net.safetensors"));
+  return str("net.safetensors");
+}
+
+std::string Workspace::network_against_class_3() const {
+  Network network = test_network();
+  Tensor& weight = classifier_of(network);
+  const auto channels = static_cast<std::size_t>(weight.shape()[1]);
+  std::ranges::fill(weight.values().subspan(3 * channels, channels), -1.0f);
+  save(network, str("against.safetensors"));
+  return str("against.safetensors");
+}
+
+std::string Workspace::network_of_overflow() const {
+  Network network = test_network();
+  std::ranges::fill(classifier_of(network).values(), 3e38f);
+  save(network, str("overflow.safetensors"));
+  return str("overflow.safetensors");
+}
+
+std::string Workspace::picture(std::string_view name, int width, int height) const {
+  fs::create_directories((folder_ / name).parent_path());
+  write_png(str(name), test_picture(width, height));
+  return str(name);
+}
+
+std::string Workspace::file(std::string_view name, std::string_view content) const {
+  fs::create_directories((folder_ / name).parent_path());
+  std::ofstream(folder_ / name, std::ios::binary) << content;
+  return str(name);
+}
+
+std::vector<std::string> Workspace::names_in(std::string_view folder) const {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder_ / folder))
+    names.push_back(entry.path().filename().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+std::string read_text(const fs::path& path) {
+  std::ostringstream out;
+  out << std::ifstream(path, std::ios::binary).rdbuf();
+  return out.str();
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+NpyArray read_npy(const fs::path& path) {
+  const std::string bytes = read_text(path);
+  REQUIRE(bytes.size() > 10);
+  REQUIRE(bytes.substr(0, 8) == std::string("\x93NUMPY\x01\x00", 8));
+  const std::size_t header =
+      static_cast<unsigned char>(bytes[8]) + 256u * static_cast<unsigned char>(bytes[9]);
+  const std::string text = bytes.substr(10, header);
+  REQUIRE(contains(text, "'descr': '<f4'"));
+  REQUIRE(contains(text, "'fortran_order': False"));
+  const std::size_t begin = text.find('('), end = text.find(')');
+  REQUIRE(end != std::string::npos);
+  NpyArray array;
+  array.shape = text.substr(begin, end - begin + 1);
+  array.values.resize((bytes.size() - 10 - header) / sizeof(float));
+  std::memcpy(array.values.data(), bytes.data() + 10 + header, array.values.size() * sizeof(float));
+  return array;
+}
+
+}  // namespace backlight::test

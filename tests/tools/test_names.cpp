@@ -1,0 +1,54 @@
+#include <doctest/doctest.h>
+
+#include "tools/console.hpp"
+#include "tools/names.hpp"
+#include "tools/table.hpp"
+
+using namespace backlight::tools;
+
+TEST_CASE("names: what no file system likes becomes one dash") {
+  CHECK(file_safe("tiger cat") == "tiger-cat");
+  CHECK(file_safe("a/b\\c:d*e?f\"g<h>i|j") == "a-b-c-d-e-f-g-h-i-j");
+  CHECK(file_safe("../../etc/passwd") == "etc-passwd");
+  CHECK(file_safe("\n\t\x01") == "unnamed");
+  CHECK(file_safe("") == "unnamed");
+  CHECK(file_safe("..") == "unnamed");
+  CHECK(file_safe("-rf") == "rf");
+  CHECK(file_safe("IMG_0001") == "IMG-0001");
+  CHECK(file_safe("IMG_0001", 48, true) == "IMG_0001");
+  CHECK(file_safe("layer1.0.conv1") == "layer1.0.conv1");
+}
+
+TEST_CASE("names: long names are cut between characters") {
+  CHECK(file_safe("Grüße", 3) == "Gr");
+  CHECK(file_safe("Grüße", 4) == "Grü");
+  CHECK(file_safe(std::string(300, 'x')).size() == 48);
+  CHECK(file_safe("a -- b", 2) == "a");
+}
+
+TEST_CASE("names: classes take their first synonym and an index where two share it") {
+  const std::vector<std::string> names = file_safe_classes({"tench, Tinca tinca", "crane", "boxer", "Crane"});
+  CHECK(names == std::vector<std::string>{"tench", "crane-1", "boxer", "Crane-3"});
+}
+
+TEST_CASE("names: no name is handed out twice in any case") {
+  UniqueNames names;
+  CHECK(names.take("cat") == "cat");
+  CHECK(names.take("cat-2") == "cat-2");
+  CHECK(names.take("CAT") == "CAT-3");
+  CHECK(names.take("dog") == "dog");
+}
+
+TEST_CASE("table: columns line up by characters and end without spaces") {
+  Table table({"name", "n"});
+  table.align_right(1);
+  table.add({"Größe", "7"});
+  table.add({"x", ""});
+  table.add({"abc", "123"});
+  CHECK(table.str() == "name     n\nGröße    7\nx\nabc    123\n");
+}
+
+TEST_CASE("console: control characters do not reach a terminal") {
+  CHECK(printable("a\33[31mb\nc\x7f") == "a?[31mb?c?");
+  CHECK(printable("Größe \"x\"") == "Größe \"x\"");
+}

@@ -1,0 +1,151 @@
+#include <doctest/doctest.h>
+
+#include "engine/version.hpp"
+#include "tools/program.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+TEST_CASE("usage: every command explains itself with examples") {
+  const Workspace work;
+  for (const std::string command : {"explain", "classify", "layers", "inspect", "convert"}) {
+    CAPTURE(command);
+    const ProcessResult help = work.run({command, "--help"});
+    CHECK(help.exit_code == 0);
+    CHECK(help.err.empty());
+    CHECK(contains(help.out, "backlight " + command));
+    CHECK(contains(help.out, "Examples:"));
+    for (std::size_t begin = 0, end; (end = help.out.find('\n', begin)) != std::string::npos; begin = end + 1)
+      CHECK(end - begin <= 110);
+  }
+  const ProcessResult help = work.run({"--help"});
+  CHECK(help.exit_code == 0);
+  CHECK(contains(help.out, "Exit codes"));
+}
+
+TEST_CASE("usage: the version is the build's") {
+  const ProcessResult result = Workspace().run({"--version"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.out == "backlight " + std::string(version()) + "\n");
+}
+
+TEST_CASE("usage: what is mistyped is told with what it resembles") {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string suggestion;
+  };
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png");
+  const std::vector<Case> cases = {
+      {{"explian", picture}, "explain"},
+      {{"explain", picture, "--clas", "1"}, "--class"},
+      {{"explain", picture, "--treads=2"}, "--threads"},
+      {{"explain", picture, "--method", "grad-can"}, "grad-cam"},
+      {{"explain", picture, "--method", "grad-cam,guided-backprp"}, "guided-backprop"},
+      {{"explain", picture, "--preset", "captun"}, "captum"},
+      {{"explain", picture, "--format", "overlaj"}, "overlay"},
+      {{"explain", picture, "--fit", "strech"}, "stretch"},
+      {{"explain", picture, "--weights", net, "--preprocessing", "imagenett"}, "imagenet"},
+      {{"explain", picture, "--weights", net, "--class", "airplain"}, "airplane"},
+      {{"explain", picture, "--weights", net, "--layer", "layr3"}, "layer3"},
+      {{"explain", picture, "--weights", net, "--model", "resnet20_cifer"}, "resnet20_cifar"},
+      {{"layers", "--model", "resnet5O"}, "resnet50"},
+      {{"convert", net, "-o", work.str("o.safetensors"), "--dtype", "fp16"}, "f16"},
+  };
+  for (const Case& c : cases) {
+    const ProcessResult result = work.run(c.arguments);
+    CAPTURE(c.arguments);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+    CHECK(contains(result.err, "did you mean"));
+    CHECK(contains(result.err, "\"" + c.suggestion + "\""));
+  }
+  CHECK_FALSE(fs::exists("backlight-out"));
+}
+
+TEST_CASE("usage: numbers out of range and missing arguments are refused") {
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png");
+  const std::vector<std::vector<std::string>> cases = {
+      {},
+      {"explain"},
+      {"inspect"},
+      {"layers"},
+      {"convert", net},
+      {"classify", picture, "--weights", net, "--top-k", "0"},
+      {"classify", picture, "--weights", net, "--top-k", "-3"},
+      {"classify", picture, "--weights", net, "--top-k", "many"},
+      {"classify", picture, "--weights", net, "--top-k", "99999999999999999999"},
+      {"explain", picture, "--weights", net, "--top-k", "0"},
+      {"explain", picture, "--weights", net, "--threads", "-1"},
+      {"explain", picture, "--weights", net, "--threads", "0"},
+      {"explain", picture, "--weights", net, "--class", "99999"},
+      {"explain", picture, "--weights", net, "--class", "-1"},
+      {"explain", picture, "--weights", net, "--class", ""},
+      {"explain", picture, "--weights", net, "--layer", ""},
+      {"explain", picture, "--weights", net, "--device", "tpu"},
+      {"layers", "--model", "resnet18", "--input-size", "0"},
+      {"layers", "--model", "resnet18", "--input-size", "100000"},
+      {"inspect", net, "--limit", "-1"},
+      {"explain", picture, "--weights", net, "-q", "-v"},
+      {"classify", "-", "-", "--weights", net},
+  };
+  for (const auto& arguments : cases) {
+    const ProcessResult result = work.run(arguments);
+    CAPTURE(arguments);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+    CHECK(contains(result.err, "error:"));
+  }
+}
+
+TEST_CASE("usage: a device that this build lacks is not supported rather than replaced") {
+  const Workspace work;
+  for (const std::string device : {"cuda", "cuda:1"}) {
+    const ProcessResult result =
+        work.run({"classify", work.picture("a.png"), "--weights", work.network(), "--device", device});
+    CHECK(result.exit_code == 4);
+    CHECK(contains(result.err, "cuda"));
+  }
+}
+
+TEST_CASE("usage: without weights one line says how to get them") {
+  const Workspace work;
+  for (const std::string command : {"explain", "classify"}) {
+    const ProcessResult result = work.run({command, work.picture("a.png")});
+    CHECK(result.exit_code == 5);
+    CHECK(result.out.empty());
+    CHECK(contains(result.err, "tools/fetch_weights efficientnet_lite0"));
+    CHECK(result.err.find('\n') == result.err.size() - 1);
+  }
+  CHECK(contains(work.run({"classify", work.picture("a.png"), "--model", "resnet50"}).err,
+                 "tools/fetch_weights resnet50"));
+}
+
+TEST_CASE("usage: a full disk behind stdout is an error and a reader that left is one too") {
+  const Workspace work;
+  const ProcessResult full = work.run({"layers", "--model", "resnet18"}, {.stdout_path = "/dev/full"});
+  CHECK(full.exit_code == 5);
+  CHECK(contains(full.err, "standard output"));
+  CHECK(work.run({"--version"}, {.stdout_path = "/dev/full"}).exit_code == 5);
+
+  ProcessOptions closed;
+  closed.closed_stdout = true;
+  const ProcessResult result =
+      work.run({"explain", work.picture("in/a.png"), work.picture("in/b.png"), "--weights", work.network(),
+                "--class", "1", "--out", work.str("out")},
+               closed);
+  CHECK(result.exit_code == 5);
+  CHECK(work.names_in("out").size() == 2);
+}
+
+TEST_CASE("usage: messages have no colour when they go to a file") {
+  const Workspace work;
+  const ProcessResult result = work.run({"classify", work.str("missing.png"), "--weights", work.network()},
+                                        {.environment = {{"TERM", "xterm"}}});
+  CHECK(result.exit_code == 3);
+  CHECK(result.err.starts_with("backlight: error: "));
+  CHECK_FALSE(contains(result.err, "\33"));
+}

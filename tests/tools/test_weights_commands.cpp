@@ -1,0 +1,145 @@
+#include <doctest/doctest.h>
+
+#include "support/skip.hpp"
+#include "tools/program.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+TEST_CASE("layers: every node has its name and kind and shape and use") {
+  const Workspace work;
+  const Json json = work.run_json({"layers", "--model", "resnet18"});
+  CHECK(json["schema"] == "backlight.layers");
+  CHECK(json["architecture"] == "resnet18");
+  CHECK(json["input_shape"] == Json({1, 3, 224, 224}));
+  CHECK(json["parameters"] == 11689512);
+  std::int64_t parameters = 0;
+  int defaults = 0;
+  for (const Json& layer : json["layers"]) {
+    parameters += layer["parameters"].get<std::int64_t>();
+    CHECK(layer["grad_cam"].get<bool>() == layer["obstacle"].is_null());
+    defaults += static_cast<int>(layer["default_of"].size());
+    if (layer["name"] == "conv1") {
+      CHECK(layer["kind"] == "conv2d");
+      CHECK(layer["shape"] == Json({1, 64, 112, 112}));
+      CHECK(layer["parameters"] == 9408);
+      CHECK(layer["grad_cam"] == true);
+    }
+    if (layer["name"] == "fc") CHECK(layer["grad_cam"] == false);
+  }
+  CHECK(parameters == 11689512);
+  CHECK(defaults == 4);
+
+  const ProcessResult text = work.run({"layers", "--model", "resnet18", "--input-size", "448"});
+  CHECK(text.exit_code == 0);
+  CHECK(contains(text.out, "1×64×224×224"));
+  CHECK(contains(text.out, "pytorch-grad-cam"));
+}
+
+TEST_CASE("layers: a file of weights gives its own number of classes") {
+  const Workspace work;
+  const Json json = work.run_json({"layers", "--weights", work.network()});
+  CHECK(json["architecture"] == "resnet20_cifar");
+  CHECK(json["input_shape"] == Json({1, 3, 32, 32}));
+  CHECK(json["layers"].back()["shape"] == Json({1, 10}));
+}
+
+TEST_CASE("inspect: the document has every promised member") {
+  const Workspace work;
+  const std::string net = work.network();
+  const Json json = work.run_json({"inspect", net});
+  CHECK(json["schema"] == "backlight.inspect");
+  CHECK(json["file"] == net);
+  CHECK(json["bytes"] == fs::file_size(net));
+  CHECK(json["container"] == "safetensors");
+  CHECK(json["sha256"].get<std::string>().size() == 64);
+  CHECK(json["name_hash"].is_null());
+  CHECK(json["published"].is_null());
+  REQUIRE(json["dictionaries"].size() == 1);
+  CHECK(json["dictionaries"][0]["chosen"] == true);
+  CHECK(json["architectures"] == Json({"resnet20_cifar"}));
+  CHECK(json["classes"] == 10);
+  CHECK(json["tensors"].size() == json["tensor_count"]);
+  CHECK(json["tensors"][0] == Json{{"name", "conv1.weight"}, {"shape", {16, 3, 3, 3}}, {"dtype", "float32"}});
+  CHECK(work.run_json({"inspect", net, "--limit", "3"})["tensors"].size() == 3);
+
+  const ProcessResult text = work.run({"inspect", net, "--limit", "2"});
+  CHECK(text.exit_code == 0);
+  CHECK(contains(text.out, "16×3×3×3"));
+  CHECK(contains(text.out, "more (--limit 0 lists all)"));
+}
+
+TEST_CASE("inspect: the hash of a name is checked against the content") {
+  const std::string file = std::string(BACKLIGHT_SHARED_DATA) + "/checkpoints/resnet20-12fca82f.th";
+  if (!fs::exists(file)) return skip("the CIFAR checkpoints are not there");
+  const Workspace work;
+  const Json json = work.run_json({"inspect", file});
+  CHECK(json["container"] == "PyTorch (legacy)");
+  CHECK(json["name_hash"] == Json{{"promised", "12fca82f"}, {"kept", true}});
+  CHECK(json["prefix"] == "module.");
+  CHECK(json["dictionaries"][0]["key"] == "state_dict");
+  CHECK(json["architectures"] == Json({"resnet20_cifar"}));
+
+  const std::string lie = work.str("resnet20-deadbeef.th");
+  fs::copy_file(file, lie);
+  CHECK(work.run_json({"inspect", lie})["name_hash"]["kept"] == false);
+  CHECK(contains(work.run({"inspect", lie}).out, "promises deadbeef"));
+}
+
+TEST_CASE("inspect: what is no file of weights is said to be what it is") {
+  const Workspace work;
+  const ProcessResult picture = work.run({"inspect", work.picture("a.png")});
+  CHECK((picture.exit_code == 3 || picture.exit_code == 4));
+  CHECK(contains(picture.err, "a.png"));
+  CHECK(work.run({"inspect", work.str("missing")}).exit_code == 3);
+  CHECK(work.run({"inspect", work.file("empty", "")}).exit_code == 3);
+  const ProcessResult folder = work.run({"inspect", "/"});
+  CHECK(folder.exit_code == 3);
+}
+
+TEST_CASE("convert: a converted file classifies with the same bits and says where it is from") {
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png"), out = work.str("copy.safetensors");
+  const ProcessResult first = work.run({"convert", net, "-o", out});
+  CHECK(first.exit_code == 0);
+  CHECK(first.out.empty());
+  const Json copy = work.run_json({"inspect", out}), source = work.run_json({"inspect", net});
+  CHECK(copy["metadata"]["architecture"] == "resnet20_cifar");
+  CHECK(copy["metadata"]["source_sha256"] == source["sha256"]);
+  CHECK(contains(copy["metadata"]["converted_by"].get<std::string>(), "backlight"));
+  CHECK(copy["tensors"] == source["tensors"]);
+  CHECK(work.run_json({"classify", picture, "--weights", out})["images"] ==
+        work.run_json({"classify", picture, "--weights", net})["images"]);
+
+  const ProcessResult again = work.run({"convert", net, "-o", out});
+  CHECK(again.exit_code == 2);
+  CHECK(contains(again.err, "--force"));
+  CHECK(work.run({"convert", net, "-o", out, "--force"}).exit_code == 0);
+  CHECK(work.run({"convert", net, "-o", "/proc/no/such.safetensors"}).exit_code == 5);
+}
+
+TEST_CASE("convert: half precision halves the file and is still recognised") {
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png");
+  for (const auto& [name, type] : {std::pair("f16", "float16"), std::pair("bf16", "bfloat16")}) {
+    const std::string out = work.str(std::string(name) + ".safetensors");
+    REQUIRE(work.run({"convert", net, "-o", out, "--dtype", name}).exit_code == 0);
+    CHECK(work.run_json({"inspect", out})["tensors"][0]["dtype"] == type);
+    CHECK(fs::file_size(out) < fs::file_size(net) * 6 / 10);
+    CHECK(work.run_json({"classify", picture, "--weights", out})["model"]["architecture"] ==
+          "resnet20_cifar");
+  }
+}
+
+TEST_CASE("convert: a PyTorch checkpoint becomes safetensors that explain the same") {
+  const std::string file = std::string(BACKLIGHT_SHARED_DATA) + "/checkpoints/resnet20-12fca82f.th";
+  if (!fs::exists(file)) return skip("the CIFAR checkpoints are not there");
+  const Workspace work;
+  const std::string out = work.str("r20.safetensors"), picture = work.picture("a.png");
+  REQUIRE(work.run({"convert", file, "-o", out}).exit_code == 0);
+  const auto results = [&](const std::string& weights, const std::string& folder) {
+    Json list = work.run_json({"explain", picture, "--weights", weights, "--format", "npy", "--out", folder});
+    return read_text(list["images"][0]["results"][0]["files"]["npy"].get<std::string>());
+  };
+  CHECK(results(file, work.str("a")) == results(out, work.str("b")));
+}

@@ -1,0 +1,89 @@
+// backlight classify: the best classes of pictures.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "tools/commands.hpp"
+#include "tools/common.hpp"
+#include "tools/pictures.hpp"
+#include "tools/result_json.hpp"
+#include "tools/scores.hpp"
+
+namespace backlight::tools {
+namespace {
+
+struct Options {
+  std::vector<std::string> inputs;
+  NetworkOptions network;
+  DeviceOptions device;
+  std::string fit = "crop";
+  std::size_t top_k = 5;
+  bool json = false;
+  Console console;
+};
+
+Json classify_picture(const PictureSource& source, const Model& model, Context& context, Fit fit,
+                      const Options& options, Console& console) {
+  const Image image = source.read();
+  Fitted fitted = fit_picture(image, model, fit);
+  Json record = image_json(source, image, fitted);
+  const NodeId node = score_node(model.network);
+  const Pass pass(model.network, context, std::move(fitted.x), {.keep = {node}});
+  const Scores scores(pass.value(node));
+  const std::vector<std::int64_t> best = scores.best(options.top_k);
+  record["predictions"] = predictions_json(model, scores, best);
+  if (!options.json) {
+    console.print(printable(source.path) + "\n");
+    for (const std::int64_t c : best) console.print(prediction_line(model, scores, c));
+  }
+  return record;
+}
+
+void run(Options& options) {
+  Console& console = options.console;
+  const Fit fit = parse_fit(options.fit);
+  Context context = make_context(options.device);
+  const PictureList list = list_pictures(options.inputs, console);
+  const Model model = load_network(options.network, console);
+
+  BatchResult result = for_each_picture(list, console, [&](const PictureSource& source) {
+    return classify_picture(source, model, context, fit, options, console);
+  });
+  if (options.json) {
+    Json json = document("classify");
+    json["model"] = model_json(model);
+    json["preprocessing"] = preprocessing_json(model.info.preprocessing, fit);
+    json["device"] = text(context.device());
+    json["threads"] = context.threads();
+    json["images"] = std::move(result.images);
+    json["errors"] = std::move(result.errors);
+    console.print(dump(json));
+  }
+  if (result.exit_code != 0) throw CLI::RuntimeError(result.exit_code);
+}
+
+constexpr const char* kFooter = R"(Examples:
+  backlight classify photo.jpg
+  backlight classify photos/ --weights resnet50-0676ba61.pth --top-k 3
+  curl -s https://example.org/photo.jpg | backlight classify - --json)";
+
+}  // namespace
+
+void add_classify_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("classify", "Name the best classes of pictures");
+  add_inputs(command, options->inputs);
+  command.add_option("-k,--top-k", options->top_k, "How many classes to name")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_option("--fit", options->fit, kFitHelp)->capture_default_str()->type_name("NAME");
+  add_network_options(command, options->network);
+  add_picture_options(command, options->network);
+  add_device_options(command, options->device);
+  command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of text");
+  options->console.add_options(command);
+  command.footer(kFooter);
+  command.callback([options] { run(*options); });
+}
+
+}  // namespace backlight::tools

@@ -1,0 +1,17 @@
+// The subcommands. Each function adds one, whose callback does the work; it throws Error, or
+// CLI::RuntimeError with an exit code.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace backlight::tools {
+
+void add_explain_command(CLI::App& app);
+void add_classify_command(CLI::App& app);
+void add_layers_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
+void add_convert_command(CLI::App& app);
+
+}  // namespace backlight::tools

@@ -1,0 +1,118 @@
+#include "tools/common.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "models/weights_location.hpp"
+
+namespace backlight::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kDefaultModel = "efficientnet_lite0";
+
+/// The network's own sizes, with the arithmetic of another family.
+Preprocessing preprocessing_named(std::string_view name, const Preprocessing& own) {
+  using Make = Preprocessing (*)(int, int);
+  constexpr std::array<std::pair<std::string_view, Make>, 3> kFamilies{{
+      {"imagenet", &Preprocessing::torchvision},
+      {"caffe", &Preprocessing::caffe},
+      {"efficientnet-lite", &Preprocessing::efficientnet_lite},
+  }};
+  return parse_choice("preprocessing", name, kFamilies)(own.input_size, own.resize_size);
+}
+
+fs::path weights_path(const NetworkOptions& options) {
+  if (!options.weights.empty()) return options.weights;
+  const std::string model(options.model.empty() ? kDefaultModel : options.model);
+  static_cast<void>(model_info(model));  // a mistyped name is a usage error, not missing weights
+  if (const auto cached = cached_weights(model)) return *cached;
+  throw Error(ErrorKind::resources, "no weights of ", model, " in ", weights_cache().string(),
+              "; run `tools/fetch_weights ", model, "`, or name a file with --weights");
+}
+
+}  // namespace
+
+void add_network_options(CLI::App& command, NetworkOptions& options) {
+  const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
+    command.add_option(name, value, help)->group("Network")->type_name(type);
+  };
+  add("--weights", options.weights, "FILE",
+      "PyTorch checkpoint or safetensors file [EfficientNet-Lite0 from the cache]");
+  add("--model", options.model, "NAME", "Its architecture, where the file leaves a doubt");
+  add("--key", options.key, "KEY", "Which dictionary of a training checkpoint to take");
+}
+
+void add_picture_options(CLI::App& command, NetworkOptions& options) {
+  const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
+    command.add_option(name, value, help)->group("Network")->type_name(type);
+  };
+  add("--labels", options.labels, "FILE", "Class names, one per line or a JSON list");
+  add("--preprocessing", options.preprocessing, "NAME",
+      "Override how pixels are normalised: imagenet, caffe, efficientnet-lite");
+}
+
+Model load_network(const NetworkOptions& options, Console& console) {
+  const fs::path path = weights_path(options);
+  LoadOptions load;
+  load.model = options.model;
+  load.key = options.key;
+  load.labels = options.labels;
+  // The sizes to keep are those of the architecture, which is known only once the file has been recognised.
+  if (!options.preprocessing.empty()) preprocessing_named(options.preprocessing, {});
+  Model model = load_model(path, load);
+  if (!options.preprocessing.empty())
+    model.info.preprocessing = preprocessing_named(options.preprocessing, model.info.preprocessing);
+  console.detail(model.weights.string(), ": ", model.info.name, ", ", model.labels.size(),
+                 " classes, SHA-256 ", model.weights_sha256);
+  for (const std::string& note : model.notes) console.detail(model.weights.string(), ": ", note);
+  return model;
+}
+
+void add_device_options(CLI::App& command, DeviceOptions& options) {
+  command.add_option("--device", options.device, "Where to compute: auto, cpu")
+      ->group("Computation")
+      ->type_name("NAME");
+  command.add_option("--threads", options.threads, "Threads to use [all processors]")
+      ->group("Computation")
+      ->option_text("N")
+      ->check(CLI::Range(1, 1024));
+}
+
+Context make_context(const DeviceOptions& options) {
+  return Context(options.device == "auto" ? Device{} : Device::parse(options.device), options.threads);
+}
+
+const std::string& default_layer(const ModelInfo& info, Preset preset) {
+  switch (preset) {
+    case Preset::paper:
+      return info.default_layers.paper;
+    case Preset::pytorch_grad_cam:
+      return info.default_layers.pytorch_grad_cam;
+    case Preset::captum:
+      return info.default_layers.captum;
+    case Preset::torch_cam:
+      return info.default_layers.torch_cam;
+  }
+  throw Error(ErrorKind::internal, "a preset without a default layer");
+}
+
+Fitted fit_picture(const Image& image, const Model& model, Fit fit) {
+  if (fit == Fit::none) {
+    try {
+      static_cast<void>(model.network.shapes({1, 3, image.height, image.width}));
+    } catch (const Error& error) {
+      throw Error(ErrorKind::bad_input, "the picture is ", image.width, "×", image.height, ", a size that ",
+                  model.info.name, " does not take: ", error.what(), "; use --fit crop or stretch");
+    }
+  }
+  return preprocess(image, model.info.preprocessing, fit);
+}
+
+Fit parse_fit(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Fit>, 3> kFits{
+      {{"crop", Fit::crop}, {"stretch", Fit::stretch}, {"none", Fit::none}}};
+  return parse_choice("fit", name, kFits);
+}
+
+}  // namespace backlight::tools

@@ -1,0 +1,71 @@
+// What several commands share: choosing a network and its weights, and reading values with near matches.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/attribution/display.hpp"
+#include "engine/nearest.hpp"
+#include "models/model.hpp"
+#include "tools/console.hpp"
+
+namespace backlight::tools {
+
+/// The value that `name` stands for. Throws Error(usage) with near matches and the whole list.
+template <class T, std::size_t N>
+T parse_choice(std::string_view what, std::string_view name,
+               const std::array<std::pair<std::string_view, T>, N>& choices) {
+  std::vector<std::string> names;
+  for (const auto& [choice, value] : choices) {
+    if (choice == name) return value;
+    names.emplace_back(choice);
+  }
+  std::string list;
+  for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
+  throw Error(ErrorKind::usage, "unknown ", what, " '", name, "'", did_you_mean(name, names), "; expected ",
+              list);
+}
+
+struct NetworkOptions {
+  std::string weights, model, key, labels, preprocessing;
+};
+
+/// Adds --weights --model --key.
+void add_network_options(CLI::App& command, NetworkOptions& options);
+/// Adds --labels --preprocessing, for commands that read pictures.
+void add_picture_options(CLI::App& command, NetworkOptions& options);
+
+/// Loads the network asked for; without --weights the file in the user's cache, or the one that ships. Throws
+/// Error(resources) saying how to get the file where there is none.
+Model load_network(const NetworkOptions& options, Console& console);
+
+struct DeviceOptions {
+  std::string device = "auto";
+  int threads = 0;
+};
+
+/// Adds --device --threads.
+void add_device_options(CLI::App& command, DeviceOptions& options);
+/// Throws Error(usage) for an unknown device and Error(unsupported) for one that this build lacks.
+Context make_context(const DeviceOptions& options);
+
+/// The layer that a preset looks at when none is named.
+const std::string& default_layer(const ModelInfo& info, Preset preset);
+
+Fit parse_fit(std::string_view name);
+/// The network's input. Throws Error(bad_input) for a picture that cannot be left at its own size.
+Fitted fit_picture(const Image& image, const Model& model, Fit fit);
+
+/// Text for --preset's help.
+inline constexpr const char* kPresetHelp =
+    "Whose pictures to make: paper, pytorch-grad-cam, captum, torch-cam";
+inline constexpr const char* kFitHelp =
+    "How the picture meets the network: crop (short side, then the centre), stretch (both sides), none (own "
+    "size)";
+
+}  // namespace backlight::tools

@@ -1,0 +1,74 @@
+// backlight convert: any checkpoint to safetensors.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "engine/version.hpp"
+#include "tools/commands.hpp"
+#include "tools/common.hpp"
+#include "weights/checkpoint.hpp"
+#include "weights/recognise.hpp"
+#include "weights/safetensors.hpp"
+
+namespace backlight::tools {
+namespace {
+
+struct Options {
+  std::string file, output, key, dtype = "f32";
+  bool force = false;
+  Console console;
+};
+
+StoredType parse_dtype(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, StoredType>, 3> kTypes{
+      {{"f32", StoredType::f32}, {"f16", StoredType::f16}, {"bf16", StoredType::bf16}}};
+  return parse_choice("dtype", name, kTypes);
+}
+
+void run(Options& options) {
+  const StoredType dtype = parse_dtype(options.dtype);
+  if (!options.force && std::filesystem::exists(std::filesystem::symlink_status(options.output)))
+    throw Error(ErrorKind::usage, options.output, ": exists; --force overwrites it");
+  const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .limits = {}});
+  const std::vector<StoredTensor>& tensors = file.tensors();
+  const Recognition known = recognise(tensors, file.metadata());
+
+  std::map<std::string, std::string> metadata = file.metadata();
+  metadata["format"] = "pt";
+  metadata["source"] = file.path().filename().string();
+  metadata["source_sha256"] = file.sha256();
+  metadata["converted_by"] = "backlight " + std::string(version());
+  if (known.architectures.size() == 1) metadata["architecture"] = known.architectures.front();
+
+  std::vector<TensorToWrite> to_write;
+  for (const StoredTensor& tensor : tensors) to_write.push_back({tensor.name(), &tensor});
+  write_safetensors(options.output, to_write, metadata, {.dtype = dtype, .overwrite = options.force});
+  options.console.note(printable(options.output), ": ", tensors.size(), " tensors as ", name_of(dtype),
+                       known.architectures.size() == 1 ? ", " + known.architectures.front() : std::string());
+}
+
+constexpr const char* kFooter = R"(Examples:
+  backlight convert resnet18-f37072fd.pth -o resnet18.safetensors
+  backlight convert checkpoint.pt --key ema --dtype f16 -o ema.safetensors)";
+
+}  // namespace
+
+void add_convert_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("convert", "Convert a PyTorch checkpoint to safetensors");
+  command.add_option("FILE", options->file, "PyTorch checkpoint or safetensors file")->required();
+  command.add_option("-o,--output", options->output, "The safetensors file to write")
+      ->required()
+      ->type_name("OUT");
+  command.add_option("--dtype", options->dtype, "Type of floating-point values: f32, f16, bf16")
+      ->capture_default_str()
+      ->type_name("NAME");
+  command.add_option("--key", options->key, "Which dictionary of a training checkpoint to take")
+      ->type_name("KEY");
+  command.add_flag("--force", options->force, "Overwrite OUT");
+  options->console.add_options(command);
+  command.footer(kFooter);
+  command.callback([options] { run(*options); });
+}
+
+}  // namespace backlight::tools

@@ -1,0 +1,250 @@
+// backlight explain: what in a picture speaks for a class.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "tools/commands.hpp"
+#include "tools/explain_picture.hpp"
+
+namespace backlight::tools {
+namespace {
+
+struct Options {
+  std::vector<std::string> inputs;
+  NetworkOptions network;
+  DeviceOptions device;
+  std::vector<std::string> classes, methods, layers, formats;
+  std::size_t top_k = 0;
+  std::string preset = "pytorch-grad-cam", fit = "crop", folder = "backlight-out";
+  bool counterfactual = false, box = false, json = false, force = false;
+  Console console;
+};
+
+template <class T>
+void add_once(std::vector<T>& values, T value) {
+  if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
+}
+
+Formats parse_formats(const std::vector<std::string>& names) {
+  constexpr std::array<std::pair<std::string_view, bool Formats::*>, 5> kFormats{{
+      {"overlay", &Formats::overlay},
+      {"heatmap", &Formats::heatmap},
+      {"panel", &Formats::panel},
+      {"npy", &Formats::npy},
+      {"json", &Formats::json},
+  }};
+  Formats formats;
+  for (const std::string& name : names) formats.*parse_choice("format", name, kFormats) = true;
+  if (names.empty()) formats.overlay = true;
+  return formats;
+}
+
+/// What can be refused before a network is loaded.
+Request parse_request(const Options& options, std::vector<Method>& methods) {
+  Request request;
+  request.preset = parse_preset(options.preset);
+  request.fit = parse_fit(options.fit);
+  request.formats = parse_formats(options.formats);
+  request.formats.box = options.box;
+  request.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
+  request.folder = options.folder;
+  request.force = options.force;
+  request.top_k = options.top_k == 0 && options.classes.empty() ? 1 : options.top_k;
+  for (const std::string& name : options.methods) add_once(methods, parse_method(name));
+  if (methods.empty()) methods.push_back(Method::grad_cam);
+
+  if (!options.layers.empty() && !request.formats.panel && std::ranges::none_of(methods, uses_layer))
+    throw Error(ErrorKind::usage,
+                "--layer: none of the methods asked for looks at a layer of choice; grad-cam, "
+                "guided-grad-cam and deconv-grad-cam do");
+  for (const Method method : methods) {
+    if (options.counterfactual && !uses_map(method))
+      throw Error(ErrorKind::usage, "--counterfactual has no meaning for ", name_of(method),
+                  "; it has for grad-cam, cam, guided-grad-cam and deconv-grad-cam");
+    const bool product = uses_layer(method) && gradient_rule(method);
+    if (request.preset == Preset::torch_cam && product)
+      throw Error(ErrorKind::unsupported, "preset torch-cam defines no ", name_of(method),
+                  "; use paper, pytorch-grad-cam or captum");
+  }
+  if (request.preset == Preset::torch_cam && request.formats.panel)
+    throw Error(ErrorKind::unsupported,
+                "a panel shows Guided Grad-CAM, which preset torch-cam does not define; use another preset");
+  return request;
+}
+
+/// The questions of every picture, checked against the network.
+void ask(Request& request, const Options& options, const std::vector<Method>& methods, const Model& model) {
+  const Network& network = model.network;
+  std::vector<NodeId> chosen;
+  for (const std::string& name : options.layers) add_once(chosen, network.find(name));
+  if (chosen.empty()) chosen.push_back(network.find(default_layer(model.info, request.preset)));
+
+  for (const Method method : methods) {
+    if (method == Method::cam) {
+      const auto head = find_cam_head(network);
+      if (!head)
+        throw Error(ErrorKind::unsupported,
+                    "cam needs a network that ends in global average pooling and one linear "
+                    "layer, which ",
+                    model.info.name, " does not; use grad-cam");
+      request.questions.push_back({method, head->features});
+    } else if (uses_layer(method)) {
+      for (const NodeId layer : chosen) request.questions.push_back({method, layer});
+    } else {
+      request.questions.push_back({method, std::nullopt});
+    }
+    if (gradient_rule(method)) request.input_gradient = true;
+  }
+  if (request.formats.panel) {
+    request.panel_layer = chosen.front();
+    request.layers.push_back(chosen.front());
+    request.input_gradient = true;
+  }
+  for (const Question& question : request.questions)
+    if (question.layer) add_once(request.layers, *question.layer);
+
+  const int size = model.info.preprocessing.input_size;
+  const std::vector<Shape> shapes = network.shapes({1, 3, size, size});
+  for (const NodeId layer : request.layers)
+    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
+      throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
+                  "; `backlight layers` lists those it can use");
+  for (const std::string& name : options.classes) add_once(request.classes, find_class(model.labels, name));
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error || !std::filesystem::is_directory(folder, error))
+    throw Error(ErrorKind::resources, folder.string(), ": the folder for results cannot be made: ",
+                error ? error.message() : "something else has this name");
+}
+
+std::string quoted_layer(const Json& result) {
+  return result["layer"].is_null() ? "" : " at " + result["layer"].get<std::string>();
+}
+
+/// What was found, for people: predictions, then a line per result and file.
+std::string report(const Json& record) {
+  std::string out = printable(record["file"].get<std::string>()) + ": ";
+  std::string separator;
+  for (const Json& p : record["predictions"]) {
+    out += separator + printable(p["name"].get<std::string>()) + " " + percent(p["probability"]);
+    separator = ", ";
+  }
+  out += "\n";
+  for (const Json& result : record["results"]) {
+    out += "  " + printable(result["class"]["name"].get<std::string>()) + " (" +
+           result["class"]["index"].dump() + "), " + result["method"].get<std::string>() +
+           quoted_layer(result) + (result["counterfactual"] == true ? ", counterfactual" : "") + ", " +
+           percent(result["probability"]);
+    if (result["positive_evidence"] == false) out += ": no positive evidence";
+    if (const Json& box = result["box"]; !box.is_null())
+      out += text(": box ", decimal(box["x0"], 0), ",", decimal(box["y0"], 0), " to ", decimal(box["x1"], 0),
+                  ",", decimal(box["y1"], 0));
+    out += "\n";
+    for (const Json& file : result["files"]) out += "    " + printable(file.get<std::string>()) + "\n";
+  }
+  if (record.contains("files"))
+    for (const Json& file : record["files"]) out += "  " + printable(file.get<std::string>()) + "\n";
+  return out;
+}
+
+void run(Options& options) {
+  Console& console = options.console;
+  std::vector<Method> methods;
+  Request request = parse_request(options, methods);
+  Context context = make_context(options.device);
+  const PictureList list = list_pictures(options.inputs, console);
+  const Model model = load_network(options.network, console);
+  ask(request, options, methods, model);
+
+  Json json = document("explain");
+  json["model"] = model_json(model);
+  json["preprocessing"] = preprocessing_json(model.info.preprocessing, request.fit);
+  json["preset"] = name_of(request.preset);
+  json["device"] = text(context.device());
+  json["threads"] = context.threads();
+  const std::filesystem::path folder = request.folder;
+  const Explainer explainer(model, context, std::move(request), json);
+  explainer.check_outputs(list.pictures);
+  make_folder(folder);
+
+  BatchResult result = for_each_picture(list, console, [&](const PictureSource& source) {
+    Json record = explainer.explain(source);
+    if (!options.json) console.print_unless_quiet(report(record));
+    return record;
+  });
+  if (options.json) {
+    json["images"] = std::move(result.images);
+    json["errors"] = std::move(result.errors);
+    console.print(dump(json));
+  }
+  if (result.exit_code != 0) throw CLI::RuntimeError(result.exit_code);
+}
+
+constexpr const char* kFooter =
+    R"(Methods: grad-cam [default], guided-backprop, deconvnet, guided-grad-cam, deconv-grad-cam,
+  cam (networks that end in average pooling and one linear layer), gradient.
+
+Examples:
+  backlight explain photo.jpg
+  backlight explain photo.jpg --class boxer --class "tiger cat" --method grad-cam,guided-grad-cam
+  backlight explain photos/ --weights resnet50-0676ba61.pth --top-k 2 --format overlay,npy --out results
+  backlight explain photo.jpg --class 242 --box --json > boxes.json
+  backlight explain photo.jpg --class boxer --class "tiger cat" --format panel)";
+
+}  // namespace
+
+void add_explain_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("explain", "Show what in a picture speaks for a class");
+  add_inputs(command, options->inputs);
+  // One value per occurrence: `--class cat photo.jpg` must not take the picture for a class.
+  const auto add_list = [&](const char* name, std::vector<std::string>& values, const char* help,
+                            const char* type) {
+    return command.add_option(name, values, help)
+        ->group("Question")
+        ->type_name(type)
+        ->allow_extra_args(false);
+  };
+  add_list("--class", options->classes, "A class by index or name; several times for several", "N|NAME");
+  command.add_option("--top-k", options->top_k, "Explain the K best classes [1 where no --class is given]")
+      ->group("Question")
+      ->option_text("K")
+      ->check(CLI::Range(1, 1'000'000));
+  add_list("--method", options->methods, "One or several of the methods below [grad-cam]", "NAME,...")
+      ->delimiter(',');
+  add_list("--layer", options->layers, "Where Grad-CAM looks [the preset's]; see `backlight layers`",
+           "NAME,...")
+      ->delimiter(',');
+  const auto add_name = [&](const char* name, std::string& value, const char* help) {
+    command.add_option(name, value, help)->group("Question")->type_name("NAME")->capture_default_str();
+  };
+  add_name("--preset", options->preset, kPresetHelp);
+  add_name("--fit", options->fit, kFitHelp);
+  command.add_flag("--counterfactual", options->counterfactual, "What would lower the score")
+      ->group("Question");
+  command.add_flag("--box", options->box, "Box of the largest segment above 15 % of the map's maximum")
+      ->group("Question");
+  add_network_options(command, options->network);
+  add_picture_options(command, options->network);
+  add_device_options(command, options->device);
+
+  add_list("--format", options->formats, "What to write: overlay, heatmap, panel, npy, json [overlay]",
+           "NAME,...")
+      ->delimiter(',')
+      ->group("Output");
+  command.add_option("--out", options->folder, "Folder for results")
+      ->group("Output")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of text")
+      ->group("Output");
+  command.add_flag("--force", options->force, "Overwrite results")->group("Output");
+  options->console.add_options(command);
+  command.footer(kFooter);
+  command.callback([options] { run(*options); });
+}
+
+}  // namespace backlight::tools

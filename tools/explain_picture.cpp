@@ -1,0 +1,226 @@
+#include "tools/explain_picture.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "engine/image/overlay.hpp"
+#include "engine/image/segment.hpp"
+#include "engine/image/write.hpp"
+#include "engine/version.hpp"
+#include "tools/explain_panel.hpp"
+#include "tools/names.hpp"
+#include "weights/load.hpp"
+
+namespace backlight::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPredictions = 5;
+constexpr Rgb kBoxColor{255, 255, 255};
+
+/// Size and range of a result; the last two extents are height and width.
+Json range_json(const Tensor& tensor) {
+  const auto [low, high] = std::ranges::minmax(tensor.values());
+  Json json;
+  if (tensor.shape().rank() == 3) json["channels"] = tensor.shape()[0];
+  json["height"] = tensor.shape()[-2];
+  json["width"] = tensor.shape()[-1];
+  json["min"] = number(low);
+  json["max"] = number(high);
+  return json;
+}
+
+/// Paper, section 4.1: the largest segment above 15 % of the map's maximum, on the picture that was given.
+std::optional<Box> locate(const Tensor& map, const Placement& placement, Preset preset) {
+  const Upsampling mode = preset == Preset::paper ? Upsampling::bilinear_align_corners : Upsampling::bilinear;
+  const auto segment = largest_segment(upsample(map, placement.input_height, placement.input_width, mode));
+  if (!segment) return std::nullopt;
+  return placement.to_source(segment->box);
+}
+
+/// What travels in every picture: the facts of the run, the image and the result.
+std::vector<PngText> png_texts(const Json& facts) {
+  return {{"Software", "backlight " + std::string(version())}, {"backlight", dump(facts)}};
+}
+
+/// What the npy holds.
+const char* raw_kind(const Question& question) { return gradient_rule(question.method) ? "gradient" : "map"; }
+
+Image overlay_of(const Image& image, const Answer& answer, const Placement& placement, Preset preset) {
+  if (answer.gradient.defined()) return place_on_source(saliency(answer.gradient, preset), placement);
+  return overlay(image, answer.map->map, placement, preset);
+}
+
+Image heatmap_of(const Answer& answer, const Placement& placement, Preset preset) {
+  if (answer.gradient.defined()) return saliency(answer.gradient, preset);
+  return heatmap(answer.map->map, placement, preset);
+}
+
+void draw_box_on(Image& image, const Box& box) {
+  draw_box(image, box, kBoxColor, std::max(2, std::min(image.width, image.height) / 150));
+}
+
+}  // namespace
+
+/// One picture under way.
+struct Explainer::Work {
+  const PictureSource& source;
+  const Image& image;
+  const Placement& placement;
+  const Scores& scores;
+  const Json& record;
+};
+
+Explainer::Explainer(const Model& model, Context& context, Request request, Json header)
+    : model_(model),
+      context_(context),
+      request_(std::move(request)),
+      header_(std::move(header)),
+      class_names_(file_safe_classes(model.labels)) {
+  UniqueNames names;
+  for (const NodeId layer : request_.layers)
+    layer_names_[layer] = names.take(file_safe(model.network.node(layer).name));
+}
+
+fs::path Explainer::file(const PictureSource& source, std::int64_t index, const Question& question,
+                         std::string_view kind, std::string_view extension) const {
+  std::string name = source.stem + "_" + class_names_.at(static_cast<std::size_t>(index)) + "_" +
+                     std::string(name_of(question.method));
+  if (request_.direction == Direction::counterfactual) name += "-counterfactual";
+  const auto same_method = [&](const Question& q) { return q.method == question.method; };
+  if (std::ranges::count_if(request_.questions, same_method) > 1)
+    name += "_" + layer_names_.at(*question.layer);
+  return request_.folder / name.append("_").append(kind).append(extension);
+}
+
+std::vector<fs::path> Explainer::files(const PictureSource& source,
+                                       std::span<const std::int64_t> classes) const {
+  std::vector<fs::path> all;
+  const Formats& formats = request_.formats;
+  for (const std::int64_t index : classes)
+    for (const Question& question : request_.questions) {
+      if (formats.overlay) all.push_back(file(source, index, question, "overlay", ".png"));
+      if (formats.heatmap) all.push_back(file(source, index, question, "heatmap", ".png"));
+      if (formats.npy) all.push_back(file(source, index, question, raw_kind(question), ".npy"));
+    }
+  if (formats.panel) all.push_back(request_.folder / (source.stem + "_panel.png"));
+  if (formats.json) all.push_back(request_.folder / (source.stem + "_results.json"));
+  return all;
+}
+
+void Explainer::refuse_existing(const std::vector<fs::path>& files) const {
+  if (request_.force) return;
+  for (const fs::path& file : files)
+    if (fs::exists(fs::symlink_status(file)))
+      throw Error(ErrorKind::usage, file.string(),
+                  ": exists; --force overwrites results, --out chooses another folder");
+}
+
+void Explainer::check_outputs(const std::vector<PictureSource>& pictures) const {
+  for (const PictureSource& picture : pictures) refuse_existing(files(picture, request_.classes));
+}
+
+std::vector<std::int64_t> Explainer::classes_of(const Scores& scores) const {
+  std::vector<std::int64_t> classes = request_.classes;
+  for (const std::int64_t index : scores.best(request_.top_k))
+    if (std::ranges::find(classes, index) == classes.end()) classes.push_back(index);
+  return classes;
+}
+
+Json Explainer::write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,
+                            const Json& result, const std::optional<Box>& box) const {
+  const Formats& formats = request_.formats;
+  Json record = header_;
+  record["image"] = work.record;
+  record["result"] = result;
+  const std::vector<PngText> texts = png_texts(record);
+  Json written = Json::object();
+  const auto write_picture = [&](const char* kind, const Image& image) {
+    const std::string path = file(work.source, index, question, kind, ".png").string();
+    write_png(path, image, texts);
+    written[kind] = path;
+  };
+  if (formats.overlay) {
+    Image image = overlay_of(work.image, answer, work.placement, request_.preset);
+    if (box) draw_box_on(image, *box);
+    write_picture("overlay", image);
+  }
+  if (formats.heatmap) write_picture("heatmap", heatmap_of(answer, work.placement, request_.preset));
+  if (formats.npy) {
+    const std::string path = file(work.source, index, question, raw_kind(question), ".npy").string();
+    write_npy(path, answer.raw());
+    written["npy"] = path;
+  }
+  return written;
+}
+
+Json Explainer::result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const {
+  const auto i = static_cast<std::size_t>(index);
+  require_finite("the result of " + std::string(name_of(question.method)), answer.raw());
+  const bool evidence = answer.map != nullptr && has_positive_evidence(answer.map->map);
+  std::optional<Box> box;
+  if (request_.formats.box && evidence) box = locate(answer.map->map, work.placement, request_.preset);
+
+  Json json;
+  json["method"] = name_of(question.method);
+  json["layer"] = question.layer ? Json(model_.network.node(*question.layer).name) : Json();
+  json["class"] = class_json(model_, index);
+  json["counterfactual"] = request_.direction == Direction::counterfactual;
+  json["logit"] = number(work.scores.logits[i]);
+  json["probability"] = work.scores.probabilities[i];
+  json["alpha_count"] = answer.map != nullptr ? Json(answer.map->alpha.numel()) : Json();
+  json["positive_evidence"] = answer.map != nullptr ? Json(evidence) : Json();
+  json["map"] = answer.map != nullptr ? range_json(answer.map->map) : Json();
+  json["gradient"] = answer.gradient.defined() ? range_json(answer.gradient) : Json();
+  json["box"] = box ? box_json(*box) : Json();
+  json["files"] = write_files(work, index, question, answer, json, box);
+  return json;
+}
+
+Json Explainer::explain(const PictureSource& source) const {
+  const Image image = source.read();
+  Fitted fitted = fit_picture(image, model_, request_.fit);
+  Json record = image_json(source, image, fitted);
+  Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,
+                          request_.input_gradient);
+  const Scores scores(explanation.scores());
+  const std::vector<std::int64_t> classes = classes_of(scores);
+  refuse_existing(files(source, classes));
+
+  record["predictions"] = predictions_json(model_, scores, scores.best(kPredictions));
+  Work work{source, image, fitted.placement, scores, record};
+  Json results = Json::array();
+  std::optional<Panel> panel;
+  const PanelSubject subject{model_,          image,           fitted.placement,
+                             scores,          request_.preset, request_.direction,
+                             request_.panel_layer};
+  if (request_.formats.panel) panel = empty_panel(subject);
+  for (const std::int64_t index : classes) {
+    ClassEvidence evidence(explanation, model_.info.preprocessing, index, request_.direction,
+                           request_.preset);
+    for (const Question& question : request_.questions)
+      results.push_back(result(work, index, question, evidence.answer(question)));
+    if (panel) panel->rows.push_back(panel_row(subject, index, evidence));
+  }
+  record["results"] = std::move(results);
+  if (panel) {
+    const std::string path = (request_.folder / (source.stem + "_panel.png")).string();
+    Json facts = header_;
+    facts["image"] = record;
+    write_png(path, draw_panel(*panel), png_texts(facts));
+    record["files"]["panel"] = path;
+  }
+  if (request_.formats.json) {
+    const std::string path = (request_.folder / (source.stem + "_results.json")).string();
+    record["files"]["json"] = path;
+    Json json = header_;
+    json["images"] = Json::array({record});
+    json["errors"] = Json::array();
+    const std::string text = dump(json);
+    write_file(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  }
+  return record;
+}
+
+}  // namespace backlight::tools

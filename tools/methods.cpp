@@ -1,0 +1,100 @@
+#include "tools/methods.hpp"
+
+#include <array>
+
+#include "engine/image/saliency.hpp"
+#include "tools/common.hpp"
+
+namespace backlight::tools {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Method>, 7> kMethods{{
+    {"grad-cam", Method::grad_cam},
+    {"guided-backprop", Method::guided_backprop},
+    {"deconvnet", Method::deconvnet},
+    {"guided-grad-cam", Method::guided_grad_cam},
+    {"deconv-grad-cam", Method::deconv_grad_cam},
+    {"cam", Method::cam},
+    {"gradient", Method::gradient},
+}};
+
+/// 1×a×… as a×….
+Tensor of_one_image(Tensor tensor) {
+  const Shape shape = tensor.shape();
+  return std::move(tensor).reshaped(Shape(shape.extents().subspan(1)));
+}
+
+ClassMap of_one_image(ClassMap maps) { return {std::move(maps.alpha), of_one_image(std::move(maps.map))}; }
+
+}  // namespace
+
+std::string_view name_of(Method method) {
+  for (const auto& [name, value] : kMethods)
+    if (value == method) return name;
+  throw Error(ErrorKind::internal, "a method without a name");
+}
+
+Method parse_method(std::string_view name) { return parse_choice("method", name, kMethods); }
+
+bool uses_map(Method method) { return uses_layer(method) || method == Method::cam; }
+
+bool uses_layer(Method method) {
+  return method == Method::grad_cam || method == Method::guided_grad_cam || method == Method::deconv_grad_cam;
+}
+
+std::optional<ReluRule> gradient_rule(Method method) {
+  switch (method) {
+    case Method::guided_backprop:
+    case Method::guided_grad_cam:
+      return ReluRule::guided;
+    case Method::deconvnet:
+    case Method::deconv_grad_cam:
+      return ReluRule::deconvnet;
+    case Method::gradient:
+      return ReluRule::standard;
+    case Method::grad_cam:
+    case Method::cam:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+ClassEvidence::ClassEvidence(Explanation& explanation, const Preprocessing& preprocessing, std::int64_t index,
+                             Direction direction, Preset preset)
+    : explanation_(explanation),
+      preprocessing_(preprocessing),
+      index_(index),
+      direction_(direction),
+      preset_(preset),
+      target_(explanation.target({&index_, 1}, direction)) {}
+
+const ClassMap& ClassEvidence::grad_cam(NodeId layer) {
+  const auto known = maps_.find(layer);
+  if (known != maps_.end()) return known->second;
+  ClassMap map = of_one_image(explanation_.grad_cam(layer, target_, alpha_reduction(preset_)));
+  return maps_.emplace(layer, std::move(map)).first->second;
+}
+
+const ClassMap& ClassEvidence::cam() {
+  if (!cam_) cam_ = of_one_image(explanation_.cam({&index_, 1}, direction_));
+  return *cam_;
+}
+
+const Tensor& ClassEvidence::gradient(ReluRule rule) {
+  const auto known = gradients_.find(rule);
+  if (known != gradients_.end()) return known->second;
+  Tensor gradient = to_rgb_order(of_one_image(explanation_.gradient(target_, rule)), preprocessing_);
+  return gradients_.emplace(rule, std::move(gradient)).first->second;
+}
+
+Answer ClassEvidence::answer(const Question& question) {
+  Answer answer;
+  if (question.method == Method::cam) answer.map = &cam();
+  if (uses_layer(question.method)) answer.map = &grad_cam(*question.layer);
+  if (const auto rule = gradient_rule(question.method))
+    answer.gradient = answer.map != nullptr ? guided_product(gradient(*rule), answer.map->map, preset_)
+                                            : gradient(*rule).clone();
+  return answer;
+}
+
+}  // namespace backlight::tools

@@ -1,0 +1,30 @@
+// Names of results: STEM_CLASS_METHOD_KIND.ext, safe on every file system and never twice the same.
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace backlight::tools {
+
+/// `text` with only letters, digits, ".", "-" and the bytes of UTF-8 kept, and "_" where it may stay; runs of
+/// anything else become one "-". At most `limit` bytes, cut between characters. Never empty, begins with no
+/// "." or "-" and ends in neither.
+std::string file_safe(std::string_view text, std::size_t limit = 48, bool keep_underscore = false);
+
+/// One file-safe name per class: its first synonym, with the index added where two classes share it.
+std::vector<std::string> file_safe_classes(const std::vector<std::string>& labels);
+
+/// Hands out names that differ in more than the case of ASCII letters.
+class UniqueNames {
+ public:
+  /// `name`, or `name-2`, `name-3` … when it was taken.
+  std::string take(const std::string& name);
+
+ private:
+  std::set<std::string> taken_;
+};
+
+}  // namespace backlight::tools

@@ -1,0 +1,87 @@
+#include "tools/result_json.hpp"
+
+#include <charconv>
+
+#include "engine/version.hpp"
+
+namespace backlight::tools {
+
+namespace {
+
+Json numbers(std::span<const float> values) {
+  Json list = Json::array();
+  for (const float v : values) list.push_back(number(v));
+  return list;
+}
+
+}  // namespace
+
+Json document(std::string_view kind) {
+  return {{"schema", "backlight." + std::string(kind)},
+          {"schema_version", kSchemaVersion},
+          {"backlight_version", version()}};
+}
+
+Json model_json(const Model& model) {
+  return {{"architecture", model.info.name},
+          {"classes", model.labels.size()},
+          {"weights", model.weights.string()},
+          {"weights_sha256", model.weights_sha256}};
+}
+
+Json preprocessing_json(const Preprocessing& how, Fit fit) {
+  return {{"fit", name_of(fit)},
+          {"input_size", how.input_size},
+          {"resize_size", how.resize_size},
+          {"divisor", number(how.divisor)},
+          {"mean", numbers(how.mean)},
+          {"std", numbers(how.std)},
+          {"channel_order", how.bgr ? "BGR" : "RGB"},
+          {"exif_orientation", "applied"}};
+}
+
+Json image_json(const PictureSource& source, const Image& image, const Fitted& fitted) {
+  const Provenance& from = image.provenance;
+  const PixelRect seen = fitted.placement.seen();
+  return {{"file", source.path},
+          {"width", image.width},
+          {"height", image.height},
+          {"format", from.format},
+          {"channels", from.channels},
+          {"bit_depth", from.bit_depth},
+          {"palette", from.palette},
+          {"alpha_dropped", from.alpha_dropped},
+          {"exif_orientation", from.exif_orientation},
+          {"orientation_applied", from.orientation_applied},
+          {"input", {{"height", fitted.seen.height}, {"width", fitted.seen.width}}},
+          {"seen", {{"x0", seen.x0}, {"y0", seen.y0}, {"x1", seen.x1}, {"y1", seen.y1}}}};
+}
+
+Json class_json(const Model& model, std::int64_t index) {
+  return {{"index", index}, {"name", model.labels.at(static_cast<std::size_t>(index))}};
+}
+
+Json box_json(const Box& box) { return {{"x0", box.x0}, {"y0", box.y0}, {"x1", box.x1}, {"y1", box.y1}}; }
+
+Json predictions_json(const Model& model, const Scores& scores, std::span<const std::int64_t> classes) {
+  Json list = Json::array();
+  for (const std::int64_t c : classes) {
+    Json entry = class_json(model, c);
+    entry["logit"] = number(scores.logits[static_cast<std::size_t>(c)]);
+    entry["probability"] = scores.probabilities[static_cast<std::size_t>(c)];
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+Json number(float value) {
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  double wide = 0;
+  std::from_chars(digits, end, wide);
+  return wide;
+}
+
+std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+}  // namespace backlight::tools

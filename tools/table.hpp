@@ -1,0 +1,29 @@
+// A table of text columns.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace backlight::tools {
+
+/// Code points of UTF-8 text, which is how many columns a terminal gives to names and shapes.
+std::size_t width_of(std::string_view text);
+
+class Table {
+ public:
+  explicit Table(std::vector<std::string> titles) : rows_{std::move(titles)} {}
+
+  void align_right(std::size_t column) { right_ = column; }
+  /// One cell per title.
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  /// Columns as wide as their widest cell, two spaces apart; no space at the ends of lines.
+  std::string str() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+  std::size_t right_ = static_cast<std::size_t>(-1);
+};
+
+}  // namespace backlight::tools
