@@ -1,0 +1,163 @@
+// The presets against the programs they are named after: goldens of tests/golden/make_attribution.py.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "engine/attribution/display.hpp"
+#include "engine/image/overlay.hpp"
+#include "engine/image/preprocess.hpp"
+#include "models/model.hpp"
+#include "models/registry.hpp"
+#include "support/compare.hpp"
+#include "support/fill_network.hpp"
+#include "support/golden.hpp"
+#include "support/skip.hpp"
+#include "support/weights_cache.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+constexpr std::int64_t kStep = 9;  // STEP of the generator
+
+Image photograph(const std::string& name) {
+  return read_image(std::string(BACKLIGHT_SOURCE_DIR) + "/tests/images/" + name + ".png");
+}
+
+/// Every ninth row and column of the last two extents; a leading extent of 1 is dropped.
+Tensor thinned(const Tensor& tensor) {
+  const int rank = tensor.shape().rank();
+  const std::int64_t height = tensor.shape()[rank - 2], width = tensor.shape()[rank - 1];
+  const std::int64_t planes = tensor.numel() / (height * width);
+  std::vector<float> values;
+  for (std::int64_t c = 0; c < planes; ++c)
+    for (std::int64_t y = 0; y < height; y += kStep)
+      for (std::int64_t x = 0; x < width; x += kStep)
+        values.push_back(tensor.values()[static_cast<std::size_t>((c * height + y) * width + x)]);
+  const std::int64_t rows = (height + kStep - 1) / kStep, columns = (width + kStep - 1) / kStep;
+  return Tensor::from(planes == 1 ? Shape{rows, columns} : Shape{planes, rows, columns}, values);
+}
+
+/// The share of samples that differ by more than one level from the committed picture.
+double share_beyond_one_level(const Image& ours, const std::string& file) {
+  const Image theirs = read_image(std::string(BACKLIGHT_SOURCE_DIR) + "/tests/golden/attribution/" + file);
+  REQUIRE(ours.width == theirs.width);
+  REQUIRE(ours.height == theirs.height);
+  std::size_t beyond = 0;
+  for (std::size_t i = 0; i < ours.rgb.size(); i += 3)
+    beyond += std::abs(ours.rgb[i] - theirs.rgb[i]) > 1 ||
+              std::abs(ours.rgb[i + 1] - theirs.rgb[i + 1]) > 1 ||
+              std::abs(ours.rgb[i + 2] - theirs.rgb[i + 2]) > 1;
+  return 3.0 * static_cast<double>(beyond) / static_cast<double>(ours.rgb.size());
+}
+
+/// A 1×... tensor without its batch extent.
+Tensor unbatched(const Tensor& tensor) {
+  const auto extents = tensor.shape().extents();
+  return tensor.clone().reshaped(Shape(extents.subspan(1)));
+}
+
+struct Subject {
+  const char* golden;
+  const char* photo;
+};
+
+/// The four Grad-CAMs of one network and photograph; `layers` in the order of kPresets.
+void check_grad_cams(const Model& model, const Subject& subject, const Fitted& input,
+                     Explanation& explanation, const std::array<NodeId, 4>& layers) {
+  const std::string name = subject.golden;
+  const std::vector<std::int64_t> index{
+      static_cast<std::int64_t>(golden("attribution", name + ".class").values()[0])};
+  const Seed target = explanation.target(index);
+  const auto map_of = [&](Preset preset) {
+    const NodeId layer = layers[static_cast<std::size_t>(preset)];
+    return explanation.grad_cam(layer, target, alpha_reduction(preset)).map;
+  };
+  CAPTURE(model.info.name);
+
+  const Tensor paper = map_of(Preset::paper);
+  CHECK(relative_error(paper, golden("attribution", name + ".paper.map")) <= 1e-4);
+  CHECK(relative_error(thinned(display_map(paper, Preset::paper, 224, 224)),
+                       golden("attribution", name + ".paper.shown")) <= 1e-3);
+
+  const Tensor pgc = map_of(Preset::pytorch_grad_cam);
+  CHECK(relative_error(pgc, golden("attribution", name + ".pytorch-grad-cam.map")) <= 1e-4);
+  CHECK(relative_error(thinned(display_map(pgc, Preset::pytorch_grad_cam, 224, 224)),
+                       golden("attribution", name + ".pytorch-grad-cam.shown")) <= 1e-3);
+  // On the picture that the network sees, the overlay is the package's own.
+  const Placement whole = preprocess(input.seen, model.info.preprocessing, Fit::none).placement;
+  CHECK(share_beyond_one_level(overlay(input.seen, pgc, whole, Preset::pytorch_grad_cam),
+                               name + ".pytorch-grad-cam.png") <= 1e-3);
+
+  CHECK(relative_error(map_of(Preset::captum), golden("attribution", name + ".captum.map")) <= 1e-4);
+
+  const Tensor torch_cam = map_of(Preset::torch_cam);
+  const Tensor shown = display_map(torch_cam, Preset::torch_cam, 224, 224);
+  CHECK(relative_error(shown, unbatched(golden("attribution", name + ".torch-cam.shown"))) <= 1e-3);
+  CHECK(share_beyond_one_level(overlay(input.seen, torch_cam, whole, Preset::torch_cam),
+                               name + ".torch-cam.png") <= 1e-3);
+}
+
+void check_network(const std::string& name, const Subject& subject) {
+  Context context;
+  Model model{.info = model_info(name), .network = build_model(name, 1000)};
+  fill_network(model.network, context);
+  const Fitted input = preprocess(photograph(subject.photo), model.info.preprocessing);
+  const DefaultLayers& defaults = model.info.default_layers;
+  std::array<NodeId, 4> layers{model.network.find(defaults.paper),
+                               model.network.find(defaults.pytorch_grad_cam),
+                               model.network.find(defaults.captum), model.network.find(defaults.torch_cam)};
+  Explanation explanation(model.network, context, input.x.clone(), {layers.begin(), layers.end()}, true);
+  check_grad_cams(model, subject, input, explanation, layers);
+
+  const std::vector<std::int64_t> index{
+      static_cast<std::int64_t>(golden("attribution", name + ".class").values()[0])};
+  const Seed target = explanation.target(index);
+  const Tensor guided = explanation.gradient(target, ReluRule::guided);
+  CHECK(relative_error(thinned(explanation.gradient(target, ReluRule::standard)),
+                       golden("attribution", name + ".gradient")) <= 1e-4);
+  CHECK(relative_error(thinned(explanation.gradient(target, ReluRule::deconvnet)),
+                       golden("attribution", name + ".deconvnet")) <= 1e-4);
+  CHECK(relative_error(thinned(guided), golden("attribution", name + ".guided")) <= 1e-4);
+  CHECK(relative_error(thinned(guided), golden("attribution", name + ".captum.guided")) <= 1e-4);
+
+  const Tensor pgc = explanation.grad_cam(layers[1], target).map;
+  const Tensor product = guided_product(unbatched(guided), pgc, Preset::pytorch_grad_cam);
+  CHECK(relative_error(thinned(product), golden("attribution", name + ".pytorch-grad-cam.guided-grad-cam")) <=
+        1e-3);
+  CHECK(share_beyond_one_level(saliency(product, Preset::pytorch_grad_cam),
+                               name + ".pytorch-grad-cam.guided.png") <= 1e-3);
+  const Tensor captum = explanation.grad_cam(layers[2], target).map;
+  CHECK(relative_error(thinned(guided_product(unbatched(guided), captum, Preset::captum)),
+                       golden("attribution", name + ".captum.guided-grad-cam")) <= 1e-3);
+}
+
+}  // namespace
+
+TEST_CASE("presets: alexnet equals the packages") { check_network("alexnet", {"alexnet", "coffee"}); }
+TEST_CASE("presets: vgg16 equals the packages") { check_network("vgg16", {"vgg16", "chelsea"}); }
+TEST_CASE("presets: resnet18 equals the packages") { check_network("resnet18", {"resnet18", "astronaut"}); }
+TEST_CASE("presets: resnet50 equals the packages") { check_network("resnet50", {"resnet50", "chelsea"}); }
+
+TEST_CASE("presets: efficientnet-lite0 with its published weights equals the packages") {
+  const auto weights = cached_weights("efficientnet_lite0");
+  if (!weights)
+    return skip("EfficientNet-Lite0 is not in the cache; run tools/fetch_weights efficientnet_lite0");
+  Context context;
+  const Model model = load_model(*weights);
+  const NodeId layer = model.network.find("_bn1");
+  for (const Subject& subject :
+       {Subject{"efficientnet_lite0.chelsea", "chelsea"}, Subject{"efficientnet_lite0.coffee", "coffee"}}) {
+    const Fitted input = preprocess(photograph(subject.photo), model.info.preprocessing);
+    Explanation explanation(model.network, context, input.x.clone(), {layer}, true);
+    check_grad_cams(model, subject, input, explanation, {layer, layer, layer, layer});
+    const std::vector<std::int64_t> index{
+        static_cast<std::int64_t>(golden("attribution", std::string(subject.golden) + ".class").values()[0])};
+    const Tensor gradient = explanation.gradient(explanation.target(index), ReluRule::standard);
+    CHECK(relative_error(thinned(gradient),
+                         golden("attribution", std::string(subject.golden) + ".gradient")) <= 1e-4);
+  }
+}
