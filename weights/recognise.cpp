@@ -70,18 +70,19 @@ class Keys {
 Recognition doubtful(std::string why) { return {{}, 0, std::move(why)}; }
 
 std::optional<Recognition> alexnet(const Keys& keys) {
+  // By names: the file's order may be the alphabet's, in which features.10 comes before features.3.
+  if (keys.is("features.0.weight", {64, 3, 11, 11}) && keys.is("features.3.weight", {192, 64, 5, 5}))
+    return Recognition{{"alexnet"}, keys.extent("classifier.6.weight", 0), {}};
+  if (keys.is("conv1.weight", {96, 3, 11, 11}) && keys.is("conv2.weight", {256, 48, 5, 5}))
+    return Recognition{{"alexnet_original"}, keys.extent("fc8.weight", 0), {}};
   const std::vector<Extents> convolutions = keys.convolutions("");
-  if (convolutions.size() != 5 || convolutions[0].size() != 4 || convolutions[0][2] != 11)
+  if (convolutions.size() != 5 ||
+      std::ranges::none_of(convolutions, [](const Extents& shape) { return shape[2] == 11; }))
     return std::nullopt;
-  const bool torchvision =
-      convolutions[0] == Extents{64, 3, 11, 11} && convolutions[1] == Extents{192, 64, 5, 5};
-  const bool original =
-      convolutions[0] == Extents{96, 3, 11, 11} && convolutions[1] == Extents{256, 48, 5, 5};
-  if (!torchvision && !original) {
-    return doubtful("an AlexNet of other widths than torchvision's and the original's two groups");
-  }
-  return Recognition{
-      {torchvision ? "alexnet" : "alexnet_original"}, keys.extent("classifier.6.weight", 0), {}};
+  return doubtful(
+      "an AlexNet of other widths or names than torchvision's (features.0 …) and the original in Caffe's "
+      "names "
+      "(conv1 …, two groups)");
 }
 
 std::optional<Recognition> vgg(const Keys& keys) {

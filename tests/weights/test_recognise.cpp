@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -122,16 +123,28 @@ TEST_CASE("recognise: variants of ResNet that do not fit are refused by name") {
   CHECK(says(doubt(shapes), "another stem"));
 }
 
-TEST_CASE("recognise: both AlexNets by their first filters") {
-  std::vector<NamedShape> shapes = {
-      {"features.0.weight", {96, 3, 11, 11}},   {"features.4.weight", {256, 48, 5, 5}},
-      {"features.8.weight", {384, 256, 3, 3}},  {"features.10.weight", {384, 192, 3, 3}},
-      {"features.12.weight", {256, 192, 3, 3}}, {"classifier.6.weight", {205, 4096}}};
+TEST_CASE("recognise: the original AlexNet by its groups and Caffe's names") {
+  std::vector<NamedShape> shapes = {{"conv1.weight", {96, 3, 11, 11}},  {"conv2.weight", {256, 48, 5, 5}},
+                                    {"conv3.weight", {384, 256, 3, 3}}, {"conv4.weight", {384, 192, 3, 3}},
+                                    {"conv5.weight", {256, 192, 3, 3}}, {"fc8.weight", {205, 4096}}};
   const Recognition found = recognise(made_of_shapes(shapes));
   CHECK(found.architectures == std::vector<std::string>{"alexnet_original"});
   CHECK(found.num_classes == 205);
-  set(shapes, "features.4.weight", {256, 96, 5, 5});
-  CHECK(says(doubt(shapes), "AlexNet of other widths"));
+  shapes[0].first = "features.0.weight";
+  CHECK(says(doubt(shapes), "AlexNet of other widths or names"));
+  shapes[0] = {"conv1.weight", {96, 3, 11, 11}};
+  set(shapes, "conv2.weight", {256, 96, 5, 5});
+  CHECK(says(doubt(shapes), "AlexNet of other widths or names"));
+}
+
+TEST_CASE("recognise: the order of the tensors in the file does not matter") {
+  for (auto [network, shapes] : torchvision_keys()) {
+    CAPTURE(network);
+    std::ranges::sort(shapes);
+    CHECK(recognise(made_of_shapes(shapes)).architectures == std::vector<std::string>{network});
+    std::ranges::reverse(shapes);
+    CHECK(recognise(made_of_shapes(shapes)).architectures == std::vector<std::string>{network});
+  }
 }
 
 TEST_CASE("recognise: VGG with timm's or Caffe's keys is VGG") {
