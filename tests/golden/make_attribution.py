@@ -108,7 +108,11 @@ def grad_cams(golden, name, model, x, seen, index, layers):
 
 
 def backprops(golden, name, model, x, index, layers, shown):
-    """Gradients under the three rules, and the Guided Grad-CAM of pytorch-grad-cam and captum."""
+    """Gradients under the three rules, and the Guided Grad-CAM of pytorch-grad-cam and captum.
+
+    In double: in float32 a value near a ReLU's kink falls on either side by rounding, and its whole path with it.
+    """
+    model, x = model.double(), x.double()
     xi = x.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(model(xi)[0, index], xi)
     golden.add(f"{name}.gradient", gradient[0, :, ::STEP, ::STEP])
@@ -155,8 +159,9 @@ def main():
         x = (torch.from_numpy(np.array(seen)).permute(2, 0, 1)[None].float() - 127) / 128
         golden.add(f"{name}.class", np.array([index]))
         grad_cams(golden, name, model, x, seen, index, [model._bn1] * 4)
-        xi = x.clone().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(model(xi)[0, index], xi)
+        xi = x.double().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(model.double()(xi)[0, index], xi)
+        model.float()
         golden.add(f"{name}.gradient", gradient[0, :, ::STEP, ::STEP])
         print(name, torch.softmax(model(x), 1)[0, index].item())
     golden.save()
