@@ -1,8 +1,8 @@
 // What must be known of a PNG or JPEG file before its pixels are decoded: integrity, size, orientation.
 //
-// stb_image, which decodes the pixels, checks no checksums and reads past the end of a truncated JPEG as
-// zeros; these passes over the file's structure refuse such files, and files whose declared size is out of
-// proportion to their bytes.
+// stb_image, which decodes the pixels, checks no checksums, reads past the end of a truncated JPEG as zeros, and in
+// Debian 12's release trusts the lengths of Huffman tables. These passes over the file's structure refuse such files,
+// and files whose declared size is out of proportion to their bytes.
 #pragma once
 
 #include <cstdint>

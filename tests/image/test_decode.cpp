@@ -207,6 +207,16 @@ TEST_CASE("decode: declared sizes beyond reason are refused before memory is tak
   CHECK(contains(decoding_error(jpeg).second, "cannot hold 12336×12336"));
 }
 
+TEST_CASE("decode: a Huffman table of more than 256 symbols is refused before stb sees it") {
+  Bytes jpeg = read_bytes(kFolder + "plain.jpg");
+  Bytes table = {0xFF, 0xC4, 0, 2 + 17 + 44, 0x10};
+  table.resize(table.size() + 16 + 44, 255);
+  jpeg.insert(jpeg.begin() + 2, table.begin(), table.end());
+  CHECK(contains(decoding_error(jpeg).second, "claims 4080 symbols"));
+  jpeg[5] = 2 + 5;
+  CHECK(contains(decoding_error(jpeg).second, "is cut off"));
+}
+
 TEST_CASE("decode: a strip of 1×5000 and a picture of 8000×6000 work") {
   for (const auto& [width, height] : {std::pair{1, 5000}, {5000, 1}, {8000, 6000}}) {
     Image image(width, height, 90);
