@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <future>
 
-#include "weights/checkpoint.hpp"
 #include "weights/load.hpp"
 #include "weights/published.hpp"
 #include "weights/recognise.hpp"
@@ -38,8 +37,19 @@ std::vector<ExpectedTensor> expected_tensors(std::span<const NamedParameter> par
   return expected;
 }
 
-void load_parameters(const Checkpoint& checkpoint, Network& network, const std::string& architecture,
-                     std::vector<std::string>& notes) {
+/// Rows of the classifier's matrix, the number of classes.
+std::int64_t count_classes(const Checkpoint& checkpoint, const ModelInfo& info) {
+  const std::string name = info.classifier + ".weight";
+  for (const StoredTensor& tensor : with_torchvision_names(checkpoint.tensors()))
+    if (tensor.name() == name && !tensor.shape().empty() && tensor.shape()[0] > 0) return tensor.shape()[0];
+  throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": does not fit ", info.name,
+              ": it has no tensor '", name, "' from whose rows the classes are counted");
+}
+
+}  // namespace
+
+std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Network& network,
+                                         const std::string& architecture) {
   const std::vector<NamedParameter> parameters = network.parameters();
   const MatchReport report = match(expected_tensors(parameters), checkpoint.tensors());
   if (!report.complete())
@@ -54,21 +64,10 @@ void load_parameters(const Checkpoint& checkpoint, Network& network, const std::
     }
     *parameters[m.index].tensor = std::move(tensor);
   }
-  if (!report.unexpected.empty())
-    notes.push_back(text(report.unexpected.size(), " tensors of the file are not part of ", architecture,
-                         " and were left out, the first is '", report.unexpected.front().name, "'"));
+  if (report.unexpected.empty()) return {};
+  return {text(report.unexpected.size(), " tensors of the file are not part of ", architecture,
+               " and were left out, the first is '", report.unexpected.front().name, "'")};
 }
-
-/// Rows of the classifier's matrix, the number of classes.
-std::int64_t count_classes(const Checkpoint& checkpoint, const ModelInfo& info) {
-  const std::string name = info.classifier + ".weight";
-  for (const StoredTensor& tensor : with_torchvision_names(checkpoint.tensors()))
-    if (tensor.name() == name && !tensor.shape().empty() && tensor.shape()[0] > 0) return tensor.shape()[0];
-  throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": does not fit ", info.name,
-              ": it has no tensor '", name, "' from whose rows the classes are counted");
-}
-
-}  // namespace
 
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options) {
   CheckpointOptions opening;
@@ -83,8 +82,7 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
   std::vector<std::string> labels =
       options.labels.empty() ? labels_for(info.labels, classes) : read_labels(options.labels, classes);
   Network network = build_model(info.name, classes);
-  std::vector<std::string> notes;
-  load_parameters(checkpoint, network, info.name, notes);
+  std::vector<std::string> notes = load_parameters(checkpoint, network, info.name);
 
   const std::string hash = sha256.get();
   // A note and no error: eight digits at the end of a name may be a date.

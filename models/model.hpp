@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/registry.hpp"
+#include "weights/checkpoint.hpp"
 
 namespace backlight {
 
@@ -35,5 +36,11 @@ struct Model {
 /// damaged one, for tensors that are missing or mis-shaped, and for NaN or infinity in a value; unsupported
 /// where no known network fits; usage where the keys fit several and no model is named.
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options = {});
+
+/// Loads a network that the caller built, by names and shapes, one tensor at a time. `architecture` is what
+/// errors call it. Returns what a careful user wants to know. Throws Error(bad_input) naming the file and
+/// what is missing, mis-shaped or not finite.
+std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Network& network,
+                                         const std::string& architecture);
 
 }  // namespace backlight
