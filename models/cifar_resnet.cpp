@@ -13,7 +13,7 @@ namespace backlight {
 namespace {
 
 std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, int stride = 1) {
-  return conv2d(in, out, {.kernel = square(3), .stride = square(stride), .padding = all(1), .bias = false});
+  return conv2d(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false});
 }
 
 void add_block(Network& net, const std::string& path, std::int64_t in, std::int64_t out, int stride) {

@@ -56,9 +56,7 @@ std::int64_t scaled_width(std::int64_t channels, double factor) {
 
 std::unique_ptr<Layer> conv_same(std::int64_t in, std::int64_t out, int kernel, int stride = 1,
                                  std::int64_t groups = 1) {
-  return conv2d(
-      in, out,
-      {.kernel = square(kernel), .stride = square(stride), .same = true, .groups = groups, .bias = false});
+  return conv2d(in, out, {.kernel = kernel, .stride = stride, .same = true, .groups = groups, .bias = false});
 }
 
 std::unique_ptr<Layer> norm(std::int64_t channels) { return batch_norm2d(channels, 1e-3, 0.01); }

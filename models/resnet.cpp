@@ -35,11 +35,11 @@ Design design(int depth) {
 }
 
 std::unique_ptr<Layer> conv1x1(std::int64_t in, std::int64_t out, int stride = 1) {
-  return conv2d(in, out, {.kernel = square(1), .stride = square(stride), .bias = false});
+  return conv2d(in, out, {.kernel = 1, .stride = stride, .bias = false});
 }
 
 std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, int stride = 1) {
-  return conv2d(in, out, {.kernel = square(3), .stride = square(stride), .padding = all(1), .bias = false});
+  return conv2d(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false});
 }
 
 /// One residual block below `path`; its last node is the ReLU after the sum.
@@ -77,8 +77,7 @@ void add_block(Network& net, const std::string& path, std::int64_t in, std::int6
 Network resnet(int depth, std::int64_t num_classes) {
   const auto [blocks, bottleneck] = design(depth);
   Network net;
-  net.add("conv1",
-          conv2d(3, 64, {.kernel = square(7), .stride = square(2), .padding = all(3), .bias = false}));
+  net.add("conv1", conv2d(3, 64, {.kernel = 7, .stride = 2, .padding = 3, .bias = false}));
   net.add("bn1", batch_norm2d(64));
   net.add("relu", relu());
   net.add("maxpool", max_pool2d({.kernel = 3, .stride = 2, .padding = 1}));

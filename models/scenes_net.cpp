@@ -14,7 +14,7 @@ namespace backlight {
 namespace {
 
 std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride) {
-  return conv2d(in, out, {.kernel = square(3), .stride = square(stride), .padding = all(1), .bias = false});
+  return conv2d(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false});
 }
 
 void add_block(Network& net, const std::string& path, std::int64_t in, std::int64_t out,
@@ -27,8 +27,7 @@ void add_block(Network& net, const std::string& path, std::int64_t in, std::int6
   const NodeId residual = net.add(path + ".bn2", batch_norm2d(out));
   NodeId shortcut = x;
   if (in != out) {
-    net.add(path + ".downsample.0",
-            conv2d(in, out, {.kernel = square(1), .stride = square(stride), .bias = false}), {x});
+    net.add(path + ".downsample.0", conv2d(in, out, {.kernel = 1, .stride = stride, .bias = false}), {x});
     shortcut = net.add(path + ".downsample.1", batch_norm2d(out));
   }
   net.add(path + ".add", add(), {residual, shortcut});

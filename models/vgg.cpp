@@ -41,7 +41,7 @@ Network vgg(int depth, bool batch_norm, std::int64_t num_classes) {
   std::int64_t channels = 3;
   for (std::size_t stage = 0; stage < kWidths.size(); ++stage) {
     for (int i = 0; i < convolutions[stage]; ++i) {
-      add_feature(conv2d(channels, kWidths[stage], {.kernel = square(3), .padding = all(1)}));
+      add_feature(conv2d(channels, kWidths[stage], {.kernel = 3, .padding = 1}));
       channels = kWidths[stage];
       if (batch_norm) add_feature(batch_norm2d(channels));
       add_feature(relu());

@@ -10,20 +10,19 @@ namespace {
 class Conv2d final : public Layer {
  public:
   Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options) : in_(in), out_(out), o_(options) {
-    const auto all_at_least = [](const auto& values, std::int64_t least) {
-      return std::ranges::all_of(values, [&](std::int64_t v) { return v >= least; });
-    };
-    if (in < 1 || out < 1 || !all_at_least(o_.kernel, 1) || !all_at_least(o_.stride, 1) ||
-        !all_at_least(o_.dilation, 1) || !all_at_least(o_.padding, 0))
+    const auto positive = [](const Extent2d& e) { return e.h >= 1 && e.w >= 1; };
+    const Padding2d& pad = o_.padding;
+    if (in < 1 || out < 1 || !positive(o_.kernel) || !positive(o_.stride) || !positive(o_.dilation) ||
+        std::min({pad.top, pad.bottom, pad.left, pad.right}) < 0)
       throw Error(
           ErrorKind::usage,
           "[conv2d] channels, kernel, stride and dilation must be positive and the padding not negative");
-    if (o_.same && o_.padding != all(0))
+    if (o_.same && o_.padding != Padding2d(0))
       throw Error(ErrorKind::usage, "[conv2d] SAME padding excludes an explicit one");
     if (o_.groups < 1 || in % o_.groups || out % o_.groups)
       throw Error(ErrorKind::usage, "[conv2d] ", in, " input and ", out,
                   " output channels were asked for with ", o_.groups, " groups, which must divide both");
-    weight_ = Tensor::zeros({out, in / o_.groups, o_.kernel[0], o_.kernel[1]});
+    weight_ = Tensor::zeros({out, in / o_.groups, o_.kernel.h, o_.kernel.w});
     if (o_.bias) bias_ = Tensor::zeros({out});
   }
 
@@ -42,10 +41,10 @@ class Conv2d final : public Layer {
     if (x[0][1] != in_)
       throw Error(ErrorKind::bad_input, "[conv2d] x is ", x[0], ", but weight ", weight_.shape(), " with ",
                   o_.groups, o_.groups == 1 ? " group" : " groups", " expects C=", in_);
-    const Axis vertical = axis(0, x[0][2]), horizontal = axis(1, x[0][3]);
+    const Axis vertical = vertical_axis(x[0][2]), horizontal = horizontal_axis(x[0][3]);
     if (vertical.out < 1 || horizontal.out < 1)
-      throw Error(ErrorKind::bad_input, "[conv2d] x is ", x[0], ", too small for the kernel ", o_.kernel[0],
-                  "×", o_.kernel[1], " at dilation ", o_.dilation[0], "×", o_.dilation[1]);
+      throw Error(ErrorKind::bad_input, "[conv2d] x is ", x[0], ", too small for the kernel ", o_.kernel.h,
+                  "×", o_.kernel.w, " at dilation ", o_.dilation.h, "×", o_.dilation.w);
     return {x[0][0], out_, vertical.out, horizontal.out};
   }
 
@@ -72,20 +71,26 @@ class Conv2d final : public Layer {
     std::int64_t pad_before, out;
   };
 
-  /// Vertical (i = 0) or horizontal (i = 1).
-  Axis axis(std::size_t i, std::int64_t extent) const {
-    const std::int64_t span = (o_.kernel[i] - 1) * o_.dilation[i] + 1;
+  Axis vertical_axis(std::int64_t extent) const {
+    return axis(extent, o_.kernel.h, o_.stride.h, o_.dilation.h, o_.padding.top, o_.padding.bottom);
+  }
+  Axis horizontal_axis(std::int64_t extent) const {
+    return axis(extent, o_.kernel.w, o_.stride.w, o_.dilation.w, o_.padding.left, o_.padding.right);
+  }
+  Axis axis(std::int64_t extent, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+            std::int64_t before, std::int64_t after) const {
+    const std::int64_t span = (kernel - 1) * dilation + 1;
     if (o_.same) {
-      const std::int64_t out = (extent + o_.stride[i] - 1) / o_.stride[i];
-      const std::int64_t total = std::max<std::int64_t>((out - 1) * o_.stride[i] + span - extent, 0);
+      const std::int64_t out = (extent + stride - 1) / stride;
+      const std::int64_t total = std::max<std::int64_t>((out - 1) * stride + span - extent, 0);
       return {total / 2, out};
     }
-    const std::int64_t room = extent + o_.padding[2 * i] + o_.padding[2 * i + 1] - span;
-    return {o_.padding[2 * i], room < 0 ? 0 : room / o_.stride[i] + 1};
+    const std::int64_t room = extent + before + after - span;
+    return {before, room < 0 ? 0 : room / stride + 1};
   }
 
   Conv2dParams params(const Shape& x) const {
-    const Axis vertical = axis(0, x[2]), horizontal = axis(1, x[3]);
+    const Axis vertical = vertical_axis(x[2]), horizontal = horizontal_axis(x[3]);
     return {.batch = x[0],
             .in_channels = in_,
             .in_height = x[2],
@@ -93,12 +98,12 @@ class Conv2d final : public Layer {
             .out_channels = out_,
             .out_height = vertical.out,
             .out_width = horizontal.out,
-            .kernel_height = o_.kernel[0],
-            .kernel_width = o_.kernel[1],
-            .stride_height = o_.stride[0],
-            .stride_width = o_.stride[1],
-            .dilation_height = o_.dilation[0],
-            .dilation_width = o_.dilation[1],
+            .kernel_height = o_.kernel.h,
+            .kernel_width = o_.kernel.w,
+            .stride_height = o_.stride.h,
+            .stride_width = o_.stride.w,
+            .dilation_height = o_.dilation.h,
+            .dilation_width = o_.dilation.w,
             .pad_top = vertical.pad_before,
             .pad_left = horizontal.pad_before,
             .groups = o_.groups};

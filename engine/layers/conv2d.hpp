@@ -1,27 +1,20 @@
 // 2-D convolution. Saved for backward: x, for the gradient of the weight only.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 
 #include "engine/layer.hpp"
+#include "engine/layers/extent.hpp"
 
 namespace backlight {
 
-/// Height and width alike.
-constexpr std::array<std::int64_t, 2> square(std::int64_t extent) { return {extent, extent}; }
-/// The same padding on every side.
-constexpr std::array<std::int64_t, 4> all(std::int64_t padding) {
-  return {padding, padding, padding, padding};
-}
-
-/// conv2d(64, 128, {.kernel = square(3), .stride = square(2), .padding = all(1), .bias = false})
+/// conv2d(64, 128, {.kernel = 3, .stride = 2, .padding = 1, .bias = false})
 struct Conv2dOptions {
-  std::array<std::int64_t, 2> kernel{1, 1};         ///< height, width
-  std::array<std::int64_t, 2> stride{1, 1};         ///< height, width
-  std::array<std::int64_t, 2> dilation{1, 1};       ///< height, width
-  std::array<std::int64_t, 4> padding{0, 0, 0, 0};  ///< top, bottom, left, right
+  Extent2d kernel = 1;
+  Extent2d stride = 1;
+  Extent2d dilation = 1;
+  Padding2d padding = 0;
   /// TensorFlow's SAME instead of `padding`: ceil(extent / stride) outputs, from the input's size; an odd
   /// total puts the larger half below and to the right.
   bool same = false;

@@ -7,17 +7,9 @@
 #include <ostream>
 
 #include "engine/layer.hpp"
+#include "engine/layers/extent.hpp"
 
 namespace backlight {
-
-/// Height and width; one number means both.
-struct Extent2d {
-  std::int64_t h = 0, w = 0;
-  constexpr Extent2d(std::int64_t both) : h(both), w(both) {}
-  constexpr Extent2d(std::int64_t height, std::int64_t width) : h(height), w(width) {}
-  friend bool operator==(const Extent2d&, const Extent2d&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const Extent2d& e) { return out << e.h << "×" << e.w; }
-};
 
 struct Pool2dOptions {
   Extent2d kernel;

@@ -21,11 +21,11 @@ inline void fill_parameters(Network& network, double scale) {
 
 inline Network small_residual_network() {
   Network network(3);
-  network.add("conv1", conv2d(3, 8, {.kernel = square(3), .stride = square(2), .padding = all(1)}));
+  network.add("conv1", conv2d(3, 8, {.kernel = 3, .stride = 2, .padding = 1}));
   const NodeId stem = network.add("relu1", relu());
-  network.add("block.conv1", conv2d(8, 8, {.kernel = square(3), .padding = all(1)}));
+  network.add("block.conv1", conv2d(8, 8, {.kernel = 3, .padding = 1}));
   network.add("block.relu", relu());
-  const NodeId branch = network.add("block.conv2", conv2d(8, 8, {.kernel = square(3), .padding = all(1)}));
+  const NodeId branch = network.add("block.conv2", conv2d(8, 8, {.kernel = 3, .padding = 1}));
   network.add("block.add", add(), {branch, stem});
   network.add("block.relu_1", relu());
   network.add("avgpool", adaptive_avg_pool2d(1));

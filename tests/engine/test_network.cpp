@@ -81,7 +81,7 @@ TEST_CASE("network shapes: an odd input flows through") {
 
 TEST_CASE("network shapes: the error names the node that refuses and the network's input") {
   Network network(3);
-  network.add("conv", conv2d(3, 4, {.kernel = square(3)}));
+  network.add("conv", conv2d(3, 4, {.kernel = 3}));
   network.add("pool", max_pool2d({.kernel = 2}));
   network.add("flatten", flatten());
   network.add("fc", linear(16, 5));
@@ -98,7 +98,7 @@ TEST_CASE("network shapes: the error names the node that refuses and the network
 
 TEST_CASE("network parameters: carry PyTorch's names and running statistics do not count") {
   Network network(3);
-  network.add("features.0", conv2d(3, 4, {.kernel = square(3)}));
+  network.add("features.0", conv2d(3, 4, {.kernel = 3}));
   network.add("features.1", batch_norm2d(4));
   std::string names;
   for (const NamedParameter& p : network.parameters()) names += p.name + (p.trainable ? " " : "* ");

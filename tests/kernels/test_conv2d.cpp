@@ -171,22 +171,19 @@ TEST_CASE("conv2d: results do not depend on the number of threads") {
 
 TEST_CASE("conv2d: forward and backward agree with PyTorch") {
   const Conv2dCase cases[] = {
-      {"3x3", {2, 5, 9, 7}, 13, {.kernel = square(3), .padding = all(1)}},
-      {"stride2_uneven", {1, 3, 12, 9}, 7, {.kernel = square(3), .stride = square(2), .padding = all(1)}},
-      {"11x11_stride4", {1, 3, 23, 26}, 5, {.kernel = square(11), .stride = square(4), .padding = all(2)}},
-      {"one_sided", {2, 3, 7, 8}, 4, {.kernel = square(3), .padding = {0, 2, 3, 1}}},
-      {"same_5x5_stride2", {1, 2, 14, 9}, 4, {.kernel = square(5), .stride = square(2), .same = true}},
+      {"3x3", {2, 5, 9, 7}, 13, {.kernel = 3, .padding = 1}},
+      {"stride2_uneven", {1, 3, 12, 9}, 7, {.kernel = 3, .stride = 2, .padding = 1}},
+      {"11x11_stride4", {1, 3, 23, 26}, 5, {.kernel = 11, .stride = 4, .padding = 2}},
+      {"one_sided", {2, 3, 7, 8}, 4, {.kernel = 3, .padding = {0, 2, 3, 1}}},
+      {"same_5x5_stride2", {1, 2, 14, 9}, 4, {.kernel = 5, .stride = 2, .same = true}},
       {"axes_differ",
        {1, 3, 15, 14},
        6,
        {.kernel = {3, 2}, .stride = {2, 3}, .dilation = {2, 1}, .padding = {1, 2, 0, 3}}},
-      {"dilation2_stride2",
-       {1, 4, 11, 10},
-       5,
-       {.kernel = square(3), .stride = square(2), .dilation = square(2), .padding = all(2)}},
+      {"dilation2_stride2", {1, 4, 11, 10}, 5, {.kernel = 3, .stride = 2, .dilation = 2, .padding = 2}},
       {"1x7", {1, 6, 5, 11}, 4, {.kernel = {1, 7}, .padding = {0, 0, 3, 3}}},
-      {"groups4", {1, 8, 6, 7}, 12, {.kernel = square(3), .padding = all(1), .groups = 4}},
-      {"depthwise_multiplier2", {2, 5, 6, 7}, 10, {.kernel = square(3), .padding = all(1), .groups = 5}},
+      {"groups4", {1, 8, 6, 7}, 12, {.kernel = 3, .padding = 1, .groups = 4}},
+      {"depthwise_multiplier2", {2, 5, 6, 7}, 10, {.kernel = 3, .padding = 1, .groups = 5}},
   };
   for (const Conv2dCase& c : cases) {
     CAPTURE(c.name);
@@ -206,7 +203,7 @@ TEST_CASE("conv2d: forward and backward agree with PyTorch") {
 }
 
 TEST_CASE("conv2d: errors name both sides") {
-  const auto layer = conv2d(64, 32, {.kernel = square(3)});
+  const auto layer = conv2d(64, 32, {.kernel = 3});
   const auto shape_of = [&](const Shape& x) { return layer->output_shape({&x, 1}); };
   CHECK(shape_of({1, 64, 3, 3}) == Shape{1, 32, 1, 1});
   CHECK_THROWS_WITH_AS(shape_of({1, 3, 32, 32}),
@@ -219,5 +216,5 @@ TEST_CASE("conv2d: errors name both sides") {
       "[conv2d] 6 input and 8 output channels were asked for with 4 groups, which must divide both", Error);
   CHECK_THROWS_AS(conv2d(6, 8, {.stride = {1, 0}}), Error);
   CHECK_THROWS_AS(conv2d(6, 8, {.padding = {0, -1, 0, 0}}), Error);
-  CHECK_THROWS_AS(conv2d(6, 8, {.padding = all(1), .same = true}), Error);
+  CHECK_THROWS_AS(conv2d(6, 8, {.padding = 1, .same = true}), Error);
 }

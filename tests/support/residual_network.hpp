@@ -18,15 +18,15 @@ namespace backlight::test {
 /// Input N×3×H×W, output N×5. The value of "stem.relu" is read by two convolutions and a pooling layer.
 inline Network residual_network() {
   Network network(3);
-  network.add("stem.conv", conv2d(3, 4, {.kernel = square(3), .padding = all(1), .bias = false}));
+  network.add("stem.conv", conv2d(3, 4, {.kernel = 3, .padding = 1, .bias = false}));
   network.add("stem.bn", batch_norm2d(4));
   const NodeId stem = network.add("stem.relu", relu());
-  network.add("layer1.0.conv1", conv2d(4, 6, {.kernel = square(3), .stride = square(2), .padding = all(1)}));
+  network.add("layer1.0.conv1", conv2d(4, 6, {.kernel = 3, .stride = 2, .padding = 1}));
   network.add("layer1.0.bn1", batch_norm2d(6));
   network.add("layer1.0.relu", relu());
-  network.add("layer1.0.conv2", conv2d(6, 6, {.kernel = square(3), .padding = all(1)}));
+  network.add("layer1.0.conv2", conv2d(6, 6, {.kernel = 3, .padding = 1}));
   const NodeId branch = network.add("layer1.0.bn2", batch_norm2d(6));
-  network.add("layer1.0.downsample.0", conv2d(4, 6, {.stride = square(2), .bias = false}), {stem});
+  network.add("layer1.0.downsample.0", conv2d(4, 6, {.stride = 2, .bias = false}), {stem});
   const NodeId shortcut = network.add("layer1.0.downsample.1", batch_norm2d(6));
   network.add("layer1.0.add", add(), {branch, shortcut});
   const NodeId block = network.add("layer1.0.relu_1", relu());
