@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -129,7 +130,7 @@ void bench_peak(int threads, int repeat) {
              flop / timing.cpu_ms * 1e-6);
 }
 
-void bench_network(const std::string& name, int threads, int repeat, std::int64_t batch) {
+void bench_network(const std::string& name, int threads, int repeat, std::int64_t batch, bool paced) {
   Network network = build_model(name, 1000);
   randomise(network);
   Context context({}, threads);
@@ -137,8 +138,9 @@ void bench_network(const std::string& name, int threads, int repeat, std::int64_
   Tensor x({batch, 3, size, size});
   fill_uniform(x, 99, -1, 1);
   const auto forward = [&] { Pass pass(network, context, context.copy(x)); };
-  // One line per call and at once, so that a script can interleave this program with another.
+  std::string line;
   for (int i = -1; i < repeat; ++i) {
+    if (paced && i >= 0 && !std::getline(std::cin, line)) return;
     const auto begin = std::chrono::steady_clock::now();
     forward();
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
@@ -153,6 +155,7 @@ int run(int argc, char** argv) {
   int threads = 0, repeat = 20;
   std::int64_t batch = 1;
   std::string name;
+  bool paced = false;
   const auto common = [&](CLI::App* command) {
     command->add_option("--threads", threads, "threads; 0 takes all processors")
         ->check(CLI::NonNegativeNumber);
@@ -163,6 +166,8 @@ int run(int argc, char** argv) {
   };
   CLI::App* network = app.add_subcommand("network", "forward passes of a network: one line each, in ms");
   network->add_option("name", name, "e.g. vgg16")->required();
+  network->add_flag("--paced", paced,
+                    "wait for a line of input before each call, so that a script can interleave");
   common(network);
   CLI::App* conv = app.add_subcommand("conv2d", "convolutions of the networks, one by one");
   conv->add_option("filter", name, "only those whose name contains this");
@@ -171,7 +176,7 @@ int run(int argc, char** argv) {
   common(peak);
   CLI11_PARSE(app, argc, argv);
 
-  if (network->parsed()) bench_network(name, threads, repeat, batch);
+  if (network->parsed()) bench_network(name, threads, repeat, batch, paced);
   if (conv->parsed()) {
     fmt::print("{:<30} {:>27}   {:>27}\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");
     for (const ConvCase& c : kConvCases)
