@@ -7,7 +7,7 @@ namespace backlight::cpu {
 namespace {
 
 /// Depth of a block: a panel of B, depth × two vectors, stays in the L1 cache while the panels of A pass by.
-constexpr std::int64_t kPanelBytes = 32 * 1024;
+constexpr std::int64_t kPanelBytes = 24 * 1024;
 /// Extents of a block of C: its panels of A stay in the L2 cache while the panels of B pass by.
 constexpr std::int64_t kBlockRows = 512, kBlockColumns = 2048;
 
