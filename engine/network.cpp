@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "engine/nearest.hpp"
 
@@ -60,9 +61,12 @@ NodeId Network::find(std::string_view name) const {
   for (NodeId id = output(); id >= 0; --id)
     if (is_below(node(id).name, path)) return id;
 
-  std::vector<std::string> names;
-  for (const Node& node : nodes_) names.push_back(node.name);
-  throw Error(ErrorKind::usage, "the network has no layer '", name, "'", did_you_mean(name, names));
+  std::set<std::string> names;  // nodes, and the modules above them
+  for (const Node& node : nodes_)
+    for (std::size_t dot = 0; dot != std::string::npos;)
+      names.insert(node.name.substr(0, dot = node.name.find('.', dot + 1)));
+  throw Error(ErrorKind::usage, "the network has no layer '", name, "'",
+              did_you_mean(name, std::vector(names.begin(), names.end())));
 }
 
 std::vector<Shape> Network::shapes(const Shape& input) const {

@@ -24,7 +24,7 @@ struct Options {
 Json classify_picture(const PictureSource& source, const Model& model, Context& context, Fit fit,
                       const Options& options, Console& console) {
   const Image image = source.read();
-  Fitted fitted = fit_picture(image, model, fit);
+  Fitted fitted = fit_picture(image, model, fit, false);
   Json record = image_json(source, image, fitted);
   const NodeId node = score_node(model.network);
   const Pass pass(model.network, context, std::move(fitted.x), {.keep = {node}});

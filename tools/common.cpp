@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "models/weights_location.hpp"
+#include "tools/memory.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -26,6 +27,7 @@ fs::path weights_path(const NetworkOptions& options) {
   if (!options.weights.empty()) return options.weights;
   const std::string model(options.model.empty() ? kDefaultModel : options.model);
   static_cast<void>(model_info(model));  // a mistyped name is a usage error, not missing weights
+  if (const auto shipped = shipped_weights(model)) return *shipped;
   if (const auto cached = cached_weights(model)) return *cached;
   throw Error(ErrorKind::resources, "no weights of ", model, " in ", weights_cache().string(),
               "; run `tools/fetch_weights ", model, "`, or name a file with --weights");
@@ -97,14 +99,20 @@ const std::string& default_layer(const ModelInfo& info, Preset preset) {
   throw Error(ErrorKind::internal, "a preset without a default layer");
 }
 
-Fitted fit_picture(const Image& image, const Model& model, Fit fit) {
+Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input) {
   if (fit == Fit::none) {
+    const Shape input{1, 3, image.height, image.width};
+    std::int64_t needed = 0;
     try {
-      static_cast<void>(model.network.shapes({1, 3, image.height, image.width}));
+      needed = least_memory(model.network, input, backward_to_input);
     } catch (const Error& error) {
       throw Error(ErrorKind::bad_input, "the picture is ", image.width, "×", image.height, ", a size that ",
                   model.info.name, " does not take: ", error.what(), "; use --fit crop or stretch");
     }
+    if (const std::int64_t there = free_memory(); needed > there)
+      throw Error(ErrorKind::resources, "the picture is ", image.width, "×", image.height, ", for which ",
+                  model.info.name, " needs ", needed >> 20, " MiB at least, and ", there >> 20,
+                  " are free; use --fit crop or stretch");
   }
   return preprocess(image, model.info.preprocessing, fit);
 }

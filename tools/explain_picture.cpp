@@ -180,7 +180,7 @@ Json Explainer::result(Work& work, std::int64_t index, const Question& question,
 
 Json Explainer::explain(const PictureSource& source) const {
   const Image image = source.read();
-  Fitted fitted = fit_picture(image, model_, request_.fit);
+  Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
   Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,
                           request_.input_gradient);
@@ -192,9 +192,8 @@ Json Explainer::explain(const PictureSource& source) const {
   Work work{source, image, fitted.placement, scores, record};
   Json results = Json::array();
   std::optional<Panel> panel;
-  const PanelSubject subject{model_,          image,           fitted.placement,
-                             scores,          request_.preset, request_.direction,
-                             request_.panel_layer};
+  const PanelSubject subject{
+      model_, image, fitted.placement, scores, request_.preset, request_.direction, request_.panel_layer};
   if (request_.formats.panel) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {
     ClassEvidence evidence(explanation, model_.info.preprocessing, index, request_.direction,

@@ -143,7 +143,9 @@ NpyArray read_npy(const fs::path& path) {
   const std::size_t begin = text.find('('), end = text.find(')');
   REQUIRE(end != std::string::npos);
   NpyArray array;
-  array.shape = text.substr(begin, end - begin + 1);
+  std::istringstream extents(text.substr(begin + 1, end - begin - 1));
+  for (std::string extent; std::getline(extents, extent, ',') && !extent.empty();)
+    array.shape.push_back(std::stoi(extent));
   array.values.resize((bytes.size() - 10 - header) / sizeof(float));
   std::memcpy(array.values.data(), bytes.data() + 10 + header, array.values.size() * sizeof(float));
   return array;

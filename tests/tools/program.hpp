@@ -58,7 +58,7 @@ bool contains(std::string_view text, std::string_view part);
 
 /// A float32 array of NumPy's format 1.0 and its shape.
 struct NpyArray {
-  std::string shape;  ///< as written, e.g. "(3, 32, 32)"
+  std::vector<int> shape;
   std::vector<float> values;
 };
 NpyArray read_npy(const fs::path& path);

@@ -78,7 +78,7 @@ TEST_CASE("explain: the document has every promised member") {
   CHECK(files["heatmap"] == work.str("out/cat_cat_grad-cam_heatmap.png"));
   CHECK(files["npy"] == work.str("out/cat_cat_grad-cam_map.npy"));
   const NpyArray npy = read_npy(files["npy"].get<std::string>());
-  CHECK(npy.shape == "(8, 8)");
+  CHECK(npy.shape == std::vector{8, 8});
   CHECK(npy.values == raw);
   for (const char* kind : {"overlay", "heatmap"}) {
     const Image written = read_image(files[kind].get<std::string>());
@@ -131,7 +131,7 @@ TEST_CASE("explain: methods to the input give the raw gradient of the library") 
     CHECK(result["gradient"]["height"] == 32);
     CHECK(result["gradient"]["width"] == 32);
     const NpyArray npy = read_npy(result["files"]["npy"].get<std::string>());
-    CHECK(npy.shape == "(3, 32, 32)");
+    CHECK(npy.shape == std::vector{3, 32, 32});
     CHECK(npy.values == values_of(expected.at(method)));
     CHECK(read_image(result["files"]["heatmap"].get<std::string>()).rgb ==
           saliency(expected.at(method), Preset::pytorch_grad_cam).rgb);
