@@ -13,5 +13,7 @@ void add_classify_command(CLI::App& app);
 void add_layers_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_convert_command(CLI::App& app);
+void add_train_command(CLI::App& app);
+void add_scenes_command(CLI::App& app);
 
 }  // namespace backlight::tools

@@ -29,6 +29,7 @@ fs::path weights_path(const NetworkOptions& options) {
   static_cast<void>(model_info(model));  // a mistyped name is a usage error, not missing weights
   if (const auto shipped = shipped_weights(model)) return *shipped;
   if (const auto cached = cached_weights(model)) return *cached;
+  if (const auto shipped = shipped_weights(model)) return *shipped;
   throw Error(ErrorKind::resources, "no weights of ", model, " in ", weights_cache().string(),
               "; run `tools/fetch_weights ", model, "`, or name a file with --weights");
 }

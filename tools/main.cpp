@@ -72,6 +72,8 @@ int run(int argc, char** argv) {
   add_layers_command(app);
   add_inspect_command(app);
   add_convert_command(app);
+  add_train_command(app);
+  add_scenes_command(app);
 
   Console console;
   int code = 0;

@@ -1,0 +1,117 @@
+#include <doctest/doctest.h>
+
+#include "engine/image/image.hpp"
+#include "models/scenes/scene.hpp"
+#include "support/process.hpp"
+#include "tools/program.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+std::vector<std::string> train(const std::string& out, std::vector<std::string> more = {},
+                               const std::string& steps = "8") {
+  std::vector<std::string> arguments{"train",    "--out", out,      "--steps", steps,        "--batch", "2",
+                                     "--scenes", "20",    "--seed", "3",       "--evaluate", "0"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+}  // namespace
+
+TEST_CASE("train program: the same options write the same file on any number of threads") {
+  const Workspace work;
+  CHECK(work.run(train(work.str("one"), {"--threads", "1"})).exit_code == 0);
+  CHECK(work.run(train(work.str("two"), {"--threads", "2"})).exit_code == 0);
+  CHECK(read_text(work / "one").size() > 900'000);
+  CHECK(read_text(work / "one") == read_text(work / "two"));
+  CHECK(work.run(train(work.str("other"), {"--lr", "0.2"})).exit_code == 0);
+  CHECK(read_text(work / "one") != read_text(work / "other"));
+  CHECK_FALSE(fs::exists(work / "one.checkpoint.safetensors"));
+}
+
+TEST_CASE("train program: killed again and again it resumes to the same file") {
+  const Workspace work;
+  // Enough steps that even a fast machine is interrupted.
+  const std::string steps = "24";
+  REQUIRE(work.run(train(work.str("whole"), {}, steps)).exit_code == 0);
+
+  const std::vector<std::string> arguments =
+      train(work.str("killed"), {"--resume", "--checkpoint-every", "1"}, steps);
+  int kills = 0;
+  bool went_on = false;
+  for (double seconds = 0.1; seconds < 100; seconds *= 1.3) {
+    std::vector<std::string> command{"/usr/bin/timeout", "-s", "KILL", std::to_string(seconds),
+                                     BACKLIGHT_PROGRAM};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const ProcessResult result = run_process(command);
+    went_on = went_on || contains(result.err, "going on after step");
+    if (result.exit_code == 0) break;
+    REQUIRE(result.exit_code == 137);
+    ++kills;
+  }
+  CHECK(kills >= 1);
+  CHECK(went_on);
+  CHECK(read_text(work / "killed") == read_text(work / "whole"));
+}
+
+TEST_CASE("train program: neither a result nor an unfinished run is overwritten unasked") {
+  const Workspace work;
+  work.file("there", "precious");
+  const ProcessResult there = work.run(train(work.str("there")));
+  CHECK(there.exit_code == 2);
+  CHECK(contains(there.err, "--force"));
+  CHECK(read_text(work / "there") == "precious");
+
+  work.file("checkpoint", "precious");
+  const ProcessResult unfinished = work.run(train(work.str("new"), {"--checkpoint", work.str("checkpoint")}));
+  CHECK(unfinished.exit_code == 2);
+  CHECK(contains(unfinished.err, "--resume"));
+  CHECK(read_text(work / "checkpoint") == "precious");
+  CHECK_FALSE(fs::exists(work / "new"));
+  const ProcessResult damaged =
+      work.run(train(work.str("new"), {"--checkpoint", work.str("checkpoint"), "--resume"}));
+  CHECK(damaged.exit_code == 3);
+  CHECK(work.run(train(work.str("new"),
+                       {"--checkpoint", work.str("missing/folder/file"), "--checkpoint-every", "1"}))
+            .exit_code == 5);
+}
+
+TEST_CASE("train program: measures on scenes of another seed and says so in the file") {
+  const Workspace work;
+  const ProcessResult result =
+      work.run({"train", "--out", work.str("net"), "--steps", "2", "--batch", "2", "--evaluate", "20"});
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.out, "accuracy"));
+  CHECK(contains(result.out, "pointing, Grad-CAM"));
+  CHECK(contains(read_text(work / "net"), "\"evaluation.seed\":\"2\""));
+  CHECK(work.run_json({"inspect", work.str("net"), "--json"}).dump().find("backlight_scenes") !=
+        std::string::npos);
+}
+
+TEST_CASE("scenes program: pictures and boxes are those of the generator") {
+  const Workspace work;
+  const ProcessResult result = work.run({"scenes", "--count", "2", "--seed", "9", "--first", "4", "--objects",
+                                         "2", "--out", work.str("drawn")});
+  CHECK(result.exit_code == 0);
+  CHECK(work.names_in("drawn") == std::vector<std::string>{"scene_000004.json", "scene_000004.png",
+                                                           "scene_000005.json", "scene_000005.png"});
+  const scenes::Scene scene = scenes::render_scene(9, 5, {.min_objects = 2, .max_objects = 2});
+  CHECK(read_image(work.str("drawn/scene_000005.png")).rgb == scene.image.rgb);
+  const Json json = Json::parse(read_text(work / "drawn/scene_000005.json"));
+  CHECK(json["schema"] == "backlight.scene");
+  REQUIRE(json["objects"].size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto& object = scene.objects[i];
+    CHECK(json["objects"][i]["class"]["index"] == object.label);
+    CHECK(json["objects"][i]["class"]["name"] ==
+          scenes::kClassNames.at(static_cast<std::size_t>(object.label)));
+    CHECK(json["objects"][i]["box"]["x0"] == object.box.x0);
+    CHECK(json["objects"][i]["box"]["y1"] == object.box.y1);
+  }
+  const ProcessResult again =
+      work.run({"scenes", "--seed", "9", "--first", "4", "--objects", "2", "--out", work.str("drawn")});
+  CHECK(again.exit_code == 2);
+  CHECK(contains(again.err, "--force"));
+}

@@ -1,0 +1,99 @@
+// backlight scenes: writes scenes as pictures, each with a file that says what is where.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "engine/image/write.hpp"
+#include "models/scenes/scene.hpp"
+#include "tools/commands.hpp"
+#include "tools/console.hpp"
+#include "tools/result_json.hpp"
+
+namespace backlight::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::uint64_t seed = 1;
+  std::uint64_t first = 0, count = 1;
+  int objects = 1;
+  int size = 96;
+  fs::path out = "scenes";
+  bool force = false;
+  Console console;
+};
+
+Json scene_json(const Options& options, std::uint64_t index, const scenes::Scene& scene) {
+  Json json = document("scene");
+  json["seed"] = options.seed;
+  json["index"] = index;
+  json["size"] = options.size;
+  json["objects"] = Json::array();
+  for (const scenes::SceneObject& object : scene.objects)
+    json["objects"].push_back(
+        {{"class",
+          {{"index", object.label},
+           {"name", scenes::kClassNames.at(static_cast<std::size_t>(object.label))}}},
+         {"box",
+          {{"x0", object.box.x0}, {"y0", object.box.y0}, {"x1", object.box.x1}, {"y1", object.box.y1}}}});
+  return json;
+}
+
+void run(Options& options) {
+  std::error_code failure;
+  fs::create_directories(options.out, failure);
+  if (failure)
+    throw Error(ErrorKind::resources, options.out.string(),
+                ": cannot be made a directory: ", failure.message());
+  for (std::uint64_t index = options.first; index < options.first + options.count; ++index) {
+    char stem[32];
+    std::snprintf(stem, sizeof stem, "scene_%06llu", static_cast<unsigned long long>(index));
+    const fs::path picture = options.out / (std::string(stem) + ".png");
+    const fs::path boxes = options.out / (std::string(stem) + ".json");
+    for (const fs::path& path : {picture, boxes})
+      if (fs::exists(path) && !options.force)
+        throw Error(ErrorKind::usage, path.string(), " exists; --force replaces it");
+    const scenes::Scene scene = scenes::render_scene(
+        options.seed, index,
+        {.size = options.size, .min_objects = options.objects, .max_objects = options.objects});
+    const std::string json = dump(scene_json(options, index, scene));
+    write_png(picture.string(), scene.image);
+    write_file(boxes.string(), {reinterpret_cast<const std::uint8_t*>(json.data()), json.size()});
+    options.console.print_unless_quiet(picture.string() + "\n");
+  }
+}
+
+}  // namespace
+
+void add_scenes_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command =
+      *app.add_subcommand("scenes", "Draw scenes that backlight_scenes knows, with their boxes as JSON");
+  command.add_option("-n,--count", options->count, "How many")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_option("--seed", options->seed, "Another seed, other scenes")->capture_default_str();
+  command.add_option("--first", options->first, "Index of the first scene")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_option("--objects", options->objects, "Objects in a scene")
+      ->check(CLI::Range(0, 3))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_option("--size", options->size, "Side of the picture in pixels")
+      ->check(CLI::Range(96, 1024))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_option("-o,--out", options->out, "Directory to write to")
+      ->capture_default_str()
+      ->type_name("DIR");
+  command.add_flag("--force", options->force, "Replace existing files");
+  options->console.add_options(command);
+  command.callback([options] { run(*options); });
+}
+
+}  // namespace backlight::tools

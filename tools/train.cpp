@@ -1,0 +1,222 @@
+// backlight train: trains backlight_scenes on scenes and writes its weights.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "engine/training/init.hpp"
+#include "engine/training/trainer.hpp"
+#include "models/scenes/batch.hpp"
+#include "models/scenes/evaluate.hpp"
+#include "models/scenes/shapes.hpp"
+#include "models/scenes_net.hpp"
+#include "tools/commands.hpp"
+#include "tools/common.hpp"
+#include "weights/safetensors.hpp"
+
+namespace backlight::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::uint64_t seed = 1;
+  std::int64_t steps = 2000;
+  double epochs = 0;  ///< instead of steps, when positive
+  scenes::TrainingSet data;
+  double learning_rate = 0.1;
+  fs::path out, checkpoint;
+  std::int64_t checkpoint_every = 100;
+  std::int64_t evaluate = 1000;
+  bool resume = false, force = false;
+  DeviceOptions device;
+  Console console;
+};
+
+/// What decides the outcome beside the trainer's own options.
+std::map<std::string, std::string> settings(const Options& options) {
+  return {{"architecture", "backlight_scenes"},
+          {"data.seed", std::to_string(options.data.seed)},
+          {"data.scenes", std::to_string(options.data.scenes)},
+          {"data.batch", std::to_string(options.data.batch)}};
+}
+
+/// Refuses to lose work: an existing result, or the checkpoint of an unfinished run.
+void require_free(const Options& options) {
+  if (options.force) return;
+  if (fs::exists(options.out))
+    throw Error(ErrorKind::usage, options.out.string(), " exists; --force replaces it");
+  if (fs::exists(options.checkpoint) && !options.resume)
+    throw Error(ErrorKind::usage, options.checkpoint.string(),
+                " is the checkpoint of an earlier run: --resume goes on with it, --force starts anew");
+}
+
+std::string minutes_and_seconds(double seconds) {
+  const auto whole = static_cast<long>(std::lround(seconds));
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%ld:%02ld", whole / 60, whole % 60);
+  return buffer;
+}
+
+/// A line that is rewritten on a terminal, and one in a hundred steps elsewhere.
+class Progress {
+ public:
+  Progress(Console& console, std::int64_t first_step, std::int64_t steps)
+      : console_(console), first_(first_step), steps_(steps) {}
+
+  void step_done(std::int64_t done, double loss) {
+    // The first loss stands for itself; later ones are smoothed over about fifty steps.
+    loss_ = done == first_ + 1 ? loss : 0.98 * loss_ + 0.02 * loss;
+    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    const double left = elapsed / static_cast<double>(done - first_) * static_cast<double>(steps_ - done);
+    char what[64];
+    std::snprintf(what, sizeof what, "loss %.3f, %s left", loss_, minutes_and_seconds(left).c_str());
+    if (isatty(STDERR_FILENO) != 0)
+      console_.progress(static_cast<std::size_t>(done), static_cast<std::size_t>(steps_), what);
+    else if (done % 100 == 0 || done == steps_)
+      console_.note("step ", done, " of ", steps_, ": ", what);
+  }
+
+ private:
+  Console& console_;
+  std::int64_t first_, steps_;
+  double loss_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::string rounded(double value) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.4f", value);
+  return buffer;
+}
+
+/// Measures the network on scenes of another seed and writes it. The file is a function of the options alone:
+/// no time, no host.
+void finish(Options& options, const Network& network, Context& context) {
+  Console& console = options.console;
+  std::map<std::string, std::string> metadata = settings(options);
+  metadata["labels"] =
+      nlohmann::json(std::vector<std::string>(scenes::kClassNames.begin(), scenes::kClassNames.end())).dump();
+  metadata["training.steps"] = std::to_string(options.steps);
+  metadata["training.seed"] = std::to_string(options.seed);
+  if (options.evaluate > 0) {
+    const std::uint64_t seed = options.data.seed + 1;
+    console.note("measuring on ", options.evaluate, " scenes of one object and ", options.evaluate,
+                 " of two, seed ", seed);
+    const double accuracy = scenes::classification_accuracy(network, context, seed, options.evaluate);
+    const auto rates =
+        scenes::pointing_rates(network, context, network.find("layer2"), seed, options.evaluate);
+    metadata["evaluation.seed"] = std::to_string(seed);
+    metadata["evaluation.scenes"] = std::to_string(options.evaluate);
+    metadata["evaluation.accuracy"] = rounded(accuracy);
+    metadata["evaluation.pointing.grad_cam"] = rounded(rates.grad_cam);
+    metadata["evaluation.pointing.guided_backprop"] = rounded(rates.guided_backprop);
+    metadata["evaluation.pointing.deconvolution"] = rounded(rates.deconvolution);
+    console.print_unless_quiet(text("accuracy                  ", rounded(accuracy), "\n",
+                                    "pointing, Grad-CAM        ", rounded(rates.grad_cam), "\n",
+                                    "pointing, Guided Backprop ", rounded(rates.guided_backprop), "\n",
+                                    "pointing, Deconvolution   ", rounded(rates.deconvolution), "\n"));
+  }
+  std::vector<TensorToWrite> tensors;
+  for (const NamedParameter& p : network.parameters()) tensors.push_back({p.name, p.tensor});
+  write_safetensors(options.out, tensors, metadata, {.overwrite = true});
+  console.print_unless_quiet(text(options.out.string(), "\n"));
+}
+
+void run(Options& options) {
+  Console& console = options.console;
+  options.data.seed = options.seed;
+  if (options.epochs > 0) {
+    const double images = options.epochs * static_cast<double>(options.data.scenes);
+    options.steps = static_cast<std::int64_t>(std::ceil(images / options.data.batch));
+  }
+  if (options.checkpoint.empty()) {
+    options.checkpoint = options.out;
+    options.checkpoint.replace_extension(".checkpoint.safetensors");
+  }
+  require_free(options);
+
+  Context context = make_context(options.device);
+  Network network = scenes_net(scenes::kClasses);
+  initialise(network, options.seed);
+  Trainer trainer(network, context,
+                  {.steps = options.steps,
+                   .warmup = options.steps / 20,
+                   .learning_rate = options.learning_rate,
+                   .sgd = {},
+                   .seed = options.seed});
+  if (options.resume && fs::exists(options.checkpoint)) {
+    trainer.restore(options.checkpoint, settings(options));
+    console.note("going on after step ", trainer.steps_done(), " of ", options.steps);
+  }
+
+  Progress progress(console, trainer.steps_done(), options.steps);
+  while (trainer.steps_done() < options.steps) {
+    const double loss = trainer.step(scenes::training_batch(context, options.data, trainer.steps_done()));
+    progress.step_done(trainer.steps_done(), loss);
+    if (trainer.steps_done() % options.checkpoint_every == 0)
+      trainer.save(options.checkpoint, settings(options));
+  }
+  console.end_progress();
+  finish(options, network, context);
+  fs::remove(options.checkpoint);
+}
+
+constexpr const char* kFooter = R"(Examples:
+  backlight train --out scenes.safetensors
+  backlight train --out scenes.safetensors --resume
+  backlight train --out quick.safetensors --steps 300 --seed 7
+
+The same options give the same file, byte for byte, on any number of threads, whether or not
+the run was interrupted and resumed.)";
+
+}  // namespace
+
+void add_train_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("train", "Train the network that ships, backlight_scenes");
+  command.add_option("-o,--out", options->out, "File to write, safetensors")->required()->type_name("FILE");
+  command.add_option("--seed", options->seed, "Of the scenes, their order and the first weights")
+      ->capture_default_str();
+  auto* steps = command.add_option("--steps", options->steps, "Training steps, a batch each")
+                    ->check(CLI::Range(1, 100'000'000))
+                    ->option_text("N")
+                    ->capture_default_str();
+  command.add_option("--epochs", options->epochs, "Passes over the scenes, instead of --steps")
+      ->check(CLI::PositiveNumber)
+      ->excludes(steps);
+  command.add_option("--scenes", options->data.scenes, "How many different scenes there are")
+      ->check(CLI::Range(1, 1'000'000'000))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_option("--batch", options->data.batch, "Scenes a step")
+      ->check(CLI::Range(2, 4096))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_option("--lr", options->learning_rate, "Highest learning rate")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--checkpoint", options->checkpoint, "Kept while training (default: beside --out)")
+      ->type_name("FILE");
+  command.add_option("--checkpoint-every", options->checkpoint_every, "Steps between checkpoints")
+      ->check(CLI::Range(1, 100'000'000))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_flag("--resume", options->resume, "Go on from the checkpoint, if there is one");
+  command.add_option("--evaluate", options->evaluate, "Scenes of another seed to measure on; 0: none")
+      ->check(CLI::Range(0, 1'000'000))
+      ->option_text("N")
+      ->capture_default_str();
+  command.add_flag("--force", options->force, "Replace an existing result or checkpoint");
+  add_device_options(command, options->device);
+  options->console.add_options(command);
+  command.footer(kFooter);
+  command.callback([options] { run(*options); });
+}
+
+}  // namespace backlight::tools
