@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cuda/backend.hpp"
+
 namespace backlight {
 
 Device Device::parse(std::string_view name) {
@@ -117,17 +119,50 @@ void ThreadPool::run(std::int64_t items, const std::function<void(std::int64_t, 
 }
 
 Context::Context(Device device, int threads) : device_(device) {
-  if (device.kind != Device::Kind::cpu)
-    throw Error(ErrorKind::unsupported, "device ", device, " was asked for, but this build has only the CPU");
+  if (device.kind == Device::Kind::cuda) {
+    stream_ = cuda::open_stream(device.index);
+    memory_ = cuda::make_pool(stream_);
+  } else {
+    memory_ = make_host_pool();
+  }
   threads_ = std::make_shared<ThreadPool>(threads);
-  memory_ = make_host_pool();
+}
+
+Tensor Context::zeros(const Shape& shape, DType dtype) const {
+  if (!stream_) return Tensor::zeros(shape, dtype, memory_);
+  Tensor result = empty(shape, dtype);
+  dispatch_dtype(dtype, [&]<class T>() { cuda::clear(*stream_, result.data<T>(), result.bytes()); });
+  return result;
 }
 
 Tensor Context::copy(const Tensor& tensor) const {
   Tensor result = empty(tensor.shape(), tensor.dtype());
-  dispatch_dtype(tensor.dtype(),
-                 [&]<class T>() { std::copy_n(tensor.data<T>(), tensor.numel(), result.data<T>()); });
+  dispatch_dtype(tensor.dtype(), [&]<class T>() {
+    if (stream_)
+      cuda::copy(*stream_, result.data<T>(), tensor.data<T>(), tensor.bytes());
+    else
+      std::copy_n(tensor.data<T>(), tensor.numel(), result.data<T>());
+  });
   return result;
+}
+
+Tensor Context::to_host(const Tensor& tensor) const {
+  if (tensor.on_host()) return tensor.clone();
+  Tensor result(tensor.shape(), tensor.dtype());
+  dispatch_dtype(tensor.dtype(), [&]<class T>() {
+    cuda::copy(stream(), result.data<T>(), tensor.data<T>(), tensor.bytes());
+  });
+  synchronize();
+  return result;
+}
+
+void Context::synchronize() const {
+  if (stream_) cuda::synchronize(*stream_);
+}
+
+cuda::Stream& Context::stream() const {
+  if (!stream_) throw Error(ErrorKind::internal, "a CUDA stream was asked of a context on ", device_);
+  return *stream_;
 }
 
 void Context::parallel_ranges(std::int64_t count, std::int64_t grain,

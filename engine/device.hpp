@@ -23,6 +23,10 @@ struct Device {
   friend std::ostream& operator<<(std::ostream& out, const Device& device);
 };
 
+namespace cuda {
+class Stream;
+}
+
 /// Work that is the same on every item, done by whichever thread is free.
 class ThreadPool {
  public:
@@ -46,7 +50,8 @@ class ThreadPool {
 /// Belongs to one calling thread at a time; several threads explain with one network through a context each.
 class Context {
  public:
-  /// Throws Error(unsupported) for a device this build does not have.
+  /// Throws Error(unsupported) for a device that this build does not know, Error(resources) for one that this
+  /// machine does not have.
   explicit Context(Device device = {}, int threads = 0);
 
   const Device& device() const { return device_; }
@@ -55,10 +60,16 @@ class Context {
 
   /// An uninitialised tensor from this context's pool.
   Tensor empty(const Shape& shape, DType dtype = DType::f32) const { return Tensor(shape, dtype, memory_); }
-  Tensor zeros(const Shape& shape, DType dtype = DType::f32) const {
-    return Tensor::zeros(shape, dtype, memory_);
-  }
+  Tensor zeros(const Shape& shape, DType dtype = DType::f32) const;
+  /// A copy in this context's memory, of a tensor there or in the host's.
   Tensor copy(const Tensor& tensor) const;
+  /// A copy in the host's memory, of a tensor there or in this context's. Waits until it is computed.
+  Tensor to_host(const Tensor& tensor) const;
+
+  /// Waits until the device has done all that was asked of it; reports what went wrong there.
+  void synchronize() const;
+  /// The CUDA stream in which everything of this context runs. Throws Error(internal) on the CPU.
+  cuda::Stream& stream() const;
 
   /// fn(item, worker) for every item, in no particular order.
   void parallel_for(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) const {
@@ -71,6 +82,7 @@ class Context {
  private:
   Device device_;
   std::shared_ptr<ThreadPool> threads_;
+  std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
   std::shared_ptr<MemoryPool> memory_;
 };
 

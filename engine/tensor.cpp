@@ -199,13 +199,21 @@ void Tensor::require(DType dtype) const {
   if (dtype != dtype_) throw Error(ErrorKind::internal, "a ", dtype_, " tensor was read as ", dtype);
 }
 
+void Tensor::require_host() const {
+  if (!on_host())
+    throw Error(ErrorKind::internal, "a tensor of ", shape_,
+                " lies in a device's memory, where the host cannot read or write it");
+}
+
 Tensor Tensor::clone() const {
+  require_host();
   Tensor copy(shape_, dtype_, pool_);
   if (bytes()) std::memcpy(copy.data_, data_, bytes());
   return copy;
 }
 
 Tensor Tensor::to(DType dtype) const {
+  require_host();
   if (dtype == dtype_) return clone();
   Tensor copy(shape_, dtype, pool_);
   if (dtype == DType::f64)
@@ -225,6 +233,7 @@ Tensor Tensor::reshaped(Shape shape) && {
 }
 
 void Tensor::fill(double value) {
+  require_host();
   if (dtype_ == DType::f64)
     std::fill_n(data<double>(), numel(), value);
   else

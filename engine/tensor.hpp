@@ -68,6 +68,8 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   /// Bytes handed out now, and the most there ever were.
   virtual std::size_t bytes_in_use() const = 0;
   virtual std::size_t peak_bytes() const = 0;
+  /// False for a device's memory, which only its kernels and copies may touch.
+  virtual bool on_host() const { return true; }
 };
 
 /// A pool of host memory. `cached_bytes_limit` bounds what is kept for reuse.
@@ -104,9 +106,17 @@ class Tensor {
     require(dtype_of<T>);
     return static_cast<const T*>(data_);
   }
-  /// All float32 values.
-  std::span<const float> values() const { return {data<float>(), static_cast<std::size_t>(numel())}; }
-  std::span<float> values() { return {data<float>(), static_cast<std::size_t>(numel())}; }
+  /// All float32 values. Like clone(), to() and fill() throws Error(internal) for a tensor in a device's
+  /// memory; Context::to_host and Context::copy move those.
+  std::span<const float> values() const {
+    require_host();
+    return {data<float>(), static_cast<std::size_t>(numel())};
+  }
+  std::span<float> values() {
+    require_host();
+    return {data<float>(), static_cast<std::size_t>(numel())};
+  }
+  bool on_host() const { return !pool_ || pool_->on_host(); }
 
   Tensor clone() const;
   Tensor to(DType dtype) const;
@@ -116,6 +126,7 @@ class Tensor {
 
  private:
   void require(DType dtype) const;
+  void require_host() const;
   void release() noexcept;
 
   Shape shape_;

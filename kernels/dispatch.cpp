@@ -1,5 +1,7 @@
 #include "kernels/dispatch.hpp"
 
+#include <type_traits>
+
 namespace backlight {
 namespace {
 
@@ -48,7 +50,9 @@ constexpr Kernels<T> kCpu{
 template <class T>
 const Kernels<T>& kernels(const Device& device) {
   if (device.kind == Device::Kind::cpu) return kCpu<T>;
-  throw Error(ErrorKind::unsupported, "this build has no kernels for ", device);
+  if constexpr (std::is_same_v<T, float>) return cuda::kernel_table();
+  throw Error(ErrorKind::unsupported, "there are no ", dtype_of<T>, " kernels for ", device,
+              ": use float32, or the device cpu");
 }
 
 template const Kernels<float>& kernels<float>(const Device&);

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -25,4 +27,22 @@ template <class T>
 void weighted_sum(Context& context, const ChannelMaps& maps, const T* alpha, const T* a, T* map);
 
 }  // namespace cpu
+
+/// As cpu:: does, but with sums in float32, in an order that depends on neither the batch nor the position in
+/// it. In the context's stream.
+namespace cuda {
+
+void channel_sum(Context& context, const ChannelMaps& maps, double scale, const float* g, float* alpha);
+void weighted_sum(Context& context, const ChannelMaps& maps, const float* alpha, const float* a, float* map);
+
+constexpr Cost channel_sum_cost(const ChannelMaps& m) {
+  const std::int64_t rows = m.batch * m.channels;
+  return {4 * (rows * m.area + rows), rows * m.area + rows};
+}
+constexpr Cost weighted_sum_cost(const ChannelMaps& m) {
+  const std::int64_t rows = m.batch * m.channels;
+  return {4 * (rows * m.area + rows + m.batch * m.area), 2 * rows * m.area};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -32,4 +34,21 @@ template <class T>
 void relu_backward(Context& context, const ReluParams& params, ReluRule rule, const T* y, const T* dy, T* dx);
 
 }  // namespace cpu
+
+/// As cpu:: does, bit for bit, in the context's stream.
+namespace cuda {
+
+void relu_forward(Context& context, const ReluParams& params, const float* x, float* y);
+void relu_backward(Context& context, const ReluParams& params, ReluRule rule, const float* y, const float* dy,
+                   float* dx);
+
+constexpr Cost relu_forward_cost(const ReluParams& params) { return {8 * params.count, 2 * params.count}; }
+/// The deconvnet rule does not look at y.
+constexpr Cost relu_backward_cost(const ReluParams& params, ReluRule rule) {
+  const bool reads_y = rule != ReluRule::deconvnet;
+  const std::int64_t comparisons = (reads_y ? 2 : 0) + (rule != ReluRule::standard ? 1 : 0);
+  return {(reads_y ? 12 : 8) * params.count, comparisons * params.count};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -10,6 +10,12 @@
 
 namespace backlight::test {
 
+#ifdef __SANITIZE_THREAD__
+inline constexpr bool kEveryMode = false;  // races show in any one order
+#else
+inline constexpr bool kEveryMode = true;
+#endif
+
 /// After each mode nothing may be left and nothing reported.
 template <class Body>
 void in_every_mode(Body&& body) {
@@ -17,6 +23,7 @@ void in_every_mode(Body&& body) {
   for (const Streams streams : {Streams::eager, Streams::deferred}) {
     for (const auto& [order, seed] :
          {std::pair{Order::forward, 1u}, {Order::reverse, 1u}, {Order::shuffled, 3u}}) {
+      if (!kEveryMode && (streams == Streams::eager || order != Order::reverse)) continue;
       CAPTURE(static_cast<int>(streams));
       CAPTURE(static_cast<int>(order));
       reset();

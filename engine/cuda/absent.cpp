@@ -1,0 +1,22 @@
+// A build without CUDA. No stream can be opened, so nothing else is ever called.
+#include "engine/cuda/backend.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace backlight::cuda {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw Error(ErrorKind::unsupported,
+              "this build of backlight has no CUDA: use the device cpu, or build with -DBACKLIGHT_CUDA=REAL");
+}
+
+}  // namespace
+
+std::shared_ptr<Stream> open_stream(int) { refuse(); }
+std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream>) { refuse(); }
+void copy(Stream&, void*, const void*, std::size_t) { refuse(); }
+void clear(Stream&, void*, std::size_t) { refuse(); }
+void synchronize(Stream&) { refuse(); }
+const Kernels<float>& kernel_table() { refuse(); }
+
+}  // namespace backlight::cuda

@@ -1,0 +1,26 @@
+// What the engine asks of CUDA. A build with CUDA, real or emulated, has these from stream.cpp; one without
+// from absent.cpp.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "engine/tensor.hpp"
+
+namespace backlight::cuda {
+
+class Stream;
+
+/// Throws Error(unsupported) where the build has no CUDA, Error(resources) where the machine has no such
+/// device.
+std::shared_ptr<Stream> open_stream(int device);
+/// Memory allocated and freed in the order of the stream. The pool keeps the stream alive.
+std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream> stream);
+/// In any direction between host and device. The host's memory must not change or go away before the copy is
+/// done, but for pageable memory, from which the driver takes a copy first.
+void copy(Stream& stream, void* to, const void* from, std::size_t bytes);
+/// Sets all bytes to zero.
+void clear(Stream& stream, void* block, std::size_t bytes);
+void synchronize(Stream& stream);
+
+}  // namespace backlight::cuda

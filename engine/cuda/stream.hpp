@@ -1,0 +1,26 @@
+// One CUDA stream on one device.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "engine/cuda/backend.hpp"
+
+namespace backlight::cuda {
+
+class Stream {
+ public:
+  /// Throws Error(resources) where there is no such device.
+  explicit Stream(int device);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  /// The handle; makes the stream's device the current one.
+  cudaStream_t get() const;
+
+ private:
+  int device_;
+  cudaStream_t handle_ = nullptr;
+};
+
+}  // namespace backlight::cuda

@@ -1,0 +1,96 @@
+// Both reductions are bound by memory: channel_sum_cost and weighted_sum_cost over the card's bandwidth is
+// the least time. Each element of g and A is loaded once, neighbouring lanes loading neighbouring addresses.
+#include <limits>
+
+#include "engine/cuda/check.hpp"
+#include "engine/cuda/stream.hpp"
+#include "engine/device.hpp"
+#include "kernels/grad_cam/grad_cam.hpp"
+#include "kernels/launch.hpp"
+
+namespace backlight::cuda {
+namespace {
+
+constexpr int kWarp = 32;
+constexpr unsigned kAllLanes = 0xffffffffu;
+
+unsigned blocks_for(std::int64_t items, std::int64_t per_block) {
+  const std::int64_t blocks = (items + per_block - 1) / per_block;
+  if (blocks > std::numeric_limits<int>::max())
+    throw Error(ErrorKind::unsupported, "[grad_cam] ", items, " rows are too many for one kernel");
+  return static_cast<unsigned>(blocks);
+}
+
+constexpr int kRowsPerBlock = 8;
+
+/// One warp per row. A row is loaded 16 bytes at a time only where every row starts at a multiple of 16 bytes
+/// (`vectors` = area/4, otherwise 0): a row's sum must not depend on where in the batch the row lies.
+__global__ void __launch_bounds__(kRowsPerBlock* kWarp)
+    channel_sum_kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t rows,
+                       std::int64_t area, std::int64_t vectors, float scale) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp;
+  if (row >= rows) return;
+  const int lane = static_cast<int>(threadIdx.x % kWarp);
+  const float* x = g + row * area;
+  const float4* x4 = reinterpret_cast<const float4*>(x);
+  float4 sums = make_float4(0, 0, 0, 0);
+#pragma unroll 4
+  for (std::int64_t i = lane; i < vectors; i += kWarp) {
+    const float4 v = __ldg(x4 + i);
+    sums.x += v.x;
+    sums.y += v.y;
+    sums.z += v.z;
+    sums.w += v.w;
+  }
+#pragma unroll 4
+  for (std::int64_t i = 4 * vectors + lane; i < area; i += kWarp) sums.x += __ldg(x + i);
+  float sum = (sums.x + sums.y) + (sums.z + sums.w);
+  for (int delta = kWarp / 2; delta > 0; delta /= 2) sum += __shfl_xor_sync(kAllLanes, sum, delta);
+  if (lane == 0) alpha[row] = scale * sum;
+}
+
+constexpr int kGroups = 16;
+
+/// A block owns 32 positions of one image. Each of its 16 groups of 32 lanes walks every sixteenth channel;
+/// the groups' sums meet in shared memory. Small maps have few blocks, which is why a block is large.
+__global__ void __launch_bounds__(kGroups* kWarp)
+    weighted_sum_kernel(const float* __restrict__ alpha, const float* __restrict__ a, float* __restrict__ map,
+                        std::int64_t channels, std::int64_t area, std::int64_t tiles) {
+  SHARED(float, partial, [kGroups][kWarp]);
+  const std::int64_t n = blockIdx.x / tiles;
+  const std::int64_t position = blockIdx.x % tiles * kWarp + threadIdx.x;
+  const bool inside = position < area;
+  float sum = 0;
+  if (inside) {
+    const float* weights = alpha + n * channels;
+    const float* x = a + n * channels * area + position;
+#pragma unroll 8
+    for (std::int64_t k = threadIdx.y; k < channels; k += kGroups)
+      sum += __ldg(weights + k) * __ldg(x + k * area);
+  }
+  partial[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y > 0 || !inside) return;
+  for (int group = 1; group < kGroups; ++group) sum += partial[group][threadIdx.x];
+  map[n * area + position] = sum;
+}
+
+}  // namespace
+
+void channel_sum(Context& context, const ChannelMaps& maps, double scale, const float* g, float* alpha) {
+  const std::int64_t rows = maps.batch * maps.channels;
+  if (rows == 0) return;
+  const bool aligned = maps.area % 4 == 0 && reinterpret_cast<std::uintptr_t>(g) % 16 == 0;
+  CUDA_CHECK(launch(channel_sum_kernel, blocks_for(rows, kRowsPerBlock), kRowsPerBlock * kWarp, 0,
+                    context.stream().get(), g, alpha, rows, maps.area, aligned ? maps.area / 4 : 0,
+                    static_cast<float>(scale)));
+}
+
+void weighted_sum(Context& context, const ChannelMaps& maps, const float* alpha, const float* a, float* map) {
+  if (maps.batch * maps.area == 0) return;
+  const std::int64_t tiles = (maps.area + kWarp - 1) / kWarp;
+  CUDA_CHECK(launch(weighted_sum_kernel, blocks_for(maps.batch * tiles, 1), dim3(kWarp, kGroups), 0,
+                    context.stream().get(), alpha, a, map, maps.channels, maps.area, tiles));
+}
+
+}  // namespace backlight::cuda

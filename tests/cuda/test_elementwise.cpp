@@ -1,0 +1,122 @@
+// ReLU, ReLU6 and add against the CPU, bit for bit.
+#include <limits>
+
+#include "kernels/add/add.hpp"
+#include "kernels/relu/relu.hpp"
+#include "modes.hpp"
+#include "sentinel.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Fewer than a vector, a whole number of vectors or not, more than a block's 4096 elements.
+constexpr std::int64_t kCounts[] = {0, 1, 3, 4, 5, 13, 127, 1024, 4096, 4097, 9001};
+
+void check_same(const std::vector<float>& found, const std::vector<float>& expected) {
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CAPTURE(i);
+    CHECK(std::bit_cast<std::uint32_t>(found[i]) == std::bit_cast<std::uint32_t>(expected[i]));
+  }
+}
+
+/// fn(count, offset): every count with aligned arrays, some with arrays that start between multiples of 16
+/// bytes.
+template <class Fn>
+void for_every_shape(Fn&& fn) {
+  in_every_mode([&] {
+    for (const std::int64_t count : kCounts) {
+      CAPTURE(count);
+      fn(count, std::int64_t{0});
+    }
+    for (const std::int64_t offset : {1, 2, 3}) fn(std::int64_t{201}, offset);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("relu forward: CUDA equals the CPU on every tail") {
+  for_every_shape([](std::int64_t count, std::int64_t offset) {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    std::vector<float> x = awkward_values(count, "cuda.relu.x"), expected(x.size());
+    if (count > 5) x[5] = std::numeric_limits<float>::quiet_NaN();
+    for (const double upper : {kInfinity, 6.0}) {
+      cpu::relu_forward(host, {count, upper}, x.data(), expected.data());
+      Guarded dx(device, x, offset), dy(device, std::vector<float>(x.size(), -1.0f), offset);
+      cuda::relu_forward(device, {count, upper}, dx.data(), dy.data());
+      check_same(dy.values(), expected);
+      check_same(dx.values(), x);
+    }
+  });
+}
+
+TEST_CASE("relu forward: CUDA may write over its input") {
+  for_every_shape([](std::int64_t count, std::int64_t offset) {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    const std::vector<float> x = awkward_values(count, "cuda.relu.x");
+    std::vector<float> expected(x.size());
+    cpu::relu_forward(host, {count, 6.0}, x.data(), expected.data());
+    Guarded in_place(device, x, offset);
+    cuda::relu_forward(device, {count, 6.0}, in_place.data(), in_place.data());
+    check_same(in_place.values(), expected);
+  });
+}
+
+TEST_CASE("relu backward: CUDA equals the CPU under all three rules") {
+  for_every_shape([](std::int64_t count, std::int64_t offset) {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    const std::vector<float> y = awkward_values(count, "cuda.relu.y"),
+                             dy = awkward_values(count, "cuda.relu.dy");
+    std::vector<float> expected(y.size());
+    for (const double upper : {kInfinity, 6.0}) {
+      for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
+        CAPTURE(static_cast<int>(rule));
+        cpu::relu_backward(host, {count, upper}, rule, y.data(), dy.data(), expected.data());
+        Guarded device_y(device, y, offset), device_dy(device, dy, offset);
+        Guarded dx(device, std::vector<float>(y.size(), -1.0f), offset);
+        cuda::relu_backward(device, {count, upper}, rule, device_y.data(), device_dy.data(), dx.data());
+        check_same(dx.values(), expected);
+        cuda::relu_backward(device, {count, upper}, rule, device_y.data(), device_dy.data(),
+                            device_dy.data());
+        check_same(device_dy.values(), expected);
+      }
+    }
+  });
+}
+
+TEST_CASE("add forward: CUDA equals the CPU and may write over either term") {
+  for_every_shape([](std::int64_t count, std::int64_t offset) {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    const std::vector<float> a = awkward_values(count, "cuda.add.a"), b = awkward_values(count, "cuda.add.b");
+    std::vector<float> expected(a.size());
+    cpu::add_forward(host, count, a.data(), b.data(), expected.data());
+    Guarded device_a(device, a, offset), device_b(device, b, offset), y(device, a, 0);
+    cuda::add_forward(device, count, device_a.data(), device_b.data(), y.data());
+    check_same(y.values(), expected);
+    cuda::add_forward(device, count, device_a.data(), device_b.data(), device_b.data());
+    check_same(device_b.values(), expected);
+  });
+}
+
+TEST_CASE("add backward: CUDA copies the gradient") {
+  for_every_shape([](std::int64_t count, std::int64_t offset) {
+    Context device({Device::Kind::cuda}, 1);
+    const std::vector<float> dy = awkward_values(count, "cuda.add.dy");
+    Guarded device_dy(device, dy, offset), dx(device, std::vector<float>(dy.size(), -1.0f), offset);
+    cuda::add_backward(device, count, device_dy.data(), dx.data());
+    check_same(dx.values(), dy);
+  });
+}
+
+TEST_CASE("costs: bytes and operations follow from the equations") {
+  CHECK(cuda::relu_forward_cost({100, 6}) == Cost{800, 200});
+  CHECK(cuda::relu_backward_cost({100, 6}, ReluRule::standard) == Cost{1200, 200});
+  CHECK(cuda::relu_backward_cost({100, 6}, ReluRule::deconvnet) == Cost{800, 100});
+  CHECK(cuda::relu_backward_cost({100, 6}, ReluRule::guided) == Cost{1200, 300});
+  CHECK(cuda::add_forward_cost(100) == Cost{1200, 100});
+  CHECK(cuda::add_backward_cost(100) == Cost{800, 0});
+}

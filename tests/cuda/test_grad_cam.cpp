@@ -1,0 +1,95 @@
+// Grad-CAM's two reductions against the CPU.
+#include <cmath>
+
+#include "kernels/grad_cam/grad_cam.hpp"
+#include "modes.hpp"
+#include "sentinel.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+/// Areas below, at and above a warp; odd ones, where rows start between multiples of 16 bytes; one channel,
+/// and more than a block has groups.
+constexpr ChannelMaps kShapes[] = {{1, 1, 1},   {1, 3, 4},   {2, 5, 13},  {1, 17, 31}, {2, 16, 32},
+                                   {3, 19, 33}, {2, 40, 49}, {1, 9, 196}, {1, 4, 391}};
+constexpr double kTolerance = 1e-5;  // the CPU sums in double, CUDA in float
+
+std::vector<float> uniform(std::int64_t count, std::string_view name) {
+  const Tensor random = random_tensor({count}, name);
+  return {random.values().begin(), random.values().end()};
+}
+
+std::vector<float> nothing(std::int64_t count) {
+  return std::vector<float>(static_cast<std::size_t>(count), NAN);
+}
+
+}  // namespace
+
+TEST_CASE("channel sum: CUDA agrees with the CPU") {
+  in_every_mode([] {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    for (const ChannelMaps& m : kShapes) {
+      CAPTURE(m.area);
+      const double scale = 1.0 / static_cast<double>(m.area);
+      const std::vector<float> g = uniform(m.batch * m.channels * m.area, "cuda.g");
+      std::vector<float> expected(static_cast<std::size_t>(m.batch * m.channels));
+      cpu::channel_sum(host, m, scale, g.data(), expected.data());
+      for (const std::int64_t offset : {0, 1}) {
+        Guarded device_g(device, g, offset), alpha(device, nothing(m.batch * m.channels));
+        cuda::channel_sum(device, m, scale, device_g.data(), alpha.data());
+        CHECK(relative_difference(alpha.values(), expected) <= kTolerance);
+      }
+    }
+  });
+}
+
+TEST_CASE("weighted sum: CUDA agrees with the CPU") {
+  in_every_mode([] {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    for (const ChannelMaps& m : kShapes) {
+      CAPTURE(m.area);
+      const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
+      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
+      std::vector<float> expected(static_cast<std::size_t>(m.batch * m.area));
+      cpu::weighted_sum(host, m, alpha.data(), a.data(), expected.data());
+      Guarded device_alpha(device, alpha), device_a(device, a), map(device, nothing(m.batch * m.area));
+      cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), map.data());
+      CHECK(relative_difference(map.values(), expected) <= kTolerance);
+    }
+  });
+}
+
+TEST_CASE("Grad-CAM reductions: a batch gives the bits of its images one by one") {
+  in_every_mode([] {
+    Context device({Device::Kind::cuda}, 1);
+    const ChannelMaps batch{3, 7, 49}, single{1, 7, 49};
+    const std::vector<float> g = uniform(3 * 7 * 49, "cuda.batch.g");
+    Guarded all(device, g), alpha(device, nothing(3 * 7)), map(device, nothing(3 * 49));
+    cuda::channel_sum(device, batch, 0.5, all.data(), alpha.data());
+    cuda::weighted_sum(device, batch, alpha.data(), all.data(), map.data());
+    const std::vector<float> alphas = alpha.values(), maps = map.values();
+    for (std::ptrdiff_t n = 0; n < 3; ++n) {
+      Guarded one(device, {g.begin() + n * 7 * 49, g.begin() + (n + 1) * 7 * 49});
+      Guarded one_alpha(device, nothing(7)), one_map(device, nothing(49));
+      cuda::channel_sum(device, single, 0.5, one.data(), one_alpha.data());
+      cuda::weighted_sum(device, single, one_alpha.data(), one.data(), one_map.data());
+      CHECK(one_alpha.values() == std::vector<float>(alphas.begin() + n * 7, alphas.begin() + (n + 1) * 7));
+      CHECK(one_map.values() == std::vector<float>(maps.begin() + n * 49, maps.begin() + (n + 1) * 49));
+    }
+  });
+}
+
+TEST_CASE("Grad-CAM reductions: an empty map is no launch") {
+  const FreshDevice fresh;
+  Context device({Device::Kind::cuda}, 1);
+  cuda::channel_sum(device, {0, 4, 9}, 1, nullptr, nullptr);
+  cuda::weighted_sum(device, {1, 4, 0}, nullptr, nullptr, nullptr);
+  CHECK(emulator::take_report() == "");
+}
+
+TEST_CASE("Grad-CAM reductions: bytes and operations follow from the equations") {
+  CHECK(cuda::channel_sum_cost({2, 3, 5}) == Cost{4 * (30 + 6), 36});
+  CHECK(cuda::weighted_sum_cost({2, 3, 5}) == Cost{4 * (30 + 6 + 10), 60});
+}

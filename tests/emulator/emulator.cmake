@@ -1,0 +1,29 @@
+# add_emulator(NAME SANITIZERS): a static library. What links it is compiled against the substitute headers, with the
+# sanitizers given. The emulator itself is not instrumented by ThreadSanitizer, which would see its scheduling instead
+# of the kernels' memory accesses.
+function(add_emulator name sanitizers)
+  set(folder ${PROJECT_SOURCE_DIR}/tests/emulator)
+  add_library(${name} STATIC
+    ${folder}/fiber.cpp
+    ${folder}/shared_arena.cpp
+    ${folder}/simt.cpp
+    ${folder}/runtime/device.cpp
+    ${folder}/runtime/graph.cpp
+    ${folder}/runtime/memory.cpp
+    ${folder}/runtime/runtime.cpp
+    ${folder}/runtime/stream.cpp
+  )
+  target_include_directories(${name} PUBLIC ${folder}/include PRIVATE ${folder} INTERFACE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${name} PUBLIC BACKLIGHT_CUDA_EMULATED)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
+  target_link_libraries(${name} PRIVATE Boost::context)
+  if(sanitizers STREQUAL "thread")
+    target_compile_definitions(${name} PRIVATE EMULATOR_TSAN)
+    target_compile_options(${name} PRIVATE -fno-tree-loop-distribute-patterns)
+    target_compile_options(${name} INTERFACE -fsanitize=thread)
+    target_link_options(${name} INTERFACE -fsanitize=thread)
+  elseif(sanitizers)
+    target_compile_options(${name} PUBLIC -fsanitize=${sanitizers} -fno-sanitize-recover=all)
+    target_link_options(${name} INTERFACE -fsanitize=${sanitizers})
+  endif()
+endfunction()

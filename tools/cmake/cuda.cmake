@@ -1,0 +1,48 @@
+# The CUDA part of the library: which files it has, and how each build compiles them.
+#   OFF       the library has no CUDA, and says so when it is asked for a CUDA device
+#   REAL      nvcc and the toolkit's runtime
+#   EMULATED  the host's compiler and tests/emulator: everything runs on the CPU, slowly; for tests
+set(BACKLIGHT_CUDA OFF CACHE STRING "CUDA in the library: OFF, REAL or EMULATED")
+set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
+
+set(cuda_kernels
+  ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/grad_cam/grad_cam_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
+)
+set(cuda_host_sources
+  ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
+  ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
+)
+set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/cuda/absent.cpp)
+
+# Adds the CUDA part to a target, compiled for an emulator (see tests/emulator/CMakeLists.txt).
+function(add_emulated_cuda target emulator)
+  target_sources(${target} PRIVATE ${cuda_kernels} ${cuda_host_sources})
+  set_source_files_properties(${cuda_kernels} TARGET_DIRECTORY ${target} PROPERTIES
+    LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${emulator}>)
+endfunction()
+
+if(BACKLIGHT_CUDA STREQUAL "OFF")
+  target_sources(backlight PRIVATE ${cuda_absent})
+elseif(BACKLIGHT_CUDA STREQUAL "REAL")
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 75 80 86 89 90 100 120)
+  endif()
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know how to ask nvcc 13 for C++20
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
+  find_package(CUDAToolkit REQUIRED)
+  target_sources(backlight PRIVATE ${cuda_kernels} ${cuda_host_sources})
+  target_link_libraries(backlight PRIVATE CUDA::cudart_static)
+elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
+  find_package(Boost REQUIRED COMPONENTS context)
+  include(${PROJECT_SOURCE_DIR}/tests/emulator/emulator.cmake)
+  add_emulator(emulator "${BACKLIGHT_SANITIZE}")
+  add_emulated_cuda(backlight emulator)
+else()
+  message(FATAL_ERROR "BACKLIGHT_CUDA is '${BACKLIGHT_CUDA}': expected OFF, REAL or EMULATED")
+endif()
