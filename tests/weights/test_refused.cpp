@@ -91,7 +91,7 @@ TEST_CASE("pickle: an element put into a container is shared and not copied") {
   const std::string pickle(
       "](]q\0h\0N\x85"
       "e.",
-      13);
+      11);
   weights::ByteReader reader(std::as_bytes(std::span(pickle)), "the pickle");
   const weights::Pickle read = weights::unpickle(reader, {});
   const auto& items = read[read.root].items;
