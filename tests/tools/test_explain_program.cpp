@@ -320,12 +320,13 @@ TEST_CASE("explain: the box lies within the picture and is drawn in the overlay"
 TEST_CASE("explain: every preset makes its own pictures of the same network") {
   const Workspace work;
   const std::string picture = work.picture("a.png", 50, 40), net = work.network();
-  std::set<std::vector<std::uint8_t>> pictures;
+  std::set<std::string> pictures;
   for (const std::string preset : {"paper", "pytorch-grad-cam", "captum", "torch-cam"}) {
     const Json json = work.run_json({"explain", picture, "--weights", net, "--class", "4", "--preset", preset,
                                      "--out", work.str(preset)});
     CHECK(json["preset"] == preset);
-    pictures.insert(read_image(json["images"][0]["results"][0]["files"]["overlay"].get<std::string>()).rgb);
+    const Image image = read_image(json["images"][0]["results"][0]["files"]["overlay"].get<std::string>());
+    pictures.insert(std::string(image.rgb.begin(), image.rgb.end()));
   }
   CHECK(pictures.size() == 4);
   const ProcessResult undefined = work.run({"explain", picture, "--weights", net, "--preset", "torch-cam",
