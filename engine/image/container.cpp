@@ -119,26 +119,12 @@ enum JpegMarker : int {
   kEoi = 0xD9,
   kSos = 0xDA,
   kApp1 = 0xE1,
-  kApp14 = 0xEE
 };
 
 // Progressive files have about ten scans; a hostile one has thousands, each over the whole picture.
 constexpr int kMaxScans = 200;
 // Every 8×8 block of the largest component costs at least one bit.
 constexpr std::int64_t kMaxPixelsPerByte = 64 * 8;
-
-/// stb_image of 2022, which Debian 12 has, trusts a table's counts and writes past its 256 symbols.
-void check_huffman_tables(std::span<const std::uint8_t> body, std::string_view name) {
-  constexpr std::size_t kLengths = 16, kSymbols = 256;
-  while (!body.empty()) {
-    std::size_t symbols = 0;
-    if (body.size() <= kLengths) corrupt(name, "a JPEG's Huffman table is cut off");
-    for (const int count : body.subspan(1, kLengths)) symbols += count;
-    if (symbols > kSymbols || 1 + kLengths + symbols > body.size())
-      corrupt(name, text("a JPEG's Huffman table claims ", symbols, " symbols"));
-    body = body.subspan(1 + kLengths + symbols);
-  }
-}
 
 void read_sof(int marker, std::span<const std::uint8_t> body, std::string_view name, Container& jpeg) {
   if (body.size() < 6) corrupt(name, "the JPEG frame header is too short");
@@ -195,7 +181,7 @@ Container inspect_png(std::span<const std::uint8_t> bytes, std::string_view name
 
 Container inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view name) {
   Container jpeg;
-  bool adobe = false, exif = false;
+  bool exif = false;
   int scans = 0;
   std::size_t at = 2;
   for (;;) {
@@ -217,8 +203,6 @@ Container inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view nam
       if (jpeg.width != 0) corrupt(name, "the JPEG has two frame headers");
       read_sof(marker, body, name, jpeg);
     }
-    if (marker == kDht) check_huffman_tables(body, name);
-    if (marker == kApp14 && body.size() >= 12 && std::memcmp(body.data(), "Adobe", 5) == 0) adobe = true;
     if (marker == kApp1 && !exif && body.size() > 6 && std::memcmp(body.data(), "Exif\0", 6) == 0) {
       jpeg.provenance.exif_orientation = exif_orientation(body.subspan(6));
       exif = true;
@@ -229,7 +213,6 @@ Container inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view nam
   if (jpeg.width * jpeg.height / kMaxPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
     corrupt(name,
             text("a JPEG of ", bytes.size(), " bytes cannot hold ", jpeg.width, "×", jpeg.height, " pixels"));
-  jpeg.needs_adobe_marker = jpeg.provenance.channels == 4 && !adobe;
   return jpeg;
 }
 

@@ -1,8 +1,8 @@
 // What must be known of a PNG or JPEG file before its pixels are decoded: integrity, size, orientation.
 //
-// stb_image, which decodes the pixels, checks no checksums, reads past the end of a truncated JPEG as zeros, and in
-// Debian 12's release trusts the lengths of Huffman tables. These passes over the file's structure refuse such files,
-// and files whose declared size is out of proportion to their bytes.
+// stb_image, which decodes PNG, checks no checksums, and libjpeg reads past the end of a truncated JPEG as if
+// it went on. These passes over the file's structure refuse such files, and files whose declared size is out
+// of proportion to their bytes.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,6 @@ struct Container {
   std::int64_t width = 0;
   std::int64_t height = 0;
   Provenance provenance;
-  bool needs_adobe_marker = false;  ///< a four-component JPEG without APP14: CMYK by convention
 };
 
 /// Walks a PNG's chunks: order, lengths, CRC-32, the size and Adler-32 of the inflated pixels, eXIf.

@@ -6,9 +6,9 @@
 #include <fstream>
 #include <utility>
 
+#include "engine/image/codec.hpp"
 #include "engine/image/container.hpp"
 #include "engine/image/image.hpp"
-#include "engine/image/stb_codec.hpp"
 
 namespace backlight {
 namespace {
@@ -52,14 +52,21 @@ bool has(std::string_view bytes, std::size_t offset, std::string_view magic) {
   throw Error(ErrorKind::bad_input, name, ": is not a picture that backlight knows, expected PNG or JPEG");
 }
 
-/// Four components without an Adobe marker are CMYK stored inverted, as Pillow reads them; stb must be told.
-std::vector<std::uint8_t> with_adobe_marker(std::span<const std::uint8_t> jpeg) {
-  constexpr std::array<std::uint8_t, 16> kMarker = {0xFF, 0xEE, 0,   14, 'A', 'd', 'o', 'b',
-                                                    'e',  0,    100, 0,  0,   0,   0,   0};
-  std::vector<std::uint8_t> copy(jpeg.begin(), jpeg.begin() + 2);
-  copy.insert(copy.end(), kMarker.begin(), kMarker.end());
-  copy.insert(copy.end(), jpeg.begin() + 2, jpeg.end());
-  return copy;
+Image decode_pixels(std::span<const std::uint8_t> bytes, const Container& container, std::string_view name) {
+  const std::string& format = container.provenance.format;
+  Pixels pixels =
+      format == "PNG" ? decode_png(bytes) : decode_jpeg(bytes, container.width * container.height);
+  if (!pixels.failure.empty())
+    throw Error(ErrorKind::bad_input, name, ": the ", format, " cannot be decoded (", pixels.failure,
+                "); open it in an image editor and save it anew");
+  if (pixels.width != container.width || pixels.height != container.height)
+    throw Error(ErrorKind::bad_input, name, ": the ", format, " declares two sizes, ", container.width, "×",
+                container.height, " and ", pixels.width, "×", pixels.height);
+  Image image;
+  image.width = pixels.width;
+  image.height = pixels.height;
+  image.rgb = std::move(pixels.rgb);
+  return image;
 }
 
 }  // namespace
@@ -83,19 +90,7 @@ Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, E
   if (container.width * container.height > kMaxPixels)
     throw Error(ErrorKind::bad_input, name, ": ", container.width, "×", container.height, " pixels, at most ",
                 kMaxPixels, " are decoded; make the picture smaller first");
-  StbPixels pixels =
-      container.needs_adobe_marker ? stb_decode_rgb(with_adobe_marker(bytes)) : stb_decode_rgb(bytes);
-  if (pixels.failure)
-    throw Error(ErrorKind::bad_input, name, ": the ", container.provenance.format, " cannot be decoded (",
-                pixels.failure, "); open it in an image editor and save it anew");
-  if (pixels.width != container.width || pixels.height != container.height)
-    throw Error(ErrorKind::bad_input, name, ": the ", container.provenance.format, " declares two sizes, ",
-                container.width, "×", container.height, " and ", pixels.width, "×", pixels.height);
-
-  Image image;
-  image.width = pixels.width;
-  image.height = pixels.height;
-  image.rgb = std::move(pixels.rgb);
+  Image image = decode_pixels(bytes, container, name);
   image.provenance = std::move(container.provenance);
   if (orientation == ExifOrientation::ignore) return image;
   image.provenance.orientation_applied = image.provenance.exif_orientation != 1;

@@ -1,10 +1,10 @@
 // Everything of stb is static here, so that a program which carries its own stb_image links without a clash.
-#include "engine/image/stb_codec.hpp"
-
 #include <zlib.h>
 
 #include <cstdlib>
 #include <memory>
+
+#include "engine/image/codec.hpp"
 
 namespace {
 
@@ -25,7 +25,6 @@ unsigned char* zlib_compress(unsigned char* data, int size, int* out_size, int l
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
 #include <stb/stb_image.h>
 
@@ -45,8 +44,8 @@ using Block = std::unique_ptr<unsigned char, Free>;
 
 }  // namespace
 
-StbPixels stb_decode_rgb(std::span<const std::uint8_t> bytes) {
-  StbPixels out;
+Pixels decode_png(std::span<const std::uint8_t> bytes) {
+  Pixels out;
   int channels = 0;
   const Block pixels(stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &out.width,
                                            &out.height, &channels, STBI_rgb));
@@ -57,7 +56,7 @@ StbPixels stb_decode_rgb(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
-std::vector<std::uint8_t> stb_encode_png(std::span<const std::uint8_t> rgb, int width, int height) {
+std::vector<std::uint8_t> compress_png(std::span<const std::uint8_t> rgb, int width, int height) {
   int bytes = 0;
   const Block file(stbi_write_png_to_mem(rgb.data(), width * 3, width, height, 3, &bytes));
   return file ? std::vector<std::uint8_t>(file.get(), file.get() + bytes) : std::vector<std::uint8_t>();

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "engine/image/stb_codec.hpp"
+#include "engine/image/codec.hpp"
 
 namespace backlight {
 namespace {
@@ -64,7 +64,7 @@ std::string create_beside(const std::string& path, Descriptor& file) {
 
 std::vector<std::uint8_t> encode_png(const Image& image, std::span<const PngText> texts) {
   constexpr std::ptrdiff_t kEndOfHeader = 8 + 25;  // signature and IHDR
-  std::vector<std::uint8_t> file = stb_encode_png(image.rgb, image.width, image.height);
+  std::vector<std::uint8_t> file = compress_png(image.rgb, image.width, image.height);
   if (file.empty())
     throw Error(ErrorKind::resources, "a PNG of ", image.width, "×", image.height,
                 " pixels could not be made: out of memory");

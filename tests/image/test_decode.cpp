@@ -60,14 +60,13 @@ TEST_CASE("decode: PNG files equal Pillow bit for bit") {
   }
 }
 
-TEST_CASE("decode: JPEG files equal Pillow to two levels") {
+TEST_CASE("decode: JPEG files equal Pillow bit for bit") {
   for (const char* name : {"plain.jpg", "progressive.jpg", "restart.jpg", "grey.jpg", "rgb.jpg", "one.jpg",
                            "cmyk.jpg", "cmyk_without_adobe.jpg", "ycck.jpg"}) {
     CAPTURE(std::string(name));
     const LevelDifference difference =
         compare(read_image(kFolder + name), golden("image", text("file.", name)));
-    CHECK(difference.largest <= 2);
-    CHECK(difference.share_above_one <= 0.05);
+    CHECK(difference.largest == 0);
   }
 }
 
@@ -77,7 +76,7 @@ TEST_CASE("decode: all eight EXIF orientations are turned upright and recorded")
       const std::string name = text("orientation_", orientation, extension);
       CAPTURE(std::string(name));
       const Image upright = read_image(kFolder + name);
-      CHECK(compare(upright, golden("image", "file." + name)).largest <= (extension[1] == 'p' ? 0 : 2));
+      CHECK(compare(upright, golden("image", "file." + name)).largest <= (extension[1] == 'p' ? 0 : 1));
       CHECK(upright.provenance.exif_orientation == orientation);
       CHECK(upright.provenance.orientation_applied == (orientation != 1));
       const Image stored = read_image(kFolder + name, ExifOrientation::ignore);
@@ -207,14 +206,12 @@ TEST_CASE("decode: declared sizes beyond reason are refused before memory is tak
   CHECK(contains(decoding_error(jpeg).second, "cannot hold 12336×12336"));
 }
 
-TEST_CASE("decode: a Huffman table of more than 256 symbols is refused before stb sees it") {
+TEST_CASE("decode: a Huffman table of more than 256 symbols is refused") {
   Bytes jpeg = read_bytes(kFolder + "plain.jpg");
   Bytes table = {0xFF, 0xC4, 0, 2 + 17 + 44, 0x10};
   table.resize(table.size() + 16 + 44, 255);
   jpeg.insert(jpeg.begin() + 2, table.begin(), table.end());
-  CHECK(contains(decoding_error(jpeg).second, "claims 4080 symbols"));
-  jpeg[5] = 2 + 5;
-  CHECK(contains(decoding_error(jpeg).second, "is cut off"));
+  CHECK(contains(decoding_error(jpeg).second, "Huffman"));
 }
 
 TEST_CASE("decode: a strip of 1×5000 and a picture of 8000×6000 work") {
