@@ -23,10 +23,8 @@ PanelColorBar color_bar(Preset preset) {
 }  // namespace
 
 Panel empty_panel(const PanelSubject& subject) {
-  const std::string counterfactual = subject.direction == Direction::counterfactual ? ", counterfactual" : "";
   Panel panel;
-  panel.columns = {"Picture", "Grad-CAM" + counterfactual, "Guided Backprop" + counterfactual,
-                   "Guided Grad-CAM" + counterfactual};
+  panel.columns = {"Picture", "Grad-CAM", "Guided Backprop", "Guided Grad-CAM"};
   panel.color_bar = color_bar(subject.preset);
   panel.footer = text(subject.model.info.name, ", weights ", subject.model.weights_sha256.substr(0, 8),
                       ", Grad-CAM at ", subject.model.network.node(subject.layer).name, ", preset ",
@@ -48,6 +46,7 @@ PanelRow panel_row(const PanelSubject& subject, std::int64_t index, ClassEvidenc
   row.label = subject.model.labels.at(i);
   row.details = {text("class ", index), "score " + decimal(subject.scores.logits[i], 2),
                  percent(subject.scores.probabilities[i])};
+  if (subject.direction == Direction::counterfactual) row.details.emplace_back("counterfactual");
   row.cells.push_back({subject.image, ""});
   row.cells.push_back({overlay(subject.image, grad_cam.map->map, subject.placement, subject.preset),
                        found ? "" : "no positive evidence"});

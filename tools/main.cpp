@@ -66,7 +66,6 @@ int run(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Print this help");
   app.set_version_flag("--version", "backlight " + std::string(version()), "Print the version");
   app.require_subcommand(1);
-  app.footer(kFooter);
   add_explain_command(app);
   add_classify_command(app);
   add_layers_command(app);
@@ -74,6 +73,7 @@ int run(int argc, char** argv) {
   add_convert_command(app);
   add_train_command(app);
   add_scenes_command(app);
+  app.footer(kFooter);
 
   Console console;
   int code = 0;

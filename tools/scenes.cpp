@@ -65,6 +65,10 @@ void run(Options& options) {
   }
 }
 
+constexpr const char* kFooter = R"(Examples:
+  backlight scenes --count 20 --objects 2 --out scenes
+  backlight explain scenes/scene_000000.png --model backlight_scenes --top-k 2)";
+
 }  // namespace
 
 void add_scenes_command(CLI::App& app) {
@@ -93,6 +97,7 @@ void add_scenes_command(CLI::App& app) {
       ->type_name("DIR");
   command.add_flag("--force", options->force, "Replace existing files");
   options->console.add_options(command);
+  command.footer(kFooter);
   command.callback([options] { run(*options); });
 }
 

@@ -1,6 +1,7 @@
 #include "tools/program.hpp"
 
 #include <doctest/doctest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -105,6 +106,22 @@ std::string Workspace::picture(std::string_view name, int width, int height) con
   fs::create_directories((folder_ / name).parent_path());
   write_png(str(name), test_picture(width, height));
   return str(name);
+}
+
+std::string Workspace::turned_picture(std::string_view name, int width, int height, char orientation) const {
+  std::string png = read_text(picture(name, width, height));
+  // One directory of one entry: tag 0x0112, one 16-bit number.
+  std::string chunk("eXIfMM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0?\0\0\0\0\0\0", 30);
+  chunk[chunk.find('?')] = orientation;
+  const auto crc = crc32(0, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(chunk.size()));
+  const auto big_endian = [](std::uint64_t v) {
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(v >> shift & 0xff);
+    return bytes;
+  };
+  constexpr std::size_t kSignatureAndHeader = 33;
+  png.insert(kSignatureAndHeader, big_endian(chunk.size() - 4) + chunk + big_endian(crc));
+  return file(name, png);
 }
 
 std::string Workspace::file(std::string_view name, std::string_view content) const {

@@ -41,6 +41,8 @@ class Workspace {
 
   /// A PNG of coloured noise over a gradient; its path.
   std::string picture(std::string_view name, int width = 40, int height = 32) const;
+  /// The same with EXIF's orientation tag.
+  std::string turned_picture(std::string_view name, int width, int height, char orientation) const;
   std::string file(std::string_view name, std::string_view content) const;
   /// Names of the files in a folder, sorted.
   std::vector<std::string> names_in(std::string_view folder) const;

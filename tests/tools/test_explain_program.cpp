@@ -335,6 +335,19 @@ TEST_CASE("explain: every preset makes its own pictures of the same network") {
   CHECK_FALSE(fs::exists(work / "none"));
 }
 
+TEST_CASE("explain: EXIF orientation turns the picture and is recorded") {
+  const Workspace work;
+  const Json image = work.run_json({"explain", work.turned_picture("a.png", 60, 40, 6), "--weights",
+                                    work.network(), "--class", "1", "--out", work.str("out")})["images"][0];
+  CHECK(image["exif_orientation"] == 6);
+  CHECK(image["orientation_applied"] == true);
+  CHECK(image["width"] == 40);
+  CHECK(image["height"] == 60);
+  const Image overlay = read_image(image["results"][0]["files"]["overlay"].get<std::string>());
+  CHECK(overlay.width == 40);
+  CHECK(overlay.height == 60);
+}
+
 TEST_CASE("explain: a panel has a row per class and grows with them") {
   const Workspace work;
   const std::string picture = work.picture("a.png", 120, 90), net = work.network();

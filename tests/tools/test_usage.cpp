@@ -8,7 +8,8 @@ using namespace backlight::test;
 
 TEST_CASE("usage: every command explains itself with examples") {
   const Workspace work;
-  for (const std::string command : {"explain", "classify", "layers", "inspect", "convert"}) {
+  for (const std::string command :
+       {"explain", "classify", "layers", "inspect", "convert", "train", "scenes"}) {
     CAPTURE(command);
     const ProcessResult help = work.run({command, "--help"});
     CHECK(help.exit_code == 0);
