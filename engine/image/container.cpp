@@ -87,7 +87,7 @@ class PixelStream {
 };
 
 /// Fills size and provenance; returns the number of bytes that the pixels must inflate to.
-std::int64_t read_ihdr(std::span<const std::uint8_t> body, std::string_view name, Container& png) {
+std::int64_t read_ihdr(std::span<const std::uint8_t> body, std::string_view name, ImageContainer& png) {
   if (body.size() != 13) corrupt(name, "the PNG header has a wrong length");
   png.width = big_endian(body, 4);
   png.height = big_endian(body.subspan(4), 4);
@@ -126,7 +126,7 @@ constexpr int kMaxScans = 200;
 // Every 8×8 block of the largest component costs at least one bit.
 constexpr std::int64_t kMaxPixelsPerByte = 64 * 8;
 
-void read_sof(int marker, std::span<const std::uint8_t> body, std::string_view name, Container& jpeg) {
+void read_sof(int marker, std::span<const std::uint8_t> body, std::string_view name, ImageContainer& jpeg) {
   if (body.size() < 6) corrupt(name, "the JPEG frame header is too short");
   constexpr int kBaseline = 0xC0, kExtended = 0xC1, kProgressive = 0xC2;
   if (marker != kBaseline && marker != kExtended && marker != kProgressive)
@@ -144,8 +144,8 @@ void read_sof(int marker, std::span<const std::uint8_t> body, std::string_view n
 
 }  // namespace
 
-Container inspect_png(std::span<const std::uint8_t> bytes, std::string_view name) {
-  Container png;
+ImageContainer inspect_png(std::span<const std::uint8_t> bytes, std::string_view name) {
+  ImageContainer png;
   std::unique_ptr<PixelStream> pixels;
   bool ended = false;
   std::span<const std::uint8_t> rest = bytes.subspan(kPngSignature);
@@ -179,8 +179,8 @@ Container inspect_png(std::span<const std::uint8_t> bytes, std::string_view name
   return png;
 }
 
-Container inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view name) {
-  Container jpeg;
+ImageContainer inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view name) {
+  ImageContainer jpeg;
   bool exif = false;
   int scans = 0;
   std::size_t at = 2;

@@ -14,7 +14,7 @@
 
 namespace backlight {
 
-struct Container {
+struct ImageContainer {
   std::int64_t width = 0;
   std::int64_t height = 0;
   Provenance provenance;
@@ -22,11 +22,11 @@ struct Container {
 
 /// Walks a PNG's chunks: order, lengths, CRC-32, the size and Adler-32 of the inflated pixels, eXIf.
 /// Throws Error(bad_input) naming `name`.
-Container inspect_png(std::span<const std::uint8_t> bytes, std::string_view name);
+ImageContainer inspect_png(std::span<const std::uint8_t> bytes, std::string_view name);
 
 /// Walks a JPEG's markers up to the end-of-image marker. Throws Error(bad_input or unsupported) naming
 /// `name`.
-Container inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view name);
+ImageContainer inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view name);
 
 /// The orientation tag of a TIFF header with its first directory (the body of EXIF); 1 when absent or
 /// malformed.

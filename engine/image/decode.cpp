@@ -52,7 +52,8 @@ bool has(std::string_view bytes, std::size_t offset, std::string_view magic) {
   throw Error(ErrorKind::bad_input, name, ": is not a picture that backlight knows, expected PNG or JPEG");
 }
 
-Image decode_pixels(std::span<const std::uint8_t> bytes, const Container& container, std::string_view name) {
+Image decode_pixels(std::span<const std::uint8_t> bytes, const ImageContainer& container,
+                    std::string_view name) {
   const std::string& format = container.provenance.format;
   Pixels pixels =
       format == "PNG" ? decode_png(bytes) : decode_jpeg(bytes, container.width * container.height);
@@ -86,7 +87,7 @@ Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, E
     throw Error(ErrorKind::bad_input, name, ": the file has ", bytes.size(), " bytes, at most ",
                 kMaxImageFileBytes, " are read");
 
-  Container container = png ? inspect_png(bytes, name) : inspect_jpeg(bytes, name);
+  ImageContainer container = png ? inspect_png(bytes, name) : inspect_jpeg(bytes, name);
   if (container.width * container.height > kMaxPixels)
     throw Error(ErrorKind::bad_input, name, ": ", container.width, "×", container.height, " pixels, at most ",
                 kMaxPixels, " are decoded; make the picture smaller first");
