@@ -1,7 +1,5 @@
 // backlight-bench: how long networks, single convolutions and the processor's peak take on this machine.
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
@@ -99,11 +97,11 @@ void bench_conv2d(const ConvCase& c, int threads, int repeat, std::int64_t batch
   const Timing backward = time_calls(repeat, [&] {
     layer.backward({context, inputs, shapes, nullptr, saved, dy, gradients, {}});
   });
-  fmt::print("{:<30}", c.name);
+  std::printf("%-30s", c.name);
   for (const Timing& timing : {forward, backward})
-    fmt::print(" {:9.3f} {:7.1f} {:7.1f}   ", timing.wall_ms, flop / timing.wall_ms * 1e-6,
-               flop / timing.cpu_ms * 1e-6);
-  fmt::print("\n");
+    std::printf(" %9.3f %7.1f %7.1f   ", timing.wall_ms, flop / timing.wall_ms * 1e-6,
+                flop / timing.cpu_ms * 1e-6);
+  std::printf("\n");
 }
 
 /// The rate of the widest tile on operands that stay in the L1 cache: what a GEMM could reach at best.
@@ -126,8 +124,8 @@ void bench_peak(int threads, int repeat) {
     });
   });
   const double flop = 2.0 * kDepth * kernels.rows * columns * kTiles * threads;
-  fmt::print("{:.1f} GFLOP/s, {:.1f} per second of processor time\n", flop / timing.wall_ms * 1e-6,
-             flop / timing.cpu_ms * 1e-6);
+  std::printf("%.1f GFLOP/s, %.1f per second of processor time\n", flop / timing.wall_ms * 1e-6,
+              flop / timing.cpu_ms * 1e-6);
 }
 
 void bench_network(const std::string& name, int threads, int repeat, std::int64_t batch, bool paced) {
@@ -144,7 +142,7 @@ void bench_network(const std::string& name, int threads, int repeat, std::int64_
     const auto begin = std::chrono::steady_clock::now();
     forward();
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
-    if (i >= 0) fmt::print("{:.4f}\n", elapsed.count());
+    if (i >= 0) std::printf("%.4f\n", elapsed.count());
     std::fflush(stdout);
   }
 }
@@ -178,7 +176,7 @@ int run(int argc, char** argv) {
 
   if (network->parsed()) bench_network(name, threads, repeat, batch, paced);
   if (conv->parsed()) {
-    fmt::print("{:<30} {:>27}   {:>27}\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");
+    std::printf("%-30s %27s   %27s\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");
     for (const ConvCase& c : kConvCases)
       if (std::string_view(c.name).find(name) != std::string_view::npos)
         bench_conv2d(c, threads, repeat, batch);
@@ -193,7 +191,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "backlight-bench: {}\n", error.what());
+    std::fprintf(stderr, "backlight-bench: %s\n", error.what());
     return 1;
   }
 }
