@@ -150,6 +150,21 @@ void check_network(const std::string& name, const Subject& subject) {
 
 }  // namespace
 
+TEST_CASE("cam: equals grad-cam times the area on resnet18") {
+  Context context;
+  Network network = build_model("resnet18", 1000);
+  fill_network(network, context);
+  const NodeId layer = network.find("layer4");
+  Explanation explanation(
+      network, context, preprocess(photograph("astronaut"), Preprocessing::torchvision()).x, {layer}, false);
+  const std::vector<std::int64_t> index{7};
+  const ClassMap cam = explanation.cam(index);
+  Tensor grad_cam = explanation.grad_cam(layer, explanation.target(index)).map;
+  for (float& v : grad_cam.values()) v *= 49;
+  CHECK(cam.map.shape() == Shape{1, 7, 7});
+  CHECK(relative_error(cam.map, grad_cam) <= 1e-5);
+}
+
 TEST_CASE("presets: alexnet equals the packages") {
   check_network("alexnet", {"alexnet", "coffee", {"features.11", "features.11", "features.11", "avgpool"}});
 }
