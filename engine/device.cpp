@@ -118,7 +118,9 @@ void ThreadPool::run(std::int64_t items, const std::function<void(std::int64_t, 
   if (state.failure) std::rethrow_exception(std::exchange(state.failure, nullptr));
 }
 
-Context::Context(Device device, int threads) : device_(device) {
+Context::Context(Device device, int threads, Precision precision) : device_(device), precision_(precision) {
+  if (device.kind == Device::Kind::cpu && precision != Precision::strict)
+    throw Error(ErrorKind::unsupported, "the CPU computes in float32 only: use the precision strict");
   if (device.kind == Device::Kind::cuda) {
     stream_ = cuda::open_stream(device.index);
     memory_ = cuda::make_pool(stream_);

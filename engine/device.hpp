@@ -23,6 +23,13 @@ struct Device {
   friend std::ostream& operator<<(std::ostream& out, const Device& device);
 };
 
+/// In which numbers a CUDA device multiplies; sums are always in float32. The CPU knows only `strict`.
+enum class Precision : std::uint8_t {
+  strict,  ///< float32
+  tf32,    ///< float32 storage, products of 10-bit mantissas in the tensor cores
+  f16,     ///< inputs and weights of convolutions and linear layers rounded to float16
+};
+
 namespace cuda {
 class Stream;
 }
@@ -50,17 +57,23 @@ class ThreadPool {
 /// Belongs to one calling thread at a time; several threads explain with one network through a context each.
 class Context {
  public:
-  /// Throws Error(unsupported) for a device that this build does not know, Error(resources) for one that this
-  /// machine does not have.
-  explicit Context(Device device = {}, int threads = 0);
+  /// Throws Error(unsupported) for a device that this build does not know or a precision that the device does
+  /// not have, Error(resources) for a device that this machine does not have.
+  explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict);
 
   const Device& device() const { return device_; }
+  Precision precision() const { return precision_; }
   int threads() const { return threads_->size(); }
   const MemoryPool& memory() const { return *memory_; }
 
   /// An uninitialised tensor from this context's pool.
   Tensor empty(const Shape& shape, DType dtype = DType::f32) const { return Tensor(shape, dtype, memory_); }
   Tensor zeros(const Shape& shape, DType dtype = DType::f32) const;
+  /// An uninitialised array from this context's pool.
+  template <class T>
+  Buffer<T> buffer(std::int64_t size) const {
+    return Buffer<T>(size, memory_);
+  }
   /// A copy in this context's memory, of a tensor there or in the host's.
   Tensor copy(const Tensor& tensor) const;
   /// A copy in the host's memory, of a tensor there or in this context's. Waits until it is computed.
@@ -81,6 +94,7 @@ class Context {
 
  private:
   Device device_;
+  Precision precision_;
   std::shared_ptr<ThreadPool> threads_;
   std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
   std::shared_ptr<MemoryPool> memory_;

@@ -17,8 +17,7 @@ namespace backlight {
 /// What a forward computed beyond its output and a backward will want again: each layer's header says what.
 struct Saved {
   std::vector<Tensor> tensors;
-  std::vector<std::uint8_t> bytes;
-  std::vector<std::int32_t> indices;
+  Buffer<std::int32_t> indices;
 };
 
 /// Which of a layer's values its backward reads.

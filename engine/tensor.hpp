@@ -8,6 +8,7 @@
 #include <iosfwd>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/error.hpp"
@@ -133,6 +134,41 @@ class Tensor {
   DType dtype_ = DType::f32;
   void* data_ = nullptr;
   std::shared_ptr<MemoryPool> pool_;
+};
+
+/// An owning, move-only array of integers that a kernel leaves for another: indices, labels, pixels.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  /// Uninitialised.
+  Buffer(std::int64_t size, std::shared_ptr<MemoryPool> pool) : size_(size), pool_(std::move(pool)) {
+    data_ = static_cast<T*>(pool_->allocate(bytes()));
+  }
+  Buffer(Buffer&& other) noexcept
+      : size_(std::exchange(other.size_, 0)),
+        pool_(std::move(other.pool_)),
+        data_(std::exchange(other.data_, nullptr)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(pool_, other.pool_);
+    std::swap(data_, other.data_);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_) pool_->deallocate(data_, bytes());
+  }
+
+  std::int64_t size() const { return size_; }
+  std::size_t bytes() const { return static_cast<std::size_t>(size_) * sizeof(T); }
+  bool on_host() const { return !pool_ || pool_->on_host(); }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+
+ private:
+  std::int64_t size_ = 0;
+  std::shared_ptr<MemoryPool> pool_;
+  T* data_ = nullptr;
 };
 
 }  // namespace backlight

@@ -81,7 +81,7 @@ class MaxPool2d final : public Pool2d {
   void forward(const ForwardArgs& a) const override {
     std::int32_t* argmax = nullptr;
     if (a.saved) {
-      a.saved->indices.resize(static_cast<std::size_t>(a.y.numel()));
+      a.saved->indices = a.context.buffer<std::int32_t>(a.y.numel());
       argmax = a.saved->indices.data();
     }
     dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {

@@ -54,4 +54,5 @@ TEST_CASE("context: ranges cover every element once for any number of threads") 
   });
   for (const auto& count : done) CHECK(count == 1);
   CHECK_THROWS_AS(Context({}, -1), Error);
+  CHECK_THROWS_AS(Context({}, 1, Precision::tf32), Error);
 }

@@ -34,6 +34,24 @@ TEST_CASE("tensor: moves and clones and converts and reshapes without losing ele
   CHECK(std::move(b).reshaped({4}).values()[3] == 4);
 }
 
+TEST_CASE("buffer: gives its memory back once however often it moved") {
+  const auto pool = make_host_pool();
+  {
+    Buffer<std::int32_t> first(5, pool), second(7, pool);
+    CHECK(pool->bytes_in_use() == 48);
+    first.data()[4] = 9;
+    second = std::move(first);
+    CHECK(second.size() == 5);
+    CHECK(second.data()[4] == 9);
+    const Buffer<std::int32_t> third = std::move(second);
+    CHECK(third.data()[4] == 9);
+    CHECK(third.on_host());
+    CHECK(second.data() == nullptr);
+  }
+  CHECK(pool->bytes_in_use() == 0);
+  CHECK(Buffer<std::int32_t>().data() == nullptr);
+}
+
 TEST_CASE("memory pool: a freed block is handed out again and the peak is counted") {
   const auto pool = make_host_pool();
   const void* first = nullptr;
