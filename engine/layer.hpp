@@ -78,7 +78,7 @@ class Layer {
   virtual void backward(const BackwardArgs& args) const = 0;
 
   /// After a training step: takes over what the pass observed (batch norm's running statistics).
-  virtual void update_statistics(const Saved&) {}
+  virtual void update_statistics(Context&, const Saved&) {}
 };
 
 /// Throws unless `x` holds exactly `count` shapes.

@@ -113,9 +113,9 @@ void Network::to(DType dtype) {
   for (NamedParameter& p : parameters()) *p.tensor = p.tensor->to(dtype);
 }
 
-void Network::update_statistics(std::span<const Saved> saved) {
+void Network::update_statistics(Context& context, std::span<const Saved> saved) {
   for (NodeId id = 1; id < size(); ++id)
-    node(id).layer->update_statistics(saved[static_cast<std::size_t>(id)]);
+    node(id).layer->update_statistics(context, saved[static_cast<std::size_t>(id)]);
 }
 
 }  // namespace backlight

@@ -65,7 +65,7 @@ class Network {
   /// Converts every parameter.
   void to(DType dtype);
   /// After a training pass: batch norm takes over the statistics that `saved`, one per node, observed.
-  void update_statistics(std::span<const Saved> saved);
+  void update_statistics(Context& context, std::span<const Saved> saved);
 
  private:
   std::int64_t channels_;

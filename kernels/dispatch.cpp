@@ -10,6 +10,7 @@ constexpr Kernels<T> kCpu{
     .add_forward = cpu::add_forward<T>,
     .add_backward = cpu::add_backward<T>,
     .batch_norm_statistics = cpu::batch_norm_statistics<T>,
+    .batch_norm_update_running = cpu::batch_norm_update_running<T>,
     .batch_norm_forward = cpu::batch_norm_forward<T>,
     .batch_norm_backward = cpu::batch_norm_backward<T>,
     .conv2d_forward = cpu::conv2d_forward<T>,

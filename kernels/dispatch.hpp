@@ -53,6 +53,8 @@ struct Kernels {
   decltype(&cpu::add_forward<T>) add_forward = missing<"add_forward">;
   decltype(&cpu::add_backward<T>) add_backward = missing<"add_backward">;
   decltype(&cpu::batch_norm_statistics<T>) batch_norm_statistics = missing<"batch_norm_statistics">;
+  decltype(&cpu::batch_norm_update_running<T>) batch_norm_update_running =
+      missing<"batch_norm_update_running">;
   decltype(&cpu::batch_norm_forward<T>) batch_norm_forward = missing<"batch_norm_forward">;
   decltype(&cpu::batch_norm_backward<T>) batch_norm_backward = missing<"batch_norm_backward">;
   decltype(&cpu::conv2d_forward<T>) conv2d_forward = missing<"conv2d_forward">;

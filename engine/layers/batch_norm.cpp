@@ -40,30 +40,23 @@ class BatchNorm2d final : public Layer {
     dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
       const T* mean = running_mean_.data<T>();
       const T* variance = running_var_.data<T>();
-      Tensor batch_mean, batch_variance;
+      Tensor batch_mean, batch_variance, unbiased;
       if (a.mode.training) {
-        batch_mean = Tensor({shape[1]}, a.y.dtype());
-        batch_variance = Tensor({shape[1]}, a.y.dtype());
-        const std::int64_t count = shape[0] * shape[2] * shape[3];
-        if (count < 2)
+        if (shape[0] * shape[2] * shape[3] < 2)
           throw Error(ErrorKind::bad_input, "[batch_norm2d] x is ", shape,
                       ", training needs more than one value per channel");
+        for (Tensor* observed : {&batch_mean, &batch_variance, &unbiased})
+          *observed = a.context.empty({shape[1]}, a.y.dtype());
         k.batch_norm_statistics(a.context, params(shape, a.mode), a.x[0]->data<T>(), batch_mean.data<T>(),
-                                batch_variance.data<T>());
+                                batch_variance.data<T>(), unbiased.data<T>());
         mean = batch_mean.data<T>();
         variance = batch_variance.data<T>();
       }
       k.batch_norm_forward(a.context, params(shape, a.mode), a.x[0]->data<T>(), weight_.data<T>(),
                            bias_.data<T>(), mean, variance, a.y.data<T>());
-      if (a.saved && a.mode.training) {
-        const double count = static_cast<double>(shape[0] * shape[2] * shape[3]);
-        Tensor unbiased({shape[1]}, a.y.dtype());
-        for (std::int64_t c = 0; c < shape[1]; ++c)
-          unbiased.data<T>()[c] = static_cast<T>(static_cast<double>(variance[c]) * (count / (count - 1)));
-        a.saved->tensors.push_back(std::move(batch_mean));
-        a.saved->tensors.push_back(std::move(batch_variance));
-        a.saved->tensors.push_back(std::move(unbiased));
-      }
+      if (a.saved && a.mode.training)
+        for (Tensor* observed : {&batch_mean, &batch_variance, &unbiased})
+          a.saved->tensors.push_back(std::move(*observed));
     });
   }
 
@@ -80,18 +73,12 @@ class BatchNorm2d final : public Layer {
     });
   }
 
-  void update_statistics(const Saved& saved) override {
+  void update_statistics(Context& context, const Saved& saved) override {
     if (saved.tensors.empty()) return;
-    dispatch_dtype(running_mean_.dtype(), [&]<class T>() {
-      const auto move = [&](Tensor& running, const Tensor& observed) {
-        for (std::int64_t c = 0; c < running.numel(); ++c) {
-          T& r = running.data<T>()[c];
-          r = static_cast<T>((1 - momentum_) * static_cast<double>(r) +
-                             momentum_ * static_cast<double>(observed.data<T>()[c]));
-        }
-      };
-      move(running_mean_, saved.tensors.at(0));
-      move(running_var_, saved.tensors.at(2));
+    dispatch(context, running_mean_.dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.batch_norm_update_running(context, running_mean_.numel(), momentum_, saved.tensors.at(0).data<T>(),
+                                  saved.tensors.at(2).data<T>(), running_mean_.data<T>(),
+                                  running_var_.data<T>());
     });
   }
 

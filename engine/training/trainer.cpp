@@ -76,7 +76,7 @@ double Trainer::step(Batch batch) {
   if (!std::isfinite(loss.loss))
     throw Error(ErrorKind::usage, "the loss of training step ", steps_done_ + 1, " is ", loss.loss,
                 ", expected a finite number; try a lower learning rate");
-  network_.update_statistics(pass.saved());
+  network_.update_statistics(context_, pass.saved());
   const Gradients gradients = pass.backward({network_.output(), std::move(loss.dlogits)},
                                             {.parameter_gradients = true, .last = true});
   sgd_.step(context_, gradients.parameters, learning_rate());

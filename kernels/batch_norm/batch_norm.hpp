@@ -24,9 +24,17 @@ struct BatchNormParams {
 
 namespace cpu {
 
-/// Mean and biased variance (divided by m) of each channel over the batch, summed in double.
+/// Mean, biased variance (divided by m) and unbiased variance (by m − 1; m ≥ 2) of each channel over the
+/// batch, summed in double.
 template <class T>
-void batch_norm_statistics(Context& context, const BatchNormParams& params, const T* x, T* mean, T* variance);
+void batch_norm_statistics(Context& context, const BatchNormParams& params, const T* x, T* mean, T* variance,
+                           T* unbiased);
+
+/// Moves running statistics towards what a batch showed: r = (1 − momentum)·r + momentum·observed, per
+/// channel.
+template <class T>
+void batch_norm_update_running(Context& context, std::int64_t channels, double momentum, const T* mean,
+                               const T* unbiased, T* running_mean, T* running_variance);
 
 /// y may be x.
 template <class T>

@@ -38,7 +38,8 @@ void for_each_channel(Context& context, const BatchNormParams& p, const Fn& fn) 
 }  // namespace
 
 template <class T>
-void batch_norm_statistics(Context& context, const BatchNormParams& p, const T* x, T* mean, T* variance) {
+void batch_norm_statistics(Context& context, const BatchNormParams& p, const T* x, T* mean, T* variance,
+                           T* unbiased) {
   for_each_channel(context, p, [=, &p](std::int64_t c) {
     const double count = static_cast<double>(p.n * p.plane);
     double total = 0, squares = 0;
@@ -56,7 +57,21 @@ void batch_norm_statistics(Context& context, const BatchNormParams& p, const T* 
     }
     mean[c] = static_cast<T>(centre);
     variance[c] = static_cast<T>(squares / count);
+    unbiased[c] = static_cast<T>(static_cast<double>(variance[c]) * (count / (count - 1)));
   });
+}
+
+template <class T>
+void batch_norm_update_running(Context&, std::int64_t channels, double momentum, const T* mean,
+                               const T* unbiased, T* running_mean, T* running_variance) {
+  const auto moved = [=](T running, T observed) {
+    return static_cast<T>((1 - momentum) * static_cast<double>(running) +
+                          momentum * static_cast<double>(observed));
+  };
+  for (std::int64_t c = 0; c < channels; ++c) {
+    running_mean[c] = moved(running_mean[c], mean[c]);
+    running_variance[c] = moved(running_variance[c], unbiased[c]);
+  }
 }
 
 template <class T>
@@ -114,8 +129,13 @@ void batch_norm_backward(Context& context, const BatchNormParams& p, const T* x,
   });
 }
 
-template void batch_norm_statistics(Context&, const BatchNormParams&, const float*, float*, float*);
-template void batch_norm_statistics(Context&, const BatchNormParams&, const double*, double*, double*);
+template void batch_norm_statistics(Context&, const BatchNormParams&, const float*, float*, float*, float*);
+template void batch_norm_statistics(Context&, const BatchNormParams&, const double*, double*, double*,
+                                    double*);
+template void batch_norm_update_running(Context&, std::int64_t, double, const float*, const float*, float*,
+                                        float*);
+template void batch_norm_update_running(Context&, std::int64_t, double, const double*, const double*, double*,
+                                        double*);
 template void batch_norm_forward(Context&, const BatchNormParams&, const float*, const float*, const float*,
                                  const float*, const float*, float*);
 template void batch_norm_forward(Context&, const BatchNormParams&, const double*, const double*,

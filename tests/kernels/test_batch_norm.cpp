@@ -59,7 +59,7 @@ TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch
     Context context({}, 2);
     Pass pass(network, context, std::move(inputs_of(c).x[0]),
               {.parameter_gradients = true, .mode = {.training = true}});
-    network.update_statistics(pass.saved());
+    network.update_statistics(context, pass.saved());
     const auto parameters = network.parameters();
     CHECK(relative_error(*parameters[2].tensor, golden("layers", c.name + ".running_mean")) <= 1e-6);
     CHECK(relative_error(*parameters[3].tensor, golden("layers", c.name + ".running_var")) <= 1e-6);
@@ -73,7 +73,7 @@ TEST_CASE("batch_norm2d: inference leaves the running statistics alone") {
   const Tensor before = network.parameters()[2].tensor->clone();
   Context context({}, 1);
   Pass pass(network, context, std::move(inputs_of(c).x[0]), {.parameter_gradients = true});
-  network.update_statistics(pass.saved());
+  network.update_statistics(context, pass.saved());
   CHECK(same_bits(*network.parameters()[2].tensor, before));
 }
 
