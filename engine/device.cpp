@@ -142,6 +142,9 @@ Tensor Context::copy(const Tensor& tensor) const {
   dispatch_dtype(tensor.dtype(), [&]<class T>() {
     if (stream_)
       cuda::copy(*stream_, result.data<T>(), tensor.data<T>(), tensor.bytes());
+    else if (!tensor.on_host())
+      throw Error(ErrorKind::internal, "a tensor of ", tensor.shape(),
+                  " lies in a CUDA device's memory: copy it by to_host of the context that computed it");
     else
       std::copy_n(tensor.data<T>(), tensor.numel(), result.data<T>());
   });
