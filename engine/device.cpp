@@ -140,13 +140,10 @@ Tensor Context::zeros(const Shape& shape, DType dtype) const {
 Tensor Context::copy(const Tensor& tensor) const {
   Tensor result = empty(tensor.shape(), tensor.dtype());
   dispatch_dtype(tensor.dtype(), [&]<class T>() {
-    if (stream_)
-      cuda::copy(*stream_, result.data<T>(), tensor.data<T>(), tensor.bytes());
-    else if (!tensor.on_host())
-      throw Error(ErrorKind::internal, "a tensor of ", tensor.shape(),
-                  " lies in a CUDA device's memory: copy it by to_host of the context that computed it");
+    if (tensor.on_host())
+      from_host(result.data<T>(), tensor.data<T>(), tensor.bytes());
     else
-      std::copy_n(tensor.data<T>(), tensor.numel(), result.data<T>());
+      cuda::copy(stream(), result.data<T>(), tensor.data<T>(), tensor.bytes());
   });
   return result;
 }
@@ -154,11 +151,23 @@ Tensor Context::copy(const Tensor& tensor) const {
 Tensor Context::to_host(const Tensor& tensor) const {
   if (tensor.on_host()) return tensor.clone();
   Tensor result(tensor.shape(), tensor.dtype());
-  dispatch_dtype(tensor.dtype(), [&]<class T>() {
-    cuda::copy(stream(), result.data<T>(), tensor.data<T>(), tensor.bytes());
-  });
-  synchronize();
+  dispatch_dtype(tensor.dtype(),
+                 [&]<class T>() { to_host(result.data<T>(), tensor.data<T>(), tensor.bytes()); });
   return result;
+}
+
+void Context::from_host(void* to, const void* from, std::size_t bytes) const {
+  if (stream_)
+    cuda::upload(*stream_, to, from, bytes);
+  else if (bytes > 0)
+    std::memcpy(to, from, bytes);
+}
+
+void Context::to_host(void* to, const void* from, std::size_t bytes) const {
+  if (stream_)
+    cuda::download(*stream_, to, from, bytes);
+  else if (bytes > 0)
+    std::memcpy(to, from, bytes);
 }
 
 void Context::synchronize() const {

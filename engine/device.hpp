@@ -5,7 +5,9 @@
 #include <functional>
 #include <iosfwd>
 #include <memory>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "engine/tensor.hpp"
 
@@ -74,13 +76,22 @@ class Context {
   Buffer<T> buffer(std::int64_t size) const {
     return Buffer<T>(size, memory_);
   }
-  /// Whether kernels of this context can read the tensor.
-  bool holds(const Tensor& tensor) const { return tensor.device() == memory_->device(); }
-  /// A copy in this context's memory, of a tensor anywhere. One that another context computes must be done
-  /// there: synchronize() that context first.
+  /// A copy in this context's memory, of a tensor there or in the host's.
   Tensor copy(const Tensor& tensor) const;
   /// A copy in the host's memory, of a tensor there or in this context's. Waits until it is computed.
   Tensor to_host(const Tensor& tensor) const;
+  template <class T>
+  Buffer<T> copy(std::span<const T> values) const {
+    Buffer<T> result = buffer<T>(static_cast<std::int64_t>(values.size()));
+    from_host(result.data(), values.data(), values.size_bytes());
+    return result;
+  }
+  template <class T>
+  std::vector<T> to_host(const Buffer<T>& values) const {
+    std::vector<T> result(static_cast<std::size_t>(values.size()));
+    to_host(result.data(), values.data(), values.bytes());
+    return result;
+  }
 
   /// Waits until the device has done all that was asked of it; reports what went wrong there.
   void synchronize() const;
@@ -96,6 +107,9 @@ class Context {
                        const std::function<void(std::int64_t, std::int64_t)>& fn) const;
 
  private:
+  void from_host(void* to, const void* from, std::size_t bytes) const;
+  void to_host(void* to, const void* from, std::size_t bytes) const;
+
   Device device_;
   Precision precision_;
   std::shared_ptr<ThreadPool> threads_;

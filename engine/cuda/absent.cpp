@@ -14,6 +14,8 @@ namespace {
 
 std::shared_ptr<Stream> open_stream(int) { refuse(); }
 std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream>) { refuse(); }
+void upload(Stream&, void*, const void*, std::size_t) { refuse(); }
+void download(Stream&, void*, const void*, std::size_t) { refuse(); }
 void copy(Stream&, void*, const void*, std::size_t) { refuse(); }
 void clear(Stream&, void*, std::size_t) { refuse(); }
 void synchronize(Stream&) { refuse(); }

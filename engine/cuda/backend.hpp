@@ -16,8 +16,11 @@ class Stream;
 std::shared_ptr<Stream> open_stream(int device);
 /// Memory allocated and freed in the order of the stream. The pool keeps the stream alive.
 std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream> stream);
-/// In any direction between host and device. The host's memory must not change or go away before the copy is
-/// done, but for pageable memory, from which the driver takes a copy first.
+/// Host to device, through pinned memory. `from` may change as soon as this returns.
+void upload(Stream& stream, void* to, const void* from, std::size_t bytes);
+/// Device to host, through pinned memory. Waits until `to` has been written.
+void download(Stream& stream, void* to, const void* from, std::size_t bytes);
+/// Within the device.
 void copy(Stream& stream, void* to, const void* from, std::size_t bytes);
 /// Sets all bytes to zero.
 void clear(Stream& stream, void* block, std::size_t bytes);

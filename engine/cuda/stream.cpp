@@ -40,7 +40,7 @@ class DevicePool final : public MemoryPool {
     const std::lock_guard lock(mutex_);
     return peak_;
   }
-  int device() const override { return stream_->device(); }
+  bool on_host() const override { return false; }
 
  private:
   std::shared_ptr<Stream> stream_;
@@ -80,8 +80,16 @@ std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream> stream) {
   return std::make_shared<DevicePool>(std::move(stream));
 }
 
+void upload(Stream& stream, void* to, const void* from, std::size_t bytes) {
+  stream.staging().upload(stream.get(), to, from, bytes);
+}
+
+void download(Stream& stream, void* to, const void* from, std::size_t bytes) {
+  stream.staging().download(stream.get(), to, from, bytes);
+}
+
 void copy(Stream& stream, void* to, const void* from, std::size_t bytes) {
-  CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream.get()));
+  CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream.get()));
 }
 
 void clear(Stream& stream, void* block, std::size_t bytes) {

@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include "engine/cuda/backend.hpp"
+#include "engine/cuda/staging.hpp"
 
 namespace backlight::cuda {
 
@@ -15,13 +16,14 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  int device() const { return device_; }
   /// The handle; makes the stream's device the current one.
   cudaStream_t get() const;
+  Staging& staging() { return staging_; }
 
  private:
   int device_;
   cudaStream_t handle_ = nullptr;
+  Staging staging_;
 };
 
 }  // namespace backlight::cuda

@@ -11,6 +11,7 @@ set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
 )
 set(cuda_host_sources
+  ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
 )

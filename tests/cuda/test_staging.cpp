@@ -1,0 +1,134 @@
+// Pinned staging: whatever goes to the device and comes back is what was sent, however long the device waits.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "engine/cuda/check.hpp"
+#include "engine/cuda/stream.hpp"
+#include "engine/device.hpp"
+#include "modes.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+constexpr Device kCudaDevice{Device::Kind::cuda, 0};
+
+std::vector<std::uint32_t> counting_from(std::uint32_t first, std::size_t count) {
+  std::vector<std::uint32_t> values(count);
+  std::iota(values.begin(), values.end(), first);
+  return values;
+}
+
+std::span<const std::uint32_t> view(const std::vector<std::uint32_t>& values) { return values; }
+
+}  // namespace
+
+TEST_CASE("staging: pieces of a large copy arrive in their places") {
+  constexpr std::size_t kSlot = cuda::Staging::kLargestSlot / 4;
+  in_every_mode([] {
+    const Context context(kCudaDevice, 1);
+    for (const std::size_t count : {std::size_t{1}, kSlot, kSlot + 1, 4 * kSlot + 3}) {
+      CAPTURE(count);
+      const std::vector<std::uint32_t> values = counting_from(7, count);
+      const Buffer<std::uint32_t> device = context.copy(view(values));
+      CHECK(context.to_host(device) == values);
+    }
+  });
+}
+
+TEST_CASE("staging: more uploads than slots may be under way and the source may change at once") {
+  in_every_mode([] {
+    const Context context(kCudaDevice, 1);
+    std::vector<Buffer<std::uint32_t>> sent;
+    std::vector<std::uint32_t> values;
+    for (std::uint32_t i = 0; i < 3 * cuda::Staging::kSlots; ++i) {
+      values = counting_from(1000 * i, 50 + i);
+      sent.push_back(context.copy(view(values)));
+      std::ranges::fill(values, 0u);
+    }
+    for (std::uint32_t i = 0; i < sent.size(); ++i)
+      CHECK(context.to_host(sent[i]) == counting_from(1000 * i, 50 + i));
+  });
+}
+
+TEST_CASE("staging: a slot that has to grow waits for the copy that still uses it") {
+  in_every_mode([] {
+    const Context context(kCudaDevice, 1);
+    const std::vector<std::uint32_t> small = counting_from(1, 10), large = counting_from(2, 100'000);
+    std::vector<Buffer<std::uint32_t>> sent;
+    for (std::size_t i = 0; i < cuda::Staging::kSlots; ++i) sent.push_back(context.copy(view(small)));
+    for (std::size_t i = 0; i < cuda::Staging::kSlots; ++i) sent.push_back(context.copy(view(large)));
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      CHECK(context.to_host(sent[i]) == (i < cuda::Staging::kSlots ? small : large));
+  });
+}
+
+TEST_CASE("staging: copies go through pinned memory") {
+  const FreshDevice device({.streams = emulator::Streams::deferred});
+  const cuda::PinnedBlock block(100);
+  cudaPointerAttributes attributes{};
+  CUDA_CHECK(cudaPointerGetAttributes(&attributes, block.data()));
+  CHECK(attributes.type == cudaMemoryTypeHost);
+  CHECK(block.bytes() == 100);
+
+  const Context context(kCudaDevice, 1);
+  const std::vector<std::uint32_t> values = counting_from(3, 10);
+  const Buffer<std::uint32_t> sent = context.copy(view(values));
+  CHECK(emulator::leak_report().find("2 blocks of pinned memory") != std::string::npos);
+  CHECK(context.to_host(sent) == values);
+}
+
+TEST_CASE("staging: a pinned block moves and is freed once") {
+  const FreshDevice device;
+  {
+    cuda::PinnedBlock first(64), second(std::move(first));
+    CHECK(first.data() == nullptr);
+    CHECK(first.bytes() == 0);
+    CHECK(second.bytes() == 64);
+    first = std::move(second);
+    CHECK(first.data() != nullptr);
+  }
+  CHECK(emulator::leak_report() == "");
+  CHECK(emulator::take_report() == "");
+}
+
+TEST_CASE("staging: an empty array is no copy") {
+  const FreshDevice device;
+  const Context context(kCudaDevice, 1);
+  const Buffer<std::uint32_t> empty = context.copy(view({}));
+  CHECK(context.to_host(empty).empty());
+  CHECK(emulator::take_report() == "");
+}
+
+TEST_CASE("staging: the CPU's context copies arrays too") {
+  const Context context({}, 1);
+  const std::vector<std::uint32_t> values = counting_from(5, 100);
+  CHECK(context.to_host(context.copy(view(values))) == values);
+}
+
+TEST_CASE("staging: a copy while the stream is captured is refused") {
+  const FreshDevice device;
+  const Context context(kCudaDevice, 1);
+  const std::vector<std::uint32_t> values = counting_from(0, 10);
+  Buffer<std::uint32_t> sent = context.copy(view(values));
+  const cudaStream_t stream = context.stream().get();
+  CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  std::string what;
+  try {
+    cuda::upload(context.stream(), sent.data(), values.data(), 4);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::internal);
+    what = error.what();
+  }
+  CHECK(what.find("captured") != std::string::npos);
+  CHECK_THROWS_AS((void)context.to_host(sent), Error);
+  cudaGraph_t graph = nullptr;
+  CUDA_CHECK(cudaStreamEndCapture(stream, &graph));
+  CUDA_CHECK(cudaGraphDestroy(graph));
+  CHECK(context.to_host(sent) == values);
+}
