@@ -142,8 +142,11 @@ Tensor Context::copy(const Tensor& tensor) const {
   dispatch_dtype(tensor.dtype(), [&]<class T>() {
     if (tensor.on_host())
       from_host(result.data<T>(), tensor.data<T>(), tensor.bytes());
+    else if (!stream_)
+      throw Error(ErrorKind::internal, "a tensor of ", tensor.shape(),
+                  " lies in a CUDA device's memory: copy it by to_host of the context that computed it");
     else
-      cuda::copy(stream(), result.data<T>(), tensor.data<T>(), tensor.bytes());
+      cuda::copy(*stream_, result.data<T>(), tensor.data<T>(), tensor.bytes());
   });
   return result;
 }

@@ -76,7 +76,10 @@ class Context {
   Buffer<T> buffer(std::int64_t size) const {
     return Buffer<T>(size, memory_);
   }
-  /// A copy in this context's memory, of a tensor there or in the host's.
+  /// Whether kernels of this context can read the tensor.
+  bool holds(const Tensor& tensor) const { return tensor.device() == memory_->device(); }
+  /// A copy in this context's memory, of a tensor anywhere. One that another context computes must be done
+  /// there: synchronize() that context first.
   Tensor copy(const Tensor& tensor) const;
   /// A copy in the host's memory, of a tensor there or in this context's. Waits until it is computed.
   Tensor to_host(const Tensor& tensor) const;

@@ -113,6 +113,12 @@ void Network::to(DType dtype) {
   for (NamedParameter& p : parameters()) *p.tensor = p.tensor->to(dtype);
 }
 
+void Network::to(const Context& context) {
+  for (NamedParameter& p : parameters())
+    if (!context.holds(*p.tensor)) *p.tensor = context.copy(*p.tensor);
+  context.synchronize();
+}
+
 void Network::update_statistics(Context& context, std::span<const Saved> saved) {
   for (NodeId id = 1; id < size(); ++id)
     node(id).layer->update_statistics(context, saved[static_cast<std::size_t>(id)]);

@@ -62,8 +62,11 @@ class Network {
   std::int64_t parameter_count() const;
   /// Number of elements in the trainable parameters of one node.
   std::int64_t parameter_count(NodeId id) const;
-  /// Converts every parameter.
+  /// Converts every parameter, which must lie in the host's memory.
   void to(DType dtype);
+  /// Copies every parameter into the memory of the context's device, where every context on that device can
+  /// use it. Waits until they are there.
+  void to(const Context& context);
   /// After a training pass: batch norm takes over the statistics that `saved`, one per node, observed.
   void update_statistics(Context& context, std::span<const Saved> saved);
 

@@ -16,6 +16,13 @@ void accumulate(Context& context, const Tensor& term, Tensor& sum) {
   });
 }
 
+void require_parameters_in(const Context& context, const Network& network) {
+  for (const NamedParameter& p : network.parameters())
+    if (!context.holds(*p.tensor))
+      throw Error(ErrorKind::usage, "the network's parameter '", p.name, "' does not lie in the memory of ",
+                  context.device(), ", where it is used: call Network::to(context) first");
+}
+
 }  // namespace
 
 Seed one_hot(NodeId node, const Shape& shape, std::span<const std::int64_t> index, DType dtype) {
@@ -48,7 +55,8 @@ Pass::Pass(const Network& network, Context& context, Tensor input, const Forward
   for (NodeId id = 1; id < network.size(); ++id)
     first_parameter_[at(id) + 1] = first_parameter_[at(id)] + network.node(id).layer->parameters().size();
   differentiable_ = reachable_from(options.gradients_at, options.parameter_gradients);
-  values_[0] = std::make_shared<Tensor>(std::move(input));
+  require_parameters_in(context, network);
+  values_[0] = std::make_shared<Tensor>(context.holds(input) ? std::move(input) : context.copy(input));
   run_forward();
 }
 
@@ -142,10 +150,11 @@ Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& opt
       throw Error(ErrorKind::usage, "the seed at '", network_.node(seed.node).name, "' is ", seed.dy.shape(),
                   ", its value is ", shapes_[at(seed.node)]);
     auto& dvalue = dvalues[at(seed.node)];
+    Tensor dy = context_.copy(seed.dy);
     if (dvalue)
-      accumulate(context_, seed.dy, *dvalue);
+      accumulate(context_, dy, *dvalue);
     else
-      dvalue = context_.copy(seed.dy);
+      dvalue = std::move(dy);
   }
   consumed_ = options.last;
 

@@ -21,7 +21,8 @@ struct ForwardOptions {
   Mode mode = {};
 };
 
-/// A scalar target by its gradient: `dy` is ∂target/∂(value of node), in that value's shape.
+/// A scalar target by its gradient: `dy` is ∂target/∂(value of node), in that value's shape, in the host's
+/// memory or the context's.
 struct Seed {
   NodeId node;
   Tensor dy;
@@ -47,7 +48,9 @@ struct Gradients {
 /// Holds the activations of one forward. The network must outlive the pass and stay as it is meanwhile.
 class Pass {
  public:
-  /// Runs forward. Throws Error(bad_input) when the input's shape does not fit the network.
+  /// Runs forward; values lie in the context's memory. An input in the host's memory is copied there first.
+  /// Throws Error(bad_input) when the input's shape does not fit the network, Error(usage) when the network's
+  /// parameters lie elsewhere.
   Pass(const Network& network, Context& context, Tensor input, const ForwardOptions& options = {});
 
   /// A kept value. Throws Error(usage) for one that was released.

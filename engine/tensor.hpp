@@ -69,8 +69,9 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   /// Bytes handed out now, and the most there ever were.
   virtual std::size_t bytes_in_use() const = 0;
   virtual std::size_t peak_bytes() const = 0;
-  /// False for a device's memory, which only its kernels and copies may touch.
-  virtual bool on_host() const { return true; }
+  /// The CUDA device whose memory this is, which only its kernels and copies may touch; kHost for the host's.
+  virtual int device() const { return kHost; }
+  static constexpr int kHost = -1;
 };
 
 /// A pool of host memory. `cached_bytes_limit` bounds what is kept for reuse.
@@ -117,7 +118,9 @@ class Tensor {
     require_host();
     return {data<float>(), static_cast<std::size_t>(numel())};
   }
-  bool on_host() const { return !pool_ || pool_->on_host(); }
+  /// MemoryPool::kHost, or the index of a CUDA device.
+  int device() const { return pool_ ? pool_->device() : MemoryPool::kHost; }
+  bool on_host() const { return device() == MemoryPool::kHost; }
 
   Tensor clone() const;
   Tensor to(DType dtype) const;
@@ -161,7 +164,6 @@ class Buffer {
 
   std::int64_t size() const { return size_; }
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * sizeof(T); }
-  bool on_host() const { return !pool_ || pool_->on_host(); }
   T* data() { return data_; }
   const T* data() const { return data_; }
 

@@ -79,11 +79,12 @@ Explanation::Explanation(const Network& network, Context& context, Tensor x, std
 }
 
 std::vector<std::int64_t> Explanation::top_classes() const {
-  const std::int64_t classes = scores().shape()[1];
+  const Tensor values = context_.to_host(scores());
+  const std::int64_t classes = values.shape()[1];
   std::vector<std::int64_t> top;
-  dispatch_dtype(scores().dtype(), [&]<class T>() {
-    for (std::int64_t n = 0; n < scores().shape()[0]; ++n) {
-      const T* row = scores().data<T>() + n * classes;
+  dispatch_dtype(values.dtype(), [&]<class T>() {
+    for (std::int64_t n = 0; n < values.shape()[0]; ++n) {
+      const T* row = values.data<T>() + n * classes;
       top.push_back(std::max_element(row, row + classes) - row);
     }
   });
@@ -138,16 +139,12 @@ ClassMap Explanation::cam(std::span<const std::int64_t> classes, Direction direc
         network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
   const Tensor& activations = pass_.value(head->features);
   const Tensor& weight = weight_of(network_, head->linear);
-  const Seed checked = target(classes, direction);  // also refuses classes that do not exist
-  const std::int64_t channels = activations.shape()[1];
-  Tensor alpha = context_.empty({activations.shape()[0], channels}, activations.dtype());
-  dispatch_dtype(alpha.dtype(), [&]<class T>() {
-    for (std::size_t n = 0; n < classes.size(); ++n) {
-      const T sign = direction == Direction::counterfactual ? T{-1} : T{1};
-      const T* row = weight.data<T>() + classes[n] * channels;
-      std::transform(row, row + channels, alpha.data<T>() + static_cast<std::int64_t>(n) * channels,
-                     [sign](T w) { return sign * w; });
-    }
+  const Tensor dscores = context_.copy(target(classes, direction).dy);
+  const LinearParams linear{
+      .batch = activations.shape()[0], .in = activations.shape()[1], .out = dscores.shape()[1]};
+  Tensor alpha = context_.empty({linear.batch, linear.in}, activations.dtype());
+  dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.linear_backward_data(context_, linear, dscores.data<T>(), weight.data<T>(), alpha.data<T>());
   });
   Tensor map = weighted_sum(alpha, activations);
   return {std::move(alpha), std::move(map)};

@@ -40,7 +40,8 @@ NodeId score_node(const Network& network);
 /// N×K×h×w activations that the input decides and that the scores depend on.
 std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<const Shape> shapes);
 
-/// Holds one forward. Every call below is independent: order and repetition change no bit.
+/// Holds one forward. Every call below is independent: order and repetition change no bit. Results lie in the
+/// context's memory; Context::to_host brings them to the host's.
 /// The network must outlive the explanation.
 class Explanation {
  public:

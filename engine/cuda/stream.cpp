@@ -40,7 +40,7 @@ class DevicePool final : public MemoryPool {
     const std::lock_guard lock(mutex_);
     return peak_;
   }
-  bool on_host() const override { return false; }
+  int device() const override { return stream_->device(); }
 
  private:
   std::shared_ptr<Stream> stream_;

@@ -16,6 +16,7 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
+  int device() const { return device_; }
   /// The handle; makes the stream's device the current one.
   cudaStream_t get() const;
   Staging& staging() { return staging_; }

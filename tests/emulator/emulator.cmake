@@ -27,3 +27,18 @@ function(add_emulator name sanitizers)
     target_link_options(${name} INTERFACE -fsanitize=${sanitizers})
   endif()
 endfunction()
+
+# For kernels whose accesses to memory are counted (counters.hpp): g++ reports each to its ThreadSanitizer, in whose
+# place emulator_counters counts. What would merge or split accesses otherwise than nvcc does is switched off; with
+# scalar replacement, a float4 would be loaded by four instructions.
+set(EMULATOR_COUNTING_OPTIONS -O2 -fsanitize=thread -U__SANITIZE_THREAD__ -fno-tree-sra -fno-tree-vectorize
+                              -fno-store-merging -fno-tree-loop-distribute-patterns)
+
+# add_emulator_counters(EMULATOR): the library emulator_counters, to be linked by what was compiled so.
+function(add_emulator_counters emulator)
+  set(folder ${PROJECT_SOURCE_DIR}/tests/emulator)
+  add_library(emulator_counters STATIC ${folder}/counters.cpp ${folder}/counters_tsan.cpp)
+  target_compile_options(emulator_counters PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
+  target_include_directories(emulator_counters PUBLIC ${folder})
+  target_link_libraries(emulator_counters PUBLIC ${emulator})
+endfunction()

@@ -26,6 +26,7 @@ class SharedArena {
   /// Sets `error` where the block has more shared memory than the hardware gives.
   void* allocate(SharedArray& array, std::size_t bytes, std::string& error);
   void* dynamic() const { return dynamic_; }
+  bool contains(const void* address) const { return address >= base_ && address < base_ + used_; }
 
   /// Addresses that stand for the block's barriers and the meetings of its warps, new in every block.
   void* barrier_sync(unsigned generation) const { return base_ + generation; }

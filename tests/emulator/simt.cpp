@@ -86,6 +86,7 @@ class Scheduler {
   void fail(const std::string& what);
 
   SharedArena shared;
+  Observer* observer = nullptr;
 
  private:
   static void fiber_main();
@@ -236,6 +237,7 @@ void Scheduler::leave_collectives() {
 }
 
 void Scheduler::open_barrier() {
+  if (observer) observer->barrier_opens();
   waiting_ = 0;
   vote_[++generation_ % 2] = {0, true, false};
   make_ready(0, threads_in_block_, [&](unsigned thread) {
@@ -300,6 +302,7 @@ Lanes Scheduler::exchange(unsigned mask, std::uint64_t value, Collective collect
   void* sync = shared.warp_sync(current_ / kWarp, slot, generation);
   if (collective == Collective::syncwarp) release(sync);
   if (meeting.arrived == (mask & warp.alive)) {
+    if (observer && meeting.arrived == warp.alive) observer->warp_meets(current_ / kWarp);
     const unsigned others = std::exchange(meeting.arrived, 0) & ~(1u << lane);
     ++meeting.generation;
     make_ready(base, base + kWarp, [&](unsigned thread) {
@@ -373,6 +376,7 @@ void Scheduler::run_block(std::size_t block) {
   switch_from(host, dequeue());
   if (const std::string damage = shared.finish_block(); !damage.empty()) fail(damage);
   if (done_ != threads_in_block_) report_deadlock();
+  if (observer) observer->block_ends();
 }
 
 std::string Scheduler::run(const Grid& grid, void (*body)(void*), void* argument) {
@@ -393,6 +397,7 @@ std::string Scheduler::run(const Grid& grid, void (*body)(void*), void* argument
     idle_.clear();
     while (fibers_.size() < threads_in_block_) take_fiber();
   }
+  if (observer) observer->grid_starts(grid);
   release(&grid_start_);
   for (std::size_t i = 0; i < blocks_ && error_.empty(); ++i) run_block(block_at(i));
   acquire(&grid_end_);
@@ -404,6 +409,9 @@ std::string Scheduler::run(const Grid& grid, void (*body)(void*), void* argument
 std::string run_grid(const Grid& grid, void (*body)(void*), void* argument) {
   return scheduler().run(grid, body, argument);
 }
+void observe(Observer* observer) { scheduler().observer = observer; }
+unsigned thread_index() { return scheduler().current(); }
+bool in_shared_memory(const void* address) { return scheduler().shared.contains(address); }
 unsigned lane_index() { return scheduler().current() % kWarp; }
 BlockVote block_barrier(bool predicate, Location location) {
   return scheduler().barrier(predicate, location);

@@ -33,10 +33,28 @@ struct Grid {
 };
 std::string run_grid(const Grid& grid, void (*body)(void*), void* argument);
 
+/// Is told what happens while grids run; see counters.hpp.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void grid_starts(const Grid& grid) = 0;
+  /// Every thread of the block that has not exited has arrived at a barrier.
+  virtual void barrier_opens() = 0;
+  /// Every lane of the warp that has not exited has arrived at a collective.
+  virtual void warp_meets(unsigned warp) = 0;
+  virtual void block_ends() = 0;
+};
+/// Null: nobody is told.
+void observe(Observer* observer);
+
 // --- called by the running CUDA thread
 // -------------------------------------------------------------------------
 
 unsigned lane_index();
+unsigned thread_index();  ///< in its block
+
+/// Whether the running block's shared memory holds this address.
+bool in_shared_memory(const void* address);
 
 struct BlockVote {
   int count;
