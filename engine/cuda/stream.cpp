@@ -67,7 +67,16 @@ Stream::Stream(int device) : device_(device) {
   CUDA_CHECK(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking));
 }
 
-Stream::~Stream() { cudaStreamDestroy(handle_); }
+Stream::~Stream() {
+  while (!parts_.empty()) parts_.pop_back();
+  cudaStreamDestroy(handle_);
+}
+
+bool Stream::capturing() const {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  CUDA_CHECK(cudaStreamIsCapturing(get(), &status));
+  return status != cudaStreamCaptureStatusNone;
+}
 
 cudaStream_t Stream::get() const {
   CUDA_CHECK(cudaSetDevice(device_));

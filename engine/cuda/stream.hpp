@@ -3,6 +3,11 @@
 
 #include <cuda_runtime_api.h>
 
+#include <memory>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
 #include "engine/cuda/backend.hpp"
 #include "engine/cuda/staging.hpp"
 
@@ -24,6 +29,7 @@ class Stream {
  private:
   int device_;
   cudaStream_t handle_ = nullptr;
+  std::vector<std::pair<std::type_index, std::shared_ptr<void>>> parts_;
   Staging staging_;
 };
 
