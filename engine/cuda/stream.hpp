@@ -24,7 +24,20 @@ class Stream {
   int device() const { return device_; }
   /// The handle; makes the stream's device the current one.
   cudaStream_t get() const;
+  /// True while work is recorded into a graph instead of being done.
+  bool capturing() const;
   Staging& staging() { return staging_; }
+
+  /// The stream's object of type T: a library's handle, a cache of plans. Made from the stream when it is first
+  /// asked for; goes, in reverse order, before the stream does.
+  template <class T>
+  T& part() {
+    for (const auto& [type, object] : parts_)
+      if (type == typeid(T)) return *static_cast<T*>(object.get());
+    auto made = std::make_shared<T>(*this);
+    parts_.emplace_back(typeid(T), made);
+    return *made;
+  }
 
  private:
   int device_;
