@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -24,4 +26,13 @@ template <class T>
 void copy_rows(Context& context, const CopyParams& params, const T* x, T* y);
 
 }  // namespace cpu
+
+/// As cpu:: does, in the context's stream.
+namespace cuda {
+
+void copy_rows(Context& context, const CopyParams& params, const float* x, float* y);
+
+constexpr Cost copy_rows_cost(const CopyParams& params) { return {8 * params.rows * params.count, 0}; }
+
+}  // namespace cuda
 }  // namespace backlight

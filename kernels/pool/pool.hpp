@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -52,4 +54,38 @@ template <class T>
 void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& params, const T* dy, T* dx);
 
 }  // namespace cpu
+
+/// As cpu:: does, in the context's stream: bit for bit, but for means over a whole plane or over 16 elements
+/// and more, which are summed in float32 by a warp. Throws Error(unsupported) for 2^31 elements or more.
+namespace cuda {
+
+void max_pool2d_forward(Context& context, const Pool2dParams& params, const float* x, float* y,
+                        std::int32_t* argmax);
+void max_pool2d_backward(Context& context, const Pool2dParams& params, const std::int32_t* argmax,
+                         const float* dy, float* dx);
+void avg_pool2d_forward(Context& context, const Pool2dParams& params, const float* x, float* y);
+void avg_pool2d_backward(Context& context, const Pool2dParams& params, const float* dy, float* dx);
+void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& params, const float* x, float* y);
+void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& params, const float* dy, float* dx);
+
+constexpr Cost max_pool2d_forward_cost(const Pool2dParams& p, bool with_argmax) {
+  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
+  return {4 * (in + (with_argmax ? 2 : 1) * out), out * p.kernel_h * p.kernel_w};
+}
+constexpr Cost max_pool2d_backward_cost(const Pool2dParams& p) {
+  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
+  return {4 * (in + 2 * out), out};
+}
+/// Forward and backward alike: an addition per tap, a division per output.
+constexpr Cost avg_pool2d_cost(const Pool2dParams& p) {
+  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
+  return {4 * (in + out), out * (p.kernel_h * p.kernel_w + 1)};
+}
+/// Forward and backward alike, as if the windows did not overlap.
+constexpr Cost adaptive_avg_pool2d_cost(const Pool2dParams& p) {
+  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
+  return {4 * (in + out), in + out};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -7,7 +7,9 @@ set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
 
 set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/copy/copy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/grad_cam/grad_cam_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/pool/pool_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
 )
 set(cuda_host_sources
