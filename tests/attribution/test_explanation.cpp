@@ -8,6 +8,7 @@
 #include "engine/attribution/explanation.hpp"
 #include "engine/layers/softmax.hpp"
 #include "support/compare.hpp"
+#include "support/device.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -29,19 +30,24 @@ Tensor scaled(const Tensor& tensor, float factor) {
   return result;
 }
 
+ClassMap to_host(const Context& context, const ClassMap& maps) {
+  return {context.to_host(maps.alpha), context.to_host(maps.map)};
+}
+
 }  // namespace
 
-TEST_CASE("grad-cam: equals a double loop over the paper's equations") {
-  const Network network = small_residual_network();
-  Context context({}, 2);
+TEST_CASE("grad-cam: equals a double loop over the paper's equations" * doctest::test_suite("device")) {
+  Context context = test_context(2);
+  const Network network = placed(small_residual_network(), context);
   const NodeId layer = network.find("block");
   Explanation explanation(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"), {layer}, false);
-  const ClassMap cam = explanation.grad_cam(layer, explanation.target(classes_of({1, 4})));
+  const ClassMap cam = to_host(context, explanation.grad_cam(layer, explanation.target(classes_of({1, 4}))));
 
   Pass pass(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"),
             {.keep = {layer}, .gradients_at = {layer}});
-  const Gradients gradients =
-      pass.backward(one_hot(network.output(), {2, 5}, classes_of({1, 4})), {.wrt = {layer}});
+  const Gradients gradients = test::to_host(
+      context, pass.backward(one_hot(network.output(), {2, 5}, classes_of({1, 4})), {.wrt = {layer}}));
+  const Tensor activations = context.to_host(pass.value(layer));
   const Shape& shape = pass.shape(layer);
   const std::int64_t area = shape[2] * shape[3];
   Tensor alpha({2, 8}), map({2, shape[2], shape[3]});
@@ -54,28 +60,30 @@ TEST_CASE("grad-cam: equals a double loop over the paper's equations") {
           mean += static_cast<double>(gradients.nodes.at(layer).values()[(n * 8 + k) * area + j]) /
                   static_cast<double>(area);
         alpha.values()[n * 8 + k] = static_cast<float>(mean);
-        sum += mean * static_cast<double>(pass.value(layer).values()[(n * 8 + k) * area + i]);
+        sum += mean * static_cast<double>(activations.values()[(n * 8 + k) * area + i]);
       }
       map.values()[n * area + i] = static_cast<float>(sum);
     }
-  CHECK(relative_error(cam.alpha, alpha) <= 1e-6);
-  CHECK(relative_error(cam.map, map) <= 1e-6);
+  const double tolerance = tolerance_on(test_device(), 1e-6);
+  CHECK(relative_error(cam.alpha, alpha) <= tolerance);
+  CHECK(relative_error(cam.map, map) <= tolerance);
 }
 
-TEST_CASE("grad-cam: the sum instead of the mean scales the map by its area") {
-  const Network network = small_residual_network();
-  Context context({}, 1);
+TEST_CASE("grad-cam: the sum instead of the mean scales the map by its area" *
+          doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(small_residual_network(), context);
   const NodeId layer = network.find("block");
   Explanation explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
   const Seed target = explanation.target(classes_of({2}));
-  const ClassMap mean = explanation.grad_cam(layer, target);
-  const ClassMap sum = explanation.grad_cam(layer, target, AlphaReduction::sum);
+  const ClassMap mean = to_host(context, explanation.grad_cam(layer, target));
+  const ClassMap sum = to_host(context, explanation.grad_cam(layer, target, AlphaReduction::sum));
   CHECK(relative_error(sum.map, scaled(mean.map, 64)) <= 1e-6);
 }
 
-TEST_CASE("cam: equals grad-cam times the area on a residual network") {
-  const Network network = small_residual_network();
-  Context context({}, 1);
+TEST_CASE("cam: equals grad-cam times the area on a residual network" * doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(small_residual_network(), context);
   const auto head = find_cam_head(network);
   REQUIRE(head.has_value());
   CHECK(head->features == network.find("block"));
@@ -83,78 +91,86 @@ TEST_CASE("cam: equals grad-cam times the area on a residual network") {
   Explanation explanation(network, context, random_tensor({2, 3, 17, 9}, "explanation.x"), {head->features},
                           false);
   const auto classes = classes_of({0, 3});
-  const ClassMap cam = explanation.cam(classes);
-  const ClassMap grad_cam = explanation.grad_cam(head->features, explanation.target(classes));
+  const ClassMap cam = to_host(context, explanation.cam(classes));
+  const ClassMap grad_cam =
+      to_host(context, explanation.grad_cam(head->features, explanation.target(classes)));
   const float area = static_cast<float>(cam.map.shape()[1] * cam.map.shape()[2]);
-  CHECK(relative_error(cam.map, scaled(grad_cam.map, area)) <= 1e-6);
-  CHECK(relative_error(cam.alpha, scaled(grad_cam.alpha, area)) <= 1e-6);
+  const double tolerance = tolerance_on(test_device(), 1e-6);
+  CHECK(relative_error(cam.map, scaled(grad_cam.map, area)) <= tolerance);
+  CHECK(relative_error(cam.alpha, scaled(grad_cam.alpha, area)) <= tolerance);
 }
 
-TEST_CASE("counterfactual: the negated score gives the negated map") {
-  const Network network = small_residual_network();
-  Context context({}, 1);
+TEST_CASE("counterfactual: the negated score gives the negated map" * doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(small_residual_network(), context);
   const NodeId layer = network.find("block");
   Explanation explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, true);
   const auto classes = classes_of({2});
   const Seed evidence = explanation.target(classes);
   const Seed counterfactual = explanation.target(classes, Direction::counterfactual);
-  CHECK(same_bits(explanation.grad_cam(layer, counterfactual).map,
-                  scaled(explanation.grad_cam(layer, evidence).map, -1)));
-  CHECK(same_bits(explanation.cam(classes, Direction::counterfactual).map,
-                  scaled(explanation.cam(classes).map, -1)));
-  CHECK(relative_error(explanation.gradient(counterfactual, ReluRule::standard),
-                       scaled(explanation.gradient(evidence, ReluRule::standard), -1)) <= 1e-6);
+  const auto host = [&](const Tensor& tensor) { return context.to_host(tensor); };
+  CHECK(same_bits(host(explanation.grad_cam(layer, counterfactual).map),
+                  scaled(host(explanation.grad_cam(layer, evidence).map), -1)));
+  CHECK(same_bits(host(explanation.cam(classes, Direction::counterfactual).map),
+                  scaled(host(explanation.cam(classes).map), -1)));
+  CHECK(relative_error(host(explanation.gradient(counterfactual, ReluRule::standard)),
+                       scaled(host(explanation.gradient(evidence, ReluRule::standard)), -1)) <= 1e-6);
 }
 
-TEST_CASE("explanation: a batch gives the bits of its images one by one for every method") {
-  const Network network = small_residual_network();
-  Context context({}, 2);
+TEST_CASE("explanation: a batch gives the bits of its images one by one for every method" *
+          doctest::test_suite("device")) {
+  Context context = test_context(2);
+  const Network network = placed(small_residual_network(), context);
   const NodeId layer = network.find("block");
   const Tensor x = random_tensor({3, 3, 15, 11}, "explanation.batch");
   const auto classes = classes_of({4, 0, 2});
   Explanation batch(network, context, x.clone(), {layer}, true);
   const Seed target = batch.target(classes);
-  const ClassMap cam = batch.grad_cam(layer, target);
-  const ClassMap zhou = batch.cam(classes);
+  const auto host = [&](const Tensor& tensor) { return context.to_host(tensor); };
+  const Tensor cam = host(batch.grad_cam(layer, target).map);
+  const Tensor zhou = host(batch.cam(classes).map);
   for (std::int64_t n = 0; n < 3; ++n) {
     Explanation single(network, context, slice(x, n), {layer}, true);
     const auto one = classes_of({classes[static_cast<std::size_t>(n)]});
     const Seed one_target = single.target(one);
-    CHECK(same_bits(single.scores(), slice(batch.scores(), n)));
-    CHECK(same_bits(single.grad_cam(layer, one_target).map, slice(cam.map, n)));
-    CHECK(same_bits(single.cam(one).map, slice(zhou.map, n)));
+    CHECK(same_bits(host(single.scores()), slice(host(batch.scores()), n)));
+    CHECK(same_bits(host(single.grad_cam(layer, one_target).map), slice(cam, n)));
+    CHECK(same_bits(host(single.cam(one).map), slice(zhou, n)));
     for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided})
-      CHECK(same_bits(single.gradient(one_target, rule), slice(batch.gradient(target, rule), n)));
+      CHECK(same_bits(host(single.gradient(one_target, rule)), slice(host(batch.gradient(target, rule)), n)));
   }
 }
 
-TEST_CASE("explanation: repeating and reordering the questions changes no bit") {
-  const Network network = small_residual_network();
-  Context context({}, 2);
+TEST_CASE("explanation: repeating and reordering the questions changes no bit" *
+          doctest::test_suite("device")) {
+  Context context = test_context(2);
+  const Network network = placed(small_residual_network(), context);
   const NodeId layer = network.find("block"), inner = network.find("block.relu");
   Explanation explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer, inner},
                           true);
   const Seed target = explanation.target(classes_of({1}));
-  const Tensor first = explanation.gradient(target, ReluRule::guided);
-  const ClassMap map = explanation.grad_cam(inner, target);
+  const auto host = [&](const Tensor& tensor) { return context.to_host(tensor); };
+  const Tensor first = host(explanation.gradient(target, ReluRule::guided));
+  const Tensor map = host(explanation.grad_cam(inner, target).map);
   explanation.gradient(target, ReluRule::deconvnet);
   explanation.grad_cam(layer, target);
-  CHECK(same_bits(first, explanation.gradient(target, ReluRule::guided)));
-  CHECK(same_bits(map.map, explanation.grad_cam(inner, target).map));
+  CHECK(same_bits(first, host(explanation.gradient(target, ReluRule::guided))));
+  CHECK(same_bits(map, host(explanation.grad_cam(inner, target).map)));
 }
 
-TEST_CASE("explanation: the score is taken before a final softmax") {
+TEST_CASE("explanation: the score is taken before a final softmax" * doctest::test_suite("device")) {
   Network network = small_residual_network();
   network.add("softmax", softmax());
   CHECK(network.node(score_node(network)).name == "fc");
   CHECK(find_cam_head(network).has_value());
-  const Network plain = small_residual_network();
-  Context context({}, 1);
+  Context context = test_context();
+  network.to(context);
+  const Network plain = placed(small_residual_network(), context);
   const NodeId layer = network.find("block");
   Explanation a(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
   Explanation b(plain, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
-  CHECK(same_bits(a.grad_cam(layer, a.target(classes_of({1}))).map,
-                  b.grad_cam(layer, b.target(classes_of({1}))).map));
+  CHECK(same_bits(context.to_host(a.grad_cam(layer, a.target(classes_of({1}))).map),
+                  context.to_host(b.grad_cam(layer, b.target(classes_of({1}))).map)));
 }
 
 TEST_CASE("explanation: threads with a context each explain with one network and get the same bits") {
@@ -181,9 +197,10 @@ TEST_CASE("explanation: threads with a context each explain with one network and
   }
 }
 
-TEST_CASE("explanation: what cannot be explained is refused with the reason") {
-  const Network network = small_residual_network();
-  Context context({}, 1);
+TEST_CASE("explanation: what cannot be explained is refused with the reason" *
+          doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(small_residual_network(), context);
   const auto explain_at = [&](NodeId layer) {
     Explanation(network, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {layer}, false);
   };
@@ -195,6 +212,7 @@ TEST_CASE("explanation: what cannot be explained is refused with the reason") {
 
   Network two_linear = small_residual_network();
   two_linear.add("fc2", linear(5, 5));
+  two_linear.to(context);
   CHECK_FALSE(find_cam_head(two_linear).has_value());
   Explanation other(two_linear, context, random_tensor({1, 3, 16, 16}, "explanation.x"), {}, false);
   CHECK_THROWS_WITH_AS(other.cam(classes_of({1})), doctest::Contains("global average pooling"), Error);

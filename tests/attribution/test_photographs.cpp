@@ -10,6 +10,7 @@
 #include "engine/image/segment.hpp"
 #include "models/model.hpp"
 #include "models/weights_location.hpp"
+#include "support/device.hpp"
 #include "support/skip.hpp"
 
 using namespace backlight;
@@ -33,12 +34,13 @@ constexpr Thing kThings[] = {
 
 }  // namespace
 
-TEST_CASE("photographs: the maximum of each class's map lies on that thing") {
+TEST_CASE("photographs: the maximum of each class's map lies on that thing" * doctest::test_suite("device")) {
   const auto weights = cached_weights("efficientnet_lite0");
   if (!weights)
     return skip("EfficientNet-Lite0 is not in the cache; run tools/fetch_weights efficientnet_lite0");
-  Context context;
-  const Model model = load_model(*weights);
+  Context context = test_context(0);
+  Model model = load_model(*weights);
+  model.network.to(context);
   const NodeId layer = model.network.find(model.info.default_layers.pytorch_grad_cam);
   for (const Thing& thing : kThings) {
     CAPTURE(thing.photo);
@@ -49,7 +51,7 @@ TEST_CASE("photographs: the maximum of each class's map lies on that thing") {
     Fitted input = preprocess(picture, model.info.preprocessing);
     Explanation explanation(model.network, context, std::move(input.x), {layer}, false);
     const std::vector<std::int64_t> index{thing.index};
-    const Tensor map = explanation.grad_cam(layer, explanation.target(index)).map;
+    const Tensor map = context.to_host(explanation.grad_cam(layer, explanation.target(index)).map);
     CHECK(has_positive_evidence(map));
 
     const Tensor on_picture = project(

@@ -12,6 +12,7 @@
 #include "models/registry.hpp"
 #include "models/weights_location.hpp"
 #include "support/compare.hpp"
+#include "support/device.hpp"
 #include "support/fill_network.hpp"
 #include "support/golden.hpp"
 #include "support/skip.hpp"
@@ -68,14 +69,14 @@ struct Subject {
 
 /// The four Grad-CAMs of one network and photograph; `layers` in the order of kPresets.
 void check_grad_cams(const Subject& subject, const Fitted& input, const Preprocessing& how,
-                     Explanation& explanation, const std::array<NodeId, 4>& layers) {
+                     const Context& context, Explanation& explanation, const std::array<NodeId, 4>& layers) {
   const std::string name = subject.golden;
   const std::vector<std::int64_t> index{
       static_cast<std::int64_t>(golden("attribution", name + ".class").values()[0])};
   const Seed target = explanation.target(index);
   const auto map_of = [&](Preset preset) {
     const NodeId layer = layers[static_cast<std::size_t>(preset)];
-    return explanation.grad_cam(layer, target, alpha_reduction(preset)).map;
+    return context.to_host(explanation.grad_cam(layer, target, alpha_reduction(preset)).map);
   };
   CAPTURE(name);
 
@@ -134,62 +135,68 @@ void check_backprops(Network& network, const std::string& name, const Fitted& in
 }
 
 void check_network(const std::string& name, const Subject& subject) {
-  Context context;
+  Context context = test_context(0);
   const Preprocessing& how = model_info(name).preprocessing;
   Network network = build_model(name, 1000);
   fill_network(network, context);
+  network.to(context);
   const Fitted input = preprocess(photograph(subject.photo), how);
   std::array<NodeId, 4> layers{};
   std::ranges::transform(subject.layers, layers.begin(),
                          [&](const char* path) { return network.find(path); });
   Explanation explanation(network, context, input.x.clone(), {layers.begin(), layers.end()}, true);
-  check_grad_cams(subject, input, how, explanation, layers);
-
-  check_backprops(network, name, input, explanation, layers, context);
+  check_grad_cams(subject, input, how, context, explanation, layers);
+  if (context.device().kind == Device::Kind::cpu)  // the only one with float64
+    check_backprops(network, name, input, explanation, layers, context);
 }
 
 }  // namespace
 
-TEST_CASE("cam: equals grad-cam times the area on resnet18") {
-  Context context;
+TEST_CASE("cam: equals grad-cam times the area on resnet18" * doctest::test_suite("device")) {
+  Context context = test_context(0);
   Network network = build_model("resnet18", 1000);
   fill_network(network, context);
+  network.to(context);
   const NodeId layer = network.find("layer4");
   Explanation explanation(
       network, context, preprocess(photograph("astronaut"), Preprocessing::torchvision()).x, {layer}, false);
   const std::vector<std::int64_t> index{7};
-  const ClassMap cam = explanation.cam(index);
-  Tensor grad_cam = explanation.grad_cam(layer, explanation.target(index)).map;
+  const Tensor cam = context.to_host(explanation.cam(index).map);
+  Tensor grad_cam = context.to_host(explanation.grad_cam(layer, explanation.target(index)).map);
   for (float& v : grad_cam.values()) v *= 49;
-  CHECK(cam.map.shape() == Shape{1, 7, 7});
-  CHECK(relative_error(cam.map, grad_cam) <= 1e-5);
+  CHECK(cam.shape() == Shape{1, 7, 7});
+  CHECK(relative_error(cam, grad_cam) <= 1e-5);
 }
 
-TEST_CASE("presets: alexnet equals the packages") {
+TEST_CASE("presets: alexnet equals the packages" * doctest::test_suite("device")) {
   check_network("alexnet", {"alexnet", "coffee", {"features.11", "features.11", "features.11", "avgpool"}});
 }
-TEST_CASE("presets: vgg16 equals the packages") {
+TEST_CASE("presets: vgg16 equals the packages" * doctest::test_suite("device")) {
   check_network("vgg16", {"vgg16", "chelsea", {"features.29", "features[-1]", "features.29", "avgpool"}});
 }
-TEST_CASE("presets: resnet18 equals the packages") {
+TEST_CASE("presets: resnet18 equals the packages" * doctest::test_suite("device")) {
   check_network("resnet18", {"resnet18", "astronaut", {"layer4", "layer4[-1]", "layer4", "layer4"}});
 }
-TEST_CASE("presets: resnet50 equals the packages") {
+TEST_CASE("presets: resnet50 equals the packages" * doctest::test_suite("device")) {
   check_network("resnet50", {"resnet50", "chelsea", {"layer4", "layer4[-1]", "layer4", "layer4"}});
 }
 
-TEST_CASE("presets: efficientnet-lite0 with its published weights equals the packages") {
+TEST_CASE("presets: efficientnet-lite0 with its published weights equals the packages" *
+          doctest::test_suite("device")) {
   const auto weights = cached_weights("efficientnet_lite0");
   if (!weights)
     return skip("EfficientNet-Lite0 is not in the cache; run tools/fetch_weights efficientnet_lite0");
-  Context context;
+  Context context = test_context(0);
   Model model = load_model(*weights);
+  model.network.to(context);
   const NodeId layer = model.network.find("_bn1");
   for (const Subject& subject : {Subject{"efficientnet_lite0.chelsea", "chelsea", {}},
                                  Subject{"efficientnet_lite0.coffee", "coffee", {}}}) {
     const Fitted input = preprocess(photograph(subject.photo), model.info.preprocessing);
     Explanation explanation(model.network, context, input.x.clone(), {layer}, true);
-    check_grad_cams(subject, input, model.info.preprocessing, explanation, {layer, layer, layer, layer});
+    check_grad_cams(subject, input, model.info.preprocessing, context, explanation,
+                    {layer, layer, layer, layer});
+    if (context.device().kind != Device::Kind::cpu) continue;  // the only one with float64
     const std::vector<std::int64_t> index{
         static_cast<std::int64_t>(golden("attribution", std::string(subject.golden) + ".class").values()[0])};
     model.network.to(DType::f64);

@@ -7,6 +7,7 @@
 
 #include "engine/pass.hpp"
 #include "support/compare.hpp"
+#include "support/device.hpp"
 #include "support/gradcheck.hpp"
 #include "support/random.hpp"
 #include "support/residual_network.hpp"
@@ -63,15 +64,16 @@ TEST_CASE("pass: the gradients of a residual network are right in inference and 
   }
 }
 
-TEST_CASE("pass: gradients add where an activation fans out") {
+TEST_CASE("pass: gradients add where an activation fans out" * doctest::test_suite("device")) {
   Network network(2);
   const NodeId shared = network.add("shared", avg_pool2d({.kernel = 2}));
   const NodeId twice = network.add("twice", add(), {shared, shared});
   network.add("thrice", add(), {twice, shared});
-  Context context({}, 1);
+  Context context = test_context(1);
   Pass pass(network, context, random_tensor({1, 2, 2, 2}, "pass.x"), {.gradients_at = {0, shared}});
   const Tensor dy = random_tensor({1, 2, 1, 1}, "pass.dy");
-  const Gradients gradients = pass.backward({network.output(), dy.clone()}, {.wrt = {0, shared}});
+  const Gradients gradients =
+      to_host(context, pass.backward({network.output(), dy.clone()}, {.wrt = {0, shared}}));
   for (int c = 0; c < 2; ++c) {
     const float dyc = dy.data<float>()[c];
     CHECK(gradients.nodes.at(shared).data<float>()[c] == dyc + dyc + dyc);
@@ -79,9 +81,10 @@ TEST_CASE("pass: gradients add where an activation fans out") {
   }
 }
 
-TEST_CASE("pass: one forward serves any number of targets and rules as separate passes would") {
-  const Network network = residual_network();
-  Context context({}, 2);
+TEST_CASE("pass: one forward serves any number of targets and rules as separate passes would" *
+          doctest::test_suite("device")) {
+  Context context = test_context(2);
+  const Network network = placed(residual_network(), context);
   const Tensor x = random_tensor({2, 3, 9, 7}, "pass.x");
   const std::vector<NodeId> wrt{0, network.find("layer1")};
   const ForwardOptions forward{.gradients_at = wrt};
@@ -92,53 +95,62 @@ TEST_CASE("pass: one forward serves any number of targets and rules as separate 
       const Gradients a = shared.backward(target(network, {k, 4 - k}), {.rule = rule, .wrt = wrt});
       const Gradients b =
           separate.backward(target(network, {k, 4 - k}), {.rule = rule, .wrt = wrt, .last = true});
-      CHECK(same_bits(a, b));
+      CHECK(same_bits(to_host(context, a), to_host(context, b)));
     }
   }
 }
 
-TEST_CASE("pass: repeated backward passes give the same bits and nothing adds up") {
-  const Network network = residual_network();
-  Context context({}, 2);
+TEST_CASE("pass: repeated backward passes give the same bits and nothing adds up" *
+          doctest::test_suite("device")) {
+  Context context = test_context(2);
+  const Network network = placed(residual_network(), context);
   Pass pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"),
             {.gradients_at = {0}, .parameter_gradients = true});
   const BackwardOptions options{.wrt = {0}, .parameter_gradients = true};
-  const Gradients first = pass.backward(target(network, {1, 2}), options);
-  const Gradients other = pass.backward(target(network, {3, 3}), options);
-  CHECK_FALSE(same_bits(first, other));
-  CHECK(same_bits(first, pass.backward(target(network, {1, 2}), options)));
+  const auto gradients = [&](std::int64_t a, std::int64_t b) {
+    return to_host(context, pass.backward(target(network, {a, b}), options));
+  };
+  const Gradients first = gradients(1, 2);
+  CHECK_FALSE(same_bits(first, gradients(3, 3)));
+  CHECK(same_bits(first, gradients(1, 2)));
 }
 
-TEST_CASE("pass: a batch gives what its images give one by one forward and backward") {
-  const Network network = residual_network();
-  Context context({}, 2);
+TEST_CASE("pass: a batch gives what its images give one by one forward and backward" *
+          doctest::test_suite("device")) {
+  Context context = test_context(2);
+  const Network network = placed(residual_network(), context);
   const std::vector<NodeId> wrt{0, network.find("stem.relu")};
   const Tensor x = random_tensor({3, 3, 13, 8}, "pass.x");
   const std::vector<std::int64_t> classes{4, 0, 2};
   Pass batch(network, context, x.clone(), {.gradients_at = wrt});
   for (const ReluRule rule : kRules) {
-    const Gradients gradients = batch.backward(target(network, classes), {.rule = rule, .wrt = wrt});
+    const Gradients gradients =
+        to_host(context, batch.backward(target(network, classes), {.rule = rule, .wrt = wrt}));
     for (std::int64_t n = 0; n < 3; ++n) {
       Pass alone(network, context, image(x, n), {.gradients_at = wrt});
-      CHECK(test::same_bits(alone.output(), image(batch.output(), n)));
+      CHECK(test::same_bits(context.to_host(alone.output()), image(context.to_host(batch.output()), n)));
       const Gradients own =
-          alone.backward(target(network, {classes[static_cast<std::size_t>(n)]}), {.rule = rule, .wrt = wrt});
+          to_host(context, alone.backward(target(network, {classes[static_cast<std::size_t>(n)]}),
+                                          {.rule = rule, .wrt = wrt}));
       for (const NodeId id : wrt) CHECK(test::same_bits(own.nodes.at(id), image(gradients.nodes.at(id), n)));
     }
   }
 }
 
-TEST_CASE("pass: running in place changes no bit") {
-  const Network network = residual_network();
-  Context context({}, 2);
+TEST_CASE("pass: running in place changes no bit" * doctest::test_suite("device")) {
+  Context context = test_context(2);
+  const Network network = placed(residual_network(), context);
   const Tensor x = random_tensor({2, 3, 9, 7}, "pass.x");
   // A kept value is never overwritten.
   Pass apart(network, context, x.clone(), {.keep = all_nodes(network), .gradients_at = {0}});
   Pass in_place(network, context, x.clone(), {.gradients_at = {0}});
-  CHECK(test::same_bits(apart.output(), in_place.output()));
-  for (const ReluRule rule : kRules)
-    CHECK(same_bits(apart.backward(target(network, {1, 2}), {.rule = rule, .wrt = {0}}),
-                    in_place.backward(target(network, {1, 2}), {.rule = rule, .wrt = {0}})));
+  CHECK(test::same_bits(context.to_host(apart.output()), context.to_host(in_place.output())));
+  for (const ReluRule rule : kRules) {
+    const auto gradients = [&](Pass& pass) {
+      return to_host(context, pass.backward(target(network, {1, 2}), {.rule = rule, .wrt = {0}}));
+    };
+    CHECK(same_bits(gradients(apart), gradients(in_place)));
+  }
 }
 
 TEST_CASE("pass: the number of threads changes no bit") {
@@ -154,9 +166,10 @@ TEST_CASE("pass: the number of threads changes no bit") {
   CHECK(same_bits(one, explain(3)));
 }
 
-TEST_CASE("pass: the gradient at an inner node is that of the rest of the network") {
-  const Network network = residual_network();
-  Context context({}, 1);
+TEST_CASE("pass: the gradient at an inner node is that of the rest of the network" *
+          doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(residual_network(), context);
   const NodeId inner = network.find("concat");
   Pass pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"),
             {.keep = {inner}, .gradients_at = {inner}});
@@ -168,22 +181,22 @@ TEST_CASE("pass: the gradient at an inner node is that of the rest of the networ
   rest.add("fc", linear(10, 5));
   for (NamedParameter& p : rest.parameters())
     for (const NamedParameter& q : network.parameters())
-      if (p.name == q.name) *p.tensor = q.tensor->clone();
-  Pass rest_pass(rest, context, pass.value(inner).clone(), {.gradients_at = {0}});
-  CHECK(test::same_bits(rest_pass.output(), pass.output()));
+      if (p.name == q.name) *p.tensor = context.copy(*q.tensor);
+  Pass rest_pass(rest, context, context.copy(pass.value(inner)), {.gradients_at = {0}});
+  CHECK(test::same_bits(context.to_host(rest_pass.output()), context.to_host(pass.output())));
   const Gradients a = pass.backward(target(network, {1, 2}), {.wrt = {inner}});
   const Gradients b = rest_pass.backward(target(rest, {1, 2}), {.wrt = {0}});
-  CHECK(test::same_bits(a.nodes.at(inner), b.nodes.at(0)));
+  CHECK(test::same_bits(context.to_host(a.nodes.at(inner)), context.to_host(b.nodes.at(0))));
 }
 
-TEST_CASE("pass: the gradient of several seeds is the sum of theirs") {
-  const Network network = residual_network();
-  Context context({}, 1);
+TEST_CASE("pass: the gradient of several seeds is the sum of theirs" * doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(residual_network(), context);
   const NodeId inner = network.find("layer1");
   Pass pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"), {.gradients_at = {0}});
   const auto inner_seed = [&] { return Seed{inner, random_tensor(pass.shape(inner), "pass.inner")}; };
   const auto gradient = [&](std::span<const Seed> seeds) {
-    return std::move(pass.backward(seeds, {.wrt = {0}}).nodes.at(0));
+    return context.to_host(pass.backward(seeds, {.wrt = {0}}).nodes.at(0));
   };
   std::vector<Seed> seeds;
   seeds.push_back(target(network, {1, 2}));
@@ -196,13 +209,14 @@ TEST_CASE("pass: the gradient of several seeds is the sum of theirs") {
   CHECK(relative_error(gradient({}), Tensor::zeros(together.shape())) == 0);
 }
 
-TEST_CASE("pass: a target that does not depend on a node has gradient zero there") {
-  const Network network = residual_network();
-  Context context({}, 1);
+TEST_CASE("pass: a target that does not depend on a node has gradient zero there" *
+          doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(residual_network(), context);
   const NodeId stem = network.find("stem.relu"), block = network.find("layer1");
   Pass pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.gradients_at = {stem, block}});
-  const Gradients gradients =
-      pass.backward({stem, random_tensor(pass.shape(stem), "pass.stem")}, {.wrt = {stem, block}});
+  const Gradients gradients = to_host(
+      context, pass.backward({stem, random_tensor(pass.shape(stem), "pass.stem")}, {.wrt = {stem, block}}));
   CHECK(test::same_bits(gradients.nodes.at(stem), random_tensor(pass.shape(stem), "pass.stem")));
   CHECK(test::same_bits(gradients.nodes.at(block), Tensor::zeros(pass.shape(block))));
 }

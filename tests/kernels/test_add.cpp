@@ -20,7 +20,7 @@ const LayerCase kCases[] = {
 
 }  // namespace
 
-TEST_CASE("add: agrees with the naive loops") {
+TEST_CASE("add: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       kCases,
       [](const LayerCase&, const LayerInputs& in, Layer&) {
@@ -35,7 +35,9 @@ TEST_CASE("add: agrees with the naive loops") {
       1e-7);
 }
 
-TEST_CASE("add: agrees with PyTorch") { check_goldens(std::span(kCases).first(2), 1e-7); }
+TEST_CASE("add: agrees with PyTorch" * doctest::test_suite("device")) {
+  check_goldens(std::span(kCases).first(2), 1e-7);
+}
 
 TEST_CASE("add backward: is the gradient of both terms") {
   Network network(3);
@@ -47,7 +49,9 @@ TEST_CASE("add backward: is the gradient of both terms") {
   CHECK(result.worst <= 1e-8);
 }
 
-TEST_CASE("add: batches and threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("add: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
+  check_promises(kCases);
+}
 
 TEST_CASE("add: errors name both sides") {
   const Shape x[] = {{1, 64, 8, 8}, {1, 64, 4, 4}};

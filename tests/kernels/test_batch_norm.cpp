@@ -35,7 +35,7 @@ const LayerCase kCases[] = {
 
 }  // namespace
 
-TEST_CASE("batch_norm2d: agrees with the naive loops") {
+TEST_CASE("batch_norm2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       kCases,
       [](const LayerCase& c, const LayerInputs& in, Layer& layer) {
@@ -44,11 +44,15 @@ TEST_CASE("batch_norm2d: agrees with the naive loops") {
       2e-6);
 }
 
-TEST_CASE("batch_norm2d: agrees with PyTorch in inference and in training") { check_goldens(kCases, 2e-6); }
+TEST_CASE("batch_norm2d: agrees with PyTorch in inference and in training" * doctest::test_suite("device")) {
+  check_goldens(kCases, 2e-6);
+}
 
 TEST_CASE("batch_norm2d backward: is the gradient in inference and in training") { check_gradients(kCases); }
 
-TEST_CASE("batch_norm2d: batches and threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("batch_norm2d: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
+  check_promises(kCases);
+}
 
 TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch does") {
   for (const LayerCase& c : kCases) {

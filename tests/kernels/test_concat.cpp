@@ -22,7 +22,7 @@ const LayerCase kCases[] = {
 
 }  // namespace
 
-TEST_CASE("concat: agrees with the naive loops") {
+TEST_CASE("concat: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       kCases,
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
@@ -45,7 +45,9 @@ TEST_CASE("concat: agrees with the naive loops") {
       0);
 }
 
-TEST_CASE("concat: agrees with PyTorch") { check_goldens(std::span(kCases).first(3), 0); }
+TEST_CASE("concat: agrees with PyTorch" * doctest::test_suite("device")) {
+  check_goldens(std::span(kCases).first(3), 0);
+}
 
 TEST_CASE("concat backward: is the gradient of every input") {
   Network network(3);
@@ -58,7 +60,9 @@ TEST_CASE("concat backward: is the gradient of every input") {
   CHECK(result.worst <= 1e-8);
 }
 
-TEST_CASE("concat: batches and threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("concat: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
+  check_promises(kCases);
+}
 
 TEST_CASE("concat: errors name both sides") {
   const Shape x[] = {{1, 64, 8, 8}, {1, 32, 8, 4}};

@@ -30,14 +30,15 @@ Tensor train(const Tensor& x, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("dropout: outside training y is x and dx is dy") {
+TEST_CASE("dropout: outside training y is x and dx is dy" * doctest::test_suite("device")) {
   const LayerInputs in = inputs_of(kCases[0]);
   const LayerResult result = run_layer(kCases[0], in);
   CHECK(same_bits(result.y, in.x[0]));
   CHECK(same_bits(result.dx[0], in.dy));
 }
 
-TEST_CASE("dropout: in training an element is dropped or scaled and its gradient with it") {
+TEST_CASE("dropout: in training an element is dropped or scaled and its gradient with it" *
+          doctest::test_suite("device")) {
   const LayerInputs in = inputs_of(kCases[1]);
   const LayerResult result = run_layer(kCases[1], in);
   const float scale = static_cast<float>(1 / 0.7);
@@ -69,7 +70,7 @@ TEST_CASE("dropout: the mask is a function of the seed") {
   CHECK_FALSE(same_bits(train(x, 3), train(x, 4)));
 }
 
-TEST_CASE("dropout: the extremes drop nothing and everything") {
+TEST_CASE("dropout: the extremes drop nothing and everything" * doctest::test_suite("device")) {
   const LayerInputs some = inputs_of(kCases[2]);
   CHECK(same_bits(run_layer(kCases[2], some).y, some.x[0]));
   const LayerResult all = run_layer(kCases[3], inputs_of(kCases[3]));
@@ -78,7 +79,9 @@ TEST_CASE("dropout: the extremes drop nothing and everything") {
 
 TEST_CASE("dropout backward: is the gradient") { check_gradients(std::span(kCases).first(4)); }
 
-TEST_CASE("dropout: batches and threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("dropout: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
+  check_promises(kCases);
+}
 
 TEST_CASE("dropout: refuses a probability outside 0 to 1") {
   CHECK_THROWS_WITH_AS(dropout(1.5), "[dropout] p is 1.5, expected 0 to 1", Error);

@@ -39,7 +39,7 @@ std::vector<LayerCase> cases() {
 
 }  // namespace
 
-TEST_CASE("local_response_norm: agrees with the naive loops") {
+TEST_CASE("local_response_norm: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       cases(),
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
@@ -50,13 +50,19 @@ TEST_CASE("local_response_norm: agrees with the naive loops") {
       2e-6);
 }
 
-TEST_CASE("local_response_norm: agrees with PyTorch") { check_goldens(cases(), 2e-6); }
+TEST_CASE("local_response_norm: agrees with PyTorch" * doctest::test_suite("device")) {
+  check_goldens(cases(), 2e-6);
+}
 
 TEST_CASE("local_response_norm backward: is the gradient") { check_gradients(cases()); }
 
-TEST_CASE("local_response_norm: batches and threads and buffers change nothing") { check_promises(cases()); }
+TEST_CASE("local_response_norm: batches and threads and buffers change nothing" *
+          doctest::test_suite("device")) {
+  check_promises(cases());
+}
 
-TEST_CASE("local_response_norm: a plane of several blocks agrees with its halves") {
+TEST_CASE("local_response_norm: a plane of several blocks agrees with its halves" *
+          doctest::test_suite("device")) {
   const LayerCase wide{.name = "local_response_norm.blocks",
                        .make = [] { return local_response_norm({}); },
                        .x = {{1, 6, 3, 401}}};

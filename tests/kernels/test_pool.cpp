@@ -99,7 +99,7 @@ LayerResult run_on(const LayerCase& c, std::vector<float> x, std::vector<float> 
 
 }  // namespace
 
-TEST_CASE("max_pool2d: agrees with the naive loops") {
+TEST_CASE("max_pool2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       max_cases(),
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
@@ -108,7 +108,7 @@ TEST_CASE("max_pool2d: agrees with the naive loops") {
       1e-6);
 }
 
-TEST_CASE("avg_pool2d: agrees with the naive loops") {
+TEST_CASE("avg_pool2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       avg_cases(),
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
@@ -117,7 +117,7 @@ TEST_CASE("avg_pool2d: agrees with the naive loops") {
       1e-6);
 }
 
-TEST_CASE("adaptive_avg_pool2d: agrees with the naive loops") {
+TEST_CASE("adaptive_avg_pool2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       adaptive_cases(),
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
@@ -126,7 +126,7 @@ TEST_CASE("adaptive_avg_pool2d: agrees with the naive loops") {
       1e-6);
 }
 
-TEST_CASE("pool: agrees with PyTorch") {
+TEST_CASE("pool: agrees with PyTorch" * doctest::test_suite("device")) {
   for (const auto& cases : {max_cases(), avg_cases(), adaptive_cases()}) check_goldens(cases, 1e-6);
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("pool: backward is the gradient") {
   for (const auto& cases : {max_cases(), avg_cases(), adaptive_cases()}) check_gradients(cases, true);
 }
 
-TEST_CASE("pool: batches and threads and buffers change nothing") {
+TEST_CASE("pool: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
   for (const auto& cases : {max_cases(), avg_cases(), adaptive_cases()}) check_promises(cases);
 }
 

@@ -94,11 +94,16 @@ TEST_CASE("relu backward: the standard rule is the gradient") {
   }
 }
 
-TEST_CASE("relu: agrees with PyTorch") { check_goldens(std::span(kCases).first(2), 0); }
+TEST_CASE("relu: agrees with PyTorch" * doctest::test_suite("device")) {
+  check_goldens(std::span(kCases).first(2), 0);
+}
 
-TEST_CASE("relu: batches and threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("relu: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
+  check_promises(kCases);
+}
 
-TEST_CASE("relu backward: the rules agree with their equations on every element") {
+TEST_CASE("relu backward: the rules agree with their equations on every element" *
+          doctest::test_suite("device")) {
   for (const LayerCase& c : kCases) {
     CAPTURE(c.name);
     const double upper = c.name.starts_with("relu6") ? 6 : std::numeric_limits<double>::infinity();

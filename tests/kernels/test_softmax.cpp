@@ -41,14 +41,14 @@ LayerResult run_on(bool log, std::vector<float> x) {
 
 }  // namespace
 
-TEST_CASE("softmax: agrees with the naive loops") {
+TEST_CASE("softmax: agrees with the naive loops" * doctest::test_suite("device")) {
   for (const bool log : {false, true})
     check_reference(
         cases(log), [=](const LayerCase&, const LayerInputs& in, Layer&) { return naive_softmax(log, in); },
         2e-6);
 }
 
-TEST_CASE("softmax: agrees with PyTorch") {
+TEST_CASE("softmax: agrees with PyTorch" * doctest::test_suite("device")) {
   for (const bool log : {false, true}) check_goldens(cases(log), 2e-6);
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("softmax backward: is the gradient") {
   for (const bool log : {false, true}) check_gradients(cases(log));
 }
 
-TEST_CASE("softmax: batches and threads and buffers change nothing") {
+TEST_CASE("softmax: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
   for (const bool log : {false, true}) check_promises(cases(log));
 }
 

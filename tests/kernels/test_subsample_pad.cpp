@@ -26,7 +26,7 @@ const LayerCase kCases[] = {
 
 }  // namespace
 
-TEST_CASE("strided_identity_pad: agrees with the naive loops") {
+TEST_CASE("strided_identity_pad: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       kCases,
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
@@ -50,11 +50,16 @@ TEST_CASE("strided_identity_pad: agrees with the naive loops") {
       0);
 }
 
-TEST_CASE("strided_identity_pad: agrees with PyTorch") { check_goldens(kCases, 0); }
+TEST_CASE("strided_identity_pad: agrees with PyTorch" * doctest::test_suite("device")) {
+  check_goldens(kCases, 0);
+}
 
 TEST_CASE("strided_identity_pad backward: is the gradient") { check_gradients(kCases); }
 
-TEST_CASE("strided_identity_pad: batches and threads and buffers change nothing") { check_promises(kCases); }
+TEST_CASE("strided_identity_pad: batches and threads and buffers change nothing" *
+          doctest::test_suite("device")) {
+  check_promises(kCases);
+}
 
 TEST_CASE("strided_identity_pad: errors name both sides") {
   const auto layer = strided_identity_pad(32, 2);

@@ -6,6 +6,7 @@
 
 #include "engine/pass.hpp"
 #include "models/filled_model.hpp"
+#include "support/device.hpp"
 #include "support/golden.hpp"
 
 using namespace backlight;
@@ -37,16 +38,17 @@ double sampled_error(const Tensor& value, const std::string& name) {
 
 void check_network(const std::string& name, std::int64_t size, const std::vector<std::string>& inner) {
   CAPTURE(name);
-  Context context;
-  const Network network = filled_model(name, context);
+  Context context = test_context(0);
+  const Network network = placed(filled_model(name, context), context);
   std::vector<NodeId> keep;
   for (const std::string& path : inner) keep.push_back(network.find(path));
   const Pass pass(network, context, filled_input(name, size), {.keep = keep});
   for (const std::string& path : inner) {
     CAPTURE(path);
-    CHECK(sampled_error(pass.value(network.find(path)), name + "." + path) <= kInnerTolerance);
+    CHECK(sampled_error(context.to_host(pass.value(network.find(path))), name + "." + path) <=
+          kInnerTolerance);
   }
-  const double error = sampled_error(pass.output(), name + ".logits");
+  const double error = sampled_error(context.to_host(pass.output()), name + ".logits");
   MESSAGE(name, " at ", size, "x", size, ": logits differ by ", error, " of the largest");
   CHECK(error <= kLogitsTolerance);
 }
@@ -58,32 +60,37 @@ const std::vector<std::string> kLite = {"_conv_stem", "_blocks.1", "_blocks.3", 
 
 }  // namespace
 
-TEST_CASE("networks: AlexNet's logits equal PyTorch's") {
+TEST_CASE("networks: AlexNet's logits equal PyTorch's" * doctest::test_suite("device")) {
   check_network("alexnet", 224, {"features.0", "features.5", "features.12", "avgpool", "classifier.4"});
 }
-TEST_CASE("networks: the original AlexNet's logits equal PyTorch's") {
+TEST_CASE("networks: the original AlexNet's logits equal PyTorch's" * doctest::test_suite("device")) {
   check_network("alexnet_original", 227, {"norm1", "pool2", "conv4", "pool5", "fc7"});
 }
-TEST_CASE("networks: VGG-16's logits at 224 equal PyTorch's") { check_network("vgg16", 224, kVgg); }
-TEST_CASE("networks: the logits of the other VGGs equal PyTorch's") {
+TEST_CASE("networks: VGG-16's logits at 224 equal PyTorch's" * doctest::test_suite("device")) {
+  check_network("vgg16", 224, kVgg);
+}
+TEST_CASE("networks: the logits of the other VGGs equal PyTorch's" * doctest::test_suite("device")) {
   for (const char* name : {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"})
     check_network(name, 64, kVgg);
 }
-TEST_CASE("networks: ResNet-18's and -34's logits equal PyTorch's") {
+TEST_CASE("networks: ResNet-18's and -34's logits equal PyTorch's" * doctest::test_suite("device")) {
   check_network("resnet18", 224, kResnet);
   check_network("resnet34", 224, kResnet);
 }
-TEST_CASE("networks: ResNet-50's logits equal PyTorch's") { check_network("resnet50", 224, kResnet); }
-TEST_CASE("networks: ResNet-101's and -152's logits equal PyTorch's") {
+TEST_CASE("networks: ResNet-50's logits equal PyTorch's" * doctest::test_suite("device")) {
+  check_network("resnet50", 224, kResnet);
+}
+TEST_CASE("networks: ResNet-101's and -152's logits equal PyTorch's" * doctest::test_suite("device")) {
   check_network("resnet101", 64, kResnet);
   check_network("resnet152", 64, kResnet);
 }
-TEST_CASE("networks: the CIFAR ResNets' logits equal PyTorch's") {
+TEST_CASE("networks: the CIFAR ResNets' logits equal PyTorch's" * doctest::test_suite("device")) {
   for (const char* name :
        {"resnet20_cifar", "resnet32_cifar", "resnet44_cifar", "resnet56_cifar", "resnet110_cifar"})
     check_network(name, 32, kCifar);
 }
-TEST_CASE("networks: EfficientNet-Lite's logits equal the reference package's") {
+TEST_CASE("networks: EfficientNet-Lite's logits equal the reference package's" *
+          doctest::test_suite("device")) {
   check_network("efficientnet_lite0", 224, kLite);
   check_network("efficientnet_lite1", 240, kLite);
   check_network("efficientnet_lite2", 260, kLite);

@@ -9,6 +9,7 @@
 #include "models/model.hpp"
 #include "models/weights_location.hpp"
 #include "support/compare.hpp"
+#include "support/device.hpp"
 #include "support/golden.hpp"
 #include "support/skip.hpp"
 
@@ -28,13 +29,14 @@ std::int64_t best(const Tensor& logits) {
   return std::ranges::max_element(logits.values()) - logits.values().begin();
 }
 
-void check_logits(const Model& model) {
+void check_logits(Model model) {
+  Context context = test_context(0);
+  model.network.to(context);
   for (const std::string photograph : kPhotographs) {
     CAPTURE(photograph);
-    Context context;
     const Pass pass(model.network, context, input_of(model, photograph));
     const Tensor expected = golden("trained_networks", model.info.name + "." + photograph + ".logits");
-    const Tensor found = pass.output().clone().reshaped(expected.shape());
+    const Tensor found = context.to_host(pass.output()).reshaped(expected.shape());
     const double error = relative_error(found, expected);
     MESSAGE(model.info.name, " of ", photograph, ": ", model.labels[static_cast<std::size_t>(best(found))],
             ", logits differ by ", error, " of the largest");
@@ -47,46 +49,48 @@ void check_logits(const Model& model) {
 void check_shared(const std::string& name, const std::string& file) {
   const std::filesystem::path path = std::filesystem::path(BACKLIGHT_SHARED_DATA) / "checkpoints" / file;
   if (!std::filesystem::exists(path)) return skip("there is no " + file);
-  const Model model = load_model(path);
+  Model model = load_model(path);
   CHECK(model.info.name == name);
   CHECK(model.labels[3] == "cat");
-  check_logits(model);
+  check_logits(std::move(model));
 }
 
 /// Weights of the user's cache; skips where they were never fetched.
 void check_fetched(const std::string& name) {
   const auto path = cached_weights(name);
   if (!path) return skip("run tools/fetch_weights " + name);
-  const Model model = load_model(*path);
+  Model model = load_model(*path);
   CHECK(model.info.name == name);
   CHECK(model.labels[967] == "espresso");
-  check_logits(model);
+  check_logits(std::move(model));
 }
 
 }  // namespace
 
-TEST_CASE("trained networks: CIFAR ResNet-20 says what PyTorch says") {
+TEST_CASE("trained networks: CIFAR ResNet-20 says what PyTorch says" * doctest::test_suite("device")) {
   check_shared("resnet20_cifar", "resnet20-12fca82f.th");
 }
-TEST_CASE("trained networks: CIFAR ResNet-32 says what PyTorch says") {
+TEST_CASE("trained networks: CIFAR ResNet-32 says what PyTorch says" * doctest::test_suite("device")) {
   check_shared("resnet32_cifar", "resnet32-d509ac18.th");
 }
-TEST_CASE("trained networks: EfficientNet-Lite0 says what PyTorch says") {
+TEST_CASE("trained networks: EfficientNet-Lite0 says what PyTorch says" * doctest::test_suite("device")) {
   check_fetched("efficientnet_lite0");
 }
-TEST_CASE("trained networks: EfficientNet-Lite1 says what PyTorch says") {
+TEST_CASE("trained networks: EfficientNet-Lite1 says what PyTorch says" * doctest::test_suite("device")) {
   check_fetched("efficientnet_lite1");
 }
-TEST_CASE("trained networks: EfficientNet-Lite2 says what PyTorch says") {
+TEST_CASE("trained networks: EfficientNet-Lite2 says what PyTorch says" * doctest::test_suite("device")) {
   check_fetched("efficientnet_lite2");
 }
 
-TEST_CASE("trained networks: EfficientNet-Lite0's input gradients under every ReLU rule equal PyTorch's") {
+TEST_CASE("trained networks: EfficientNet-Lite0's input gradients under every ReLU rule equal PyTorch's" *
+          doctest::test_suite("device")) {
   const auto path = cached_weights("efficientnet_lite0");
   if (!path) return skip("run tools/fetch_weights efficientnet_lite0");
-  const Model model = load_model(*path);
+  Context context = test_context(0);
+  Model model = load_model(*path);
+  model.network.to(context);
   const Network& network = model.network;
-  Context context;
   Pass pass(network, context, input_of(model, "chelsea"), {.gradients_at = {network.input()}});
   const std::int64_t target[] = {find_class(model.labels, "tiger cat")};
   const Seed seed = one_hot(network.output(), pass.shape(network.output()), target);
@@ -95,7 +99,7 @@ TEST_CASE("trained networks: EfficientNet-Lite0's input gradients under every Re
   for (const auto& [rule_name, rule] : rules) {
     CAPTURE(rule_name);
     const Gradients gradients = pass.backward(seed, {.rule = rule, .wrt = {network.input()}});
-    const Tensor& dx = gradients.nodes.at(network.input());
+    const Tensor dx = context.to_host(gradients.nodes.at(network.input()));
     const Tensor samples = golden("trained_networks", "efficientnet_lite0." + rule_name);
     const double scale = golden("trained_networks", "efficientnet_lite0." + rule_name + ".max").values()[0];
     REQUIRE(samples.shape() == Shape{3, 16, 16});

@@ -7,6 +7,7 @@
 
 #include "engine/layers/flatten.hpp"
 #include "support/compare.hpp"
+#include "support/device.hpp"
 #include "support/golden.hpp"
 #include "support/gradcheck.hpp"
 #include "support/random.hpp"
@@ -23,7 +24,7 @@ Tensor filled(const std::string& name, const Shape& shape, double low, double hi
   return tensor.to(dtype);
 }
 
-Tensor within(const std::shared_ptr<SentinelPool>& pool, const Tensor& tensor) {
+Tensor copy_in(const std::shared_ptr<SentinelPool>& pool, const Tensor& tensor) {
   Tensor copy(tensor.shape(), tensor.dtype(), pool);
   dispatch_dtype(tensor.dtype(),
                  [&]<class T>() { std::copy_n(tensor.data<T>(), tensor.numel(), copy.data<T>()); });
@@ -58,36 +59,44 @@ struct RunOptions {
 
 LayerResult run(const LayerCase& c, const LayerInputs& in, const RunOptions& options) {
   const DType dtype = in.dy.dtype();
+  Context context = dtype == DType::f32 ? test_context(options.threads) : Context({}, options.threads);
   const auto layer = layer_of(c, dtype);
-  const auto pool = std::make_shared<SentinelPool>();
-  Context context({}, options.threads);
+  for (const Parameter& p : layer->parameters()) *p.tensor = context.copy(*p.tensor);
+  const auto sentinels =
+      context.device().kind == Device::Kind::cpu ? std::make_shared<SentinelPool>() : nullptr;
+  const auto empty = [&](const Shape& shape) {
+    return sentinels ? Tensor(shape, dtype, sentinels) : context.empty(shape, dtype);
+  };
+  const auto within = [&](const Tensor& tensor) {
+    return sentinels ? copy_in(sentinels, tensor) : context.copy(tensor);
+  };
   const Mode mode{.training = c.training, .seed = 7};
 
   std::vector<Tensor> x;
   std::vector<Shape> x_shapes;
   std::vector<const Tensor*> x_pointers;
   for (const Tensor& tensor : in.x) {
-    x.push_back(within(pool, tensor));
+    x.push_back(within(tensor));
     x_shapes.push_back(tensor.shape());
   }
   for (const Tensor& tensor : x) x_pointers.push_back(&tensor);
-  const Tensor dy = within(pool, in.dy);
+  const Tensor dy = within(in.dy);
 
   LayerResult result;
   Saved saved;
   Tensor own_y;
-  if (!options.in_place) own_y = Tensor(layer->output_shape(x_shapes), dtype, pool);
+  if (!options.in_place) own_y = empty(layer->output_shape(x_shapes));
   Tensor& y = options.in_place ? x[0] : own_y;
   layer->forward({.context = context, .x = x_pointers, .y = y, .saved = &saved, .mode = mode});
 
   std::vector<Tensor*> dx, dw;
-  for (const Shape& shape : x_shapes)
-    result.dx.push_back(options.input_gradients ? Tensor(shape, dtype, pool) : Tensor());
+  for (const Shape& shape : x_shapes) result.dx.push_back(options.input_gradients ? empty(shape) : Tensor());
   for (Tensor& tensor : result.dx) dx.push_back(tensor.defined() ? &tensor : nullptr);
   if (options.parameter_gradients) {
     for (const Parameter& p : layer->parameters()) {
-      result.dw.push_back(p.trainable ? Tensor(p.tensor->shape(), dtype, pool) : Tensor());
-      if (p.trainable) result.dw.back().fill(options.dw_start);
+      Tensor start(p.tensor->shape(), dtype);
+      start.fill(options.dw_start);
+      result.dw.push_back(p.trainable ? within(start) : Tensor());
     }
   }
   for (Tensor& tensor : result.dw) dw.push_back(tensor.defined() ? &tensor : nullptr);
@@ -105,7 +114,12 @@ LayerResult run(const LayerCase& c, const LayerInputs& in, const RunOptions& opt
                    .rule = options.rule,
                    .mode = mode});
   result.y = std::move(y);
-  if (!pool->intact()) throw Error(ErrorKind::internal, c.name, ": wrote outside its buffers");
+  if (sentinels && !sentinels->intact())
+    throw Error(ErrorKind::internal, c.name, ": wrote outside its buffers");
+  result.y = context.to_host(result.y);
+  for (std::vector<Tensor>* tensors : {&result.dx, &result.dw})
+    for (Tensor& tensor : *tensors)
+      if (tensor.defined()) tensor = context.to_host(tensor);
   return result;
 }
 
@@ -135,6 +149,7 @@ LayerResult run_layer(const LayerCase& c, const LayerInputs& in, int threads, Re
 
 void check_reference(std::span<const LayerCase> cases, const Reference& reference, double tolerance,
                      ReluRule rule) {
+  tolerance = tolerance_on(test_device(), tolerance);
   for (const LayerCase& c : cases) {
     CAPTURE(c.name);
     const LayerResult result = run_layer(c, inputs_of(c), 2, rule);
@@ -150,6 +165,7 @@ void check_reference(std::span<const LayerCase> cases, const Reference& referenc
 }
 
 void check_goldens(std::span<const LayerCase> cases, double tolerance) {
+  tolerance = tolerance_on(test_device(), tolerance);
   for (const LayerCase& c : cases) {
     CAPTURE(c.name);
     const LayerResult result = run_layer(c, inputs_of(c), 2);
