@@ -44,6 +44,8 @@ constexpr Kernels<T> kCpu{
     .softmax_backward = cpu::softmax_backward<T>,
     .subsample_pad_forward = cpu::subsample_pad_forward<T>,
     .subsample_pad_backward = cpu::subsample_pad_backward<T>,
+    .argmax = cpu::argmax<T>,
+    .one_hot = cpu::one_hot<T>,
 };
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include "kernels/sgd/sgd.hpp"
 #include "kernels/softmax/softmax.hpp"
 #include "kernels/subsample_pad/subsample_pad.hpp"
+#include "kernels/target/target.hpp"
 
 namespace backlight {
 
@@ -92,6 +93,8 @@ struct Kernels {
   decltype(&cpu::softmax_backward<T>) softmax_backward = missing<"softmax_backward">;
   decltype(&cpu::subsample_pad_forward<T>) subsample_pad_forward = missing<"subsample_pad_forward">;
   decltype(&cpu::subsample_pad_backward<T>) subsample_pad_backward = missing<"subsample_pad_backward">;
+  decltype(&cpu::argmax<T>) argmax = missing<"argmax">;
+  decltype(&cpu::one_hot<T>) one_hot = missing<"one_hot">;
 };
 
 namespace cuda {

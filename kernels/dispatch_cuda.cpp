@@ -7,6 +7,9 @@ constexpr Kernels<float> kCuda{
     .add_forward = add_forward,
     .add_backward = add_backward,
     .copy_rows = copy_rows,
+    .cross_entropy_forward = cross_entropy_forward,
+    .cross_entropy_backward = cross_entropy_backward,
+    .dropout = dropout,
     .channel_sum = channel_sum,
     .weighted_sum = weighted_sum,
     .max_pool2d_forward = max_pool2d_forward,
@@ -17,6 +20,13 @@ constexpr Kernels<float> kCuda{
     .adaptive_avg_pool2d_backward = adaptive_avg_pool2d_backward,
     .relu_forward = relu_forward,
     .relu_backward = relu_backward,
+    .sgd_step = sgd_step,
+    .log_softmax_forward = log_softmax_forward,
+    .log_softmax_backward = log_softmax_backward,
+    .softmax_forward = softmax_forward,
+    .softmax_backward = softmax_backward,
+    .argmax = argmax,
+    .one_hot = one_hot,
 };
 
 }  // namespace

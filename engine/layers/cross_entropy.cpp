@@ -24,11 +24,13 @@ CrossEntropy cross_entropy(Context& context, const Tensor& logits, std::span<con
   const CrossEntropyParams params{.n = shape[0], .classes = shape[1], .smoothing = label_smoothing};
   CrossEntropy result;
   result.dlogits = context.empty(shape, logits.dtype());
-  std::vector<double> losses(labels.size());
+  const Buffer<std::int64_t> own_labels = context.copy(labels);
+  Buffer<double> own_losses = context.buffer<double>(shape[0]);
   dispatch(context, logits.dtype(), [&]<class T>(const Kernels<T>& k) {
-    k.cross_entropy_forward(context, params, logits.data<T>(), labels.data(), losses.data());
-    k.cross_entropy_backward(context, params, logits.data<T>(), labels.data(), result.dlogits.data<T>());
+    k.cross_entropy_forward(context, params, logits.data<T>(), own_labels.data(), own_losses.data());
+    k.cross_entropy_backward(context, params, logits.data<T>(), own_labels.data(), result.dlogits.data<T>());
   });
+  const std::vector<double> losses = context.to_host(own_losses);
   result.loss = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
   return result;
 }

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -30,4 +32,22 @@ void cross_entropy_backward(Context& context, const CrossEntropyParams& params, 
                             const std::int64_t* labels, T* dx);
 
 }  // namespace cpu
+
+/// As cpu:: does, in the context's stream; labels and losses lie on the device, too.
+namespace cuda {
+
+void cross_entropy_forward(Context& context, const CrossEntropyParams& params, const float* x,
+                           const std::int64_t* labels, double* losses);
+void cross_entropy_backward(Context& context, const CrossEntropyParams& params, const float* x,
+                            const std::int64_t* labels, float* dx);
+
+/// Without smoothing; an exponential counts as one operation.
+constexpr Cost cross_entropy_forward_cost(const CrossEntropyParams& params) {
+  return {4 * params.n * params.classes + 16 * params.n, 4 * params.n * params.classes};
+}
+constexpr Cost cross_entropy_backward_cost(const CrossEntropyParams& params) {
+  return {8 * params.n * params.classes + 8 * params.n, 8 * params.n * params.classes};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -24,4 +26,15 @@ template <class T>
 void dropout(Context& context, const DropoutParams& params, const T* x, T* y);
 
 }  // namespace cpu
+
+/// As cpu:: does, bit for bit, in the context's stream.
+namespace cuda {
+
+void dropout(Context& context, const DropoutParams& params, const float* x, float* y);
+
+/// u is the price: an addition, two multiplications, three shifts and three exclusive ors of 64 bits; then a
+/// shift, a comparison and a multiplication.
+constexpr Cost dropout_cost(const DropoutParams& params) { return {8 * params.count, 12 * params.count}; }
+
+}  // namespace cuda
 }  // namespace backlight

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -26,4 +28,15 @@ template <class T>
 void sgd_step(Context& context, const SgdParams& params, const T* dw, T* w, T* v);
 
 }  // namespace cpu
+
+/// As cpu:: does, bit for bit, in the context's stream.
+namespace cuda {
+
+void sgd_step(Context& context, const SgdParams& params, const float* dw, float* w, float* v);
+
+constexpr Cost sgd_step_cost(const SgdParams& params) {
+  return {20 * params.count, (params.nesterov ? 8 : 6) * params.count};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -32,4 +34,26 @@ template <class T>
 void log_softmax_backward(Context& context, const SoftmaxParams& params, const T* y, const T* dy, T* dx);
 
 }  // namespace cpu
+
+/// As cpu:: does, with sums in float32, in the context's stream.
+namespace cuda {
+
+void softmax_forward(Context& context, const SoftmaxParams& params, const float* x, float* y);
+void softmax_backward(Context& context, const SoftmaxParams& params, const float* y, const float* dy,
+                      float* dx);
+void log_softmax_forward(Context& context, const SoftmaxParams& params, const float* x, float* y);
+void log_softmax_backward(Context& context, const SoftmaxParams& params, const float* y, const float* dy,
+                          float* dx);
+
+/// Of either; an exponential counts as one operation.
+constexpr Cost softmax_forward_cost(const SoftmaxParams& params) {
+  const std::int64_t count = params.outer * params.classes * params.inner;
+  return {8 * count, 5 * count};
+}
+constexpr Cost softmax_backward_cost(const SoftmaxParams& params) {
+  const std::int64_t count = params.outer * params.classes * params.inner;
+  return {12 * count, 4 * count};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -15,7 +15,7 @@ foreach(sm IN LISTS architectures)
   list(APPEND targets -gencode arch=compute_${sm},code=sm_${sm})
 endforeach()
 execute_process(
-  COMMAND ${NVCC} -std=c++20 -I${SOURCE} ${targets} -Xptxas -warn-spills -Werror all-warnings --resource-usage
+  COMMAND ${NVCC} -std=c++20 --expt-relaxed-constexpr -I${SOURCE} ${targets} -Xptxas -warn-spills -Werror all-warnings --resource-usage
           -c ${SOURCE}/${KERNEL} -o ${WORK}/${name}.o
   RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(NOT code EQUAL 0)
@@ -52,7 +52,7 @@ if(count LESS architecture_count)
   message(FATAL_ERROR "only ${count} kernels were reported for ${architecture_count} architectures:\n${output}")
 endif()
 
-execute_process(COMMAND ${NVCC} -std=c++20 -I${SOURCE} -arch=compute_75 -ptx ${SOURCE}/${KERNEL} -o ${WORK}/${name}.ptx
+execute_process(COMMAND ${NVCC} -std=c++20 --expt-relaxed-constexpr -I${SOURCE} -arch=compute_75 -ptx ${SOURCE}/${KERNEL} -o ${WORK}/${name}.ptx
                 RESULT_VARIABLE code ERROR_VARIABLE output)
 if(NOT code EQUAL 0)
   message(FATAL_ERROR "${output}")

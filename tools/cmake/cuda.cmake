@@ -8,9 +8,14 @@ set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
 set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/copy/copy_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/cross_entropy/cross_entropy_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/dropout/dropout_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/grad_cam/grad_cam_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/pool/pool_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/sgd/sgd_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/softmax/softmax_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/target/target_cuda.cu
 )
 set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
@@ -40,6 +45,7 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   endif()
   find_package(CUDAToolkit REQUIRED)
   target_sources(backlight PRIVATE ${cuda_kernels} ${cuda_host_sources})
+  target_compile_options(backlight PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
   target_link_libraries(backlight PRIVATE CUDA::cudart_static)
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)

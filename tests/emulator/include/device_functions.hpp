@@ -180,6 +180,9 @@ inline float __uint_as_float(unsigned value) { return std::bit_cast<float>(value
 #define __expf expf
 #define __logf logf
 #define __powf powf
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fsub_rn(float a, float b) { return a - b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fdividef(float a, float b) { return a / b; }
 inline float rsqrtf(float value) { return 1.0f / std::sqrt(value); }
