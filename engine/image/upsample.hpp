@@ -5,15 +5,9 @@
 
 #include "engine/image/geometry.hpp"
 #include "engine/tensor.hpp"
+#include "kernels/upsample/upsample.hpp"
 
 namespace backlight {
-
-enum class Upsampling {
-  nearest,                 ///< floor(i · in / out): torch's interpolate, captum's default
-  bilinear,                ///< half-pixel centres, edges repeated: OpenCV's INTER_LINEAR, pytorch-grad-cam
-  bilinear_align_corners,  ///< i · (in − 1) / (out − 1): the original Grad-CAM code
-  bicubic,                 ///< Pillow's BICUBIC on floats (a = −0.5, may overshoot): torch-cam's overlay
-};
 
 /// "nearest", "bilinear", "bilinear-align-corners", "bicubic".
 std::string_view name_of(Upsampling mode);

@@ -17,6 +17,11 @@ set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/softmax/softmax_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/target/target_cuda.cu
 )
+# Pictures are computed without fused multiply-adds, so that they equal the CPU's to the bit.
+set(cuda_picture_kernels
+  ${PROJECT_SOURCE_DIR}/kernels/upsample/upsample_cuda.cu
+)
+list(APPEND cuda_kernels ${cuda_picture_kernels})
 set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
@@ -46,6 +51,7 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   find_package(CUDAToolkit REQUIRED)
   target_sources(backlight PRIVATE ${cuda_kernels} ${cuda_host_sources})
   target_compile_options(backlight PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+  set_source_files_properties(${cuda_picture_kernels} TARGET_DIRECTORY backlight PROPERTIES COMPILE_OPTIONS -fmad=false)
   target_link_libraries(backlight PRIVATE CUDA::cudart_static)
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)
