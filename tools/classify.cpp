@@ -28,7 +28,7 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
   Json record = image_json(source, image, fitted);
   const NodeId node = score_node(model.network);
   const Pass pass(model.network, context, std::move(fitted.x), {.keep = {node}});
-  const Scores scores(pass.value(node));
+  const Scores scores(context.to_host(pass.value(node)));
   const std::vector<std::int64_t> best = scores.best(options.top_k);
   record["predictions"] = predictions_json(model, scores, best);
   if (!options.json) {
@@ -41,9 +41,10 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
 void run(Options& options) {
   Console& console = options.console;
   const Fit fit = parse_fit(options.fit);
-  Context context = make_context(options.device);
+  Context context = make_context(options.device, console);
   const PictureList list = list_pictures(options.inputs, console);
-  const Model model = load_network(options.network, console);
+  Model model = load_network(options.network, console);
+  model.network.to(context);
 
   BatchResult result = for_each_picture(list, console, [&](const PictureSource& source) {
     return classify_picture(source, model, context, fit, options, console);
@@ -53,6 +54,7 @@ void run(Options& options) {
     json["model"] = model_json(model);
     json["preprocessing"] = preprocessing_json(model.info.preprocessing, fit);
     json["device"] = text(context.device());
+    json["precision"] = name_of(context.precision());
     json["threads"] = context.threads();
     json["images"] = std::move(result.images);
     json["errors"] = std::move(result.errors);

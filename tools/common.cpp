@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "engine/cuda/devices.hpp"
 #include "models/weights_location.hpp"
 #include "tools/memory.hpp"
 
@@ -11,6 +12,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kDefaultModel = "efficientnet_lite0";
+
+constexpr std::array<std::pair<std::string_view, Precision>, 3> kPrecisions{
+    {{"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}}};
 
 /// The network's own sizes, with the arithmetic of another family.
 Preprocessing preprocessing_named(std::string_view name, const Preprocessing& own) {
@@ -73,7 +77,12 @@ Model load_network(const NetworkOptions& options, Console& console) {
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
-  command.add_option("--device", options.device, "Where to compute: auto, cpu")
+  command.add_option("--device", options.device, "Where to compute: auto, cpu, cuda, cuda:N")
+      ->group("Computation")
+      ->type_name("NAME");
+  command
+      .add_option("--precision", options.precision,
+                  "How a GPU multiplies: strict (float32), tf32, f16; the CPU is always strict")
       ->group("Computation")
       ->type_name("NAME");
   command.add_option("--threads", options.threads, "Threads to use [all processors]")
@@ -82,8 +91,24 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(1, 1024));
 }
 
-Context make_context(const DeviceOptions& options) {
-  return Context(options.device == "auto" ? Device{} : Device::parse(options.device), options.threads);
+Context make_context(const DeviceOptions& options, Console& console) {
+  const Precision precision = parse_choice("precision", options.precision, kPrecisions);
+  Device device;
+  if (options.device != "auto") {
+    device = Device::parse(options.device);
+  } else if (const cuda::Devices all = cuda::devices(); all.build == cuda::Build::real) {
+    if (all.found.empty())
+      console.note("no CUDA device can be used (", all.obstacle, "): computing on the CPU");
+    else
+      device = {Device::Kind::cuda, 0};
+  }
+  return Context(device, options.threads, precision);
+}
+
+std::string_view name_of(Precision precision) {
+  for (const auto& [name, value] : kPrecisions)
+    if (value == precision) return name;
+  throw Error(ErrorKind::internal, "a precision without a name");
 }
 
 const std::string& default_layer(const ModelInfo& info, Preset preset) {

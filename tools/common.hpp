@@ -45,14 +45,17 @@ void add_picture_options(CLI::App& command, NetworkOptions& options);
 Model load_network(const NetworkOptions& options, Console& console);
 
 struct DeviceOptions {
-  std::string device = "auto";
+  std::string device = "auto", precision = "strict";
   int threads = 0;
 };
 
-/// Adds --device --threads.
+/// Adds --device --threads --precision.
 void add_device_options(CLI::App& command, DeviceOptions& options);
-/// Throws Error(usage) for an unknown device and Error(unsupported) for one that this build lacks.
-Context make_context(const DeviceOptions& options);
+/// `auto` is the first GPU, or the CPU, which a build for GPUs says when it finds none. Throws Error(usage)
+/// for an unknown device, Error(unsupported) for one that this build lacks, Error(resources) for one that
+/// this machine lacks.
+Context make_context(const DeviceOptions& options, Console& console);
+std::string_view name_of(Precision precision);
 
 /// The layer that a preset looks at when none is named.
 const std::string& default_layer(const ModelInfo& info, Preset preset);

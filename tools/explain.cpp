@@ -154,9 +154,10 @@ void run(Options& options) {
   Console& console = options.console;
   std::vector<Method> methods;
   Request request = parse_request(options, methods);
-  Context context = make_context(options.device);
+  Context context = make_context(options.device, console);
   const PictureList list = list_pictures(options.inputs, console);
-  const Model model = load_network(options.network, console);
+  Model model = load_network(options.network, console);
+  model.network.to(context);
   ask(request, options, methods, model);
 
   Json json = document("explain");
@@ -164,6 +165,7 @@ void run(Options& options) {
   json["preprocessing"] = preprocessing_json(model.info.preprocessing, request.fit);
   json["preset"] = name_of(request.preset);
   json["device"] = text(context.device());
+  json["precision"] = name_of(context.precision());
   json["threads"] = context.threads();
   const std::filesystem::path folder = request.folder;
   const Explainer explainer(model, context, std::move(request), json);

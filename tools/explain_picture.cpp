@@ -184,7 +184,7 @@ Json Explainer::explain(const PictureSource& source) const {
   Json record = image_json(source, image, fitted);
   Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,
                           request_.input_gradient);
-  const Scores scores(explanation.scores());
+  const Scores scores(context_.to_host(explanation.scores()));
   const std::vector<std::int64_t> classes = classes_of(scores);
   refuse_existing(files(source, classes));
 
@@ -196,7 +196,7 @@ Json Explainer::explain(const PictureSource& source) const {
       model_, image, fitted.placement, scores, request_.preset, request_.direction, request_.panel_layer};
   if (request_.formats.panel) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {
-    ClassEvidence evidence(explanation, model_.info.preprocessing, index, request_.direction,
+    ClassEvidence evidence(explanation, context_, model_.info.preprocessing, index, request_.direction,
                            request_.preset);
     for (const Question& question : request_.questions)
       results.push_back(result(work, index, question, evidence.answer(question)));

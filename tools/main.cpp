@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
   add_convert_command(app);
   add_train_command(app);
   add_scenes_command(app);
+  add_devices_command(app);
   app.footer(kFooter);
 
   Console console;

@@ -24,7 +24,9 @@ Tensor of_one_image(Tensor tensor) {
   return std::move(tensor).reshaped(Shape(shape.extents().subspan(1)));
 }
 
-ClassMap of_one_image(ClassMap maps) { return {std::move(maps.alpha), of_one_image(std::move(maps.map))}; }
+ClassMap of_one_image(const Context& context, const ClassMap& maps) {
+  return {context.to_host(maps.alpha), of_one_image(context.to_host(maps.map))};
+}
 
 }  // namespace
 
@@ -59,9 +61,11 @@ std::optional<ReluRule> gradient_rule(Method method) {
   return std::nullopt;
 }
 
-ClassEvidence::ClassEvidence(Explanation& explanation, const Preprocessing& preprocessing, std::int64_t index,
-                             Direction direction, Preset preset)
+ClassEvidence::ClassEvidence(Explanation& explanation, const Context& context,
+                             const Preprocessing& preprocessing, std::int64_t index, Direction direction,
+                             Preset preset)
     : explanation_(explanation),
+      context_(context),
       preprocessing_(preprocessing),
       index_(index),
       direction_(direction),
@@ -71,19 +75,20 @@ ClassEvidence::ClassEvidence(Explanation& explanation, const Preprocessing& prep
 const ClassMap& ClassEvidence::grad_cam(NodeId layer) {
   const auto known = maps_.find(layer);
   if (known != maps_.end()) return known->second;
-  ClassMap map = of_one_image(explanation_.grad_cam(layer, target_, alpha_reduction(preset_)));
+  ClassMap map = of_one_image(context_, explanation_.grad_cam(layer, target_, alpha_reduction(preset_)));
   return maps_.emplace(layer, std::move(map)).first->second;
 }
 
 const ClassMap& ClassEvidence::cam() {
-  if (!cam_) cam_ = of_one_image(explanation_.cam({&index_, 1}, direction_));
+  if (!cam_) cam_ = of_one_image(context_, explanation_.cam({&index_, 1}, direction_));
   return *cam_;
 }
 
 const Tensor& ClassEvidence::gradient(ReluRule rule) {
   const auto known = gradients_.find(rule);
   if (known != gradients_.end()) return known->second;
-  Tensor gradient = to_rgb_order(of_one_image(explanation_.gradient(target_, rule)), preprocessing_);
+  Tensor gradient =
+      to_rgb_order(of_one_image(context_.to_host(explanation_.gradient(target_, rule))), preprocessing_);
   return gradients_.emplace(rule, std::move(gradient)).first->second;
 }
 

@@ -52,8 +52,9 @@ struct Answer {
 class ClassEvidence {
  public:
   /// `explanation` must outlive this and have the layers and the input gradient that will be asked for.
-  ClassEvidence(Explanation& explanation, const Preprocessing& preprocessing, std::int64_t index,
-                Direction direction, Preset preset);
+  /// What it gives lies in the host's memory.
+  ClassEvidence(Explanation& explanation, const Context& context, const Preprocessing& preprocessing,
+                std::int64_t index, Direction direction, Preset preset);
 
   Answer answer(const Question& question);
 
@@ -63,6 +64,7 @@ class ClassEvidence {
   const Tensor& gradient(ReluRule rule);
 
   Explanation& explanation_;
+  const Context& context_;
   const Preprocessing& preprocessing_;
   std::int64_t index_;
   Direction direction_;

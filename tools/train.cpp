@@ -141,7 +141,7 @@ void run(Options& options) {
   }
   require_free(options);
 
-  Context context = make_context(options.device);
+  Context context = make_context(options.device, console);
   Network network = scenes_net(scenes::kClasses);
   initialise(network, options.seed);
   Trainer trainer(network, context,

@@ -1,5 +1,6 @@
 // A build without CUDA. No stream can be opened, so nothing else is ever called.
 #include "engine/cuda/backend.hpp"
+#include "engine/cuda/devices.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace backlight::cuda {
@@ -20,5 +21,6 @@ void copy(Stream&, void*, const void*, std::size_t) { refuse(); }
 void clear(Stream&, void*, std::size_t) { refuse(); }
 void synchronize(Stream&) { refuse(); }
 const Kernels<float>& kernel_table() { refuse(); }
+Devices devices() { return {.build = Build::absent, .obstacle = "this build of backlight has no CUDA"}; }
 
 }  // namespace backlight::cuda

@@ -28,8 +28,8 @@ class Stream {
   bool capturing() const;
   Staging& staging() { return staging_; }
 
-  /// The stream's object of type T: a library's handle, a cache of plans. Made from the stream when it is first
-  /// asked for; goes, in reverse order, before the stream does.
+  /// The stream's object of type T: a library's handle, a cache of plans. Made from the stream when it is
+  /// first asked for; goes, in reverse order, before the stream does.
   template <class T>
   T& part() {
     for (const auto& [type, object] : parts_)

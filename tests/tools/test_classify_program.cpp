@@ -38,6 +38,7 @@ TEST_CASE("classify: the document has every promised member") {
   CHECK(json["preprocessing"]["channel_order"] == "RGB");
   CHECK(json["preprocessing"]["exif_orientation"] == "applied");
   CHECK(json["device"] == "cpu");
+  CHECK(json["precision"] == "strict");
   CHECK(json["errors"] == Json::array());
   REQUIRE(json["images"].size() == 1);
   const Json& image = json["images"][0];

@@ -42,6 +42,7 @@ TEST_CASE("explain: the document has every promised member") {
   CHECK(json["schema_version"] == 1);
   CHECK(json["preset"] == "pytorch-grad-cam");
   CHECK(json["device"] == "cpu");
+  CHECK(json["precision"] == "strict");
   CHECK(json["model"]["architecture"] == "resnet20_cifar");
   CHECK(json["model"]["weights_sha256"].get<std::string>().size() == 64);
   CHECK(json["preprocessing"]["fit"] == "crop");

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include "engine/cuda/devices.hpp"
 #include "engine/version.hpp"
+#include "support/skip.hpp"
 #include "tools/program.hpp"
 
 using namespace backlight;
@@ -9,7 +11,7 @@ using namespace backlight::test;
 TEST_CASE("usage: every command explains itself with examples") {
   const Workspace work;
   for (const std::string command :
-       {"explain", "classify", "layers", "inspect", "convert", "train", "scenes"}) {
+       {"explain", "classify", "layers", "inspect", "convert", "train", "scenes", "devices"}) {
     CAPTURE(command);
     const ProcessResult help = work.run({command, "--help"});
     CHECK(help.exit_code == 0);
@@ -102,14 +104,54 @@ TEST_CASE("usage: numbers out of range and missing arguments are refused") {
   }
 }
 
-TEST_CASE("usage: a device that this build lacks is not supported rather than replaced") {
+TEST_CASE("usage: a device that is not there is refused rather than replaced") {
+  const cuda::Devices there = cuda::devices();
+  const bool absent = there.build == cuda::Build::absent;
   const Workspace work;
-  for (const std::string device : {"cuda", "cuda:1"}) {
-    const ProcessResult result =
-        work.run({"classify", work.picture("a.png"), "--weights", work.network(), "--device", device});
-    CHECK(result.exit_code == 4);
-    CHECK(contains(result.err, "this build of backlight has no CUDA"));
-  }
+  const std::string device = text("cuda:", there.found.size());
+  const ProcessResult result =
+      work.run({"classify", work.picture("a.png"), "--weights", work.network(), "--device", device});
+  CHECK(result.exit_code == (absent ? 4 : 5));
+  CHECK(result.out.empty());
+  CHECK(contains(result.err, absent                ? "this build of backlight has no CUDA"
+                             : there.found.empty() ? "no CUDA device can be used"
+                                                   : "device " + device + " was asked for"));
+}
+
+TEST_CASE("usage: auto computes on the CPU where there is no GPU and a build for GPUs says so once") {
+  const cuda::Devices there = cuda::devices();
+  if (there.build == cuda::Build::real && !there.found.empty()) return skip("there is a GPU");
+  const Workspace work;
+  const std::vector<std::string> arguments{"classify", work.picture("a.png"), work.picture("b.png"),
+                                           "--weights", work.network()};
+  const ProcessResult result = work.run(arguments);
+  CHECK(result.exit_code == 0);
+  const std::string why = text("no CUDA device can be used (", there.obstacle, "): computing on the CPU\n");
+  const std::string done = "2 of 2 pictures done, 0 failed\n";
+  CHECK(result.err == (there.build == cuda::Build::real ? why + done : done));
+}
+
+TEST_CASE("usage: only a GPU rounds its factors") {
+  const Workspace work;
+  const ProcessResult result = work.run({"classify", work.picture("a.png"), "--weights", work.network(),
+                                         "--device", "cpu", "--precision", "tf32"});
+  CHECK(result.exit_code == 4);
+  CHECK(contains(result.err, "the CPU computes in float32 only"));
+}
+
+TEST_CASE("devices: lists the processor and what CUDA found or why it found nothing") {
+  const cuda::Devices there = cuda::devices();
+  const Workspace work;
+  const Json json = work.run_json({"devices"});
+  CHECK(json["schema"] == "backlight.devices");
+  REQUIRE(json["devices"].size() == 1 + there.found.size());
+  CHECK(json["devices"][0]["device"] == "cpu");
+  CHECK(json["devices"][0]["threads"] >= 1);
+  CHECK(json["obstacle"].is_null() == !there.found.empty());
+  const ProcessResult table = work.run({"devices"});
+  CHECK(table.exit_code == 0);
+  CHECK(contains(table.out, "cpu"));
+  CHECK(contains(table.out, there.found.empty() ? "no CUDA device: " + there.obstacle : "cuda:0"));
 }
 
 TEST_CASE("usage: without weights one line says how to get them") {

@@ -24,6 +24,7 @@ set(cuda_picture_kernels
 list(APPEND cuda_kernels ${cuda_picture_kernels})
 set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
 )
