@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/cost.hpp"
+#include "kernels/extrema.hpp"
 
 namespace backlight {
 
@@ -15,6 +16,9 @@ class Context;
 struct ChannelMaps {
   std::int64_t batch = 0, channels = 0, area = 0;  ///< area = h·w
 };
+
+/// `raw` stores the sums, `rectified` ReLU of them.
+enum class MapValues : std::uint8_t { raw, rectified };
 
 namespace cpu {
 
@@ -35,6 +39,11 @@ namespace cuda {
 void channel_sum(Context& context, const ChannelMaps& maps, double scale, const float* g, float* alpha);
 void weighted_sum(Context& context, const ChannelMaps& maps, const float* alpha, const float* a, float* map);
 
+/// weighted_sum, and in the same pass the extrema of every image's sums, before any ReLU. They tell whether
+/// anything speaks for the class, whether all is finite, and the range that a display normalises by.
+void weighted_sum_extrema(Context& context, const ChannelMaps& maps, MapValues values, const float* alpha,
+                          const float* a, float* map, Extrema* extrema);
+
 constexpr Cost channel_sum_cost(const ChannelMaps& m) {
   const std::int64_t rows = m.batch * m.channels;
   return {4 * (rows * m.area + rows), rows * m.area + rows};
@@ -42,6 +51,12 @@ constexpr Cost channel_sum_cost(const ChannelMaps& m) {
 constexpr Cost weighted_sum_cost(const ChannelMaps& m) {
   const std::int64_t rows = m.batch * m.channels;
   return {4 * (rows * m.area + rows + m.batch * m.area), 2 * rows * m.area};
+}
+/// Two comparisons more for each sum, and one for the ReLU.
+constexpr Cost weighted_sum_extrema_cost(const ChannelMaps& m, MapValues values) {
+  const Cost sum = weighted_sum_cost(m);
+  return {sum.bytes + m.batch * static_cast<std::int64_t>(sizeof(Extrema)),
+          sum.flops + m.batch * m.area * (values == MapValues::rectified ? 3 : 2)};
 }
 
 }  // namespace cuda

@@ -5,6 +5,7 @@
 #include "engine/cuda/check.hpp"
 #include "engine/cuda/stream.hpp"
 #include "engine/device.hpp"
+#include "kernels/extrema.cuh"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/launch.hpp"
 
@@ -53,9 +54,11 @@ constexpr int kGroups = 16;
 
 /// A block owns 32 positions of one image. Each of its 16 groups of 32 lanes walks every sixteenth channel;
 /// the groups' sums meet in shared memory. Small maps have few blocks, which is why a block is large.
+/// `extrema` may be null.
 __global__ void __launch_bounds__(kGroups* kWarp)
     weighted_sum_kernel(const float* __restrict__ alpha, const float* __restrict__ a, float* __restrict__ map,
-                        std::int64_t channels, std::int64_t area, std::int64_t tiles) {
+                        std::int64_t channels, std::int64_t area, std::int64_t tiles, MapValues values,
+                        Extrema* extrema) {
   SHARED(float, partial, [kGroups][kWarp]);
   const std::int64_t n = blockIdx.x / tiles;
   const std::int64_t position = blockIdx.x % tiles * kWarp + threadIdx.x;
@@ -70,9 +73,18 @@ __global__ void __launch_bounds__(kGroups* kWarp)
   }
   partial[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();
-  if (threadIdx.y > 0 || !inside) return;
+  if (threadIdx.y > 0) return;
   for (int group = 1; group < kGroups; ++group) sum += partial[group][threadIdx.x];
-  map[n * area + position] = sum;
+  if (inside) map[n * area + position] = values == MapValues::rectified && sum < 0 ? 0.0f : sum;
+  if (extrema) add_of_warp(extrema + n, inside ? Extrema::of(sum) : Extrema{});
+}
+
+void launch_weighted_sum(Context& context, const ChannelMaps& maps, MapValues values, const float* alpha,
+                         const float* a, float* map, Extrema* extrema) {
+  if (maps.batch * maps.area == 0) return;
+  const std::int64_t tiles = (maps.area + kWarp - 1) / kWarp;
+  CUDA_CHECK(launch(weighted_sum_kernel, blocks_for(maps.batch * tiles, 1), dim3(kWarp, kGroups), 0,
+                    context.stream().get(), alpha, a, map, maps.channels, maps.area, tiles, values, extrema));
 }
 
 }  // namespace
@@ -87,10 +99,13 @@ void channel_sum(Context& context, const ChannelMaps& maps, double scale, const 
 }
 
 void weighted_sum(Context& context, const ChannelMaps& maps, const float* alpha, const float* a, float* map) {
-  if (maps.batch * maps.area == 0) return;
-  const std::int64_t tiles = (maps.area + kWarp - 1) / kWarp;
-  CUDA_CHECK(launch(weighted_sum_kernel, blocks_for(maps.batch * tiles, 1), dim3(kWarp, kGroups), 0,
-                    context.stream().get(), alpha, a, map, maps.channels, maps.area, tiles));
+  launch_weighted_sum(context, maps, MapValues::raw, alpha, a, map, nullptr);
+}
+
+void weighted_sum_extrema(Context& context, const ChannelMaps& maps, MapValues values, const float* alpha,
+                          const float* a, float* map, Extrema* extrema) {
+  clear(context.stream(), extrema, static_cast<std::size_t>(maps.batch) * sizeof(Extrema));
+  launch_weighted_sum(context, maps, values, alpha, a, map, extrema);
 }
 
 }  // namespace backlight::cuda

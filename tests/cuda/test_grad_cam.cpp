@@ -61,6 +61,64 @@ TEST_CASE("weighted sum: CUDA agrees with the CPU") {
   });
 }
 
+TEST_CASE("weighted sum: extrema and ReLU of the same pass are those of its sums") {
+  in_every_mode([] {
+    Context device({Device::Kind::cuda}, 1);
+    for (const ChannelMaps& m : kShapes) {
+      CAPTURE(m.area);
+      const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
+      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
+      Guarded device_alpha(device, alpha), device_a(device, a), sums(device, nothing(m.batch * m.area)),
+          map(device, nothing(m.batch * m.area));
+      cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), sums.data());
+      const std::vector<float> expected = sums.values();
+      Buffer<Extrema> extrema = device.buffer<Extrema>(m.batch);
+      for (const MapValues values : {MapValues::raw, MapValues::rectified}) {
+        cuda::weighted_sum_extrema(device, m, values, device_alpha.data(), device_a.data(), map.data(),
+                                   extrema.data());
+        std::vector<float> stored = expected;
+        if (values == MapValues::rectified)
+          for (float& v : stored) v = std::max(v, 0.0f);
+        CHECK(map.values() == stored);
+        const std::vector<Extrema> found = device.to_host(extrema);
+        for (std::ptrdiff_t n = 0; n < m.batch; ++n) {
+          const auto [low, high] =
+              std::minmax_element(expected.begin() + n * m.area, expected.begin() + (n + 1) * m.area);
+          CHECK(found[static_cast<std::size_t>(n)].low() == *low);
+          CHECK(found[static_cast<std::size_t>(n)].high() == *high);
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("weighted sum: NaN and infinity show in the extrema and NaN passes the ReLU") {
+  in_every_mode([] {
+    Context device({Device::Kind::cuda}, 1);
+    for (const float bad : {NAN, -NAN, INFINITY, -INFINITY}) {
+      Guarded alpha(device, {1}), a(device, {-1, bad, 2}), map(device, nothing(3));
+      Buffer<Extrema> extrema = device.buffer<Extrema>(1);
+      cuda::weighted_sum_extrema(device, {1, 1, 3}, MapValues::rectified, alpha.data(), a.data(), map.data(),
+                                 extrema.data());
+      const Extrema found = device.to_host(extrema).front();
+      CHECK(!(std::isfinite(found.low()) && std::isfinite(found.high())));
+      CHECK(std::isnan(map.values()[1]) == std::isnan(bad));
+    }
+  });
+}
+
+TEST_CASE("extrema: keys keep the order of floats and zero is nothing") {
+  const float ordered[] = {-INFINITY, -3.5f, -1e-40f, -0.0f, 0.0f, 1e-40f, 2, INFINITY};
+  for (std::size_t i = 0; i < std::size(ordered); ++i) {
+    const Extrema one = Extrema::of(ordered[i]);
+    CHECK(std::bit_cast<std::uint32_t>(one.low()) == std::bit_cast<std::uint32_t>(ordered[i]));
+    CHECK(std::bit_cast<std::uint32_t>(one.high()) == std::bit_cast<std::uint32_t>(ordered[i]));
+    CHECK(one.high_key > 0);
+    CHECK(one.negated_low_key > 0);
+    if (i > 0) CHECK(one.high_key > Extrema::of(ordered[i - 1]).high_key);
+  }
+}
+
 TEST_CASE("Grad-CAM reductions: a batch gives the bits of its images one by one") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
@@ -86,10 +144,13 @@ TEST_CASE("Grad-CAM reductions: an empty map is no launch") {
   Context device({Device::Kind::cuda}, 1);
   cuda::channel_sum(device, {0, 4, 9}, 1, nullptr, nullptr);
   cuda::weighted_sum(device, {1, 4, 0}, nullptr, nullptr, nullptr);
+  cuda::weighted_sum_extrema(device, {0, 4, 9}, MapValues::raw, nullptr, nullptr, nullptr, nullptr);
   CHECK(emulator::take_report() == "");
 }
 
 TEST_CASE("Grad-CAM reductions: bytes and operations follow from the equations") {
   CHECK(cuda::channel_sum_cost({2, 3, 5}) == Cost{4 * (30 + 6), 36});
   CHECK(cuda::weighted_sum_cost({2, 3, 5}) == Cost{4 * (30 + 6 + 10), 60});
+  CHECK(cuda::weighted_sum_extrema_cost({2, 3, 5}, MapValues::raw) == Cost{4 * (30 + 6 + 10 + 4), 80});
+  CHECK(cuda::weighted_sum_extrema_cost({2, 3, 5}, MapValues::rectified) == Cost{4 * (30 + 6 + 10 + 4), 90});
 }
