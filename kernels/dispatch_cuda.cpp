@@ -6,6 +6,10 @@ namespace {
 constexpr Kernels<float> kCuda{
     .add_forward = add_forward,
     .add_backward = add_backward,
+    .batch_norm_statistics = batch_norm_statistics,
+    .batch_norm_update_running = batch_norm_update_running,
+    .batch_norm_forward = batch_norm_forward,
+    .batch_norm_backward = batch_norm_backward,
     .copy_rows = copy_rows,
     .cross_entropy_forward = cross_entropy_forward,
     .cross_entropy_backward = cross_entropy_backward,

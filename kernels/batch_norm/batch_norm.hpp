@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -48,4 +50,43 @@ void batch_norm_backward(Context& context, const BatchNormParams& params, const 
                          const T* mean, const T* variance, const T* dy, T* dx, T* dweight, T* dbias);
 
 }  // namespace cpu
+
+/// As cpu:: does, in the context's stream, with sums in float32. Throws Error(unsupported) for 2^31 planes or
+/// more.
+namespace cuda {
+
+void batch_norm_statistics(Context& context, const BatchNormParams& params, const float* x, float* mean,
+                           float* variance, float* unbiased);
+void batch_norm_update_running(Context& context, std::int64_t channels, double momentum, const float* mean,
+                               const float* unbiased, float* running_mean, float* running_variance);
+void batch_norm_forward(Context& context, const BatchNormParams& params, const float* x, const float* weight,
+                        const float* bias, const float* mean, const float* variance, float* y);
+void batch_norm_backward(Context& context, const BatchNormParams& params, const float* x, const float* weight,
+                         const float* mean, const float* variance, const float* dy, float* dx, float* dweight,
+                         float* dbias);
+
+// What there is once per channel is left out.
+constexpr Cost batch_norm_statistics_cost(const BatchNormParams& p) {
+  const std::int64_t count = p.n * p.channels * p.plane;
+  return {4 * count, 4 * count};
+}
+constexpr Cost batch_norm_forward_cost(const BatchNormParams& p) {
+  const std::int64_t count = p.n * p.channels * p.plane;
+  return {8 * count, 2 * count};
+}
+/// The sums over dy and x come first: for the parameters' gradients, and for dx in training.
+constexpr Cost batch_norm_backward_cost(const BatchNormParams& p, bool dx, bool parameters) {
+  const std::int64_t count = p.n * p.channels * p.plane;
+  const bool training_dx = dx && p.training, sums = parameters || training_dx;
+  return {((sums ? 8 : 0) + (training_dx ? 12
+                             : dx        ? 8
+                                         : 0)) *
+              count,
+          ((sums ? 4 : 0) + (training_dx ? 5
+                             : dx        ? 1
+                                         : 0)) *
+              count};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -7,6 +7,7 @@ set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
 
 set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/batch_norm/batch_norm_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/copy/copy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/cross_entropy/cross_entropy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/dropout/dropout_cuda.cu
