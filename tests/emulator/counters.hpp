@@ -1,5 +1,5 @@
 // What kernels ask of the memory system, counted warp by warp as the hardware would carry it out. Kernels are
-// counted that were compiled with EMULATOR_COUNTING_OPTIONS (emulator.cmake); their source needs no change.
+// counted that were compiled with emulator_counted (emulator.cmake); their source needs no change.
 //
 // The threads of a warp run one after another here, so an instruction of the warp is put together afterwards:
 // lanes that execute the same machine instruction for the n-th time since they last met in a barrier or a

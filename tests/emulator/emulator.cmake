@@ -28,15 +28,17 @@ function(add_emulator name sanitizers)
   endif()
 endfunction()
 
-# For kernels whose accesses to memory are counted (counters.hpp): g++ reports each to its ThreadSanitizer, in whose
-# place emulator_counters counts. What would merge or split accesses otherwise than nvcc does is switched off; with
-# scalar replacement, a float4 would be loaded by four instructions.
-set(EMULATOR_COUNTING_OPTIONS -O2 -fsanitize=thread -U__SANITIZE_THREAD__ -fno-tree-sra -fno-tree-vectorize
-                              -fno-store-merging -fno-tree-loop-distribute-patterns)
-
-# add_emulator_counters(EMULATOR): the library emulator_counters, to be linked by what was compiled so.
+# add_emulator_counters(EMULATOR): emulator_counted, with which kernels are compiled whose accesses to memory are counted
+# (counters.hpp), and emulator_counters, which is linked with them. g++ reports each access to its ThreadSanitizer, in
+# whose place the counters stand. What would merge or split accesses otherwise than nvcc does is switched off; with scalar
+# replacement, a float4 would be loaded by four instructions.
 function(add_emulator_counters emulator)
   set(folder ${PROJECT_SOURCE_DIR}/tests/emulator)
+  add_library(emulator_counted INTERFACE)
+  target_compile_options(emulator_counted INTERFACE
+    -O2 -fsanitize=thread -U__SANITIZE_THREAD__ -fno-tree-sra -fno-tree-vectorize -fno-store-merging
+    -fno-tree-loop-distribute-patterns)
+  target_link_libraries(emulator_counted INTERFACE ${emulator})
   add_library(emulator_counters STATIC ${folder}/counters.cpp ${folder}/counters_tsan.cpp)
   target_compile_options(emulator_counters PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
   target_include_directories(emulator_counters PUBLIC ${folder})

@@ -3,11 +3,11 @@
 //
 // Hypothesis: four sectors a load instead of 32.
 // Bytes: as v1, 4·K·area + 4·K, and now each is moved once.
-// Predicted limit: the tree. Its active threads are every 2nd, 4th, 8th, so that every warp stays busy with
-// ever fewer
-//   lanes; their strides hit the same banks; and there is a barrier for each of the 8 steps, for a row that
-//   gives a thread one element or none.
-// Next bottleneck: the divergence and the conflicts of the tree.
+// Predicted limit: the tree. Its active threads are every 2nd, 4th, 8th, so that all eight warps stay busy
+// with
+//   ever fewer lanes, and there is a barrier before each of the 8 steps, for a row that gives a thread one
+//   element or none.
+// Next bottleneck: the lanes that idle beside one that works.
 #include "kernels/study/common.cuh"
 #include "kernels/study/gradient_gap/ladder.hpp"
 
@@ -26,8 +26,7 @@ __global__ void __launch_bounds__(kThreads)
   partial[t] = sum;
   for (int distance = 1; distance < kThreads; distance *= 2) {
     __syncthreads();
-    const int at = 2 * distance * t;
-    if (at < kThreads) partial[at] += partial[at + distance];
+    if (t % (2 * distance) == 0) partial[t] += partial[t + distance];
   }
   if (t == 0) alpha[blockIdx.x] = scale * partial[0];
 }

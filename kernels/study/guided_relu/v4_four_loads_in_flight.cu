@@ -16,16 +16,18 @@ constexpr int kThreads = 256, kElements = 4;
 __global__ void __launch_bounds__(kThreads) kernel(const float* __restrict__ y, const float* __restrict__ dy,
                                                    float* __restrict__ dx, std::int64_t count, float upper) {
   const std::int64_t first = std::int64_t{blockIdx.x} * (kThreads * kElements) + threadIdx.x;
-  float result[kElements];
+  float mask[kElements] = {}, gradient[kElements] = {};
 #pragma unroll
   for (int j = 0; j < kElements; ++j) {
     const std::int64_t i = first + j * kThreads;
-    result[j] = i < count ? guided(__ldg(y + i), __ldg(dy + i), upper) : 0.0f;
+    if (i >= count) continue;
+    mask[j] = __ldg(y + i);
+    gradient[j] = __ldg(dy + i);
   }
 #pragma unroll
   for (int j = 0; j < kElements; ++j) {
     const std::int64_t i = first + j * kThreads;
-    if (i < count) dx[i] = result[j];
+    if (i < count) dx[i] = guided(mask[j], gradient[j], upper);
   }
 }
 

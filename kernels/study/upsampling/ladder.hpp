@@ -8,10 +8,7 @@
 
 #include "kernels/cost.hpp"
 #include "kernels/study/version.hpp"
-
-namespace backlight {
-class Context;
-}
+#include "kernels/upsample/upsample.hpp"
 
 namespace backlight::study::upsampling {
 
@@ -21,11 +18,12 @@ struct Params {
   bool align_corners = false;
 };
 
-/// Three blends of three operations a pixel; the positions are shared by rows and columns and not counted.
-constexpr Cost cost(const Params& p) {
-  const std::int64_t in = p.batch * p.in_height * p.in_width, out = p.batch * p.out_height * p.out_width;
-  return {4 * (in + out), 9 * out};
+constexpr UpsampleParams upsample_params(const Params& p) {
+  return {p.batch,     p.in_height,
+          p.in_width,  p.out_height,
+          p.out_width, p.align_corners ? Upsampling::bilinear_align_corners : Upsampling::bilinear};
 }
+constexpr Cost cost(const Params& p) { return cuda::upsample_cost(upsample_params(p)); }
 
 /// x: batch×in_height×in_width; y: batch×out_height×out_width.
 using Launch = void(Context& context, const Params& params, const float* x, float* y);
@@ -46,12 +44,18 @@ namespace v5_sixteen_byte_stores {
 Launch run;
 }
 
+/// kernels/upsample/upsample_cuda.cu, as the engine calls it.
+inline void library(Context& context, const Params& params, const float* x, float* y) {
+  cuda::upsample(context, upsample_params(params), x, y);
+}
+
 inline constexpr Version<Launch> kLadder[] = {
     {"v1_one_thread_per_row", v1_one_thread_per_row::run},
     {"v2_one_thread_per_pixel", v2_one_thread_per_pixel::run},
     {"v3_positions_once", v3_positions_once::run},
     {"v4_rows_reused", v4_rows_reused::run},
     {"v5_sixteen_byte_stores", v5_sixteen_byte_stores::run},
+    {"library", library},
 };
 
 }  // namespace backlight::study::upsampling
