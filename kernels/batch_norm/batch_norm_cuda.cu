@@ -19,8 +19,7 @@ constexpr int kLoads = 4;  // in flight per thread and array
 /// How a block walks planes of `size` vectors: 2^log2_lanes threads side by side in one plane, as many planes
 /// at a time as that leaves room for.
 struct Walk {
-  unsigned planes, channels;
-  std::int64_t size;
+  unsigned planes, channels, size;
   int log2_lanes;
 
   __host__ __device__ unsigned lanes() const { return 1u << log2_lanes; }
@@ -44,17 +43,17 @@ __global__ void __launch_bounds__(kThreads)
   const unsigned plane = blockIdx.x / tiles * walk.planes_at_a_time() + walk.row();
   if (plane >= walk.planes) return;
   const auto fn = op.of(plane % walk.channels);
-  const std::int64_t first = std::int64_t{blockIdx.x % tiles} * (walk.lanes() * kLoads) + walk.lane();
-  const std::int64_t base = plane * walk.size;
+  const unsigned first = blockIdx.x % tiles * (walk.lanes() * kLoads) + walk.lane();
+  const std::int64_t base = std::int64_t{plane} * walk.size;
   Vector value[kLoads];
 #pragma unroll
   for (int v = 0; v < kLoads; ++v) {
-    const std::int64_t i = first + v * walk.lanes();
+    const unsigned i = first + v * walk.lanes();
     if (i < walk.size) value[v] = apply<Vector>(fn, x[base + i]...);
   }
 #pragma unroll
   for (int v = 0; v < kLoads; ++v) {
-    const std::int64_t i = first + v * walk.lanes();
+    const unsigned i = first + v * walk.lanes();
     if (i < walk.size) y[base + i] = value[v];
   }
 }
@@ -112,7 +111,7 @@ struct Moments {
   __device__ void merge(const Moments& other) {
     if (other.count == 0) return;
     const float total = count + other.count;
-    const float delta = other.mean - mean, share = other.count / total;
+    const float delta = other.mean - mean, share = __fdividef(other.count, total);
     mean += delta * share;
     squares += other.squares + count * share * delta * delta;
     count = total;
@@ -171,7 +170,7 @@ __global__ void __launch_bounds__(kThreads)
   for (unsigned n = split * images + walk.row(); n < end; n += walk.planes_at_a_time()) {
     const std::int64_t base = (std::int64_t{n} * walk.channels + channel) * walk.size;
 #pragma unroll 4
-    for (std::int64_t i = walk.lane(); i < walk.size; i += walk.lanes())
+    for (unsigned i = walk.lane(); i < walk.size; i += walk.lanes())
       op.add(state, channel, __ldg(x + base + i)...);
   }
   for (int delta = kWarp / 2; delta > 0; delta /= 2) state.merge(state.from_lane(delta));
@@ -235,7 +234,7 @@ bool by_vectors(const BatchNormParams& p, const X*... x) {
 /// `per_thread` vectors of a plane for each thread, as far as a block has threads.
 Walk walk_of(const BatchNormParams& p, bool vectors, std::int64_t per_thread) {
   Walk walk{index32("batch_norm", p.n * p.channels), index32("batch_norm", p.channels),
-            vectors ? p.plane / 4 : p.plane, 0};
+            index32("batch_norm", vectors ? p.plane / 4 : p.plane), 0};
   while (walk.lanes() < kThreads && walk.lanes() * per_thread < walk.size) ++walk.log2_lanes;
   return walk;
 }
