@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -34,4 +36,30 @@ template <class T>
 void linear_backward_bias(Context& context, const LinearParams& params, const T* dy, T* db);
 
 }  // namespace cpu
+
+/// As cpu:: does, by cuBLASLt in the context's stream and precision. A gradient of zero is multiplied like
+/// any other number, so that against an infinite weight it makes a NaN. Throws Error(unsupported) where
+/// cuBLASLt has no algorithm.
+namespace cuda {
+
+void linear_forward(Context& context, const LinearParams& params, const float* x, const float* w,
+                    const float* bias, float* y);
+void linear_backward_data(Context& context, const LinearParams& params, const float* dy, const float* w,
+                          float* dx);
+void linear_backward_filter(Context& context, const LinearParams& params, const float* x, const float* dy,
+                            float* dw);
+/// With the CPU's bits.
+void linear_backward_bias(Context& context, const LinearParams& params, const float* dy, float* db);
+
+/// Of either of the three products, without a bias: each reads two of x, w, y and writes the third; adding to
+/// dw reads that, too.
+constexpr Cost linear_cost(const LinearParams& params, bool adds) {
+  const auto& [batch, in, out] = params;
+  return {4 * (batch * (in + out) + (adds ? 2 : 1) * in * out), 2 * batch * in * out};
+}
+constexpr Cost linear_backward_bias_cost(const LinearParams& params) {
+  return {4 * (params.batch + 2) * params.out, params.batch * params.out};
+}
+
+}  // namespace cuda
 }  // namespace backlight

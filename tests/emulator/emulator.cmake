@@ -4,6 +4,8 @@
 function(add_emulator name sanitizers)
   set(folder ${PROJECT_SOURCE_DIR}/tests/emulator)
   add_library(${name} STATIC
+    ${folder}/cublas/cublas_lt.cpp
+    ${folder}/cublas/matmul.cpp
     ${folder}/fiber.cpp
     ${folder}/shared_arena.cpp
     ${folder}/simt.cpp

@@ -40,14 +40,32 @@ foreach(item IN LISTS vectors)
     list(APPEND lines "  std::printf(\"${stem}${extent}: %zu %zu\\n\", sizeof(${stem}${extent}), alignof(${stem}${extent}))$<SEMICOLON>")
   endforeach()
 endforeach()
+
+# cuBLASLt's header follows the same conventions under other prefixes.
+file(READ ${SOURCE}/include/cublasLt.h blas)
+string(REGEX MATCHALL "(CUBLAS|CUDA_R)[A-Z0-9_]+ = [0-9]+" enumerators "${blas}")
+string(REGEX MATCHALL "\n(cublasStatus_t|const char\\*|size_t) cublasLt[A-Za-z]+\\(" functions "${blas}")
+string(REGEX MATCHALL "cublas[A-Za-z]+_t" types "${blas}")
+foreach(item IN LISTS enumerators)
+  string(REGEX MATCH "[A-Z0-9_]+" name "${item}")
+  list(APPEND lines "  std::printf(\"${name} = %lld\\n\", static_cast<long long>(${name}))$<SEMICOLON>")
+endforeach()
+foreach(item IN LISTS functions)
+  string(REGEX MATCH "cublasLt[A-Za-z]+" name "${item}")
+  list(APPEND lines "  std::printf(\"${name}: %s\\n\", typeid(decltype(&${name})).name())$<SEMICOLON>")
+endforeach()
+foreach(name IN LISTS types)
+  list(APPEND lines "  std::printf(\"sizeof ${name} = %zu\\n\", sizeof(${name}))$<SEMICOLON>")
+endforeach()
 list(REMOVE_DUPLICATES lines)
 list(LENGTH lines count)
-if(count LESS 130)
+if(count LESS 180)
   message(FATAL_ERROR "only ${count} names were found in the substitute headers")
 endif()
 list(JOIN lines "\n" body)
 string(REPLACE "$<SEMICOLON>" ";" body "${body}")
-file(WRITE ${WORK}/headers.cpp "#include <cuda_runtime_api.h>
+file(WRITE ${WORK}/headers.cpp "#include <cublasLt.h>
+#include <cuda_runtime_api.h>
 
 #include <cstddef>
 #include <cstdio>

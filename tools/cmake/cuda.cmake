@@ -12,6 +12,7 @@ set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/cross_entropy/cross_entropy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/dropout/dropout_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/grad_cam/grad_cam_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/pool/pool_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/sgd/sgd_cuda.cu
@@ -24,10 +25,13 @@ set(cuda_picture_kernels
 )
 list(APPEND cuda_kernels ${cuda_picture_kernels})
 set(cuda_host_sources
+  ${PROJECT_SOURCE_DIR}/engine/cuda/cublas.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/workspace.cpp
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
+  ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cpp
 )
 set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/cuda/absent.cpp)
 
@@ -54,7 +58,7 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   target_sources(backlight PRIVATE ${cuda_kernels} ${cuda_host_sources})
   target_compile_options(backlight PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
   set_source_files_properties(${cuda_picture_kernels} TARGET_DIRECTORY backlight PROPERTIES COMPILE_OPTIONS -fmad=false)
-  target_link_libraries(backlight PRIVATE CUDA::cudart_static)
+  target_link_libraries(backlight PRIVATE CUDA::cudart_static CUDA::cublasLt)
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)
   include(${PROJECT_SOURCE_DIR}/tests/emulator/emulator.cmake)
