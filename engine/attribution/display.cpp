@@ -74,8 +74,13 @@ bool has_positive_evidence(const Tensor& map) {
 
 Tensor display_map(const Tensor& map, Preset preset, std::int64_t height, std::int64_t width) {
   switch (preset) {
-    case Preset::paper:
-      return rescaled(upsample(positive_part(map), height, width, Upsampling::bilinear_align_corners), 0);
+    case Preset::paper: {
+      const Tensor positive = positive_part(map);
+      // Between equal values rounding would make differences, and rescaling a picture of them.
+      const auto [low, high] = std::ranges::minmax(positive.values());
+      if (low == high) return Tensor::zeros({height, width});
+      return rescaled(upsample(positive, height, width, Upsampling::bilinear_align_corners), 0);
+    }
     case Preset::pytorch_grad_cam: {
       const Tensor coarse = rescaled(positive_part(map), kScaleCamEpsilon);
       return rescaled(upsample(coarse, height, width, Upsampling::bilinear), kScaleCamEpsilon);

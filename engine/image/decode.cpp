@@ -72,13 +72,6 @@ Image decode_pixels(std::span<const std::uint8_t> bytes, const ImageContainer& c
 
 }  // namespace
 
-Image::Image(int w, int h, std::uint8_t grey) : width(w), height(h) {
-  if (w < 1 || h < 1 || std::int64_t{w} * h > kMaxPixels)
-    throw Error(ErrorKind::bad_input, "a picture of ", w, "×", h,
-                " pixels was asked for, expected at least 1×1 and at most ", kMaxPixels, " pixels");
-  rgb.assign(static_cast<std::size_t>(w) * h * 3, grey);
-}
-
 Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, ExifOrientation orientation) {
   const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const bool png = has(view, 0, kPng);

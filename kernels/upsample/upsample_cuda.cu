@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(kTileThreads)
   const Place place = place_of_thread(grid);
   if (place.count == 0) return;
   const float* coarse = map + place.n * grid.rows.in * grid.columns.in;
-  float value[kPixels];
+  float value[kPixels] = {};
   sample(
       grid, taps, place, [=](std::int64_t i) { return __ldg(coarse + i); }, value);
   store(y + place.index(grid), value, place.count, wide);

@@ -168,6 +168,15 @@ TEST_CASE("cam: equals grad-cam times the area on resnet18" * doctest::test_suit
   CHECK(relative_error(cam, grad_cam) <= 1e-5);
 }
 
+TEST_CASE("presets: a map of one value is shown as zero") {
+  for (const float value : {0.1f, -3.0f}) {
+    Tensor map({5, 3});
+    map.fill(value);
+    for (const Preset preset : {Preset::paper, Preset::pytorch_grad_cam, Preset::torch_cam})
+      for (const float v : display_map(map, preset, 33, 41).values()) CHECK(v == 0);
+  }
+}
+
 TEST_CASE("presets: alexnet equals the packages" * doctest::test_suite("device")) {
   check_network("alexnet", {"alexnet", "coffee", {"features.11", "features.11", "features.11", "avgpool"}});
 }
