@@ -14,6 +14,7 @@ constexpr Kernels<T> kCpu{
     .batch_norm_forward = cpu::batch_norm_forward<T>,
     .batch_norm_backward = cpu::batch_norm_backward<T>,
     .conv2d_forward = cpu::conv2d_forward<T>,
+    .conv2d_fused_forward = cpu::conv2d_fused_forward<T>,
     .conv2d_backward_data = cpu::conv2d_backward_data<T>,
     .conv2d_backward_filter = cpu::conv2d_backward_filter<T>,
     .conv2d_backward_bias = cpu::conv2d_backward_bias<T>,

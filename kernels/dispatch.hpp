@@ -59,6 +59,7 @@ struct Kernels {
   decltype(&cpu::batch_norm_forward<T>) batch_norm_forward = missing<"batch_norm_forward">;
   decltype(&cpu::batch_norm_backward<T>) batch_norm_backward = missing<"batch_norm_backward">;
   decltype(&cpu::conv2d_forward<T>) conv2d_forward = missing<"conv2d_forward">;
+  decltype(&cpu::conv2d_fused_forward<T>) conv2d_fused_forward = missing<"conv2d_fused_forward">;
   decltype(&cpu::conv2d_backward_data<T>) conv2d_backward_data = missing<"conv2d_backward_data">;
   decltype(&cpu::conv2d_backward_filter<T>) conv2d_backward_filter = missing<"conv2d_backward_filter">;
   decltype(&cpu::conv2d_backward_bias<T>) conv2d_backward_bias = missing<"conv2d_backward_bias">;

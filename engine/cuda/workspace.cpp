@@ -17,8 +17,9 @@ void* Workspace::reserve(std::size_t bytes) {
   const bool capturing = stream_.capturing();
   if (bytes > bytes_) {
     if (capturing)
-      throw Error(ErrorKind::internal, "a workspace of ", bytes, " bytes is needed while a graph is captured, but ",
-                  bytes_, " are there: run the same work once before it is captured");
+      throw Error(ErrorKind::internal, "a workspace of ", bytes,
+                  " bytes is needed while a graph is captured, but ", bytes_,
+                  " are there: run the same work once before it is captured");
     void* block = nullptr;
     CUDA_CHECK(cudaMallocAsync(&block, bytes, handle_));
     if (in_graph_)

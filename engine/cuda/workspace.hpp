@@ -18,9 +18,9 @@ class Workspace {
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 
-  /// At least `bytes` bytes, aligned to 256, for the work that is enqueued next; undefined before and after it. Throws
-  /// Error(internal) where the block would have to grow while the stream is captured. A graph's block stays when the
-  /// arena grows later.
+  /// At least `bytes` bytes, aligned to 256, for the work that is enqueued next; undefined before and after
+  /// it. Throws Error(internal) where the block would have to grow while the stream is captured. A graph's
+  /// block stays when the arena grows later.
   void* reserve(std::size_t bytes);
   std::size_t bytes() const { return bytes_; }
 

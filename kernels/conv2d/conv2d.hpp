@@ -8,7 +8,11 @@
 // x outside of the image is zero. o and c run over the channels of one group.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <limits>
+
+#include "kernels/cost.hpp"
 
 namespace backlight {
 
@@ -26,6 +30,16 @@ struct Conv2dParams {
   std::int64_t dilation_height = 1, dilation_width = 1;
   std::int64_t pad_top = 0, pad_left = 0;
   std::int64_t groups = 1;
+
+  friend auto operator<=>(const Conv2dParams&, const Conv2dParams&) = default;
+};
+
+/// What follows a convolution in the same operation: y = relu(conv(x, w) + bias + residual).
+template <class T>
+struct Conv2dEpilogue {
+  const T* residual = nullptr;  ///< of y's shape and apart from y; null adds nothing
+  bool relu = false;
+  double upper = std::numeric_limits<double>::infinity();  ///< where the ReLU ends, as in ReluParams
 };
 
 namespace cpu {
@@ -34,6 +48,10 @@ namespace cpu {
 template <class T>
 void conv2d_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
                     T* y);
+/// As above, and then the epilogue.
+template <class T>
+void conv2d_fused_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
+                          const Conv2dEpilogue<T>& epilogue, T* y);
 /// Overwrites dx.
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const T* dy, const T* w, T* dx);
@@ -45,4 +63,33 @@ template <class T>
 void conv2d_backward_bias(Context& context, const Conv2dParams& params, const T* dy, T* db);
 
 }  // namespace cpu
+
+/// As cpu:: does, by cuDNN in the context's stream and precision. What a shape needs, plans and workspace, is
+/// made when it first comes, which must not be while a graph is captured. Throws Error(unsupported) where
+/// cuDNN has no plan.
+namespace cuda {
+
+void conv2d_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
+                    const float* bias, float* y);
+void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
+                          const float* bias, const Conv2dEpilogue<float>& epilogue, float* y);
+void conv2d_backward_data(Context& context, const Conv2dParams& params, const float* dy, const float* w,
+                          float* dx);
+void conv2d_backward_filter(Context& context, const Conv2dParams& params, const float* x, const float* dy,
+                            float* dw);
+void conv2d_backward_bias(Context& context, const Conv2dParams& params, const float* dy, float* db);
+
+/// Of either of the three convolutions: each reads two of x, w, y and writes the third.
+constexpr Cost conv2d_cost(const Conv2dParams& p) {
+  const std::int64_t outputs = p.batch * p.out_channels * p.out_height * p.out_width;
+  const std::int64_t taps = p.in_channels / p.groups * p.kernel_height * p.kernel_width;
+  return {4 * (p.batch * p.in_channels * p.in_height * p.in_width + p.out_channels * taps + outputs),
+          2 * outputs * taps};
+}
+constexpr Cost conv2d_backward_bias_cost(const Conv2dParams& p) {
+  const std::int64_t elements = p.batch * p.out_channels * p.out_height * p.out_width;
+  return {4 * elements + 8 * p.out_channels, elements};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "engine/device.hpp"
+#include "kernels/add/add.hpp"
+#include "kernels/relu/relu.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -150,6 +152,14 @@ void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T
   conv2d_forward(context, micro_kernels<T>(), a, x, w, bias, y);
 }
 template <class T>
+void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias,
+                          const Conv2dEpilogue<T>& epilogue, T* y) {
+  conv2d_forward(context, a, x, w, bias, y);
+  const std::int64_t count = a.batch * a.out_channels * a.out_height * a.out_width;
+  if (epilogue.residual) add_forward(context, count, y, epilogue.residual, y);
+  if (epilogue.relu) relu_forward(context, {count, epilogue.upper}, y, y);
+}
+template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& a, const T* dy, const T* w, T* dx) {
   conv2d_backward_data(context, micro_kernels<T>(), a, dy, w, dx);
 }
@@ -173,6 +183,8 @@ void conv2d_backward_bias(Context& context, const Conv2dParams& a, const T* dy, 
 
 #define BACKLIGHT_INSTANTIATE(T)                                                                          \
   template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*);          \
+  template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const T*,         \
+                                     const Conv2dEpilogue<T>&, T*);                                       \
   template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);              \
   template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);            \
   template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);                        \

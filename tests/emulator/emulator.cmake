@@ -6,6 +6,11 @@ function(add_emulator name sanitizers)
   add_library(${name} STATIC
     ${folder}/cublas/cublas_lt.cpp
     ${folder}/cublas/matmul.cpp
+    ${folder}/cudnn/convolution.cpp
+    ${folder}/cudnn/descriptor.cpp
+    ${folder}/cudnn/engines.cpp
+    ${folder}/cudnn/execute.cpp
+    ${folder}/cudnn/graph.cpp
     ${folder}/fiber.cpp
     ${folder}/shared_arena.cpp
     ${folder}/simt.cpp

@@ -13,6 +13,9 @@ namespace backlight::emulator {
 /// a missing synchronisation and a buffer that is used again too early.
 enum class Streams : std::uint8_t { eager, deferred };
 
+/// What the emulated cuDNN has plans for: everything that the real one was found to have, convolutions alone, nothing.
+enum class Plans : std::uint8_t { all, unfused, none };
+
 /// At the start of the program taken from the environment: BACKLIGHT_EMULATOR_ORDER=forward|reverse|shuffled,
 /// BACKLIGHT_EMULATOR_SEED=N, BACKLIGHT_EMULATOR_STREAMS=eager|deferred.
 struct Options {
@@ -20,6 +23,7 @@ struct Options {
   std::uint64_t seed = 1;
   Streams streams = Streams::eager;
   std::size_t memory_bytes = std::size_t{8} << 30;
+  Plans plans = Plans::all;
 };
 /// Throws std::invalid_argument for an unknown value in the environment.
 Options& options();

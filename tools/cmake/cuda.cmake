@@ -1,6 +1,6 @@
 # The CUDA part of the library: which files it has, and how each build compiles them.
 #   OFF       the library has no CUDA, and says so when it is asked for a CUDA device
-#   REAL      nvcc and the toolkit's runtime
+#   REAL      nvcc, the toolkit's runtime and cuDNN 9.8 or later
 #   EMULATED  the host's compiler and tests/emulator: everything runs on the CPU, slowly; for tests
 set(BACKLIGHT_CUDA OFF CACHE STRING "CUDA in the library: OFF, REAL or EMULATED")
 set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
@@ -8,6 +8,7 @@ set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
 set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/batch_norm/batch_norm_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/conv2d/conv2d_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/copy/copy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/cross_entropy/cross_entropy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/dropout/dropout_cuda.cu
@@ -27,10 +28,14 @@ set(cuda_picture_kernels
 list(APPEND cuda_kernels ${cuda_picture_kernels})
 set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/cublas.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/workspace.cpp
+  ${PROJECT_SOURCE_DIR}/kernels/conv2d/conv2d_cuda.cpp
+  ${PROJECT_SOURCE_DIR}/kernels/conv2d/plan_cuda.cpp
+  ${PROJECT_SOURCE_DIR}/kernels/conv2d/plans_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cpp
 )
@@ -42,6 +47,12 @@ function(add_emulated_cuda target emulator)
   set_source_files_properties(${cuda_kernels} TARGET_DIRECTORY ${target} PROPERTIES
     LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${emulator}>)
+endfunction()
+
+# Sets CUDNN_INCLUDE_DIR and CUDNN_LIBRARY where cuDNN is installed, beside the toolkit or by itself.
+function(find_cudnn)
+  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include)
+  find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} /usr/local/cuda/lib64)
 endfunction()
 
 if(BACKLIGHT_CUDA STREQUAL "OFF")
@@ -60,6 +71,13 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   target_compile_options(backlight PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
   set_source_files_properties(${cuda_picture_kernels} TARGET_DIRECTORY backlight PROPERTIES COMPILE_OPTIONS -fmad=false)
   target_link_libraries(backlight PRIVATE CUDA::cudart_static CUDA::cublasLt)
+  find_cudnn()
+  if(NOT CUDNN_LIBRARY)
+    message(FATAL_ERROR "cuDNN was not found: install it (NVIDIA's package cudnn), or name its files by "
+                        "-DCUDNN_INCLUDE_DIR and -DCUDNN_LIBRARY")
+  endif()
+  target_include_directories(backlight PRIVATE ${CUDNN_INCLUDE_DIR})
+  target_link_libraries(backlight PRIVATE ${CUDNN_LIBRARY})
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)
   include(${PROJECT_SOURCE_DIR}/tests/emulator/emulator.cmake)

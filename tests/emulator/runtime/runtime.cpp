@@ -72,6 +72,7 @@ void Runtime::clear() {
     release(reinterpret_cast<void*>(begin), allocation.on_device);
   }
   shared_limit.clear();
+  objects.clear();
   sticky = last = cudaSuccess;
   report.clear();
 }
@@ -103,6 +104,9 @@ std::string leak_report() {
   list(r.events.size(), "events");
   list(r.graphs.size(), "graphs");
   list(r.executables.size(), "executable graphs");
+  std::map<std::string_view, std::size_t> library;
+  for (const auto& [object, kind] : r.objects) ++library[kind];
+  for (const auto& [kind, number] : library) list(number, kind.data());
   return out.str();
 }
 

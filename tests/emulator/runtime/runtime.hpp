@@ -136,6 +136,9 @@ class Runtime {
   std::unordered_map<const void*, std::size_t> shared_limit;  ///< per kernel, where it was raised
   std::uint64_t threads_run = 0;
 
+  std::map<const void*, const char*>
+      objects;  ///< of the emulated libraries, with their plural, for leak_report
+
   void clear();
 
  private:

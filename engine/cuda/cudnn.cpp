@@ -1,0 +1,73 @@
+#include "engine/cuda/cudnn.hpp"
+
+#include <array>
+#include <utility>
+
+#include "engine/cuda/stream.hpp"
+
+namespace backlight::cuda {
+
+void check(cudnnStatus_t status, const char* call, const char* file, int line) {
+  if (status == CUDNN_STATUS_SUCCESS) return;
+  std::array<char, 512> why{};
+  cudnnGetLastErrorString(why.data(), why.size());
+  const int category = status / 1000;
+  const ErrorKind kind = category == 3   ? ErrorKind::unsupported
+                         : category == 2 ? ErrorKind::internal
+                                         : ErrorKind::resources;
+  throw Error(kind, "[cudnn ", cudnnGetVersion(), "] ", call, " failed: ", cudnnGetErrorString(status), " (",
+              why.data(), ") at ", file, ":", line);
+}
+
+CudnnDescriptor::CudnnDescriptor(cudnnBackendDescriptorType_t type) {
+  CUDNN_CHECK(cudnnBackendCreateDescriptor(type, &handle_));
+}
+
+CudnnDescriptor::CudnnDescriptor(CudnnDescriptor&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)) {}
+
+CudnnDescriptor& CudnnDescriptor::operator=(CudnnDescriptor&& other) noexcept {
+  std::swap(handle_, other.handle_);
+  return *this;
+}
+
+CudnnDescriptor::~CudnnDescriptor() {
+  if (handle_) cudnnBackendDestroyDescriptor(handle_);
+}
+
+void CudnnDescriptor::set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
+                          std::int64_t count, const void* values) {
+  CUDNN_CHECK(cudnnBackendSetAttribute(handle_, name, type, count, values));
+}
+
+void CudnnDescriptor::finalize() { CUDNN_CHECK(cudnnBackendFinalize(handle_)); }
+
+CudnnDescriptor cudnn_device(cudnnHandle_t handle) {
+  CudnnDescriptor device(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  device.set(CUDNN_ATTR_DEVICEPROP_HANDLE, handle);
+  device.finalize();
+  return device;
+}
+
+CudnnDescriptor cudnn_device(std::string_view json) {
+  CudnnDescriptor device(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  device.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::span<const char>(json));
+  device.finalize();
+  return device;
+}
+
+Cudnn::Cudnn(Stream& stream) : device_(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR) {
+  const cudaStream_t handle = stream.get();
+  CUDNN_CHECK(cudnnCreate(&handle_));
+  try {
+    CUDNN_CHECK(cudnnSetStream(handle_, handle));
+    device_ = cudnn_device(handle_);
+  } catch (...) {
+    cudnnDestroy(handle_);
+    throw;
+  }
+}
+
+Cudnn::~Cudnn() { cudnnDestroy(handle_); }
+
+}  // namespace backlight::cuda

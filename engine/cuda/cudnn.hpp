@@ -1,0 +1,95 @@
+// cuDNN's graph API with ownership and checks. A graph is described, planned and run by descriptors: objects
+// whose attributes are set one by one until they are finalised.
+#pragma once
+
+#include <cudnn.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "engine/error.hpp"
+
+namespace backlight::cuda {
+
+class Stream;
+
+/// Throws an Error that names the call, the status, cuDNN's own explanation and the place, unless `status` is
+/// CUDNN_STATUS_SUCCESS: unsupported where cuDNN does not support what was asked, internal for a bad
+/// parameter, else resources.
+void check(cudnnStatus_t status, const char* call, const char* file, int line);
+
+#define CUDNN_CHECK(call) ::backlight::cuda::check((call), #call, __FILE__, __LINE__)
+
+template <class T>
+inline constexpr auto cudnn_type = CUDNN_TYPE_INT64;
+template <>
+inline constexpr auto cudnn_type<float> = CUDNN_TYPE_FLOAT;
+template <>
+inline constexpr auto cudnn_type<bool> = CUDNN_TYPE_BOOLEAN;
+template <>
+inline constexpr auto cudnn_type<char> = CUDNN_TYPE_CHAR;
+template <>
+inline constexpr auto cudnn_type<void*> = CUDNN_TYPE_VOID_PTR;
+template <>
+inline constexpr auto cudnn_type<cudnnHandle_t> = CUDNN_TYPE_HANDLE;
+template <>
+inline constexpr auto cudnn_type<cudnnDataType_t> = CUDNN_TYPE_DATA_TYPE;
+template <>
+inline constexpr auto cudnn_type<cudnnConvolutionMode_t> = CUDNN_TYPE_CONVOLUTION_MODE;
+template <>
+inline constexpr auto cudnn_type<cudnnPointwiseMode_t> = CUDNN_TYPE_POINTWISE_MODE;
+template <>
+inline constexpr auto cudnn_type<cudnnBackendHeurMode_t> = CUDNN_TYPE_HEUR_MODE;
+
+/// A backend descriptor.
+class CudnnDescriptor {
+ public:
+  explicit CudnnDescriptor(cudnnBackendDescriptorType_t type);
+  CudnnDescriptor(CudnnDescriptor&& other) noexcept;
+  CudnnDescriptor& operator=(CudnnDescriptor&& other) noexcept;
+  ~CudnnDescriptor();
+
+  cudnnBackendDescriptor_t get() const { return handle_; }
+
+  template <class T>
+  void set(cudnnBackendAttributeName_t name, const T& value) {
+    set(name, std::span<const T>(&value, 1));
+  }
+  template <class T>
+  void set(cudnnBackendAttributeName_t name, std::span<const T> values) {
+    set(name, cudnn_type<T>, static_cast<std::int64_t>(values.size()), values.data());
+  }
+  void set(cudnnBackendAttributeName_t name, const CudnnDescriptor& value) {
+    set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value.handle_);
+  }
+  void set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
+           const void* values);
+  void finalize();
+
+ private:
+  cudnnBackendDescriptor_t handle_ = nullptr;
+};
+
+/// The device that plans are made for: that of a handle, or one described by the JSON that cuDNN writes of a
+/// device, which needs not be there.
+CudnnDescriptor cudnn_device(cudnnHandle_t handle);
+CudnnDescriptor cudnn_device(std::string_view json);
+
+/// cuDNN for one stream: `stream.part<Cudnn>()`.
+class Cudnn {
+ public:
+  explicit Cudnn(Stream& stream);
+  ~Cudnn();
+  Cudnn(const Cudnn&) = delete;
+  Cudnn& operator=(const Cudnn&) = delete;
+
+  cudnnHandle_t handle() const { return handle_; }
+  const CudnnDescriptor& device() const { return device_; }
+
+ private:
+  cudnnHandle_t handle_ = nullptr;
+  CudnnDescriptor device_;
+};
+
+}  // namespace backlight::cuda
