@@ -2,6 +2,7 @@
 #include "engine/cuda/backend.hpp"
 #include "engine/cuda/devices.hpp"
 #include "kernels/dispatch.hpp"
+#include "kernels/overlay/overlay.hpp"
 
 namespace backlight::cuda {
 namespace {
@@ -21,6 +22,11 @@ void copy(Stream&, void*, const void*, std::size_t) { refuse(); }
 void clear(Stream&, void*, std::size_t) { refuse(); }
 void synchronize(Stream&) { refuse(); }
 const Kernels<float>& kernel_table() { refuse(); }
+void weighted_sum_extrema(Context&, const ChannelMaps&, MapValues, const float*, const float*, float*,
+                          Extrema*) {
+  refuse();
+}
+void overlay(Context&, const OverlayParams&, const OverlayInput&, const OverlayOutput&) { refuse(); }
 Devices devices() { return {.build = Build::absent, .obstacle = "this build of backlight has no CUDA"}; }
 
 }  // namespace backlight::cuda

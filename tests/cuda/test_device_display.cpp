@@ -1,0 +1,112 @@
+// From activations on the device to pictures, against the steps of the host.
+#include <cmath>
+#include <string>
+
+#include "engine/attribution/device_display.hpp"
+#include "engine/image/overlay.hpp"
+#include "engine/image/preprocess.hpp"
+#include "kernels/grad_cam/grad_cam.hpp"
+#include "modes.hpp"
+#include "support/random.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+constexpr Device kCudaDevice{Device::Kind::cuda, 0};
+constexpr Preset kShown[] = {Preset::pytorch_grad_cam, Preset::paper};
+
+std::span<const std::uint8_t> bytes_of(const Image& image) { return image.rgb; }
+
+/// The overlay that the host makes of a map at the picture's own size.
+Image host_overlay(const Image& picture, const Tensor& map, Preset preset) {
+  Placement placement;
+  placement.input_width = placement.source_width = picture.width;
+  placement.input_height = placement.source_height = picture.height;
+  return overlay(picture, map, placement, preset);
+}
+
+ErrorKind kind_of(const std::function<void()>& fn) {
+  try {
+    fn();
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  FAIL_CHECK("no error was thrown");
+  return ErrorKind::internal;
+}
+
+}  // namespace
+
+TEST_CASE("device display: a photograph's overlay and map and product are the host's") {
+  const Fitted input = preprocess(read_image(std::string(BACKLIGHT_SOURCE_DIR) + "/tests/images/chelsea.png"),
+                                  Preprocessing::torchvision(64, 72));
+  const Tensor alpha = random_tensor({1, 12}, "cuda.display.alpha");
+  const Tensor activations = random_tensor({1, 12, 7, 7}, "cuda.display.a");
+  const Tensor gradient = random_tensor({1, 3, 64, 64}, "cuda.display.gradient");
+  in_every_mode([&] {
+    Context context(kCudaDevice, 1);
+    const Buffer<std::uint8_t> picture = context.copy(bytes_of(input.seen));
+    const Tensor device_gradient = context.copy(gradient);
+    const DeviceMap map = class_map_on_device(context, context.copy(alpha), context.copy(activations));
+    const Tensor host_map = context.to_host(map.map);
+    CHECK_NOTHROW(require_finite(context.to_host(map.extrema)));
+    for (const Preset preset : kShown) {
+      CAPTURE(name_of(preset));
+      const DeviceDisplay found = display_on_device(context, preset, map, 64, 64, &picture, &device_gradient);
+      CHECK(std::ranges::equal(context.to_host(found.shown).values(),
+                               display_map(host_map, preset, 64, 64).values()));
+      CHECK(context.to_host(found.overlay) == host_overlay(input.seen, host_map, preset).rgb);
+      CHECK(std::ranges::equal(
+          context.to_host(found.product).values(),
+          guided_product(gradient.clone().reshaped({3, 64, 64}), host_map, preset).values()));
+    }
+  });
+}
+
+TEST_CASE("device display: a rectified map shows the same as the signed one") {
+  const FreshDevice fresh;
+  Context context(kCudaDevice, 1);
+  const Tensor alpha = context.copy(random_tensor({2, 5}, "cuda.rectified.alpha"));
+  const Tensor activations = context.copy(random_tensor({2, 5, 4, 6}, "cuda.rectified.a"));
+  const DeviceMap raw = class_map_on_device(context, alpha, activations),
+                  rectified = class_map_on_device(context, alpha, activations, MapValues::rectified);
+  for (const Preset preset : kShown) {
+    const DeviceDisplay a = display_on_device(context, preset, raw, 9, 17, nullptr, nullptr),
+                        b = display_on_device(context, preset, rectified, 9, 17, nullptr, nullptr);
+    CHECK(std::ranges::equal(context.to_host(a.shown).values(), context.to_host(b.shown).values()));
+    CHECK(a.overlay.size() == 0);
+    CHECK(!a.product.defined());
+  }
+}
+
+TEST_CASE("device display: shapes that do not fit and presets of the host are refused") {
+  const FreshDevice fresh;
+  Context context(kCudaDevice, 1);
+  const Tensor alpha = context.zeros({2, 5}), activations = context.zeros({2, 5, 3, 3});
+  const DeviceMap map = class_map_on_device(context, alpha, activations);
+  CHECK(kind_of([&] { class_map_on_device(context, activations, activations); }) == ErrorKind::usage);
+  for (const Preset preset : {Preset::captum, Preset::torch_cam}) {
+    CHECK(!shown_on_device(preset));
+    CHECK(kind_of([&] { display_on_device(context, preset, map, 8, 8, nullptr, nullptr); }) ==
+          ErrorKind::unsupported);
+  }
+  const auto shown = [&](const DeviceMap& m, const Buffer<std::uint8_t>* pictures, const Tensor* gradient) {
+    display_on_device(context, Preset::paper, m, 8, 8, pictures, gradient);
+  };
+  const DeviceMap flat{context.zeros({2, 9}), context.buffer<Extrema>(2)};
+  const Buffer<std::uint8_t> pictures = context.buffer<std::uint8_t>(2 * 8 * 8 * 3 - 1);
+  const Tensor gradient = context.zeros({2, 3, 8, 9});
+  CHECK(kind_of([&] { shown(flat, nullptr, nullptr); }) == ErrorKind::usage);
+  CHECK(kind_of([&] { shown(map, &pictures, nullptr); }) == ErrorKind::usage);
+  CHECK(kind_of([&] { shown(map, nullptr, &gradient); }) == ErrorKind::usage);
+}
+
+TEST_CASE("device display: a map that is not finite is told by its extrema") {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    const Extrema extrema[] = {Extrema::of(1), Extrema::of(bad)};
+    CHECK(kind_of([&] { require_finite(extrema); }) == ErrorKind::bad_input);
+    CHECK_NOTHROW(require_finite(std::span(extrema).first(1)));
+  }
+}
