@@ -9,6 +9,7 @@ set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/batch_norm/batch_norm_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/conv2d/conv2d_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/conv2d/depthwise_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/copy/copy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/cross_entropy/cross_entropy_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/dropout/dropout_cuda.cu
