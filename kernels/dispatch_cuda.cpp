@@ -25,6 +25,8 @@ constexpr Kernels<float> kCuda{
     .linear_backward_data = linear_backward_data,
     .linear_backward_filter = linear_backward_filter,
     .linear_backward_bias = linear_backward_bias,
+    .local_response_norm_forward = local_response_norm_forward,
+    .local_response_norm_backward = local_response_norm_backward,
     .max_pool2d_forward = max_pool2d_forward,
     .max_pool2d_backward = max_pool2d_backward,
     .avg_pool2d_forward = avg_pool2d_forward,
@@ -38,6 +40,8 @@ constexpr Kernels<float> kCuda{
     .log_softmax_backward = log_softmax_backward,
     .softmax_forward = softmax_forward,
     .softmax_backward = softmax_backward,
+    .subsample_pad_forward = subsample_pad_forward,
+    .subsample_pad_backward = subsample_pad_backward,
     .argmax = argmax,
     .one_hot = one_hot,
 };

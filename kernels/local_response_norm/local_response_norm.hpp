@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -33,4 +35,25 @@ void local_response_norm_backward(Context& context, const LocalResponseNormParam
                                   const T* scale, const T* dy, T* dx);
 
 }  // namespace cpu
+
+/// As cpu:: does, in the context's stream. Backward throws Error(unsupported) where both the channels and the
+/// windows' reach are too many for a block's shared memory (more than 384 and 352).
+namespace cuda {
+
+void local_response_norm_forward(Context& context, const LocalResponseNormParams& params, const float* x,
+                                 float* y, float* scale);
+void local_response_norm_backward(Context& context, const LocalResponseNormParams& params, const float* x,
+                                  const float* scale, const float* dy, float* dx);
+
+/// A power counts as one operation.
+constexpr Cost local_response_norm_forward_cost(const LocalResponseNormParams& p) {
+  const std::int64_t count = p.n * p.channels * p.plane;
+  return {12 * count, (2 * p.size + 4) * count};
+}
+constexpr Cost local_response_norm_backward_cost(const LocalResponseNormParams& p) {
+  const std::int64_t count = p.n * p.channels * p.plane;
+  return {16 * count, (p.size + 7) * count};
+}
+
+}  // namespace cuda
 }  // namespace backlight

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/cost.hpp"
+
 namespace backlight {
 
 class Context;
@@ -29,4 +31,20 @@ template <class T>
 void subsample_pad_backward(Context& context, const SubsamplePadParams& params, const T* dy, T* dx);
 
 }  // namespace cpu
+
+/// As cpu:: does, in the context's stream. Throws Error(unsupported) for 2^31 elements or more.
+namespace cuda {
+
+void subsample_pad_forward(Context& context, const SubsamplePadParams& params, const float* x, float* y);
+void subsample_pad_backward(Context& context, const SubsamplePadParams& params, const float* dy, float* dx);
+
+/// Forward reads and backward writes only what the stride leaves of x, but backward clears the rest.
+constexpr Cost subsample_pad_forward_cost(const SubsamplePadParams& p) {
+  return {4 * p.n * (p.channels + p.out_channels) * p.out_h * p.out_w, 0};
+}
+constexpr Cost subsample_pad_backward_cost(const SubsamplePadParams& p) {
+  return {4 * p.n * p.channels * (p.out_h * p.out_w + p.h * p.w), 0};
+}
+
+}  // namespace cuda
 }  // namespace backlight

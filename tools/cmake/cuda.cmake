@@ -15,10 +15,12 @@ set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/dropout/dropout_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/grad_cam/grad_cam_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/local_response_norm/local_response_norm_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/pool/pool_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/sgd/sgd_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/softmax/softmax_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/subsample_pad/subsample_pad_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/target/target_cuda.cu
 )
 # Pictures are computed without fused multiply-adds, so that they equal the CPU's to the bit.
