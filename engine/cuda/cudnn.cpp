@@ -3,8 +3,6 @@
 #include <array>
 #include <utility>
 
-#include "engine/cuda/stream.hpp"
-
 namespace backlight::cuda {
 
 void check(cudnnStatus_t status, const char* call, const char* file, int line) {
@@ -55,19 +53,5 @@ CudnnDescriptor cudnn_device(std::string_view json) {
   device.finalize();
   return device;
 }
-
-Cudnn::Cudnn(Stream& stream) : device_(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR) {
-  const cudaStream_t handle = stream.get();
-  CUDNN_CHECK(cudnnCreate(&handle_));
-  try {
-    CUDNN_CHECK(cudnnSetStream(handle_, handle));
-    device_ = cudnn_device(handle_);
-  } catch (...) {
-    cudnnDestroy(handle_);
-    throw;
-  }
-}
-
-Cudnn::~Cudnn() { cudnnDestroy(handle_); }
 
 }  // namespace backlight::cuda

@@ -66,6 +66,26 @@ class Conv2d final : public Layer {
     });
   }
 
+  Conv2dParams params(const Shape& x) const {
+    const Axis vertical = vertical_axis(x[2]), horizontal = horizontal_axis(x[3]);
+    return {.batch = x[0],
+            .in_channels = in_,
+            .in_height = x[2],
+            .in_width = x[3],
+            .out_channels = out_,
+            .out_height = vertical.out,
+            .out_width = horizontal.out,
+            .kernel_height = o_.kernel.h,
+            .kernel_width = o_.kernel.w,
+            .stride_height = o_.stride.h,
+            .stride_width = o_.stride.w,
+            .dilation_height = o_.dilation.h,
+            .dilation_width = o_.dilation.w,
+            .pad_top = vertical.pad_before,
+            .pad_left = horizontal.pad_before,
+            .groups = o_.groups};
+  }
+
  private:
   struct Axis {
     std::int64_t pad_before, out;
@@ -89,26 +109,6 @@ class Conv2d final : public Layer {
     return {before, room < 0 ? 0 : room / stride + 1};
   }
 
-  Conv2dParams params(const Shape& x) const {
-    const Axis vertical = vertical_axis(x[2]), horizontal = horizontal_axis(x[3]);
-    return {.batch = x[0],
-            .in_channels = in_,
-            .in_height = x[2],
-            .in_width = x[3],
-            .out_channels = out_,
-            .out_height = vertical.out,
-            .out_width = horizontal.out,
-            .kernel_height = o_.kernel.h,
-            .kernel_width = o_.kernel.w,
-            .stride_height = o_.stride.h,
-            .stride_width = o_.stride.w,
-            .dilation_height = o_.dilation.h,
-            .dilation_width = o_.dilation.w,
-            .pad_top = vertical.pad_before,
-            .pad_left = horizontal.pad_before,
-            .groups = o_.groups};
-  }
-
   std::int64_t in_, out_;
   Conv2dOptions o_;
   Tensor weight_, bias_;
@@ -118,6 +118,11 @@ class Conv2d final : public Layer {
 
 std::unique_ptr<Layer> conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options) {
   return std::make_unique<Conv2d>(in, out, options);
+}
+
+std::optional<Conv2dParams> conv2d_params(const Layer& layer, const Shape& x) {
+  const auto* conv = dynamic_cast<const Conv2d*>(&layer);
+  return conv ? std::optional(conv->params(x)) : std::nullopt;
 }
 
 }  // namespace backlight

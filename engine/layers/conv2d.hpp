@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "engine/layer.hpp"
 #include "engine/layers/extent.hpp"
+#include "kernels/conv2d/conv2d.hpp"
 
 namespace backlight {
 
@@ -25,5 +27,8 @@ struct Conv2dOptions {
 /// x: N×in×H×W. Parameters, zero at first: "weight", out × in/groups × kernel, and "bias", out. Throws
 /// Error(usage) for options that make no sense.
 std::unique_ptr<Layer> conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options);
+
+/// What a layer asks of the kernels for an input of shape `x`; empty where it is no convolution.
+std::optional<Conv2dParams> conv2d_params(const Layer& layer, const Shape& x);
 
 }  // namespace backlight

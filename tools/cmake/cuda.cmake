@@ -32,6 +32,7 @@ list(APPEND cuda_kernels ${cuda_picture_kernels})
 set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/cublas.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn_handle.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
