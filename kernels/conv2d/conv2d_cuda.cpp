@@ -1,4 +1,5 @@
-// Convolution by cuDNN: which plan runs on which memory. kernels/conv2d/plan_cuda.cpp makes the plans.
+// Convolution by cuDNN, and depthwise by kernels of our own: which of them runs, and on which memory.
+// kernels/conv2d/plan_cuda.cpp makes cuDNN's plans.
 #include "kernels/conv2d/conv2d_cuda.hpp"
 
 #include <algorithm>
@@ -7,10 +8,15 @@
 #include "engine/cuda/stream.hpp"
 #include "engine/cuda/workspace.hpp"
 #include "engine/device.hpp"
+#include "kernels/conv2d/depthwise_cuda.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"
 
 namespace backlight::cuda {
 namespace {
+
+/// Such filters read a single plane; float16 would save them nothing, so that they are the same in every
+/// precision.
+bool is_depthwise(const Conv2dParams& p) { return p.groups == p.in_channels && p.groups == p.out_channels; }
 
 struct Sizes {
   explicit Sizes(const Conv2dParams& p)
@@ -88,6 +94,12 @@ void conv2d_forward(Context& context, const Conv2dParams& params, const float* x
 
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
                           const float* bias, const Conv2dEpilogue<float>& epilogue, float* y) {
+  if (is_depthwise(params)) {
+    const auto upper = static_cast<float>(epilogue.upper);
+    depthwise_forward(context, params, x, w, {bias, epilogue.relu && !epilogue.residual, upper}, y);
+    if (epilogue.residual) conv2d_epilogue(context, params, nullptr, epilogue, y);
+    return;
+  }
   const bool follows = bias || epilogue.residual || epilogue.relu;
   if (context.precision() == Precision::f16) {
     run_in_half(context, params, ConvDirection::forward, x, w, y);
@@ -119,6 +131,7 @@ void conv2d_fused_forward(Context& context, const Conv2dParams& params, const fl
 
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const float* dy, const float* w,
                           float* dx) {
+  if (is_depthwise(params)) return depthwise_backward_data(context, params, dy, w, dx);
   if (context.precision() == Precision::f16)
     return run_in_half(context, params, ConvDirection::backward_data, dy, w, dx);
   const ConvPlan& plan =
@@ -131,6 +144,7 @@ void conv2d_backward_data(Context& context, const Conv2dParams& params, const fl
 
 void conv2d_backward_filter(Context& context, const Conv2dParams& params, const float* x, const float* dy,
                             float* dw) {
+  if (is_depthwise(params)) return depthwise_backward_filter(context, params, x, dy, dw);
   if (context.precision() == Precision::f16)
     return run_in_half(context, params, ConvDirection::backward_filter, x, dy, dw);
   const ConvPlan& plan =
