@@ -1,5 +1,6 @@
 # The study is no part of the library: the benchmark and the tests build it for themselves.
 set(study_kernels
+  ${PROJECT_SOURCE_DIR}/kernels/study/empty.cu
   ${PROJECT_SOURCE_DIR}/kernels/study/gradient_gap/ladder.cu
   ${PROJECT_SOURCE_DIR}/kernels/study/guided_relu/ladder.cu
   ${PROJECT_SOURCE_DIR}/kernels/study/sgemm/ladder.cu

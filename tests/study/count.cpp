@@ -26,6 +26,7 @@ int main() {
           run(v);
           context.synchronize();
           const emulator::Counters& n = counting.counters();
+          if (n.launches == 0) continue;  // a library's call: no kernel of ours
           std::printf("%s", text(topic.name, ",", topic.versions[v], ",", c.shape, ",", c.cost.bytes, ",",
                                  c.cost.flops, ",", n.blocks, ",", n.threads, ",", n.global_loads, ",",
                                  n.global_stores, ",", n.load_sectors, ",", n.store_sectors, ",",

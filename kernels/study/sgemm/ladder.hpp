@@ -46,6 +46,10 @@ Launch run;
 namespace v7_double_buffered {
 Launch run;
 }
+/// What the engine multiplies with: not our code, and the mark to measure the ladder by.
+namespace cublaslt {
+Launch run;
+}
 
 inline constexpr Version<Launch> kLadder[] = {
     {"v1_lanes_down_a_column", v1_lanes_down_a_column::run},
@@ -55,6 +59,7 @@ inline constexpr Version<Launch> kLadder[] = {
     {"v5_eight_by_eight_per_thread", v5_eight_by_eight_per_thread::run},
     {"v6_sixteen_byte_accesses", v6_sixteen_byte_accesses::run},
     {"v7_double_buffered", v7_double_buffered::run},
+    {"cublaslt", cublaslt::run},
 };
 
 }  // namespace backlight::study::sgemm

@@ -1,0 +1,64 @@
+#include "tools/bench/kernels.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "engine/cuda/devices.hpp"
+#include "engine/device.hpp"
+#include "engine/error.hpp"
+#include "tools/bench/kernel_report.hpp"
+#ifdef BACKLIGHT_BENCH_TIMES_KERNELS
+#include "tools/bench/kernel_timing.hpp"
+#endif
+
+namespace backlight::bench {
+namespace {
+
+KernelReport untimed(const KernelsOptions& options, std::string because) {
+  KernelReport report = static_report(options.filter);
+  report.untimed_because = std::move(because);
+  return report;
+}
+
+KernelReport make_report(const KernelsOptions& options) {
+  const cuda::Devices devices = cuda::devices();
+  if (devices.build == cuda::Build::emulated)
+    return untimed(options,
+                   "in this build kernels run on the processor, whose times say nothing about a card");
+  if (devices.found.empty()) return untimed(options, devices.obstacle);
+#ifdef BACKLIGHT_BENCH_TIMES_KERNELS
+  Context context({Device::Kind::cuda, options.device});
+  return timed_report(context, options.filter, {.repeat = options.repeat});
+#else
+  return untimed(options, "this program was built without the study's kernels");
+#endif
+}
+
+void refuse_existing(const std::string& path, bool force) {
+  if (!path.empty() && !force && std::filesystem::exists(path))
+    throw Error(ErrorKind::usage, path, " is there already; --force overwrites it");
+}
+
+void write_file(const std::string& path, const std::string& contents) {
+  if (path.empty()) return;
+  std::ofstream out(path, std::ios::binary);
+  out << contents;
+  if (!out.flush()) throw Error(ErrorKind::resources, path, " cannot be written");
+}
+
+}  // namespace
+
+void bench_kernels(const KernelsOptions& options) {
+  refuse_existing(options.csv, options.force);
+  refuse_existing(options.svg, options.force);
+  const KernelReport report = make_report(options);
+  if (report.rows.empty())
+    throw Error(ErrorKind::usage, "no topic's name contains '", options.filter,
+                "'; there are gradient_gap, guided_relu, sgemm, upsampling, weighted_sum");
+  std::fputs(to_markdown(report).c_str(), stdout);
+  write_file(options.csv, to_csv(report));
+  write_file(options.svg, to_svg(report));
+}
+
+}  // namespace backlight::bench
