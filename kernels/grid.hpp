@@ -14,7 +14,7 @@ inline constexpr unsigned kAllLanes = 0xffffffffu;
 
 /// `count` as an index of 32 bits, whose divisions are several times cheaper on a GPU. Throws
 /// Error(unsupported) where it does not fit.
-inline unsigned index32(std::string_view operation, std::int64_t count) {
+inline unsigned index32(std::int64_t count, std::string_view operation) {
   if (count > std::numeric_limits<std::int32_t>::max())
     throw Error(ErrorKind::unsupported, "[", operation, "] ", count,
                 " elements are too many for one kernel, expected fewer than 2^31");
@@ -22,8 +22,11 @@ inline unsigned index32(std::string_view operation, std::int64_t count) {
 }
 
 /// Blocks for `items`, `per_block` of them in each. Throws Error(unsupported) where a grid is too small.
-inline unsigned blocks_for(std::string_view operation, std::int64_t items, std::int64_t per_block) {
-  return index32(operation, (items + per_block - 1) / per_block);
+inline unsigned blocks_for(std::int64_t items, std::int64_t per_block, std::string_view operation) {
+  const std::int64_t blocks = (items + per_block - 1) / per_block;
+  if (blocks > std::numeric_limits<std::int32_t>::max())
+    throw Error(ErrorKind::unsupported, "[", operation, "] ", items, " items are too many for one kernel");
+  return static_cast<unsigned>(blocks);
 }
 
 }  // namespace backlight::cuda

@@ -3,22 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
-#include "engine/error.hpp"
+#include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 
 namespace backlight::cuda {
 
 constexpr int kRowThreads = 256;
-
-/// Throws Error(unsupported) for more blocks than a grid can have; `operation` names who asks.
-inline unsigned blocks_for(std::int64_t items, std::int64_t per_block, const char* operation) {
-  const std::int64_t blocks = (items + per_block - 1) / per_block;
-  if (blocks > std::numeric_limits<int>::max())
-    throw Error(ErrorKind::unsupported, "[", operation, "] ", items, " items are too many for one kernel");
-  return static_cast<unsigned>(blocks);
-}
 
 /// A row for each block, neighbouring threads at neighbouring elements.
 class BlockRow {

@@ -233,8 +233,8 @@ bool by_vectors(const BatchNormParams& p, const X*... x) {
 
 /// `per_thread` vectors of a plane for each thread, as far as a block has threads.
 Walk walk_of(const BatchNormParams& p, bool vectors, std::int64_t per_thread) {
-  Walk walk{index32("batch_norm", p.n * p.channels), index32("batch_norm", p.channels),
-            index32("batch_norm", vectors ? p.plane / 4 : p.plane), 0};
+  Walk walk{index32(p.n * p.channels, "batch_norm"), index32(p.channels, "batch_norm"),
+            index32(vectors ? p.plane / 4 : p.plane, "batch_norm"), 0};
   while (walk.lanes() < kThreads && walk.lanes() * per_thread < walk.size) ++walk.log2_lanes;
   return walk;
 }
@@ -251,9 +251,9 @@ const Vector* as(const float* x) {
 template <class Vector, class Op, class... X>
 void channel_map_by(Context& context, const BatchNormParams& p, Op op, Vector* y, const X*... x) {
   const Walk walk = walk_of(p, sizeof(Vector) > sizeof(float), kLoads);
-  const unsigned tiles = blocks_for("batch_norm", walk.size, walk.lanes() * kLoads);
-  const std::int64_t groups = blocks_for("batch_norm", walk.planes, walk.planes_at_a_time());
-  CUDA_CHECK(launch(channel_map_kernel<Vector, Op, X...>, index32("batch_norm", groups * tiles), kThreads, 0,
+  const unsigned tiles = blocks_for(walk.size, walk.lanes() * kLoads, "batch_norm");
+  const std::int64_t groups = blocks_for(walk.planes, walk.planes_at_a_time(), "batch_norm");
+  CUDA_CHECK(launch(channel_map_kernel<Vector, Op, X...>, index32(groups * tiles, "batch_norm"), kThreads, 0,
                     context.stream().get(), op, walk, tiles, y, x...));
 }
 
@@ -266,7 +266,7 @@ void channel_map(Context& context, const BatchNormParams& p, Op op, float* y, co
     channel_map_by(context, p, op, y, x...);
 }
 
-unsigned channel_blocks(const BatchNormParams& p) { return blocks_for("batch_norm", p.channels, kThreads); }
+unsigned channel_blocks(const BatchNormParams& p) { return blocks_for(p.channels, kThreads, "batch_norm"); }
 
 /// What channel_reduce leaves to a second kernel.
 struct Partial {
@@ -290,7 +290,7 @@ Partial channel_reduce_by(Context& context, const BatchNormParams& p, Op op, con
       std::min(kMostSplits, (p.n + walk.planes_at_a_time() - 1) / walk.planes_at_a_time());
   const std::int64_t wanted = std::clamp((kBlocks + p.channels - 1) / p.channels, std::int64_t{1}, most);
   const std::int64_t images = (p.n + wanted - 1) / wanted, splits = (p.n + images - 1) / images;
-  const std::int64_t blocks = index32("batch_norm", p.channels * splits);
+  const std::int64_t blocks = index32(p.channels * splits, "batch_norm");
   Partial partial{context.empty({blocks * static_cast<std::int64_t>(sizeof(State) / sizeof(float))}),
                   static_cast<unsigned>(splits)};
   CUDA_CHECK(launch(channel_reduce_kernel<Op, State, Vector, X...>, static_cast<unsigned>(blocks), kThreads,
@@ -319,7 +319,7 @@ void batch_norm_statistics(Context& context, const BatchNormParams& p, const flo
 
 void batch_norm_update_running(Context& context, std::int64_t channels, double momentum, const float* mean,
                                const float* unbiased, float* running_mean, float* running_variance) {
-  CUDA_CHECK(launch(update_running_kernel, blocks_for("batch_norm", channels, kThreads), kThreads, 0,
+  CUDA_CHECK(launch(update_running_kernel, blocks_for(channels, kThreads, "batch_norm"), kThreads, 0,
                     context.stream().get(), static_cast<unsigned>(channels), momentum, mean, unbiased,
                     running_mean, running_variance));
 }

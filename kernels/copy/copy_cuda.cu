@@ -35,8 +35,8 @@ template <class Vector>
 void copy_rows_by(Context& context, const CopyParams& p, const float* x, float* y) {
   constexpr std::int64_t kFloats = sizeof(Vector) / sizeof(float);
   const std::int64_t count = p.count / kFloats;
-  const unsigned tiles = blocks_for("copy_rows", count, kThreads * kLoads);
-  CUDA_CHECK(launch(copy_rows_kernel<Vector>, blocks_for("copy_rows", p.rows * tiles, 1), kThreads, 0,
+  const unsigned tiles = blocks_for(count, kThreads * kLoads, "copy_rows");
+  CUDA_CHECK(launch(copy_rows_kernel<Vector>, blocks_for(p.rows * tiles, 1, "copy_rows"), kThreads, 0,
                     context.stream().get(), reinterpret_cast<const Vector*>(x), reinterpret_cast<Vector*>(y),
                     count, p.x_stride / kFloats, p.y_stride / kFloats, tiles));
 }

@@ -1,26 +1,15 @@
 // Both reductions are bound by memory: channel_sum_cost and weighted_sum_cost over the card's bandwidth is
 // the least time. Each element of g and A is loaded once, neighbouring lanes loading neighbouring addresses.
-#include <limits>
-
 #include "engine/cuda/check.hpp"
 #include "engine/cuda/stream.hpp"
 #include "engine/device.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/grad_cam/grad_cam.hpp"
+#include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 
 namespace backlight::cuda {
 namespace {
-
-constexpr int kWarp = 32;
-constexpr unsigned kAllLanes = 0xffffffffu;
-
-unsigned blocks_for(std::int64_t items, std::int64_t per_block) {
-  const std::int64_t blocks = (items + per_block - 1) / per_block;
-  if (blocks > std::numeric_limits<int>::max())
-    throw Error(ErrorKind::unsupported, "[grad_cam] ", items, " rows are too many for one kernel");
-  return static_cast<unsigned>(blocks);
-}
 
 constexpr int kRowsPerBlock = 8;
 
@@ -83,8 +72,9 @@ void launch_weighted_sum(Context& context, const ChannelMaps& maps, MapValues va
                          const float* a, float* map, Extrema* extrema) {
   if (maps.batch * maps.area == 0) return;
   const std::int64_t tiles = (maps.area + kWarp - 1) / kWarp;
-  CUDA_CHECK(launch(weighted_sum_kernel, blocks_for(maps.batch * tiles, 1), dim3(kWarp, kGroups), 0,
-                    context.stream().get(), alpha, a, map, maps.channels, maps.area, tiles, values, extrema));
+  CUDA_CHECK(launch(weighted_sum_kernel, blocks_for(maps.batch * tiles, 1, "weighted_sum"),
+                    dim3(kWarp, kGroups), 0, context.stream().get(), alpha, a, map, maps.channels, maps.area,
+                    tiles, values, extrema));
 }
 
 }  // namespace
@@ -93,8 +83,8 @@ void channel_sum(Context& context, const ChannelMaps& maps, double scale, const 
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
   const bool aligned = maps.area % 4 == 0 && reinterpret_cast<std::uintptr_t>(g) % 16 == 0;
-  CUDA_CHECK(launch(channel_sum_kernel, blocks_for(rows, kRowsPerBlock), kRowsPerBlock * kWarp, 0,
-                    context.stream().get(), g, alpha, rows, maps.area, aligned ? maps.area / 4 : 0,
+  CUDA_CHECK(launch(channel_sum_kernel, blocks_for(rows, kRowsPerBlock, "channel_sum"), kRowsPerBlock * kWarp,
+                    0, context.stream().get(), g, alpha, rows, maps.area, aligned ? maps.area / 4 : 0,
                     static_cast<float>(scale)));
 }
 

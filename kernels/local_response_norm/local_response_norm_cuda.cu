@@ -90,20 +90,20 @@ __global__ void __launch_bounds__(kWarp* kRows)
 
 Tiles tiles_of(const LocalResponseNormParams& p, std::int64_t channels_of_block, std::int64_t before,
                std::int64_t after) {
-  const int channels = static_cast<int>(index32("local_response_norm", p.channels));
+  const int channels = static_cast<int>(index32(p.channels, "local_response_norm"));
   const auto clipped = [&](std::int64_t reach) {
     return static_cast<int>(std::min<std::int64_t>(reach, channels - 1));
   };
   return {channels,
           p.plane,
-          blocks_for("local_response_norm", p.plane, kWarp),
-          blocks_for("local_response_norm", p.channels, channels_of_block),
+          blocks_for(p.plane, kWarp, "local_response_norm"),
+          blocks_for(p.channels, channels_of_block, "local_response_norm"),
           clipped(before),
           clipped(after)};
 }
 
 unsigned blocks_of(const LocalResponseNormParams& p, const Tiles& tiles) {
-  return index32("local_response_norm", p.n * tiles.positions * tiles.groups);
+  return index32(p.n * tiles.positions * tiles.groups, "local_response_norm");
 }
 
 }  // namespace

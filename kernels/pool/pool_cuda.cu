@@ -203,10 +203,10 @@ __global__ void __launch_bounds__(kThreads)
 
 /// Refuses planes in which 32-bit positions would overflow.
 Planes planes_of(std::string_view operation, const Pool2dParams& p) {
-  index32(operation, p.planes * std::max(p.h * p.w, p.out_h * p.out_w));
+  index32(p.planes * std::max(p.h * p.w, p.out_h * p.out_w), operation);
   const auto axis = [&](std::int64_t size, std::int64_t outputs, std::int64_t kernel, std::int64_t stride,
                         std::int64_t pad, std::int64_t dilation) {
-    index32(operation, size + 2 * pad + stride + kernel * dilation);
+    index32(size + 2 * pad + stride + kernel * dilation, operation);
     return Axis{static_cast<int>(size),   static_cast<int>(outputs), static_cast<int>(kernel),
                 static_cast<int>(stride), static_cast<int>(pad),     static_cast<int>(dilation)};
   };
@@ -215,15 +215,15 @@ Planes planes_of(std::string_view operation, const Pool2dParams& p) {
 }
 
 AdaptiveAxis adaptive_axis(std::int64_t size, std::int64_t outputs) {
-  index32("adaptive_avg_pool2d", (size + 1) * (outputs + 1));
+  index32((size + 1) * (outputs + 1), "adaptive_avg_pool2d");
   return {static_cast<unsigned>(size), static_cast<unsigned>(outputs)};
 }
 
 unsigned input_count(std::string_view operation, const Pool2dParams& p) {
-  return index32(operation, p.planes * p.h * p.w);
+  return index32(p.planes * p.h * p.w, operation);
 }
 unsigned output_count(std::string_view operation, const Pool2dParams& p) {
-  return index32(operation, p.planes * p.out_h * p.out_w);
+  return index32(p.planes * p.out_h * p.out_w, operation);
 }
 
 /// `count` threads, none for an empty batch.
@@ -285,7 +285,7 @@ void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const 
     return launch_threads(context, count, adaptive_forward_kernel<1>, x, y, rows, columns);
   if (count > 0)
     CUDA_CHECK(launch(adaptive_forward_kernel<kWarp>,
-                      blocks_for("adaptive_avg_pool2d", count, kThreads / kWarp), kThreads, 0,
+                      blocks_for(count, kThreads / kWarp, "adaptive_avg_pool2d"), kThreads, 0,
                       context.stream().get(), x, y, rows, columns, count));
 }
 

@@ -47,20 +47,20 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 unsigned input_count(const SubsamplePadParams& p) {
-  return index32("subsample_pad", p.n * p.channels * p.h * p.w);
+  return index32(p.n * p.channels * p.h * p.w, "subsample_pad");
 }
 unsigned output_count(const SubsamplePadParams& p) {
-  return index32("subsample_pad", p.n * p.out_channels * p.out_h * p.out_w);
+  return index32(p.n * p.out_channels * p.out_h * p.out_w, "subsample_pad");
 }
 
 template <class Kernel>
 void launch_threads(Context& context, const SubsamplePadParams& p, Kernel kernel, const float* in, float* out,
                     unsigned count) {
   if (count == 0) return;
-  const auto narrow = [](std::int64_t extent) { return index32("subsample_pad", extent); };
+  const auto narrow = [](std::int64_t extent) { return index32(extent, "subsample_pad"); };
   const Extents extents{narrow(p.channels), narrow(p.h),     narrow(p.w),      narrow(p.out_channels),
                         narrow(p.out_h),    narrow(p.out_w), narrow(p.stride), narrow(p.front)};
-  CUDA_CHECK(launch(kernel, blocks_for("subsample_pad", count, kThreads), kThreads, 0, context.stream().get(),
+  CUDA_CHECK(launch(kernel, blocks_for(count, kThreads, "subsample_pad"), kThreads, 0, context.stream().get(),
                     in, out, extents, count));
 }
 

@@ -1,6 +1,8 @@
 // What parity tests compare.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -28,6 +30,19 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
   return std::ranges::equal(
       a, b, {}, [](float v) { return std::bit_cast<std::uint32_t>(v); },
       [](float v) { return std::bit_cast<std::uint32_t>(v); });
+}
+
+/// Bits agree, but for NaN, of which there is one kind only.
+inline void check_exact(const std::vector<float>& found, const std::vector<float>& expected) {
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const bool same = std::bit_cast<std::uint32_t>(found[i]) == std::bit_cast<std::uint32_t>(expected[i]) ||
+                      (std::isnan(found[i]) && std::isnan(expected[i]));
+    if (same) continue;
+    CAPTURE(i);
+    CHECK(found[i] == expected[i]);
+    return;
+  }
 }
 
 }  // namespace backlight::test

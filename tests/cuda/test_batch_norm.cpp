@@ -1,5 +1,5 @@
 // Batch normalisation on CUDA against the CPU.
-#include "exact.hpp"
+#include "arrays.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
@@ -37,7 +37,7 @@ struct Arrays {
         device_variance(device, variance) {}
 
   static std::vector<float> values(std::int64_t count, const std::string& name, float centre) {
-    std::vector<float> result = uniform_values(count, "cuda.batch_norm." + name);
+    std::vector<float> result = uniform(count, "cuda.batch_norm." + name);
     for (float& value : result) value += centre;
     return result;
   }

@@ -1,5 +1,5 @@
 // Local response normalisation on CUDA against the CPU.
-#include "exact.hpp"
+#include "arrays.hpp"
 #include "kernels/local_response_norm/local_response_norm.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
@@ -54,7 +54,7 @@ TEST_CASE("local response norm: an image's result does not depend on the batch")
     LocalResponseNormParams single = batch;
     single.n = 1;
     const std::int64_t image = batch.channels * batch.plane;
-    const std::vector<float> x = uniform_values(3 * image, "cuda.lrn.batch");
+    const std::vector<float> x = uniform(3 * image, "cuda.lrn.batch");
     const auto pass = [&](const LocalResponseNormParams& p, const std::vector<float>& values) {
       Guarded in(device, values), y(device, unwritten(p.n * image)), scale(device, unwritten(p.n * image)),
           dx(device, unwritten(p.n * image));

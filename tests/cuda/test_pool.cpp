@@ -1,7 +1,7 @@
 // Pooling on CUDA against the CPU.
 #include <cmath>
 
-#include "exact.hpp"
+#include "arrays.hpp"
 #include "kernels/pool/pool.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
@@ -231,7 +231,7 @@ TEST_CASE("adaptive average pooling: a plane's mean does not depend on its place
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const Pool2dParams& p : kAdaptive) {
-      const std::vector<float> plane = uniform_values(p.h * p.w, "cuda.pool.plane");
+      const std::vector<float> plane = uniform(p.h * p.w, "cuda.pool.plane");
       std::vector<float> x;
       for (std::int64_t i = 0; i < p.planes; ++i) x.insert(x.end(), plane.begin(), plane.end());
       Guarded device_x(device, x), y(device, unwritten(output_size(p)));

@@ -1,5 +1,5 @@
 // The shortcut without parameters on CUDA against the CPU, bit for bit.
-#include "exact.hpp"
+#include "arrays.hpp"
 #include "kernels/subsample_pad/subsample_pad.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
