@@ -3,6 +3,7 @@
 #include "engine/cuda/devices.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/overlay/overlay.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 
 namespace backlight::cuda {
 namespace {
@@ -27,6 +28,7 @@ void weighted_sum_extrema(Context&, const ChannelMaps&, MapValues, const float*,
   refuse();
 }
 void overlay(Context&, const OverlayParams&, const OverlayInput&, const OverlayOutput&) { refuse(); }
+void preprocess(Context&, const PreprocessParams&, const std::uint8_t*, std::uint8_t*, float*) { refuse(); }
 Devices devices() { return {.build = Build::absent, .obstacle = "this build of backlight has no CUDA"}; }
 
 }  // namespace backlight::cuda

@@ -15,26 +15,15 @@ std::int64_t crop_offset(std::int64_t extent, std::int64_t size) {
   return exactly_between && half % 2 == 1 ? half + 1 : half;
 }
 
-/// Centre crop of the picture resized to width × height.
-Fitted fit_crop(const Image& image, std::int64_t width, std::int64_t height, int size) {
-  Fitted fitted;
-  const std::int64_t left = crop_offset(width, size), top = crop_offset(height, size);
-  const PixelRect window{std::max<std::int64_t>(left, 0), std::max<std::int64_t>(top, 0),
-                         std::min(left + size, width), std::min(top + size, height)};
-  Image part = resize_window(image, width, height, window);
-  if (part.width == size && part.height == size) {
-    fitted.seen = std::move(part);
-  } else {
-    fitted.seen = Image(size, size);
-    for (int y = 0; y < part.height; ++y)
-      std::copy_n(part.at(0, y), part.width * 3,
-                  fitted.seen.at(static_cast<int>(window.x0 - left), static_cast<int>(window.y0 - top) + y));
-  }
-  fitted.placement.scale_x = static_cast<double>(image.width) / static_cast<double>(width);
-  fitted.placement.scale_y = static_cast<double>(image.height) / static_cast<double>(height);
-  fitted.placement.offset_x = static_cast<double>(left);
-  fitted.placement.offset_y = static_cast<double>(top);
-  return fitted;
+/// Centre crop of the picture resized to plan.width × plan.height.
+void plan_crop(FitPlan& plan, int size) {
+  const std::int64_t left = crop_offset(plan.width, size), top = crop_offset(plan.height, size);
+  plan.window = {std::max<std::int64_t>(left, 0), std::max<std::int64_t>(top, 0),
+                 std::min(left + size, plan.width), std::min(top + size, plan.height)};
+  plan.x = plan.window.x0 - left;
+  plan.y = plan.window.y0 - top;
+  plan.placement.offset_x = static_cast<double>(left);
+  plan.placement.offset_y = static_cast<double>(top);
 }
 
 }  // namespace
@@ -80,26 +69,43 @@ Tensor normalise(const Image& image, const Preprocessing& how) {
   return x;
 }
 
-Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit) {
+FitPlan plan_fit(int image_width, int image_height, const Preprocessing& how, Fit fit) {
   if (how.input_size < 1 || how.resize_size < 1)
     throw Error(ErrorKind::bad_input, "preprocessing asks for an input of ", how.input_size,
                 " from a short side of ", how.resize_size, " pixels, expected positive sizes");
-  Fitted fitted;
+  FitPlan plan;
+  plan.placement.source_width = image_width;
+  plan.placement.source_height = image_height;
+  plan.placement.input_width = fit == Fit::none ? image_width : how.input_size;
+  plan.placement.input_height = fit == Fit::none ? image_height : how.input_size;
+  plan.width = plan.placement.input_width;
+  plan.height = plan.placement.input_height;
   if (fit == Fit::crop) {
-    const std::int64_t short_side = std::min(image.width, image.height);
-    const auto resized = [&](std::int64_t side) { return how.resize_size * side / short_side; };
-    fitted = fit_crop(image, resized(image.width), resized(image.height), how.input_size);
-  } else if (fit == Fit::stretch) {
-    fitted.seen = resize(image, how.input_size, how.input_size);
-    fitted.placement.scale_x = static_cast<double>(image.width) / how.input_size;
-    fitted.placement.scale_y = static_cast<double>(image.height) / how.input_size;
+    const std::int64_t short_side = std::min(image_width, image_height);
+    plan.width = how.resize_size * std::int64_t{image_width} / short_side;
+    plan.height = how.resize_size * std::int64_t{image_height} / short_side;
+    plan_crop(plan, how.input_size);
   } else {
-    fitted.seen = image;
+    plan.window = {0, 0, plan.width, plan.height};
   }
-  fitted.placement.source_width = image.width;
-  fitted.placement.source_height = image.height;
-  fitted.placement.input_width = fitted.seen.width;
-  fitted.placement.input_height = fitted.seen.height;
+  plan.placement.scale_x = static_cast<double>(image_width) / static_cast<double>(plan.width);
+  plan.placement.scale_y = static_cast<double>(image_height) / static_cast<double>(plan.height);
+  return plan;
+}
+
+Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit) {
+  const FitPlan plan = plan_fit(image.width, image.height, how, fit);
+  Fitted fitted;
+  fitted.placement = plan.placement;
+  Image part = fit == Fit::none ? image : resize_window(image, plan.width, plan.height, plan.window);
+  if (part.width == plan.placement.input_width && part.height == plan.placement.input_height) {
+    fitted.seen = std::move(part);
+  } else {
+    fitted.seen = Image(plan.placement.input_width, plan.placement.input_height);
+    for (int y = 0; y < part.height; ++y)
+      std::copy_n(part.at(0, y), part.width * 3,
+                  fitted.seen.at(static_cast<int>(plan.x), static_cast<int>(plan.y) + y));
+  }
   fitted.x = normalise(fitted.seen, how);
   return fitted;
 }

@@ -41,6 +41,17 @@ enum class Fit {
 /// "crop", "stretch", "none".
 std::string_view name_of(Fit fit);
 
+/// The steps from a picture of a given size to the input.
+struct FitPlan {
+  std::int64_t width = 0, height = 0;  ///< of the resized picture
+  PixelRect window;                    ///< the part of it that is seen
+  std::int64_t x = 0, y = 0;           ///< where the window lies in the input; the rest is black
+  Placement placement;
+};
+
+/// Throws Error(bad_input) for sizes that are not positive.
+FitPlan plan_fit(int image_width, int image_height, const Preprocessing& how, Fit fit = Fit::crop);
+
 struct Fitted {
   Tensor x;             ///< 1×3×H×W float32, normalised
   Image seen;           ///< the same pixels before normalising: H×W, what the network sees

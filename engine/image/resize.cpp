@@ -7,26 +7,19 @@ namespace backlight {
 namespace {
 
 // Weights in fixed point, and 8-bit rounding after each pass, are part of the result: Pillow's Resample.c
-// does so. Eight bits for the sample and two for overshoot of the cubic leave 22 for the fraction.
-constexpr int kPrecisionBits = 32 - 8 - 2;
-constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
-
-struct FixedWeights {
-  int stride;
-  std::vector<ResampleWeights::Taps> taps;
-  std::vector<std::int32_t> weights;
-};
+// does so.
+constexpr std::int32_t kHalf = 1 << (kResizeFractionBits - 1);
 
 FixedWeights fixed_point(ResampleWeights exact) {
   FixedWeights fixed{exact.stride, std::move(exact.taps), {}};
   fixed.weights.reserve(exact.weights.size());
   for (const double w : exact.weights)
-    fixed.weights.push_back(static_cast<std::int32_t>((w < 0 ? -0.5 : 0.5) + w * (1 << kPrecisionBits)));
+    fixed.weights.push_back(static_cast<std::int32_t>((w < 0 ? -0.5 : 0.5) + w * (1 << kResizeFractionBits)));
   return fixed;
 }
 
 std::uint8_t to_byte(std::int32_t sum) {
-  return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255));
+  return static_cast<std::uint8_t>(std::clamp(sum >> kResizeFractionBits, 0, 255));
 }
 
 Image horizontal_pass(const Image& image, const FixedWeights& fixed) {
@@ -85,18 +78,23 @@ Image resize(const Image& image, int width, int height, Filter filter) {
   return resize_window(image, width, height, {0, 0, width, height}, filter);
 }
 
-Image resize_window(const Image& image, std::int64_t width, std::int64_t height, const PixelRect& window,
-                    Filter filter) {
+ResizePlan plan_resize(std::int64_t in_width, std::int64_t in_height, std::int64_t width, std::int64_t height,
+                       const PixelRect& window, Filter filter) {
   require_within(window, width, height);
-  ResampleWeights columns = resample_weights(image.width, width, window.x0, window.x1, filter);
-  ResampleWeights rows = resample_weights(image.height, height, window.y0, window.y1, filter);
+  ResampleWeights columns = resample_weights(in_width, width, window.x0, window.x1, filter);
+  ResampleWeights rows = resample_weights(in_height, height, window.y0, window.y1, filter);
   const auto [x0, x1] = rebase(columns);
   const auto [y0, y1] = rebase(rows);
-  const Image needed = crop(image, {x0, y0, x1, y1});
-  const FixedWeights across = fixed_point(std::move(columns)), down = fixed_point(std::move(rows));
-  const bool vertical_first = height < image.height && image.height - height > 2 * (image.width - width);
-  Image out = vertical_first ? horizontal_pass(vertical_pass(needed, down), across)
-                             : vertical_pass(horizontal_pass(needed, across), down);
+  const bool vertical_first = height < in_height && in_height - height > 2 * (in_width - width);
+  return {{x0, y0, x1, y1}, fixed_point(std::move(columns)), fixed_point(std::move(rows)), vertical_first};
+}
+
+Image resize_window(const Image& image, std::int64_t width, std::int64_t height, const PixelRect& window,
+                    Filter filter) {
+  const ResizePlan plan = plan_resize(image.width, image.height, width, height, window, filter);
+  const Image needed = crop(image, plan.needed);
+  Image out = plan.vertical_first ? horizontal_pass(vertical_pass(needed, plan.down), plan.across)
+                                  : vertical_pass(horizontal_pass(needed, plan.across), plan.down);
   out.provenance = image.provenance;
   return out;
 }

@@ -19,6 +19,27 @@ Image resize(const Image& image, int width, int height, Filter filter = Filter::
 Image resize_window(const Image& image, std::int64_t width, std::int64_t height, const PixelRect& window,
                     Filter filter = Filter::bilinear);
 
+/// One pass of a resize, along one axis. Output i is (2²¹ + Σ_k in[first_i + k] · weights[i · stride + k]) >>
+/// 22, clamped to 8 bits.
+struct FixedWeights {
+  int stride;
+  std::vector<ResampleWeights::Taps> taps;
+  std::vector<std::int32_t> weights;
+};
+/// Eight bits for the sample and two for overshoot of the cubic leave 22 for the fraction.
+inline constexpr int kResizeFractionBits = 32 - 8 - 2;
+
+/// What resize_window computes: two passes over the part `needed` of the picture, whose pixels the taps
+/// count.
+struct ResizePlan {
+  PixelRect needed;
+  FixedWeights across, down;
+  bool vertical_first;
+};
+/// For a picture of in_width × in_height; the rest as in resize_window.
+ResizePlan plan_resize(std::int64_t in_width, std::int64_t in_height, std::int64_t width, std::int64_t height,
+                       const PixelRect& window, Filter filter = Filter::bilinear);
+
 /// The pixels of `rect`, which must lie within the picture.
 Image crop(const Image& image, const PixelRect& rect);
 

@@ -1,0 +1,70 @@
+#include "engine/image/device_preprocess.hpp"
+
+#include "engine/image/resize.hpp"
+#include "kernels/preprocess/preprocess.hpp"
+
+namespace backlight {
+namespace {
+
+/// Taps and weights of both axes, one after the other: they go to the device in one copy.
+struct Tables {
+  std::vector<std::int32_t> numbers;
+
+  /// Where the taps of the axis begin; its weights follow.
+  std::size_t append(const FixedWeights& axis) {
+    const std::size_t begin = numbers.size();
+    for (const auto& [first, count] : axis.taps) {
+      numbers.push_back(static_cast<std::int32_t>(first));
+      numbers.push_back(count);
+    }
+    numbers.insert(numbers.end(), axis.weights.begin(), axis.weights.end());
+    return begin;
+  }
+};
+
+ResizeAxis axis_at(const FixedWeights& axis, std::int64_t in, const std::int32_t* taps) {
+  return {in, static_cast<std::int64_t>(axis.taps.size()), axis.stride, taps, taps + 2 * axis.taps.size()};
+}
+
+}  // namespace
+
+DeviceInput device_input(Context& context, std::int64_t batch, std::int64_t height, std::int64_t width) {
+  return {context.empty({batch, 3, height, width}), context.buffer<std::uint8_t>(batch * height * width * 3)};
+}
+
+Placement preprocess_on_device(Context& context, const Image& image, const Preprocessing& how, Fit fit,
+                               DeviceInput& input, std::int64_t n) {
+  const FitPlan fitted = plan_fit(image.width, image.height, how, fit);
+  const std::int64_t height = fitted.placement.input_height, width = fitted.placement.input_width;
+  const Shape& shape = input.x.shape();
+  if (shape.rank() != 4 || n < 0 || n >= shape[0] || shape.with(0, 1) != Shape{1, 3, height, width})
+    throw Error(ErrorKind::usage, "[preprocess] the picture becomes ", height, "×", width, ", image ", n,
+                " of an input of ", shape, ": expected N×3×", height, "×", width);
+  const ResizePlan plan = plan_resize(image.width, image.height, fitted.width, fitted.height, fitted.window);
+  Tables tables;
+  const std::size_t across = tables.append(plan.across), down = tables.append(plan.down);
+  const Buffer<std::int32_t> numbers = context.copy(std::span<const std::int32_t>(tables.numbers));
+  // Whole rows, which lie one behind the other in the picture.
+  const std::int64_t pitch = std::int64_t{image.width} * 3;
+  const Buffer<std::uint8_t> rows =
+      context.copy(std::span(image.rgb).subspan(static_cast<std::size_t>(plan.needed.y0 * pitch),
+                                                static_cast<std::size_t>(plan.needed.height() * pitch)));
+  cuda::preprocess(context,
+                   {.across = axis_at(plan.across, plan.needed.width(), numbers.data() + across),
+                    .down = axis_at(plan.down, plan.needed.height(), numbers.data() + down),
+                    .vertical_first = plan.vertical_first,
+                    .pitch = pitch,
+                    .width = width,
+                    .height = height,
+                    .x = fitted.x,
+                    .y = fitted.y,
+                    .divisor = how.divisor,
+                    .mean = how.mean,
+                    .std = how.std,
+                    .bgr = how.bgr},
+                   rows.data() + plan.needed.x0 * 3, input.seen.data() + n * height * width * 3,
+                   input.x.data<float>() + n * 3 * height * width);
+  return fitted.placement;
+}
+
+}  // namespace backlight
