@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 
+#include "emulator/cudnn_misuse.hpp"
 #include "kernels/conv2d/plan_cuda.hpp"
 #include "kernels/conv2d_cases.hpp"
 #include "models/registry.hpp"
@@ -47,9 +48,10 @@ std::set<Conv2dParams> convolutions(std::string_view name, std::int64_t batch) {
   return all;
 }
 
-/// Plans of each kind, and how many problems had none.
+/// Plans of each kind, by the number of cuDNN's engine, and how many problems had none.
 struct Tally {
-  int planned = 0, without = 0;
+  std::map<std::int64_t, int> engines;
+  int without = 0;
   std::size_t workspace_bytes = 0;
 };
 
@@ -61,19 +63,23 @@ class Planner {
   bool plan(const std::string& kind, const ConvProblem& problem) {
     const std::vector<ConvPlan> plans = conv_plans(problem, device_, kWorkspaceLimit, 1);
     Tally& tally = tallies_[kind];
-    ++(plans.empty() ? tally.without : tally.planned);
     if (plans.empty()) {
+      ++tally.without;
       std::cout << "no plan: " << problem << '\n';
       return false;
     }
+    ++tally.engines[plans[0].engine];
     tally.workspace_bytes = std::max(tally.workspace_bytes, plans[0].workspace_bytes);
     return true;
   }
 
   ~Planner() {
-    for (const auto& [kind, tally] : tallies_)
-      std::cout << kind << ": " << tally.planned << " planned, " << tally.without
-                << " without a plan, at most " << (tally.workspace_bytes >> 10) << " KiB of workspace\n";
+    for (const auto& [kind, tally] : tallies_) {
+      std::cout << kind << ": " << tally.without << " without a plan, at most "
+                << (tally.workspace_bytes >> 10) << " KiB of workspace; plans by engine:";
+      for (const auto& [engine, count] : tally.engines) std::cout << " " << count << " by " << engine;
+      std::cout << '\n';
+    }
   }
 
  private:
@@ -139,4 +145,11 @@ TEST_CASE("real cuDNN plans alexnet for every compute capability") {
 
 TEST_CASE("real cuDNN refuses a device that is not described well") {
   CHECK_THROWS_WITH_AS(cudnn_device("{}x"), doctest::Contains("cudnnBackendFinalize"), Error);
+}
+
+// The emulated library runs the same checks in tests/emulator/test_cudnn.cpp.
+TEST_CASE("real cuDNN answers misuse as the emulated one does") {
+  check_tensor_misuse();
+  check_operation_misuse();
+  check_plan_misuse();
 }

@@ -57,15 +57,39 @@ endforeach()
 foreach(name IN LISTS types)
   list(APPEND lines "  std::printf(\"sizeof ${name} = %zu\\n\", sizeof(${name}))$<SEMICOLON>")
 endforeach()
+
+# cuDNN's, too. It is installed beside the toolkit or not at all.
+if(EXISTS ${toolkit}/include/cudnn.h)
+  set(cudnn "#include <cudnn.h>")
+  file(READ ${SOURCE}/include/cudnn.h dnn)
+  string(REGEX MATCHALL "CUDNN_[A-Za-z0-9_]+ = [0-9]+" enumerators "${dnn}")
+  string(REGEX MATCHALL "\n(cudnnStatus_t|const char\\*|size_t|void) cudnn[A-Za-z]+\\(" functions "${dnn}")
+  string(REGEX MATCHALL "cudnn[A-Za-z]+_t" types "${dnn}")
+  foreach(item IN LISTS enumerators)
+    string(REGEX MATCH "[A-Za-z0-9_]+" name "${item}")
+    list(APPEND lines "  std::printf(\"${name} = %lld\\n\", static_cast<long long>(${name}))$<SEMICOLON>")
+  endforeach()
+  foreach(item IN LISTS functions)
+    string(REGEX MATCH "cudnn[A-Z][A-Za-z]+\\(" name "${item}")
+    string(REPLACE "(" "" name "${name}")
+    list(APPEND lines "  std::printf(\"${name}: %s\\n\", typeid(decltype(&${name})).name())$<SEMICOLON>")
+  endforeach()
+  foreach(name IN LISTS types)
+    list(APPEND lines "  std::printf(\"sizeof ${name} = %zu\\n\", sizeof(${name}))$<SEMICOLON>")
+  endforeach()
+else()
+  message("cuDNN's header was not found beside the toolkit's: not compared")
+endif()
 list(REMOVE_DUPLICATES lines)
 list(LENGTH lines count)
-if(count LESS 180)
+if(count LESS 300)
   message(FATAL_ERROR "only ${count} names were found in the substitute headers")
 endif()
 list(JOIN lines "\n" body)
 string(REPLACE "$<SEMICOLON>" ";" body "${body}")
 file(WRITE ${WORK}/headers.cpp "#include <cublasLt.h>
 #include <cuda_runtime_api.h>
+${cudnn}
 
 #include <cstddef>
 #include <cstdio>

@@ -27,6 +27,10 @@ cudnnStatus_t check_convolution(const Descriptor& operation) {
   const Extents xs = extents_of(x), ws = extents_of(w), ys = extents_of(y);
   if (xs.size() != 4 || ws.size() != 4 || ys.size() != 4)
     return fail(CUDNN_STATUS_NOT_SUPPORTED, "only two spatial dimensions are emulated");
+  const auto positive = [](std::int64_t i) { return i > 0; };
+  for (const Extents& extents : {xs, ws, ys})
+    if (!std::ranges::all_of(extents, positive))
+      return fail(CUDNN_STATUS_BAD_PARAM, "an extent is not positive");
   if (xs[0] != ys[0] || ws[0] != ys[1] || xs[1] % ws[1] || ws[0] % (xs[1] / ws[1]))
     return fail(CUDNN_STATUS_BAD_PARAM, "batch or channels do not fit together");
   for (std::size_t i = 0; i < 2; ++i) {
@@ -93,9 +97,6 @@ cudnnStatus_t finalize_tensor(Descriptor& tensor) {
   const Extents extents = extents_of(&tensor), strides = tensor.all<std::int64_t>(CUDNN_ATTR_TENSOR_STRIDES);
   if (extents.size() != strides.size())
     return fail(CUDNN_STATUS_BAD_PARAM, "as many strides as extents are needed");
-  const auto positive = [](std::int64_t i) { return i > 0; };
-  if (!std::ranges::all_of(extents, positive) || !std::ranges::all_of(strides, positive))
-    return fail(CUDNN_STATUS_BAD_PARAM, "extents and strides must be positive");
   return CUDNN_STATUS_SUCCESS;
 }
 
