@@ -10,9 +10,9 @@
 
 #include <compare>
 #include <cstdint>
-#include <limits>
 
 #include "kernels/cost.hpp"
+#include "kernels/epilogue.hpp"
 
 namespace backlight {
 
@@ -34,24 +34,16 @@ struct Conv2dParams {
   friend auto operator<=>(const Conv2dParams&, const Conv2dParams&) = default;
 };
 
-/// What follows a convolution in the same operation: y = relu(conv(x, w) + bias + residual).
-template <class T>
-struct Conv2dEpilogue {
-  const T* residual = nullptr;  ///< of y's shape and apart from y; null adds nothing
-  bool relu = false;
-  double upper = std::numeric_limits<double>::infinity();  ///< where the ReLU ends, as in ReluParams
-};
-
 namespace cpu {
 
 /// `bias` has out_channels elements or is null. Overwrites y.
 template <class T>
 void conv2d_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
                     T* y);
-/// As above, and then the epilogue.
+/// As above, and then the epilogue, whose residual lies apart from y.
 template <class T>
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
-                          const Conv2dEpilogue<T>& epilogue, T* y);
+                          const Epilogue<T>& epilogue, T* y);
 /// Overwrites dx.
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const T* dy, const T* w, T* dx);
@@ -72,7 +64,7 @@ namespace cuda {
 void conv2d_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
                     const float* bias, float* y);
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
-                          const float* bias, const Conv2dEpilogue<float>& epilogue, float* y);
+                          const float* bias, const Epilogue<float>& epilogue, float* y);
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const float* dy, const float* w,
                           float* dx);
 void conv2d_backward_filter(Context& context, const Conv2dParams& params, const float* x, const float* dy,

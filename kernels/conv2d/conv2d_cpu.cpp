@@ -153,7 +153,7 @@ void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T
 }
 template <class T>
 void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias,
-                          const Conv2dEpilogue<T>& epilogue, T* y) {
+                          const Epilogue<T>& epilogue, T* y) {
   conv2d_forward(context, a, x, w, bias, y);
   const std::int64_t count = a.batch * a.out_channels * a.out_height * a.out_width;
   if (epilogue.residual) add_forward(context, count, y, epilogue.residual, y);
@@ -184,7 +184,7 @@ void conv2d_backward_bias(Context& context, const Conv2dParams& a, const T* dy, 
 #define BACKLIGHT_INSTANTIATE(T)                                                                          \
   template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*);          \
   template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const T*,         \
-                                     const Conv2dEpilogue<T>&, T*);                                       \
+                                     const Epilogue<T>&, T*);                                             \
   template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);              \
   template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);            \
   template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);                        \

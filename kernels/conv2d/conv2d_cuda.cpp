@@ -93,7 +93,7 @@ void conv2d_forward(Context& context, const Conv2dParams& params, const float* x
 }
 
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
-                          const float* bias, const Conv2dEpilogue<float>& epilogue, float* y) {
+                          const float* bias, const Epilogue<float>& epilogue, float* y) {
   if (is_depthwise(params)) {
     const auto upper = static_cast<float>(epilogue.upper);
     depthwise_forward(context, params, x, w, {bias, epilogue.relu && !epilogue.residual, upper}, y);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Epilogue {
+struct EpilogueShape {
   std::int64_t count, plane, channels;
   bool relu;
   float upper;
@@ -24,7 +24,7 @@ struct Epilogue {
 
 /// Four consecutive elements a thread; they may belong to several planes. bias and residual may be null.
 __global__ void __launch_bounds__(kThreads)
-    epilogue_kernel(Epilogue e, const float* __restrict__ bias, const float* __restrict__ residual,
+    epilogue_kernel(EpilogueShape e, const float* __restrict__ bias, const float* __restrict__ residual,
                     float* __restrict__ y) {
   const std::int64_t first = 4 * (std::int64_t{blockIdx.x} * kThreads + threadIdx.x);
   if (first >= e.count) return;
@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void conv2d_epilogue(Context& context, const Conv2dParams& p, const float* bias,
-                     const Conv2dEpilogue<float>& epilogue, float* y) {
+                     const Epilogue<float>& epilogue, float* y) {
   const std::int64_t plane = p.out_height * p.out_width, count = p.batch * p.out_channels * plane;
   const std::int64_t blocks = (count + 4 * kThreads - 1) / (4 * kThreads);
   if (blocks > std::numeric_limits<int>::max())
@@ -147,12 +147,12 @@ void conv2d_epilogue(Context& context, const Conv2dParams& p, const float* bias,
   const auto aligned = [](const void* pointer) {
     return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
   };
-  const Epilogue how{count,
-                     plane,
-                     p.out_channels,
-                     epilogue.relu,
-                     static_cast<float>(epilogue.upper),
-                     aligned(y) && aligned(epilogue.residual)};
+  const EpilogueShape how{count,
+                          plane,
+                          p.out_channels,
+                          epilogue.relu,
+                          static_cast<float>(epilogue.upper),
+                          aligned(y) && aligned(epilogue.residual)};
   CUDA_CHECK(launch(epilogue_kernel, static_cast<unsigned>(blocks), kThreads, 0, context.stream().get(), how,
                     bias, epilogue.residual, y));
 }

@@ -10,7 +10,7 @@ namespace backlight::cuda {
 /// y = relu(y + bias + residual), as far as there is a bias, a residual and a ReLU; y as in Conv2dParams. One
 /// pass.
 void conv2d_epilogue(Context& context, const Conv2dParams& params, const float* bias,
-                     const Conv2dEpilogue<float>& epilogue, float* y);
+                     const Epilogue<float>& epilogue, float* y);
 
 /// float16 as its bits; what is beyond 65504 becomes infinity.
 using Half = std::uint16_t;
