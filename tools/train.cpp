@@ -122,8 +122,12 @@ void finish(Options& options, const Network& network, Context& context) {
                                     "pointing, Guided Backprop ", rounded(rates.guided_backprop), "\n",
                                     "pointing, Deconvolution   ", rounded(rates.deconvolution), "\n"));
   }
+  std::vector<Tensor> values;
   std::vector<TensorToWrite> tensors;
-  for (const NamedParameter& p : network.parameters()) tensors.push_back({p.name, p.tensor});
+  const std::vector<NamedParameter> parameters = network.parameters();
+  values.reserve(parameters.size());
+  for (const NamedParameter& p : parameters)
+    tensors.push_back({p.name, &values.emplace_back(context.to_host(*p.tensor))});
   write_safetensors(options.out, tensors, metadata, {.overwrite = true});
   console.print_unless_quiet(text(options.out.string(), "\n"));
 }

@@ -8,11 +8,13 @@
 namespace backlight {
 
 CrossEntropy cross_entropy(Context& context, const Tensor& logits, std::span<const std::int64_t> labels,
-                           double label_smoothing) {
+                           double label_smoothing, std::int64_t labels_per_row) {
   const Shape& shape = logits.shape();
-  if (shape.rank() != 2 || shape.numel() == 0 || shape[0] != static_cast<std::int64_t>(labels.size()))
+  if (shape.rank() != 2 || shape.numel() == 0 || labels_per_row < 1 ||
+      shape[0] * labels_per_row != static_cast<std::int64_t>(labels.size()))
     throw Error(ErrorKind::bad_input, "[cross_entropy] logits are ", shape, " for ", labels.size(),
-                " labels, expected one row of classes per label");
+                " labels, expected one row of classes per ",
+                labels_per_row == 1 ? "label" : "group of labels");
   for (std::size_t n = 0; n < labels.size(); ++n)
     if (labels[n] < 0 || labels[n] >= shape[1])
       throw Error(ErrorKind::bad_input, "[cross_entropy] label ", n, " is ", labels[n], ", expected 0 to ",
@@ -21,7 +23,8 @@ CrossEntropy cross_entropy(Context& context, const Tensor& logits, std::span<con
     throw Error(ErrorKind::usage, "[cross_entropy] label smoothing is ", label_smoothing,
                 ", expected 0 to 1");
 
-  const CrossEntropyParams params{.n = shape[0], .classes = shape[1], .smoothing = label_smoothing};
+  const CrossEntropyParams params{
+      .n = shape[0], .classes = shape[1], .smoothing = label_smoothing, .labels_per_row = labels_per_row};
   CrossEntropy result;
   result.dlogits = context.empty(shape, logits.dtype());
   const Buffer<std::int64_t> own_labels = context.copy(labels);

@@ -7,10 +7,10 @@
 
 namespace backlight {
 
-Sgd::Sgd(const Network& network, const SgdOptions& options)
+Sgd::Sgd(const Network& network, const Context& context, const SgdOptions& options)
     : options_(options), parameters_(network.parameters()) {
   for (const NamedParameter& p : parameters_)
-    velocities_.push_back(p.trainable ? Tensor::zeros(p.tensor->shape(), p.tensor->dtype()) : Tensor());
+    velocities_.push_back(p.trainable ? context.zeros(p.tensor->shape(), p.tensor->dtype()) : Tensor());
 }
 
 void Sgd::step(Context& context, std::span<const Tensor> gradients, double learning_rate) {

@@ -19,8 +19,8 @@ struct SgdOptions {
 /// Holds the velocity of every trainable parameter. The equations are in kernels/sgd/sgd.hpp.
 class Sgd {
  public:
-  /// The network must outlive the optimiser.
-  Sgd(const Network& network, const SgdOptions& options);
+  /// The velocities lie in the context's memory. The network must outlive the optimiser.
+  Sgd(const Network& network, const Context& context, const SgdOptions& options);
 
   /// Updates every trainable parameter. `gradients` as Pass::backward returns them.
   void step(Context& context, std::span<const Tensor> gradients, double learning_rate);

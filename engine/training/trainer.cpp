@@ -8,7 +8,6 @@
 #include "engine/layers/cross_entropy.hpp"
 #include "engine/pass.hpp"
 #include "engine/random.hpp"
-#include "kernels/dispatch.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/safetensors.hpp"
 
@@ -24,36 +23,17 @@ std::string exact(double value) {
   return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
 }
 
-/// Mean over the labels of each image: linear in the target, so the losses of the first labels, the second
-/// ones and so on are averaged, and their gradients with them.
-CrossEntropy mean_cross_entropy(Context& context, const Tensor& logits, const Batch& batch) {
-  const auto each = static_cast<std::size_t>(batch.labels_per_image);
-  const double weight = 1.0 / static_cast<double>(each);
-  CrossEntropy mean{0, context.zeros(logits.shape(), logits.dtype())};
-  std::vector<std::int64_t> labels(batch.labels.size() / each);
-  for (std::size_t i = 0; i < each; ++i) {
-    for (std::size_t n = 0; n < labels.size(); ++n) labels[n] = batch.labels[n * each + i];
-    const CrossEntropy term = cross_entropy(context, logits, labels);
-    mean.loss += weight * term.loss;
-    dispatch_dtype(logits.dtype(), [&]<class T>() {
-      const T* from = term.dlogits.data<T>();
-      T* to = mean.dlogits.data<T>();
-      for (std::int64_t k = 0; k < logits.numel(); ++k) to[k] += static_cast<T>(weight) * from[k];
-    });
-  }
-  return mean;
-}
-
 }  // namespace
 
 Trainer::Trainer(Network& network, Context& context, const TrainerOptions& options)
-    : network_(network), context_(context), options_(options), sgd_(network, options.sgd) {
+    : network_(network), context_(context), options_(options), sgd_(network, context, options.sgd) {
   if (options.steps < 1 || options.warmup < 0 || options.warmup >= options.steps)
     throw Error(ErrorKind::usage, options.steps, " steps with a warm-up of ", options.warmup,
                 " were asked for, expected at least 1 step and a warm-up that ends before the last");
   if (!(options.learning_rate > 0 && options.learning_rate <= std::numeric_limits<double>::max()))
     throw Error(ErrorKind::usage, "the learning rate is ", options.learning_rate,
                 ", expected a positive number");
+  network.to(context);
 }
 
 double Trainer::learning_rate() const {
@@ -72,7 +52,7 @@ double Trainer::step(Batch batch) {
   const std::uint64_t seed = random_bits(options_.seed, static_cast<std::uint64_t>(steps_done_));
   Pass pass(network_, context_, std::move(batch.x),
             {.parameter_gradients = true, .mode = {.training = true, .seed = seed}});
-  CrossEntropy loss = mean_cross_entropy(context_, pass.output(), batch);
+  CrossEntropy loss = cross_entropy(context_, pass.output(), batch.labels, 0, batch.labels_per_image);
   if (!std::isfinite(loss.loss))
     throw Error(ErrorKind::usage, "the loss of training step ", steps_done_ + 1, " is ", loss.loss,
                 ", expected a finite number; try a lower learning rate");
@@ -107,8 +87,13 @@ std::vector<NamedParameter> Trainer::state() {
 }
 
 void Trainer::save(const std::filesystem::path& path, const std::map<std::string, std::string>& settings) {
+  std::vector<Tensor> copies;  // of what lies on a device
   std::vector<TensorToWrite> tensors;
-  for (const NamedParameter& p : state()) tensors.push_back({p.name, p.tensor});
+  const std::vector<NamedParameter> all = state();
+  copies.reserve(all.size());
+  for (const NamedParameter& p : all)
+    tensors.push_back(
+        {p.name, p.tensor->on_host() ? p.tensor : &copies.emplace_back(context_.to_host(*p.tensor))});
   auto described = metadata(settings);
   described[kStepKey] = std::to_string(steps_done_);
   write_safetensors(path, tensors, described, {.overwrite = true});
@@ -145,7 +130,8 @@ void Trainer::restore(const std::filesystem::path& path, const std::map<std::str
       throw Error(ErrorKind::bad_input, path, ": '", p.name, "' is ", values.back().shape(), ", expected ",
                   p.tensor->shape());
   }
-  for (std::size_t i = 0; i < targets.size(); ++i) *targets[i].tensor = std::move(values[i]);
+  for (std::size_t i = 0; i < targets.size(); ++i)
+    *targets[i].tensor = context_.holds(values[i]) ? std::move(values[i]) : context_.copy(values[i]);
   steps_done_ = steps;
 }
 

@@ -29,7 +29,8 @@ struct TrainerOptions {
 
 class Trainer {
  public:
-  /// The network has its first parameters already. Network and context must outlive the trainer.
+  /// The network has its first parameters already; they are copied to the context's device if they are not
+  /// there. Network and context must outlive the trainer.
   /// Throws Error(usage) for options that cannot be meant.
   Trainer(Network& network, Context& context, const TrainerOptions& options);
 

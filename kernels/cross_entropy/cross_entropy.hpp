@@ -1,6 +1,6 @@
 // Cross-entropy of scores against labels, with label smoothing (Szegedy et al. 2016, §7).
 //
-//   t_k = (1 − smoothing)·[k = label] + smoothing/K
+//   t_k = (1 − smoothing)·(share of the row's labels that are k) + smoothing/K
 //   loss_n = −Σ_k t_k · log softmax(x_n)_k
 //   backward of the mean over the batch:  dx_nk = (softmax(x_n)_k − t_k) / N
 #pragma once
@@ -18,11 +18,12 @@ struct CrossEntropyParams {
   std::int64_t n = 0;
   std::int64_t classes = 0;
   double smoothing = 0;
+  std::int64_t labels_per_row = 1;
 };
 
 namespace cpu {
 
-/// One loss per row; every label lies in [0, classes).
+/// One loss per row. `labels` is n×labels_per_row, every one in [0, classes); a row's may repeat.
 template <class T>
 void cross_entropy_forward(Context& context, const CrossEntropyParams& params, const T* x,
                            const std::int64_t* labels, double* losses);
@@ -41,12 +42,14 @@ void cross_entropy_forward(Context& context, const CrossEntropyParams& params, c
 void cross_entropy_backward(Context& context, const CrossEntropyParams& params, const float* x,
                             const std::int64_t* labels, float* dx);
 
-/// Without smoothing; an exponential counts as one operation.
+/// Without smoothing, one label a row; an exponential counts as one operation.
 constexpr Cost cross_entropy_forward_cost(const CrossEntropyParams& params) {
-  return {4 * params.n * params.classes + 16 * params.n, 4 * params.n * params.classes};
+  return {4 * params.n * params.classes + 8 * params.n * (params.labels_per_row + 1),
+          4 * params.n * params.classes};
 }
 constexpr Cost cross_entropy_backward_cost(const CrossEntropyParams& params) {
-  return {8 * params.n * params.classes + 8 * params.n, 8 * params.n * params.classes};
+  return {8 * params.n * params.classes + 8 * params.n * params.labels_per_row,
+          8 * params.n * params.classes};
 }
 
 }  // namespace cuda

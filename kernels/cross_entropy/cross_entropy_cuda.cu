@@ -24,19 +24,26 @@ __global__ void __launch_bounds__(kRowThreads)
   if (p.smoothing > 0)
     mean = row_sum<double>(BlockRow{}, p.classes, [=](std::int64_t k) { return double{xn[k]}; }) /
            static_cast<double>(p.classes);
-  if (threadIdx.x == 0)
-    losses[blockIdx.x] = log_sum - (1 - p.smoothing) * double{xn[labels[blockIdx.x]]} - p.smoothing * mean;
+  if (threadIdx.x > 0) return;
+  const std::int64_t* own = labels + std::int64_t{blockIdx.x} * p.labels_per_row;
+  double score = 0;  // mean over the labels
+  for (std::int64_t i = 0; i < p.labels_per_row; ++i) score += double{xn[own[i]]};
+  score /= static_cast<double>(p.labels_per_row);
+  losses[blockIdx.x] = log_sum - (1 - p.smoothing) * score - p.smoothing * mean;
 }
 
 __global__ void __launch_bounds__(kRowThreads)
-    backward_kernel(CrossEntropyParams p, double share, double scale, const float* __restrict__ x,
-                    const std::int64_t* __restrict__ labels, float* __restrict__ dx) {
+    backward_kernel(CrossEntropyParams p, double label_share, double share, double scale,
+                    const float* __restrict__ x, const std::int64_t* __restrict__ labels,
+                    float* __restrict__ dx) {
   const float* xn = x + std::int64_t{blockIdx.x} * p.classes;
   float* dxn = dx + std::int64_t{blockIdx.x} * p.classes;
   const double log_sum = log_sum_exp(xn, p.classes);
-  const std::int64_t label = labels[blockIdx.x];
+  const std::int64_t* own = labels + std::int64_t{blockIdx.x} * p.labels_per_row;
   BlockRow{}.each(p.classes, [=](std::int64_t k) {
-    const double target = (k == label ? 1 - p.smoothing : 0.0) + share;
+    double target = share;
+    for (std::int64_t i = 0; i < p.labels_per_row; ++i)
+      if (own[i] == k) target += label_share;
     dxn[k] = static_cast<float>((exp(double{xn[k]} - log_sum) - target) * scale);
   });
 }
@@ -54,8 +61,9 @@ void cross_entropy_backward(Context& context, const CrossEntropyParams& p, const
                             const std::int64_t* labels, float* dx) {
   if (p.n == 0) return;
   CUDA_CHECK(launch(backward_kernel, blocks_for(p.n, 1, "cross_entropy"), BlockRow::threads(p.classes), 0,
-                    context.stream().get(), p, p.smoothing / static_cast<double>(p.classes),
-                    1 / static_cast<double>(p.n), x, labels, dx));
+                    context.stream().get(), p, (1 - p.smoothing) / static_cast<double>(p.labels_per_row),
+                    p.smoothing / static_cast<double>(p.classes), 1 / static_cast<double>(p.n), x, labels,
+                    dx));
 }
 
 }  // namespace backlight::cuda

@@ -44,7 +44,7 @@ Image augment(const Image& square, std::uint64_t seed, std::uint64_t index) {
 Tensor to_input(Context& context, std::span<const Image> images) {
   const Preprocessing how = scenes_preprocessing();
   const std::int64_t size = images.empty() ? 0 : images.front().width;
-  Tensor x = context.empty({static_cast<std::int64_t>(images.size()), 3, size, size});
+  Tensor x({static_cast<std::int64_t>(images.size()), 3, size, size});
   float* to = x.data<float>();
   context.parallel_for(static_cast<std::int64_t>(images.size()), [&](std::int64_t n, int) {
     const Tensor one = normalise(images[static_cast<std::size_t>(n)], how);

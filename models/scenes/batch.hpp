@@ -24,7 +24,7 @@ Batch training_batch(Context& context, const TrainingSet& set, std::int64_t step
 /// channels in another order, and up to a fifth brighter or darker. No class depends on any of these.
 Image augment(const Image& square, std::uint64_t seed, std::uint64_t index);
 
-/// Pictures of one size as the network's input, N×3×size×size.
+/// Pictures of one size as the network's input, N×3×size×size in the host's memory.
 Tensor to_input(Context& context, std::span<const Image> images);
 
 }  // namespace backlight::scenes

@@ -61,8 +61,9 @@ double classification_accuracy(const Network& network, Context& context, std::ui
   for (std::int64_t first = 0; first < scenes; first += kChunk) {
     const auto chunk = render(context, seed, first, std::min(kChunk, scenes - first), 1);
     const Pass pass(network, context, input_of(context, chunk));
+    const Tensor output = context.to_host(pass.output());
     for (std::size_t n = 0; n < chunk.size(); ++n) {
-      const auto scores = item(pass.output(), static_cast<std::int64_t>(n));
+      const auto scores = item(output, static_cast<std::int64_t>(n));
       right += std::ranges::max_element(scores) - scores.begin() == chunk[n].objects.front().label;
     }
   }
@@ -80,9 +81,9 @@ PointingRates pointing_rates(const Network& network, Context& context, NodeId la
       std::vector<std::int64_t> classes;
       for (const Scene& scene : chunk) classes.push_back(scene.objects[which].label);
       const Seed target = explanation.target(classes);
-      const Tensor maps = explanation.grad_cam(layer, target).map;
-      const Tensor guided = explanation.gradient(target, ReluRule::guided);
-      const Tensor deconvolved = explanation.gradient(target, ReluRule::deconvnet);
+      const Tensor maps = context.to_host(explanation.grad_cam(layer, target).map);
+      const Tensor guided = context.to_host(explanation.gradient(target, ReluRule::guided));
+      const Tensor deconvolved = context.to_host(explanation.gradient(target, ReluRule::deconvnet));
       for (std::size_t i = 0; i < chunk.size(); ++i) {
         const auto n = static_cast<std::int64_t>(i);
         const Box& box = chunk[i].objects[which].box;

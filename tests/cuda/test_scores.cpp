@@ -31,14 +31,14 @@ TEST_CASE("cross-entropy: CUDA agrees with the CPU forward and backward") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const TargetParams& shape : kShapes)
-      for (const double smoothing : {0.0, 0.1}) {
+      for (const auto& [smoothing, labels_per_row] : {std::pair{0.0, 1}, {0.1, 1}, {0.1, 3}}) {
         CAPTURE(shape.classes);
         CAPTURE(smoothing);
-        const CrossEntropyParams p{shape.rows, shape.classes, smoothing};
+        const CrossEntropyParams p{shape.rows, shape.classes, smoothing, labels_per_row};
         const std::int64_t count = p.n * p.classes;
         const std::vector<float> x = uniform(count, "cuda.cross_entropy.x", -8, 8);
-        const std::vector<std::int64_t> labels = labels_of(shape);
-        std::vector<double> losses(labels.size());
+        const std::vector<std::int64_t> labels = labels_of({p.n * labels_per_row, p.classes});
+        std::vector<double> losses(static_cast<std::size_t>(p.n));
         std::vector<float> dx(x.size());
         cpu::cross_entropy_forward(host, p, x.data(), labels.data(), losses.data());
         cpu::cross_entropy_backward(host, p, x.data(), labels.data(), dx.data());

@@ -89,6 +89,20 @@ TEST_CASE("cross_entropy: agrees with the naive loops and its gradient with fini
   }
 }
 
+TEST_CASE("cross_entropy: several labels of a row are the mean of each alone") {
+  Context context({}, 1);
+  const Tensor logits = random_tensor({3, 5}, "cross_entropy.several", -3, 3, DType::f64);
+  const std::vector<std::int64_t> first{0, 4, 2}, second{3, 4, 1}, both{0, 3, 4, 4, 2, 1};
+  const CrossEntropy a = cross_entropy(context, logits, first, 0.1);
+  const CrossEntropy b = cross_entropy(context, logits, second, 0.1);
+  const CrossEntropy result = cross_entropy(context, logits, both, 0.1, 2);
+  CHECK(std::abs(result.loss - (a.loss + b.loss) / 2) <= 1e-12);
+  for (std::int64_t i = 0; i < logits.numel(); ++i) {
+    const double expected = (a.dlogits.data<double>()[i] + b.dlogits.data<double>()[i]) / 2;
+    CHECK(std::abs(result.dlogits.data<double>()[i] - expected) <= 1e-12);
+  }
+}
+
 TEST_CASE("cross_entropy: results do not depend on the number of threads") {
   const Shape shape{127, 13};
   const Tensor logits = random_tensor(shape, "cross_entropy.threads", -10, 10);
@@ -117,6 +131,10 @@ TEST_CASE("cross_entropy: errors name both sides") {
   CHECK_THROWS_WITH_AS(cross_entropy(context, logits, one),
                        "[cross_entropy] logits are 2×10 for 1 labels, expected one row of classes per label",
                        Error);
+  CHECK_THROWS_WITH_AS(
+      cross_entropy(context, logits, fine, 0, 2),
+      "[cross_entropy] logits are 2×10 for 2 labels, expected one row of classes per group of labels", Error);
+  CHECK_THROWS_AS(cross_entropy(context, logits, {}, 0, 0), Error);
   CHECK_THROWS_WITH_AS(cross_entropy(context, logits, outside),
                        "[cross_entropy] label 1 is 10, expected 0 to 9", Error);
   CHECK_THROWS_AS(cross_entropy(context, Tensor::zeros({2, 10, 1, 1}), fine), Error);

@@ -1,0 +1,117 @@
+// Training on a CUDA device against training on the CPU.
+#include <filesystem>
+
+#include "engine/layers/batch_norm.hpp"
+#include "engine/layers/conv2d.hpp"
+#include "engine/layers/dropout.hpp"
+#include "engine/layers/flatten.hpp"
+#include "engine/layers/linear.hpp"
+#include "engine/layers/pool.hpp"
+#include "engine/layers/relu.hpp"
+#include "engine/training/init.hpp"
+#include "engine/training/trainer.hpp"
+#include "models/scenes_net.hpp"
+#include "modes.hpp"
+#include "support/compare.hpp"
+#include "support/random.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+constexpr std::int64_t kSteps = 4;
+
+/// Every kind of layer that training treats in a way of its own.
+Network small_network() {
+  Network network;
+  network.add("conv1", conv2d(3, 6, {.kernel = 3, .padding = 1, .bias = false}));
+  network.add("bn1", batch_norm2d(6));
+  network.add("relu1", relu());
+  network.add("pool", max_pool2d({.kernel = 2}));
+  network.add("conv2", conv2d(6, 6, {.kernel = 3, .padding = 1, .groups = 6}));
+  network.add("relu2", relu());
+  network.add("flatten", flatten());
+  network.add("dropout", dropout(0.25));
+  network.add("fc", linear(6 * 4 * 4, 5));
+  return network;
+}
+
+Batch batch_of(std::int64_t step, std::int64_t extent) {
+  Batch batch{random_tensor({6, 3, extent, extent}, "cuda.training" + std::to_string(step)), {}, 2};
+  for (std::uint64_t i = 0; i < 12; ++i)
+    batch.labels.push_back(static_cast<std::int64_t>(random_bits(static_cast<std::uint64_t>(step), i) % 5));
+  return batch;
+}
+
+struct Run {
+  Run(Device device, Network start, std::int64_t input_extent)
+      : context(device, 1),
+        network(std::move(start)),
+        extent(input_extent),
+        trainer((initialise(network, 3), network), context,
+                {.steps = kSteps, .warmup = 1, .learning_rate = 0.05, .seed = 9}) {}
+
+  void train(std::int64_t until) {
+    while (trainer.steps_done() < until)
+      losses.push_back(trainer.step(batch_of(trainer.steps_done(), extent)));
+  }
+  std::vector<Tensor> parameters() const {
+    std::vector<Tensor> all;
+    for (const NamedParameter& p : network.parameters()) all.push_back(context.to_host(*p.tensor));
+    return all;
+  }
+
+  Context context;
+  Network network;
+  std::int64_t extent;
+  Trainer trainer;
+  std::vector<double> losses;
+};
+
+void check_equal(const Run& device, const Run& host) {
+  REQUIRE(device.losses.size() == host.losses.size());
+  for (std::size_t i = 0; i < host.losses.size(); ++i)
+    CHECK(std::abs(device.losses[i] - host.losses[i]) <= 1e-4 * host.losses[i]);
+  const std::vector<Tensor> found = device.parameters(), expected = host.parameters();
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(host.network.parameters()[i].name);
+    CHECK(relative_error(found[i], expected[i], 1e-3) <= 1e-4);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("training: on CUDA a small network takes the CPU's steps") {
+  Run host({}, small_network(), 8);
+  host.train(kSteps);
+  in_every_mode([&] {
+    Run device({Device::Kind::cuda}, small_network(), 8);
+    device.train(kSteps);
+    check_equal(device, host);
+  });
+}
+
+TEST_CASE("training: on CUDA the residual network that ships takes the CPU's steps") {
+  const FreshDevice fresh({.streams = emulator::Streams::deferred});
+  Run host({}, scenes_net(5, 2), 16), device({Device::Kind::cuda}, scenes_net(5, 2), 16);
+  host.train(2);
+  device.train(2);
+  check_equal(device, host);
+}
+
+TEST_CASE("training: saved on CUDA and taken up again there it ends in the same bits") {
+  const FreshDevice fresh({.streams = emulator::Streams::deferred});
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "run.safetensors";
+  Run whole({Device::Kind::cuda}, small_network(), 8), half({Device::Kind::cuda}, small_network(), 8),
+      rest({Device::Kind::cuda}, small_network(), 8);
+  whole.train(kSteps);
+  half.train(2);
+  half.trainer.save(path, {});
+  rest.trainer.restore(path, {});
+  rest.train(kSteps);
+  const std::vector<Tensor> found = rest.parameters(), expected = whole.parameters();
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(same_bits(found[i], expected[i]));
+}
