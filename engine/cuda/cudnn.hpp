@@ -5,6 +5,7 @@
 #include <cudnn.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -80,15 +81,20 @@ CudnnDescriptor cudnn_device(std::string_view json);
 class Cudnn {
  public:
   explicit Cudnn(Stream& stream);
-  ~Cudnn();
-  Cudnn(const Cudnn&) = delete;
-  Cudnn& operator=(const Cudnn&) = delete;
 
-  cudnnHandle_t handle() const { return handle_; }
+  /// The handle; makes the stream's device the current one.
+  cudnnHandle_t handle() const;
   const CudnnDescriptor& device() const { return device_; }
 
  private:
-  cudnnHandle_t handle_ = nullptr;
+  struct Close {
+    void operator()(cudnnHandle_t handle) const { cudnnDestroy(handle); }
+  };
+  using Handle = std::unique_ptr<cudnnContext, Close>;
+  static Handle open(const Stream& stream);
+
+  const Stream& stream_;
+  Handle handle_;
   CudnnDescriptor device_;
 };
 

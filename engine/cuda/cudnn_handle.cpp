@@ -3,18 +3,20 @@
 
 namespace backlight::cuda {
 
-Cudnn::Cudnn(Stream& stream) : device_(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR) {
-  const cudaStream_t handle = stream.get();
-  CUDNN_CHECK(cudnnCreate(&handle_));
-  try {
-    CUDNN_CHECK(cudnnSetStream(handle_, handle));
-    device_ = cudnn_device(handle_);
-  } catch (...) {
-    cudnnDestroy(handle_);
-    throw;
-  }
+Cudnn::Cudnn(Stream& stream) : stream_(stream), handle_(open(stream)), device_(cudnn_device(handle_.get())) {}
+
+Cudnn::Handle Cudnn::open(const Stream& stream) {
+  const cudaStream_t where = stream.get();
+  cudnnHandle_t handle = nullptr;
+  CUDNN_CHECK(cudnnCreate(&handle));
+  Handle owner(handle);
+  CUDNN_CHECK(cudnnSetStream(handle, where));
+  return owner;
 }
 
-Cudnn::~Cudnn() { cudnnDestroy(handle_); }
+cudnnHandle_t Cudnn::handle() const {
+  stream_.get();
+  return handle_.get();
+}
 
 }  // namespace backlight::cuda

@@ -187,6 +187,12 @@ TEST_CASE("conv2d: strict plans use neither tensor cores nor atomics nor more wo
   CHECK(engines({.params = uneven}) == std::vector<std::int64_t>{10, 0});
 }
 
+TEST_CASE("conv2d: plans can be made for a device that is only described") {
+  const FreshDevice device;
+  const cuda::CudnnDescriptor described = cuda::cudnn_device("{\"deviceVer\": 900}");
+  CHECK(cuda::conv_plans({.params = kSmall}, described, 1 << 20, 1).at(0).engine == 11);
+}
+
 TEST_CASE("conv2d: tuning measures the plans and computes the same") {
   in_every_mode([] {
     Context context(kCudaDevice, 1);

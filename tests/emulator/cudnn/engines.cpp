@@ -123,8 +123,9 @@ cudnnStatus_t finalize_heuristics(Descriptor& heuristics) {
       heuristics.one<cudnnBackendHeurMode_t>(CUDNN_ATTR_ENGINEHEUR_MODE) == CUDNN_HEUR_MODE_FALLBACK;
   const bool fused = graph->children(CUDNN_ATTR_OPERATIONGRAPH_OPS).size() > 1;
   const Plans plans = runtime().options.plans;
+  if (plans == Plans::none) return fail(CUDNN_STATUS_NOT_SUPPORTED, "no engine supports the graph");
   std::vector<DescriptorPtr> results;
-  if (is_supported(*graph) && (plans == Plans::all || (plans == Plans::unfused && !fused)))
+  if (is_supported(*graph) && (plans == Plans::all || !fused))
     for (const Engine& engine : kEngines)
       if ((engine.index == kGeneric) == fallback) results.push_back(config_of(engine, graph));
   const auto count = static_cast<std::int64_t>(results.size());
