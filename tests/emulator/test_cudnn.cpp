@@ -52,6 +52,45 @@ TEST_CASE("cudnn: null pointers and unknown things are refused") {
         CUDNN_STATUS_BAD_PARAM);
 }
 
+TEST_CASE("cudnn: descriptors of another type are refused where one is needed") {
+  const FreshDevice device;
+  BareDescriptor x(CUDNN_BACKEND_TENSOR_DESCRIPTOR), small(CUDNN_BACKEND_TENSOR_DESCRIPTOR),
+      add(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+  describe(x, 'x', {1, 4, 8, 8});
+  describe(small, 's', {1, 3, 1, 1});
+  const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_ADD;
+  REQUIRE(add.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, &mode) == CUDNN_STATUS_SUCCESS);
+  REQUIRE(add.set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, &kFloat) == CUDNN_STATUS_SUCCESS);
+  for (BareDescriptor* descriptor : {&x, &small, &add})
+    REQUIRE(descriptor->finalize() == CUDNN_STATUS_SUCCESS);
+
+  const auto pointwise = [&](const BareDescriptor& how, const BareDescriptor* b, const BareDescriptor& y) {
+    BareDescriptor op(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+    REQUIRE(op.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how) == CUDNN_STATUS_SUCCESS);
+    REQUIRE(op.set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x) == CUDNN_STATUS_SUCCESS);
+    if (b) REQUIRE(op.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *b) == CUDNN_STATUS_SUCCESS);
+    REQUIRE(op.set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y) == CUDNN_STATUS_SUCCESS);
+    return op.finalize();
+  };
+  CHECK(pointwise(add, &x, x) == CUDNN_STATUS_SUCCESS);
+  CHECK(pointwise(x, &x, x) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(pointwise(add, nullptr, x) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(pointwise(add, &x, small) == CUDNN_STATUS_BAD_PARAM);
+  CHECK(pointwise(add, &small, x) == CUDNN_STATUS_BAD_PARAM);
+
+  BareDescriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR), conv(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+  CHECK(graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, x) == CUDNN_STATUS_SUCCESS);
+  CHECK(graph.finalize() == CUDNN_STATUS_BAD_PARAM);
+  describe_convolution(conv);
+  CHECK(conv.set(CUDNN_ATTR_CONVOLUTION_DILATIONS, {0, 1}) == CUDNN_STATUS_SUCCESS);
+  CHECK(conv.finalize() == CUDNN_STATUS_BAD_PARAM);
+  const cudnnBackendDescriptor_t none = nullptr;
+  CHECK(graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, &none) ==
+        CUDNN_STATUS_BAD_PARAM);
+  std::int64_t value = 0;
+  CHECK(x.get(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, &value) == CUDNN_STATUS_BAD_PARAM);
+}
+
 TEST_CASE("cudnn: the last error is told once and fits where it is put") {
   const FreshDevice device;
   CHECK(cudnnBackendFinalize(nullptr) == CUDNN_STATUS_BAD_PARAM);

@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
+#include "engine/layers/relu.hpp"
 #include "engine/pass.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
 #include "kernels/conv2d_cases.hpp"
@@ -95,6 +98,44 @@ TEST_CASE("conv2d: every instruction set agrees with the naive loops and writes 
       CHECK(pool->intact());
     }
   }
+}
+
+TEST_CASE("conv2d: a residual and a ReLU follow in the same operation") {
+  const Conv2dParams params{.batch = 2,
+                            .in_channels = 3,
+                            .in_height = 4,
+                            .in_width = 5,
+                            .out_channels = 2,
+                            .out_height = 4,
+                            .out_width = 5};
+  const Tensor x = random_tensor({2, 3, 4, 5}, "fused.x"), w = random_tensor({2, 3, 1, 1}, "fused.w"),
+               b = random_tensor({2}, "fused.b"), residual = random_tensor({2, 2, 4, 5}, "fused.r");
+  const NaiveResult naive = naive_conv2d(params, x, w, b, residual);
+  Context context({}, 1);
+  for (const bool with_residual : {false, true})
+    for (const double upper : {0.0, 0.5, std::numeric_limits<double>::infinity()}) {  // 0 stands for no ReLU
+      Tensor y(residual.shape());
+      const Epilogue<float> epilogue{with_residual ? residual.data<float>() : nullptr, upper > 0,
+                                           upper};
+      cpu::conv2d_fused_forward<float>(context, params, x.data<float>(), w.data<float>(), b.data<float>(),
+                                       epilogue, y.data<float>());
+      for (std::size_t i = 0; i < y.values().size(); ++i) {
+        double expected = naive.y.data<double>()[i] + (with_residual ? double{residual.values()[i]} : 0);
+        if (upper > 0) expected = std::clamp(expected, 0.0, upper);
+        CHECK(std::abs(double{y.values()[i]} - expected) <= 1e-5);
+      }
+    }
+}
+
+TEST_CASE("conv2d: a layer tells what it asks of the kernels and other layers nothing") {
+  for (const Conv2dCase& c : kConv2dCases) {
+    CAPTURE(c.name);
+    const auto layer = conv2d(c.x[1], c.out, c.options);
+    const auto params = conv2d_params(*layer, c.x);
+    REQUIRE(params.has_value());
+    CHECK(*params == params_of(c, layer->output_shape({&c.x, 1})));
+  }
+  CHECK(!conv2d_params(*relu(), {1, 2, 3, 4}).has_value());
 }
 
 TEST_CASE("conv2d: parameter gradients add to what is there") {
