@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/overlay/overlay.hpp"
+#include "kernels/saliency/saliency.hpp"
 
 namespace backlight {
 
@@ -62,10 +63,25 @@ DeviceDisplay display_on_device(Context& context, Preset preset, const DeviceMap
   return result;
 }
 
+DeviceSaliency saliency_on_device(Context& context, const Tensor& gradient, Preset preset, bool bgr) {
+  const Shape& shape = gradient.shape();
+  if (shape.rank() != 4 || shape[1] != 3 || shape.numel() == 0)
+    throw Error(ErrorKind::usage, "[saliency] the gradient is ", shape, ", expected N×3×H×W");
+  if (preset == Preset::captum)
+    throw Error(ErrorKind::unsupported,
+                "[saliency] preset captum is not shown on the device: copy the gradient to the host");
+  DeviceSaliency result{context.buffer<std::uint8_t>(shape.numel()), context.buffer<Extrema>(shape[0])};
+  const SaliencyFormula formula =
+      preset == Preset::pytorch_grad_cam ? SaliencyFormula::deprocess : SaliencyFormula::min_max;
+  cuda::saliency(context, {shape[0], shape[2] * shape[3], formula, bgr}, gradient.data<float>(),
+                 result.extrema.data(), result.pictures.data());
+  return result;
+}
+
 void require_finite(std::span<const Extrema> extrema) {
   for (std::size_t n = 0; n < extrema.size(); ++n)
     if (!std::isfinite(extrema[n].low()) || !std::isfinite(extrema[n].high()))
-      throw Error(ErrorKind::bad_input, "[display] the map of image ", n,
+      throw Error(ErrorKind::bad_input, "[display] the map or gradient of image ", n,
                   " holds NaN or infinity, expected finite values");
 }
 

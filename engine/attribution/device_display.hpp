@@ -42,8 +42,18 @@ DeviceDisplay display_on_device(Context& context, Preset preset, const DeviceMap
                                 std::int64_t width, const Buffer<std::uint8_t>* pictures,
                                 const Tensor* gradient);
 
-/// Throws Error(bad_input) as the CPU's display does, when a map held NaN or infinity. Takes the extrema on
-/// the host.
+/// Gradients as pictures of the network's input.
+struct DeviceSaliency {
+  Buffer<std::uint8_t> pictures;  ///< N×H×W×3
+  Buffer<Extrema> extrema;        ///< N, of the gradients
+};
+
+/// `gradient` is N×3×H×W, in the order B G R where `bgr`. Throws Error(usage) for other shapes,
+/// Error(unsupported) for captum, whose scale is a quantile.
+DeviceSaliency saliency_on_device(Context& context, const Tensor& gradient, Preset preset, bool bgr);
+
+/// Throws Error(bad_input) as the CPU's display does, when a map or a gradient held NaN or infinity. Takes
+/// the extrema on the host.
 void require_finite(std::span<const Extrema> extrema);
 
 }  // namespace backlight

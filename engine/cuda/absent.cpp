@@ -4,6 +4,7 @@
 #include "kernels/dispatch.hpp"
 #include "kernels/overlay/overlay.hpp"
 #include "kernels/preprocess/preprocess.hpp"
+#include "kernels/saliency/saliency.hpp"
 
 namespace backlight::cuda {
 namespace {
@@ -28,6 +29,7 @@ void weighted_sum_extrema(Context&, const ChannelMaps&, MapValues, const float*,
   refuse();
 }
 void overlay(Context&, const OverlayParams&, const OverlayInput&, const OverlayOutput&) { refuse(); }
+void saliency(Context&, const SaliencyParams&, const float*, Extrema*, std::uint8_t*) { refuse(); }
 void preprocess(Context&, const PreprocessParams&, const std::uint8_t*, std::uint8_t*, float*) { refuse(); }
 Devices devices() { return {.build = Build::absent, .obstacle = "this build of backlight has no CUDA"}; }
 

@@ -85,36 +85,6 @@ __device__ float mixed(int heat, int picture) {
   return 0.5f * (static_cast<float>(heat) / 255) + 0.5f * (static_cast<float>(picture) / 255);
 }
 
-using Bytes = unsigned char[3 * kPixels];
-
-__device__ void load_pixels(const std::uint8_t* from, Bytes& bytes, int count, bool wide) {
-  if (wide) {
-#pragma unroll
-    for (int i = 0; i < 3; ++i) {
-      const uchar4 four = reinterpret_cast<const uchar4*>(from)[i];
-      bytes[4 * i] = four.x;
-      bytes[4 * i + 1] = four.y;
-      bytes[4 * i + 2] = four.z;
-      bytes[4 * i + 3] = four.w;
-    }
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < 3 * kPixels; ++i) bytes[i] = i < 3 * count ? from[i] : 0;
-}
-
-__device__ void store_pixels(std::uint8_t* to, const Bytes& bytes, int count, bool wide) {
-  if (wide) {
-#pragma unroll
-    for (int i = 0; i < 3; ++i)
-      reinterpret_cast<uchar4*>(to)[i] = {bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]};
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < 3 * kPixels; ++i)
-    if (i < 3 * count) to[i] = bytes[i];
-}
-
 /// The extrema of the enlarged maps, added to `shown`.
 template <OverlayFormula kFormula>
 __global__ void __launch_bounds__(kTileThreads, kBlocksPerProcessor)

@@ -140,4 +140,35 @@ __device__ inline void store(float* to, const float (&value)[kPixels], int count
     if (p < count) to[p] = value[p];
 }
 
+/// A thread's pixels, three bytes each.
+using Bytes = unsigned char[3 * kPixels];
+
+__device__ inline void load_pixels(const std::uint8_t* from, Bytes& bytes, int count, bool wide) {
+  if (wide) {
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+      const uchar4 four = reinterpret_cast<const uchar4*>(from)[i];
+      bytes[4 * i] = four.x;
+      bytes[4 * i + 1] = four.y;
+      bytes[4 * i + 2] = four.z;
+      bytes[4 * i + 3] = four.w;
+    }
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 3 * kPixels; ++i) bytes[i] = i < 3 * count ? from[i] : 0;
+}
+
+__device__ inline void store_pixels(std::uint8_t* to, const Bytes& bytes, int count, bool wide) {
+  if (wide) {
+#pragma unroll
+    for (int i = 0; i < 3; ++i)
+      reinterpret_cast<uchar4*>(to)[i] = {bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]};
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 3 * kPixels; ++i)
+    if (i < 3 * count) to[i] = bytes[i];
+}
+
 }  // namespace backlight::cuda

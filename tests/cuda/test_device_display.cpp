@@ -81,6 +81,21 @@ TEST_CASE("device display: a rectified map shows the same as the signed one") {
   }
 }
 
+TEST_CASE("device display: gradients become the presets' pictures") {
+  const FreshDevice fresh;
+  Context context(kCudaDevice, 1);
+  const Tensor gradient = random_tensor({1, 3, 9, 12}, "cuda.display.saliency");
+  const Tensor on_device = context.copy(gradient), plane = context.zeros({1, 1, 9, 12});
+  for (const Preset preset : {Preset::pytorch_grad_cam, Preset::paper, Preset::torch_cam}) {
+    const DeviceSaliency found = saliency_on_device(context, on_device, preset, false);
+    CHECK(context.to_host(found.pictures) == saliency(gradient, preset).rgb);
+    CHECK_NOTHROW(require_finite(context.to_host(found.extrema)));
+  }
+  CHECK(kind_of([&] { saliency_on_device(context, on_device, Preset::captum, false); }) ==
+        ErrorKind::unsupported);
+  CHECK(kind_of([&] { saliency_on_device(context, plane, Preset::paper, false); }) == ErrorKind::usage);
+}
+
 TEST_CASE("device display: shapes that do not fit and presets of the host are refused") {
   const FreshDevice fresh;
   Context context(kCudaDevice, 1);

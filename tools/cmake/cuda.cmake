@@ -25,6 +25,7 @@ set(cuda_kernels
 )
 # Pictures are computed without fused multiply-adds, so that they equal the CPU's to the bit.
 set(cuda_picture_kernels
+  ${PROJECT_SOURCE_DIR}/kernels/saliency/saliency_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/preprocess/preprocess_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/overlay/overlay_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/upsample/upsample_cuda.cu
