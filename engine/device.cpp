@@ -130,6 +130,12 @@ Context::Context(Device device, int threads, Precision precision) : device_(devi
   threads_ = std::make_shared<ThreadPool>(threads);
 }
 
+Context Context::for_replay(Device device, Precision precision) {
+  Context context(device, 1, precision);
+  context.memory_ = cuda::make_recycling_pool(context.stream_);
+  return context;
+}
+
 Tensor Context::zeros(const Shape& shape, DType dtype) const {
   if (!stream_) return Tensor::zeros(shape, dtype, memory_);
   Tensor result = empty(shape, dtype);
@@ -139,16 +145,23 @@ Tensor Context::zeros(const Shape& shape, DType dtype) const {
 
 Tensor Context::copy(const Tensor& tensor) const {
   Tensor result = empty(tensor.shape(), tensor.dtype());
-  dispatch_dtype(tensor.dtype(), [&]<class T>() {
-    if (tensor.on_host())
-      from_host(result.data<T>(), tensor.data<T>(), tensor.bytes());
+  copy(tensor, result);
+  return result;
+}
+
+void Context::copy(const Tensor& from, Tensor& to) const {
+  if (from.shape() != to.shape() || !holds(to))
+    throw Error(ErrorKind::internal, "a tensor of ", from.shape(), " was to be copied into one of ",
+                to.shape(), " in the memory of ", device_);
+  dispatch_dtype(to.dtype(), [&]<class T>() {
+    if (from.on_host())
+      from_host(to.data<T>(), from.data<T>(), from.bytes());
     else if (!stream_)
-      throw Error(ErrorKind::internal, "a tensor of ", tensor.shape(),
+      throw Error(ErrorKind::internal, "a tensor of ", from.shape(),
                   " lies in a CUDA device's memory: copy it by to_host of the context that computed it");
     else
-      cuda::copy(*stream_, result.data<T>(), tensor.data<T>(), tensor.bytes());
+      cuda::copy(*stream_, to.data<T>(), from.data<T>(), from.bytes());
   });
-  return result;
 }
 
 Tensor Context::to_host(const Tensor& tensor) const {
@@ -162,6 +175,13 @@ Tensor Context::to_host(const Tensor& tensor) const {
 void Context::from_host(void* to, const void* from, std::size_t bytes) const {
   if (stream_)
     cuda::upload(*stream_, to, from, bytes);
+  else if (bytes > 0)
+    std::memcpy(to, from, bytes);
+}
+
+void Context::within(void* to, const void* from, std::size_t bytes) const {
+  if (stream_)
+    cuda::copy(*stream_, to, from, bytes);
   else if (bytes > 0)
     std::memcpy(to, from, bytes);
 }

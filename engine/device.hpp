@@ -62,6 +62,9 @@ class Context {
   /// Throws Error(unsupported) for a device that this build does not know or a precision that the device does
   /// not have, Error(resources) for a device that this machine does not have.
   explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict);
+  /// A context on a CUDA device whose freed memory stays with it, so that what it computed once can be
+  /// recorded in a graph. Throws as the constructor does.
+  static Context for_replay(Device device, Precision precision);
 
   const Device& device() const { return device_; }
   Precision precision() const { return precision_; }
@@ -81,6 +84,8 @@ class Context {
   /// A copy in this context's memory, of a tensor anywhere. One that another context computes must be done
   /// there: synchronize() that context first.
   Tensor copy(const Tensor& tensor) const;
+  /// Overwrites `to`, of the same shape and type, which lies in this context's memory.
+  void copy(const Tensor& from, Tensor& to) const;
   /// A copy in the host's memory, of a tensor there or in this context's. Waits until it is computed.
   Tensor to_host(const Tensor& tensor) const;
   template <class T>
@@ -88,6 +93,15 @@ class Context {
     Buffer<T> result = buffer<T>(static_cast<std::int64_t>(values.size()));
     from_host(result.data(), values.data(), values.size_bytes());
     return result;
+  }
+  /// Overwrites `to`, of the same size, which lies in this context's memory.
+  template <class T>
+  void copy(std::span<const T> values, Buffer<T>& to) const {
+    from_host(to.data(), values.data(), values.size_bytes());
+  }
+  template <class T>
+  void copy(const Buffer<T>& from, Buffer<T>& to) const {
+    within(to.data(), from.data(), from.bytes());
   }
   template <class T>
   std::vector<T> to_host(const Buffer<T>& values) const {
@@ -111,6 +125,7 @@ class Context {
 
  private:
   void from_host(void* to, const void* from, std::size_t bytes) const;
+  void within(void* to, const void* from, std::size_t bytes) const;
   void to_host(void* to, const void* from, std::size_t bytes) const;
 
   Device device_;

@@ -23,6 +23,9 @@ void download(Stream&, void*, const void*, std::size_t) { refuse(); }
 void copy(Stream&, void*, const void*, std::size_t) { refuse(); }
 void clear(Stream&, void*, std::size_t) { refuse(); }
 void synchronize(Stream&) { refuse(); }
+std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream>) { refuse(); }
+std::shared_ptr<Graph> capture(Stream&, const std::function<void()>&) { refuse(); }
+void replay(Stream&, Graph&) { refuse(); }
 const Kernels<float>& kernel_table() { refuse(); }
 void weighted_sum_extrema(Context&, const ChannelMaps&, MapValues, const float*, const float*, float*,
                           Extrema*) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "engine/tensor.hpp"
@@ -10,12 +11,16 @@
 namespace backlight::cuda {
 
 class Stream;
+class Graph;
 
 /// Throws Error(unsupported) where the build has no CUDA, Error(resources) where the machine has no such
 /// device.
 std::shared_ptr<Stream> open_stream(int device);
 /// Memory allocated and freed in the order of the stream. The pool keeps the stream alive.
 std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream> stream);
+/// The same, but a freed block stays with the pool for the next that asks for its size: work that was done
+/// once can be done again without any allocation.
+std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream> stream);
 /// Host to device, through pinned memory. `from` may change as soon as this returns.
 void upload(Stream& stream, void* to, const void* from, std::size_t bytes);
 /// Device to host, through pinned memory. Waits until `to` has been written.
@@ -25,5 +30,10 @@ void copy(Stream& stream, void* to, const void* from, std::size_t bytes);
 /// Sets all bytes to zero.
 void clear(Stream& stream, void* block, std::size_t bytes);
 void synchronize(Stream& stream);
+/// Records what `work` asks of the stream, which is not done yet. `work` must neither wait nor allocate, and
+/// what it uses must outlive the graph. Rethrows what `work` throws.
+std::shared_ptr<Graph> capture(Stream& stream, const std::function<void()>& work);
+/// Does in the stream what was recorded.
+void replay(Stream& stream, Graph& graph);
 
 }  // namespace backlight::cuda

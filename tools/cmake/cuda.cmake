@@ -2,7 +2,14 @@
 #   OFF       the library has no CUDA, and says so when it is asked for a CUDA device
 #   REAL      nvcc, the toolkit's runtime and cuDNN 9.8 or later
 #   EMULATED  the host's compiler and tests/emulator: everything runs on the CPU, slowly; for tests
-set(BACKLIGHT_CUDA OFF CACHE STRING "CUDA in the library: OFF, REAL or EMULATED")
+# REAL where nvcc is found, otherwise OFF; the tests of a tree without EMULATED link an emulated twin of the library.
+find_program(NVCC nvcc HINTS /usr/local/cuda/bin)
+if(NVCC)
+  set(cuda_default REAL)
+else()
+  set(cuda_default OFF)
+endif()
+set(BACKLIGHT_CUDA ${cuda_default} CACHE STRING "CUDA in the library: OFF, REAL or EMULATED")
 set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
 
 set(cuda_kernels
@@ -37,6 +44,8 @@ set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn_handle.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/graph.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/workspace.cpp
   ${PROJECT_SOURCE_DIR}/kernels/conv2d/conv2d_cuda.cpp

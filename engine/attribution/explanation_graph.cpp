@@ -1,0 +1,73 @@
+#include "engine/attribution/explanation_graph.hpp"
+
+#include <vector>
+
+#include "engine/cuda/backend.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+Context replay_context(Device device, Precision precision) {
+  if (device.kind != Device::Kind::cuda)
+    throw Error(ErrorKind::usage, "an explanation can be recorded on a CUDA device only, not on ", device);
+  return Context::for_replay(device, precision);
+}
+
+}  // namespace
+
+ExplanationGraph::ExplanationGraph(const Network& network, const Shape& input,
+                                   const ExplanationGraphOptions& options, Device device, Precision precision)
+    : network_(network),
+      options_(options),
+      context_(replay_context(device, precision)),
+      input_(context_.zeros(input)),
+      asked_(context_.copy<std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(input[0])))) {
+  explain();  // makes every plan, and leaves every block that the recording will ask for
+  graph_ = cuda::capture(context_.stream(), [&] { result_ = explain(); });
+  classes_in_all_ = result_.scores.shape()[1];
+}
+
+ExplanationGraph::~ExplanationGraph() = default;
+
+ExplanationGraph::Result ExplanationGraph::explain() {
+  Explanation explanation(network_, context_, context_.copy(input_), {options_.layer},
+                          options_.gradient.has_value());
+  Result result;
+  result.scores = context_.copy(explanation.scores());
+  const TargetParams target{.rows = result.scores.shape()[0], .classes = result.scores.shape()[1]};
+  result.classes = context_.buffer<std::int64_t>(target.rows);
+  Seed seed{score_node(network_), context_.empty(result.scores.shape())};
+  dispatch(context_, DType::f32, [&]<class T>(const Kernels<T>& k) {
+    if (options_.best_class)
+      k.argmax(context_, target, result.scores.data<T>(), result.classes.data());
+    else
+      context_.copy(asked_, result.classes);
+    k.one_hot(context_, target, result.classes.data(), options_.direction == Direction::evidence ? 1 : -1,
+              seed.dy.data<T>());
+  });
+  result.map = explanation.grad_cam(options_.layer, seed, options_.reduction);
+  if (options_.gradient) result.gradient = explanation.gradient(seed, *options_.gradient);
+  return result;
+}
+
+const ExplanationGraph::Result& ExplanationGraph::run(const Tensor& x,
+                                                      std::span<const std::int64_t> classes) {
+  if (x.shape() != input_.shape() || x.dtype() != DType::f32)
+    throw Error(ErrorKind::usage, "the input is ", x.dtype(), " ", x.shape(),
+                ", but the explanation was recorded for float32 ", input_.shape());
+  const std::size_t expected = options_.best_class ? 0 : static_cast<std::size_t>(asked_.size());
+  if (classes.size() != expected)
+    throw Error(ErrorKind::usage, classes.size(), " classes were given, expected ", expected,
+                options_.best_class ? ": the best class of each image is explained" : ", one per image");
+  for (const std::int64_t k : classes)
+    if (k < 0 || k >= classes_in_all_)
+      throw Error(ErrorKind::usage, "class ", k, " was asked for, but the network has classes 0 to ",
+                  classes_in_all_ - 1);
+  if (!classes.empty()) context_.copy(classes, asked_);
+  context_.copy(x, input_);
+  cuda::replay(context_.stream(), *graph_);
+  return result_;
+}
+
+}  // namespace backlight

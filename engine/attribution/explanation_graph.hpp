@@ -1,0 +1,64 @@
+// A whole explanation recorded once as a CUDA graph and replayed for every picture of the same shape: one
+// launch instead of hundreds, and no allocation.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "engine/attribution/explanation.hpp"
+
+namespace backlight {
+
+namespace cuda {
+class Graph;
+}
+
+struct ExplanationGraphOptions {
+  NodeId layer = 0;  ///< of the Grad-CAM
+  AlphaReduction reduction = AlphaReduction::mean;
+  std::optional<ReluRule> gradient = {};  ///< the input's gradient, too, under this rule
+  /// Explains each image's best class, found on the device; otherwise the classes given to each run.
+  bool best_class = false;
+  Direction direction = Direction::evidence;
+};
+
+/// Belongs to one calling thread at a time. Has a stream, memory, plans and a workspace of its own, which is
+/// why what it recorded stays valid. The network must outlive it, and its parameters must stay where they
+/// are; new values written there are used.
+class ExplanationGraph {
+ public:
+  /// In the memory of context(), and overwritten by the next run.
+  struct Result {
+    Tensor scores;                 ///< N×K, before any softmax
+    Buffer<std::int64_t> classes;  ///< N
+    ClassMap map;
+    Tensor gradient;  ///< N×C×H×W; undefined where none was asked for
+  };
+
+  /// `input` is N×C×H×W. Runs the explanation once, on zeros, before it is recorded. Throws as Context and
+  /// Explanation do; Error(usage) for a device other than CUDA.
+  ExplanationGraph(const Network& network, const Shape& input, const ExplanationGraphOptions& options,
+                   Device device, Precision precision = Precision::strict);
+  ~ExplanationGraph();
+
+  /// `x`, of the recorded shape, in the host's memory or in the device's (computed: synchronize() its context
+  /// first). One class per image, none with best_class. Throws Error(usage) for a class that does not exist
+  /// and for another shape. Returns before the device is done; Context::to_host waits.
+  const Result& run(const Tensor& x, std::span<const std::int64_t> classes = {});
+
+  Context& context() { return context_; }
+
+ private:
+  Result explain();
+
+  const Network& network_;
+  ExplanationGraphOptions options_;
+  Context context_;
+  Tensor input_;
+  std::int64_t classes_in_all_ = 0;
+  Buffer<std::int64_t> asked_;
+  Result result_;
+  std::shared_ptr<cuda::Graph> graph_;
+};
+
+}  // namespace backlight
