@@ -2,9 +2,17 @@
 #   OFF       the library has no CUDA, and says so when it is asked for a CUDA device
 #   REAL      nvcc, the toolkit's runtime and cuDNN 9.8 or later
 #   EMULATED  the host's compiler and tests/emulator: everything runs on the CPU, slowly; for tests
-# REAL where nvcc is found, otherwise OFF; the tests of a tree without EMULATED link an emulated twin of the library.
+# Sets CUDNN_INCLUDE_DIR and CUDNN_LIBRARY where cuDNN is installed, beside the toolkit or by itself.
+function(find_cudnn)
+  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include)
+  find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} /usr/local/cuda/lib64)
+endfunction()
+
+# The default is REAL where nvcc and cuDNN are found, otherwise OFF. Tests of a tree that is not EMULATED link an emulated
+# twin of the library.
 find_program(NVCC nvcc HINTS /usr/local/cuda/bin)
-if(NVCC)
+find_cudnn()
+if(NVCC AND CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
   set(cuda_default REAL)
 else()
   set(cuda_default OFF)
@@ -42,7 +50,6 @@ set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/cublas.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn_handle.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/graph.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
@@ -64,12 +71,6 @@ function(add_emulated_cuda target emulator)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${emulator}>)
 endfunction()
 
-# Sets CUDNN_INCLUDE_DIR and CUDNN_LIBRARY where cuDNN is installed, beside the toolkit or by itself.
-function(find_cudnn)
-  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include)
-  find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} /usr/local/cuda/lib64)
-endfunction()
-
 if(BACKLIGHT_CUDA STREQUAL "OFF")
   target_sources(backlight PRIVATE ${cuda_absent})
 elseif(BACKLIGHT_CUDA STREQUAL "REAL")
@@ -87,8 +88,7 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   set_source_files_properties(${cuda_picture_kernels} TARGET_DIRECTORY backlight PROPERTIES COMPILE_OPTIONS -fmad=false)
   set_target_properties(backlight PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}" CUDA_STANDARD 20)
   target_link_libraries(backlight PRIVATE CUDA::cudart_static CUDA::cublasLt)
-  find_cudnn()
-  if(NOT CUDNN_LIBRARY)
+  if(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
     message(FATAL_ERROR "cuDNN was not found: install it (NVIDIA's package cudnn), or name its files by "
                         "-DCUDNN_INCLUDE_DIR and -DCUDNN_LIBRARY")
   endif()

@@ -1,0 +1,153 @@
+#include <cuda_runtime_api.h>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "attribution/small_network.hpp"
+#include "emulator.hpp"
+#include "engine/attribution/explanation_graph.hpp"
+#include "engine/cuda/backend.hpp"
+#include "modes.hpp"
+#include "support/compare.hpp"
+#include "support/residual_network.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+constexpr Device kCuda{Device::Kind::cuda};
+
+Tensor picture(const std::string& name) { return random_tensor({2, 3, 14, 11}, name); }
+
+Network placed(Network network) {
+  network.to(Context(kCuda, 1));
+  return network;
+}
+
+struct Expected {
+  Tensor scores, alpha, map, gradient;
+};
+
+/// The same explanation, layer by layer.
+Expected explain(const Network& network, NodeId layer, const Tensor& x, std::vector<std::int64_t> classes,
+                 Direction direction = Direction::evidence) {
+  Context context(kCuda, 1);
+  Explanation explanation(network, context, x.clone(), {layer}, true);
+  const Seed target = explanation.target(classes, direction);
+  const ClassMap map = explanation.grad_cam(layer, target);
+  return {context.to_host(explanation.scores()), context.to_host(map.alpha), context.to_host(map.map),
+          context.to_host(explanation.gradient(target, ReluRule::guided))};
+}
+
+void check_same(ExplanationGraph& graph, const ExplanationGraph::Result& result, const Expected& expected) {
+  Context& context = graph.context();
+  CHECK(same_bits(context.to_host(result.scores), expected.scores));
+  CHECK(same_bits(context.to_host(result.map.alpha), expected.alpha));
+  CHECK(same_bits(context.to_host(result.map.map), expected.map));
+  CHECK(same_bits(context.to_host(result.gradient), expected.gradient));
+}
+
+std::vector<std::int64_t> best_of(const Tensor& scores) {
+  std::vector<std::int64_t> best;
+  for (std::int64_t n = 0; n < scores.shape()[0]; ++n) {
+    const float* row = scores.data<float>() + n * scores.shape()[1];
+    best.push_back(std::max_element(row, row + scores.shape()[1]) - row);
+  }
+  return best;
+}
+
+}  // namespace
+
+TEST_CASE("explanation graph: every replay gives the bits of the same explanation layer by layer") {
+  in_every_mode([] {
+    const Network network = placed(residual_network());
+    const NodeId layer = network.find("layer1");
+    ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = layer, .gradient = ReluRule::guided}, kCuda);
+    for (const std::string name : {"graph.a", "graph.b"}) {
+      const std::vector<std::int64_t> classes{name == "graph.a" ? 1 : 4, 2};
+      const Tensor x = picture(name);
+      check_same(graph, graph.run(x, classes), explain(network, layer, x, classes));
+    }
+  });
+}
+
+TEST_CASE("explanation graph: the best class of every image is found on the device") {
+  in_every_mode([] {
+    const Network network = placed(small_residual_network());
+    const NodeId layer = network.find("block");
+    ExplanationGraph graph(network, {2, 3, 14, 11},
+                           {.layer = layer,
+                            .gradient = ReluRule::guided,
+                            .best_class = true,
+                            .direction = Direction::counterfactual},
+                           kCuda);
+    const Tensor x = picture("graph.best");
+    const auto& result = graph.run(x);
+    const std::vector<std::int64_t> best = best_of(graph.context().to_host(result.scores));
+    CHECK(graph.context().to_host(result.classes) == best);
+    check_same(graph, result, explain(network, layer, x, best, Direction::counterfactual));
+  });
+}
+
+TEST_CASE("explanation graph: recording and replaying allocate nothing beyond the first explanation") {
+  const FreshDevice device;
+  const Network network = placed(residual_network());
+  ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = network.find("layer1")}, kCuda);
+  const std::size_t before = graph.context().memory().bytes_in_use();
+  std::size_t free_before = 0, free_after = 0, total = 0;
+  const Tensor x = picture("graph.a");
+  graph.run(x, std::vector<std::int64_t>{0, 1});
+  graph.context().synchronize();
+  REQUIRE(cudaMemGetInfo(&free_before, &total) == cudaSuccess);
+  for (int i = 0; i < 3; ++i) graph.run(x, std::vector<std::int64_t>{0, 1});
+  graph.context().synchronize();
+  REQUIRE(cudaMemGetInfo(&free_after, &total) == cudaSuccess);
+  CHECK(free_after == free_before);
+  CHECK(graph.context().memory().bytes_in_use() == before);
+}
+
+TEST_CASE("explanation graph: new values of the parameters are used by the next replay") {
+  const FreshDevice device;
+  Network network = placed(small_residual_network());
+  const NodeId layer = network.find("block");
+  ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = layer, .gradient = ReluRule::guided}, kCuda);
+  Context context(kCuda, 1);
+  for (NamedParameter& p : network.parameters())
+    context.copy(random_tensor(p.tensor->shape(), p.name + ".other", -0.4, 0.4), *p.tensor);
+  context.synchronize();
+  const Tensor x = picture("graph.a");
+  const std::vector<std::int64_t> classes{3, 0};
+  check_same(graph, graph.run(x, classes), explain(network, layer, x, classes));
+}
+
+TEST_CASE("explanation graph: what was not recorded is refused") {
+  const FreshDevice device;
+  const Network network = placed(small_residual_network());
+  const NodeId layer = network.find("block");
+  ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = layer}, kCuda);
+  const Tensor x = picture("graph.a");
+  const std::vector<std::int64_t> fine{0, 1}, outside{0, 5}, one{0};
+  CHECK_FALSE(graph.run(x, fine).gradient.defined());
+  CHECK_THROWS_WITH_AS(graph.run(x, outside), "class 5 was asked for, but the network has classes 0 to 4",
+                       Error);
+  CHECK_THROWS_WITH_AS(graph.run(x, one), "1 classes were given, expected 2, one per image", Error);
+  CHECK_THROWS_WITH_AS(graph.run(random_tensor({1, 3, 14, 11}, "x"), fine),
+                       doctest::Contains("recorded for float32 2×3×14×11"), Error);
+  CHECK_THROWS_WITH_AS(ExplanationGraph(network, {2, 3, 14, 11}, {.layer = layer}, Device{}),
+                       doctest::Contains("not on cpu"), Error);
+  CHECK_THROWS_WITH_AS(ExplanationGraph(network, {2, 3, 14, 11}, {.layer = network.find("fc")}, kCuda),
+                       doctest::Contains("Grad-CAM cannot use layer 'fc'"), Error);
+  CHECK_THROWS_WITH_AS(ExplanationGraph(small_residual_network(), {2, 3, 14, 11}, {.layer = layer}, kCuda),
+                       doctest::Contains("call Network::to(context) first"), Error);
+}
+
+TEST_CASE("capture: an exception leaves the stream as it was") {
+  const FreshDevice device;
+  const Context context(kCuda, 1);
+  CHECK_THROWS_WITH_AS(cuda::capture(context.stream(), [] { throw Error(ErrorKind::usage, "halfway"); }),
+                       "halfway", Error);
+  const Tensor x = picture("graph.a");
+  CHECK(same_bits(context.to_host(context.copy(x)), x));
+}
