@@ -12,6 +12,7 @@ constexpr Kernels<T> kCpu{
     .batch_norm_statistics = cpu::batch_norm_statistics<T>,
     .batch_norm_update_running = cpu::batch_norm_update_running<T>,
     .batch_norm_forward = cpu::batch_norm_forward<T>,
+    .batch_norm_fused_forward = cpu::batch_norm_fused_forward<T>,
     .batch_norm_backward = cpu::batch_norm_backward<T>,
     .conv2d_forward = cpu::conv2d_forward<T>,
     .conv2d_fused_forward = cpu::conv2d_fused_forward<T>,

@@ -57,6 +57,7 @@ struct Kernels {
   decltype(&cpu::batch_norm_update_running<T>) batch_norm_update_running =
       missing<"batch_norm_update_running">;
   decltype(&cpu::batch_norm_forward<T>) batch_norm_forward = missing<"batch_norm_forward">;
+  decltype(&cpu::batch_norm_fused_forward<T>) batch_norm_fused_forward = missing<"batch_norm_fused_forward">;
   decltype(&cpu::batch_norm_backward<T>) batch_norm_backward = missing<"batch_norm_backward">;
   decltype(&cpu::conv2d_forward<T>) conv2d_forward = missing<"conv2d_forward">;
   decltype(&cpu::conv2d_fused_forward<T>) conv2d_fused_forward = missing<"conv2d_fused_forward">;

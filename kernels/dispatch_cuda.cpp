@@ -9,6 +9,7 @@ constexpr Kernels<float> kCuda{
     .batch_norm_statistics = batch_norm_statistics,
     .batch_norm_update_running = batch_norm_update_running,
     .batch_norm_forward = batch_norm_forward,
+    .batch_norm_fused_forward = batch_norm_fused_forward,
     .batch_norm_backward = batch_norm_backward,
     .conv2d_forward = conv2d_forward,
     .conv2d_fused_forward = conv2d_fused_forward,

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "kernels/cost.hpp"
+#include "kernels/epilogue.hpp"
 
 namespace backlight {
 
@@ -42,6 +43,12 @@ void batch_norm_update_running(Context& context, std::int64_t channels, double m
 template <class T>
 void batch_norm_forward(Context& context, const BatchNormParams& params, const T* x, const T* weight,
                         const T* bias, const T* mean, const T* variance, T* y);
+/// As above, and then the epilogue, whose residual lies apart from y: the bits of the three operations one by
+/// one, in one pass.
+template <class T>
+void batch_norm_fused_forward(Context& context, const BatchNormParams& params, const T* x, const T* weight,
+                              const T* bias, const T* mean, const T* variance, const Epilogue<T>& epilogue,
+                              T* y);
 
 /// Overwrites dx, adds to dweight and dbias; each of the three may be null. x is read only in training mode
 /// or for dweight, and may be null otherwise.
@@ -61,6 +68,9 @@ void batch_norm_update_running(Context& context, std::int64_t channels, double m
                                const float* unbiased, float* running_mean, float* running_variance);
 void batch_norm_forward(Context& context, const BatchNormParams& params, const float* x, const float* weight,
                         const float* bias, const float* mean, const float* variance, float* y);
+void batch_norm_fused_forward(Context& context, const BatchNormParams& params, const float* x,
+                              const float* weight, const float* bias, const float* mean,
+                              const float* variance, const Epilogue<float>& epilogue, float* y);
 void batch_norm_backward(Context& context, const BatchNormParams& params, const float* x, const float* weight,
                          const float* mean, const float* variance, const float* dy, float* dx, float* dweight,
                          float* dbias);
@@ -73,6 +83,11 @@ constexpr Cost batch_norm_statistics_cost(const BatchNormParams& p) {
 constexpr Cost batch_norm_forward_cost(const BatchNormParams& p) {
   const std::int64_t count = p.n * p.channels * p.plane;
   return {8 * count, 2 * count};
+}
+constexpr Cost batch_norm_fused_forward_cost(const BatchNormParams& p, const Epilogue<float>& epilogue) {
+  const std::int64_t count = p.n * p.channels * p.plane;
+  const bool residual = epilogue.residual != nullptr;
+  return {(residual ? 12 : 8) * count, (2 + (residual ? 1 : 0) + (epilogue.relu ? 2 : 0)) * count};
 }
 /// The sums over dy and x come first: for the parameters' gradients, and for dx in training.
 constexpr Cost batch_norm_backward_cost(const BatchNormParams& p, bool dx, bool parameters) {

@@ -77,13 +77,29 @@ void batch_norm_update_running(Context&, std::int64_t channels, double momentum,
 template <class T>
 void batch_norm_forward(Context& context, const BatchNormParams& p, const T* x, const T* weight,
                         const T* bias, const T* mean, const T* variance, T* y) {
+  batch_norm_fused_forward(context, p, x, weight, bias, mean, variance, {}, y);
+}
+
+// A plane of y stays in cache from one loop to the next.
+template <class T>
+void batch_norm_fused_forward(Context& context, const BatchNormParams& p, const T* x, const T* weight,
+                              const T* bias, const T* mean, const T* variance, const Epilogue<T>& epilogue,
+                              T* y) {
   const std::int64_t grain = kGrain / std::max<std::int64_t>(1, p.plane);
+  const T upper = static_cast<T>(epilogue.upper);
   context.parallel_ranges(p.n * p.channels, grain, [=, &p](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
-      const std::int64_t c = plane % p.channels;
+      const std::int64_t c = plane % p.channels, first = plane * p.plane, last = first + p.plane;
       const T scale = weight[c] * inverse_deviation(p, variance[c]);
       const T shift = bias[c] - mean[c] * scale;
-      for (std::int64_t i = plane * p.plane; i < (plane + 1) * p.plane; ++i) y[i] = x[i] * scale + shift;
+      for (std::int64_t i = first; i < last; ++i) y[i] = x[i] * scale + shift;
+      if (const T* residual = epilogue.residual)
+        for (std::int64_t i = first; i < last; ++i) y[i] += residual[i];
+      if (!epilogue.relu) continue;
+      for (std::int64_t i = first; i < last; ++i) {
+        const T positive = y[i] < T{0} ? T{0} : y[i];
+        y[i] = positive > upper ? upper : positive;
+      }
     }
   });
 }
@@ -140,6 +156,12 @@ template void batch_norm_forward(Context&, const BatchNormParams&, const float*,
                                  const float*, const float*, float*);
 template void batch_norm_forward(Context&, const BatchNormParams&, const double*, const double*,
                                  const double*, const double*, const double*, double*);
+template void batch_norm_fused_forward(Context&, const BatchNormParams&, const float*, const float*,
+                                       const float*, const float*, const float*, const Epilogue<float>&,
+                                       float*);
+template void batch_norm_fused_forward(Context&, const BatchNormParams&, const double*, const double*,
+                                       const double*, const double*, const double*, const Epilogue<double>&,
+                                       double*);
 template void batch_norm_backward(Context&, const BatchNormParams&, const float*, const float*, const float*,
                                   const float*, const float*, float*, float*, float*);
 template void batch_norm_backward(Context&, const BatchNormParams&, const double*, const double*,

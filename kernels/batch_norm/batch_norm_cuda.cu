@@ -63,14 +63,25 @@ __device__ float inverse_deviation(float variance, float eps) { return 1.0f / sq
 struct Normalise {
   const float *weight, *bias, *mean, *variance;
   float eps;
+  bool relu;
+  float upper;
 
   struct Channel {
     float scale, shift;
-    __device__ float operator()(float x) const { return x * scale + shift; }
+    bool relu;
+    float upper;
+    __device__ float clamp(float y) const {
+      const float positive = relu && y < 0.0f ? 0.0f : y;
+      return relu && positive > upper ? upper : positive;
+    }
+    __device__ float operator()(float x) const { return clamp(x * scale + shift); }
+    __device__ float operator()(float x, float residual) const {
+      return clamp((x * scale + shift) + residual);
+    }
   };
   __device__ Channel of(unsigned c) const {
     const float scale = __ldg(weight + c) * inverse_deviation(__ldg(variance + c), eps);
-    return {scale, __ldg(bias + c) - __ldg(mean + c) * scale};
+    return {scale, __ldg(bias + c) - __ldg(mean + c) * scale, relu, upper};
   }
 };
 
@@ -326,7 +337,23 @@ void batch_norm_update_running(Context& context, std::int64_t channels, double m
 
 void batch_norm_forward(Context& context, const BatchNormParams& p, const float* x, const float* weight,
                         const float* bias, const float* mean, const float* variance, float* y) {
-  channel_map(context, p, Normalise{weight, bias, mean, variance, static_cast<float>(p.eps)}, y, x);
+  batch_norm_fused_forward(context, p, x, weight, bias, mean, variance, {}, y);
+}
+
+void batch_norm_fused_forward(Context& context, const BatchNormParams& p, const float* x, const float* weight,
+                              const float* bias, const float* mean, const float* variance,
+                              const Epilogue<float>& epilogue, float* y) {
+  const Normalise op{weight,
+                     bias,
+                     mean,
+                     variance,
+                     static_cast<float>(p.eps),
+                     epilogue.relu,
+                     static_cast<float>(epilogue.upper)};
+  if (epilogue.residual)
+    channel_map(context, p, op, y, x, epilogue.residual);
+  else
+    channel_map(context, p, op, y, x);
 }
 
 void batch_norm_backward(Context& context, const BatchNormParams& p, const float* x, const float* weight,

@@ -1,6 +1,8 @@
 // Batch normalisation on CUDA against the CPU.
 #include "arrays.hpp"
+#include "kernels/add/add.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
+#include "kernels/relu/relu.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
 
@@ -12,12 +14,12 @@ namespace {
 constexpr double kTolerance = 1e-5;  // the CPU sums in double, CUDA in float
 
 /// Planes of one element, of odd sizes and multiples of four, below and above a block's 1024 floats or
-/// vectors; images that are shared among blocks, also unevenly; more channels than a block has threads.
+/// vectors; images that are shared among blocks, also unevenly.
 constexpr BatchNormParams kShapes[] = {
     {.n = 13, .channels = 3, .plane = 1},   {.n = 2, .channels = 5, .plane = 28},
     {.n = 3, .channels = 4, .plane = 49},   {.n = 5, .channels = 2, .plane = 127, .eps = 1e-3},
     {.n = 2, .channels = 2, .plane = 1031}, {.n = 1, .channels = 2, .plane = 4100},
-    {.n = 4, .channels = 300, .plane = 4},
+    {.n = 4, .channels = 6, .plane = 4},
 };
 
 /// Everything that a kernel reads, on both devices; x has a mean far from zero.
@@ -123,6 +125,47 @@ TEST_CASE("batch norm forward: CUDA agrees with the CPU and may write over its i
   });
 }
 
+TEST_CASE("batch norm forward: an epilogue gives the bits of the operations one by one") {
+  for_every_shape([](Context& host, Context& device, const BatchNormParams& p) {
+    const std::int64_t count = p.n * p.channels * p.plane;
+    const std::vector<float> residual = awkward_values(count, "cuda.batch_norm.residual");
+    for (const std::int64_t offset : {0, 1}) {
+      Arrays in(device, p, offset);
+      in.x[0] = std::numeric_limits<float>::quiet_NaN();
+      Guarded x(device, in.x, offset), device_residual(device, residual, offset);
+      for (const bool relu : {false, true}) {
+        for (const bool add : {false, true}) {
+          CAPTURE(relu);
+          CAPTURE(add);
+          const ReluParams clamp{count, 6};
+          std::vector<float> fused(in.x.size()), apart(in.x.size());
+          cpu::batch_norm_fused_forward<float>(
+              host, p, in.x.data(), in.weight.data(), in.bias.data(), in.mean.data(), in.variance.data(),
+              {add ? residual.data() : nullptr, relu, clamp.upper}, fused.data());
+          cpu::batch_norm_forward(host, p, in.x.data(), in.weight.data(), in.bias.data(), in.mean.data(),
+                                  in.variance.data(), apart.data());
+          if (add) cpu::add_forward(host, count, apart.data(), residual.data(), apart.data());
+          if (relu) cpu::relu_forward(host, clamp, apart.data(), apart.data());
+          check_exact(fused, apart);
+
+          Guarded device_fused(device, unwritten(count), offset), device_apart(device, in.x, offset);
+          cuda::batch_norm_fused_forward(device, p, x.data(), in.device_weight.data(), in.device_bias.data(),
+                                         in.device_mean.data(), in.device_variance.data(),
+                                         {add ? device_residual.data() : nullptr, relu, clamp.upper},
+                                         device_fused.data());
+          cuda::batch_norm_forward(device, p, x.data(), in.device_weight.data(), in.device_bias.data(),
+                                   in.device_mean.data(), in.device_variance.data(), device_apart.data());
+          if (add)
+            cuda::add_forward(device, count, device_apart.data(), device_residual.data(),
+                              device_apart.data());
+          if (relu) cuda::relu_forward(device, clamp, device_apart.data(), device_apart.data());
+          check_exact(device_fused.values(), device_apart.values());
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("batch norm forward: an image's result does not depend on the batch") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
@@ -198,6 +241,34 @@ TEST_CASE("batch norm backward: CUDA computes what is asked for and reads no mor
   });
 }
 
+TEST_CASE("batch norm: more channels than a block has threads are all reduced") {
+  const FreshDevice fresh;  // a block per channel: too slow for every mode
+  Context host({}, 1), device({Device::Kind::cuda}, 1);
+  const BatchNormParams p{.n = 2, .channels = 259, .plane = 3};
+  Arrays in(device, p);
+  std::vector<float> mean(259), variance(259), unbiased(259), dweight(in.weight), dbias(in.bias);
+  cpu::batch_norm_statistics(host, p, in.x.data(), mean.data(), variance.data(), unbiased.data());
+  cpu::batch_norm_backward<float>(host, p, in.x.data(), in.weight.data(), in.mean.data(), in.variance.data(),
+                                  in.dy.data(), nullptr, dweight.data(), dbias.data());
+  Guarded device_mean(device, unwritten(259)), device_variance(device, unwritten(259)),
+      device_unbiased(device, unwritten(259));
+  Guarded device_dweight(device, in.weight), device_dbias(device, in.bias);
+  cuda::batch_norm_statistics(device, p, in.device_x.data(), device_mean.data(), device_variance.data(),
+                              device_unbiased.data());
+  cuda::batch_norm_backward(device, p, in.device_x.data(), in.device_weight.data(), in.device_mean.data(),
+                            in.device_variance.data(), in.device_dy.data(), nullptr, device_dweight.data(),
+                            device_dbias.data());
+  CHECK(relative_difference(device_mean.values(), mean) <= 1e-6);
+  CHECK(relative_difference(device_variance.values(), variance) <= kTolerance);
+  CHECK(relative_difference(device_unbiased.values(), unbiased) <= kTolerance);
+  CHECK(relative_difference(device_dweight.values(), dweight) <= kTolerance);
+  CHECK(relative_difference(device_dbias.values(), dbias) <= kTolerance);
+  cuda::batch_norm_update_running(device, p.channels, 1, in.device_mean.data(), in.device_variance.data(),
+                                  device_mean.data(), device_variance.data());
+  check_exact(device_mean.values(), in.mean);
+  check_exact(device_variance.values(), in.variance);
+}
+
 TEST_CASE("batch norm: an empty batch is no launch and too many planes are refused") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
@@ -216,6 +287,9 @@ TEST_CASE("batch norm: bytes and operations follow from the equations") {
   BatchNormParams p{.n = 2, .channels = 5, .plane = 10};
   CHECK(cuda::batch_norm_statistics_cost(p) == Cost{400, 400});
   CHECK(cuda::batch_norm_forward_cost(p) == Cost{800, 200});
+  const float residual = 0;
+  CHECK(cuda::batch_norm_fused_forward_cost(p, {.relu = true}) == Cost{800, 400});
+  CHECK(cuda::batch_norm_fused_forward_cost(p, {.residual = &residual}) == Cost{1200, 300});
   CHECK(cuda::batch_norm_backward_cost(p, true, false) == Cost{800, 100});
   CHECK(cuda::batch_norm_backward_cost(p, true, true) == Cost{1600, 500});
   CHECK(cuda::batch_norm_backward_cost(p, false, true) == Cost{800, 400});
