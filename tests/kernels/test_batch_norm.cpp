@@ -4,7 +4,9 @@
 
 #include "engine/layers/batch_norm.hpp"
 #include "engine/pass.hpp"
+#include "kernels/dispatch.hpp"
 #include "support/compare.hpp"
+#include "support/device.hpp"
 #include "support/golden.hpp"
 #include "support/gradcheck.hpp"
 #include "support/naive_norm.hpp"
@@ -54,19 +56,23 @@ TEST_CASE("batch_norm2d: batches and threads and buffers change nothing" * docte
   check_promises(kCases);
 }
 
-TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch does") {
+TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch does" *
+          doctest::test_suite("device")) {
   for (const LayerCase& c : kCases) {
     if (!c.training) continue;
     CAPTURE(c.name);
     Network network(c.x[0][1]);
     network.add("norm", layer_of(c));
-    Context context({}, 2);
-    Pass pass(network, context, std::move(inputs_of(c).x[0]),
+    Context context = test_context(2);
+    network.to(context);
+    Pass pass(network, context, context.copy(inputs_of(c).x[0]),
               {.parameter_gradients = true, .mode = {.training = true}});
     network.update_statistics(context, pass.saved());
     const auto parameters = network.parameters();
-    CHECK(relative_error(*parameters[2].tensor, golden("layers", c.name + ".running_mean")) <= 1e-6);
-    CHECK(relative_error(*parameters[3].tensor, golden("layers", c.name + ".running_var")) <= 1e-6);
+    const Tensor mean = context.to_host(*parameters[2].tensor), var = context.to_host(*parameters[3].tensor);
+    const double tolerance = tolerance_on(context.device(), 1e-6);
+    CHECK(relative_error(mean, golden("layers", c.name + ".running_mean")) <= tolerance);
+    CHECK(relative_error(var, golden("layers", c.name + ".running_var")) <= tolerance);
   }
 }
 
@@ -79,6 +85,31 @@ TEST_CASE("batch_norm2d: inference leaves the running statistics alone") {
   Pass pass(network, context, std::move(inputs_of(c).x[0]), {.parameter_gradients = true});
   network.update_statistics(context, pass.saved());
   CHECK(same_bits(*network.parameters()[2].tensor, before));
+}
+
+TEST_CASE("batch_norm_fused_forward: gives the bits of the operations one by one") {
+  Context context({}, 2);
+  const Shape shape{3, 5, 4, 7};
+  const BatchNormParams p{.n = 3, .channels = 5, .plane = 28};
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const auto random = [&](const Shape& s, std::string_view name) {
+      return random_tensor(s, name, 0.1, 3).to(dtype);
+    };
+    const Tensor x = random(shape, "fused.x"), residual = random(shape, "fused.residual");
+    const Tensor weight = random({5}, "fused.weight"), bias = random({5}, "fused.bias");
+    const Tensor mean = random({5}, "fused.mean"), variance = random({5}, "fused.variance");
+    Tensor fused(shape, dtype), apart(shape, dtype);
+    dispatch(context, dtype, [&]<class T>(const Kernels<T>& k) {
+      const std::int64_t count = shape.numel();
+      const T *w = weight.data<T>(), *b = bias.data<T>(), *m = mean.data<T>(), *v = variance.data<T>();
+      k.batch_norm_fused_forward(context, p, x.data<T>(), w, b, m, v, {residual.data<T>(), true, 4},
+                                 fused.data<T>());
+      k.batch_norm_forward(context, p, x.data<T>(), w, b, m, v, apart.data<T>());
+      k.add_forward(context, count, apart.data<T>(), residual.data<T>(), apart.data<T>());
+      k.relu_forward(context, {count, 4}, apart.data<T>(), apart.data<T>());
+    });
+    CHECK(same_bits(fused, apart));
+  }
 }
 
 TEST_CASE("batch_norm2d: reads its input in backward only for its parameters") {
