@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "cublas_descriptors.hpp"
 #include "modes.hpp"
 #include "on_device.hpp"
 
@@ -94,9 +95,10 @@ TEST_CASE("cuBLASLt: an element type that the emulator lacks has no algorithm") 
   cublasLtMatrixLayoutDestroy(p.la);
   REQUIRE(cublasLtMatrixLayoutCreate(&p.la, CUDA_R_16F, 2, 3, 2) == CUBLAS_STATUS_SUCCESS);
   CHECK(p.plan() == CUBLAS_STATUS_NOT_SUPPORTED);
-  cublasLtMatmulDesc_t operation = nullptr;
-  CHECK(cublasLtMatmulDescCreate(&operation, CUBLAS_COMPUTE_32F, CUDA_R_64F) == CUBLAS_STATUS_NOT_SUPPORTED);
-  CHECK(operation == nullptr);
+  Product wide;
+  cublasLtMatmulDescDestroy(wide.operation);
+  REQUIRE(cublasLtMatmulDescCreate(&wide.operation, CUBLAS_COMPUTE_32F, CUDA_R_64F) == CUBLAS_STATUS_SUCCESS);
+  CHECK(wide.plan() == CUBLAS_STATUS_NOT_SUPPORTED);
 }
 
 TEST_CASE("cuBLASLt: matrices are as aligned as was promised") {
@@ -130,6 +132,11 @@ TEST_CASE("cuBLASLt: matrices lie on the device and within their block") {
   p.a_pointer = p.d.data();
   CHECK(p.run() == CUBLAS_STATUS_EXECUTION_FAILED);
   CHECK(take_report() == "cublasLtMatmul was given a matrix that reaches past the end of its block");
+}
+
+TEST_CASE("cuBLASLt: descriptors answer as the real ones do") {
+  const FreshDevice fresh;
+  check_descriptor_answers();
 }
 
 TEST_CASE("cuBLASLt: an attribute of the wrong size and a missing bias are refused") {

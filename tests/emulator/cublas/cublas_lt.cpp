@@ -21,7 +21,7 @@ struct Layout {
   std::int64_t ld;
 };
 struct MatmulOperation {
-  std::uint64_t mark, compute_type;
+  std::uint64_t mark, compute_type, scale_type;
   std::int32_t transpose_a, transpose_b;
   std::uint32_t epilogue;
   const float* bias;
@@ -77,9 +77,13 @@ const char* contradiction(const MatmulOperation& o, const Layout& a, const Layou
 }
 
 bool supported(const MatmulOperation& o, const Layout& a, const Layout& b, const Layout& c, const Layout& d) {
-  const bool floats =
-      a.type == CUDA_R_32F && b.type == CUDA_R_32F && c.type == CUDA_R_32F && d.type == CUDA_R_32F;
-  return floats && (o.epilogue == CUBLASLT_EPILOGUE_DEFAULT || o.epilogue == CUBLASLT_EPILOGUE_BIAS);
+  const bool floats = a.type == CUDA_R_32F && b.type == CUDA_R_32F && c.type == CUDA_R_32F &&
+                      d.type == CUDA_R_32F && o.scale_type == CUDA_R_32F;
+  const bool compute = o.compute_type == CUBLAS_COMPUTE_32F ||
+                       o.compute_type == CUBLAS_COMPUTE_32F_FAST_16F ||
+                       o.compute_type == CUBLAS_COMPUTE_32F_FAST_TF32;
+  return floats && compute &&
+         (o.epilogue == CUBLASLT_EPILOGUE_DEFAULT || o.epilogue == CUBLASLT_EPILOGUE_BIAS);
 }
 
 /// A fingerprint of everything that an algorithm may depend on.
@@ -163,14 +167,10 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
 
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* operation, cublasComputeType_t compute_type,
                                         cudaDataType_t scale_type) {
-  const bool known = compute_type == CUBLAS_COMPUTE_32F || compute_type == CUBLAS_COMPUTE_32F_FAST_16F ||
-                     compute_type == CUBLAS_COMPUTE_32F_FAST_TF32;
-  if (!known || scale_type != CUDA_R_32F)
-    return refuse(CUBLAS_STATUS_NOT_SUPPORTED, "compute type ", compute_type, " with scale type ",
-                  scale_type);
   *operation = new cublasLtMatmulDescOpaque_t{};
   inside<MatmulOperation>(*operation) = {kOperation,
                                          static_cast<std::uint64_t>(compute_type),
+                                         static_cast<std::uint64_t>(scale_type),
                                          CUBLAS_OP_N,
                                          CUBLAS_OP_N,
                                          CUBLASLT_EPILOGUE_DEFAULT,
