@@ -29,11 +29,9 @@ struct Planes {
 };
 
 struct Finish {
-  const float* bias;
   bool relu;
   float upper;
-  __device__ float first(int channel) const { return bias ? __ldg(bias + channel) : 0.0f; }
-  __device__ float last(float sum) const {
+  __device__ float operator()(float sum) const {
     if (!relu) return sum;
     const float positive = sum < 0.0f ? 0.0f : sum;
     return positive > upper ? upper : positive;
@@ -52,7 +50,7 @@ __device__ float padded(const float* x, const Planes& p, int h, int v) {
 template <int K, int S, bool flipped>
 __global__ void __launch_bounds__(kThreads)
     strip_kernel(Planes p, unsigned count, const float* __restrict__ x, const float* __restrict__ w,
-                 Finish finish, float* __restrict__ y) {
+                 const float* __restrict__ bias, Finish finish, float* __restrict__ y) {
   constexpr int kStripRows = strip_rows(K, S);
   const unsigned i = blockIdx.x * kThreads + threadIdx.x;
   if (i >= count) return;
@@ -69,7 +67,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int t = 0; t < K * K; ++t) tap[t] = __ldg(w + channel * (K * K) + (flipped ? K * K - 1 - t : t));
   float sum[kStripRows];
 #pragma unroll
-  for (float& s : sum) s = finish.first(channel);
+  for (float& s : sum) s = bias ? __ldg(bias + channel) : 0.0f;
 #pragma unroll
   for (int r = 0; r < (kStripRows - 1) * S + K; ++r) {
     float value[K];
@@ -84,13 +82,13 @@ __global__ void __launch_bounds__(kThreads)
   }
 #pragma unroll
   for (int output = 0; output < kStripRows; ++output)
-    if (row + output < p.out_height) y[std::int64_t{row + output} * p.out_width] = finish.last(sum[output]);
+    if (row + output < p.out_height) y[std::int64_t{row + output} * p.out_width] = finish(sum[output]);
 }
 
 /// Any kernel: a thread for each output.
 __global__ void __launch_bounds__(kThreads)
     forward_kernel(Planes p, unsigned count, const float* __restrict__ x, const float* __restrict__ w,
-                   Finish finish, float* __restrict__ y) {
+                   const float* __restrict__ bias, Finish finish, float* __restrict__ y) {
   const unsigned i = blockIdx.x * kThreads + threadIdx.x;
   if (i >= count) return;
   const unsigned width = static_cast<unsigned>(p.out_width), height = static_cast<unsigned>(p.out_height);
@@ -99,12 +97,12 @@ __global__ void __launch_bounds__(kThreads)
   const int channel = static_cast<int>(plane % static_cast<unsigned>(p.channels));
   x += plane * p.in_area();
   const float* tap = w + std::int64_t{channel} * p.kernel_height * p.kernel_width;
-  float sum = finish.first(channel);
+  float sum = bias ? __ldg(bias + channel) : 0.0f;
   for (int r = 0; r < p.kernel_height; ++r)
     for (int s = 0; s < p.kernel_width; ++s)
       sum += __ldg(tap++) * padded(x, p, row * p.stride_height + r * p.dilation_height - p.top,
                                    column * p.stride_width + s * p.dilation_width - p.left);
-  y[i] = finish.last(sum);
+  y[i] = finish(sum);
 }
 
 /// Gathers for each dx what the outputs that read it have for it; `in` are the extents of dy and `out` those
@@ -197,7 +195,7 @@ int square_kernel(const Planes& p) {
 }
 int square_stride(const Planes& p) { return p.stride_height == p.stride_width ? p.stride_height : 0; }
 
-using StripKernel = void (*)(Planes, unsigned, const float*, const float*, Finish, float*);
+using StripKernel = void (*)(Planes, unsigned, const float*, const float*, const float*, Finish, float*);
 
 /// Null where there is none for the shape.
 StripKernel strip_kernel_for(const Planes& p) {
@@ -216,11 +214,11 @@ StripKernel strip_kernel_for(const Planes& p) {
 }
 
 void launch_strips(Context& context, StripKernel kernel, const Planes& p, std::int64_t planes, const float* x,
-                   const float* w, const Finish& finish, float* y) {
+                   const float* w, const float* bias, const Finish& finish, float* y) {
   const int rows = strip_rows(p.kernel_height, p.stride_height);
   const std::int64_t count = planes * ((p.out_height + rows - 1) / rows) * p.out_width;
   CUDA_CHECK(launch(kernel, blocks_for(count, kThreads, "depthwise"), kThreads, 0, context.stream().get(), p,
-                    static_cast<unsigned>(count), x, w, finish, y));
+                    static_cast<unsigned>(count), x, w, bias, finish, y));
 }
 
 }  // namespace
@@ -230,11 +228,11 @@ void depthwise_forward(Context& context, const Conv2dParams& params, const float
   const Planes p = planes_of(params);
   const std::int64_t planes = params.batch * params.in_channels, count = planes * p.out_height * p.out_width;
   if (count == 0) return;
-  const Finish finish{epilogue.bias, epilogue.relu, epilogue.upper};
+  const Finish finish{epilogue.relu, epilogue.upper};
   if (const StripKernel kernel = strip_kernel_for(p))
-    return launch_strips(context, kernel, p, planes, x, w, finish, y);
+    return launch_strips(context, kernel, p, planes, x, w, epilogue.bias, finish, y);
   CUDA_CHECK(launch(forward_kernel, blocks_for(count, kThreads, "depthwise"), kThreads, 0,
-                    context.stream().get(), p, static_cast<unsigned>(count), x, w, finish, y));
+                    context.stream().get(), p, static_cast<unsigned>(count), x, w, epilogue.bias, finish, y));
 }
 
 void depthwise_backward_data(Context& context, const Conv2dParams& params, const float* dy, const float* w,
@@ -249,7 +247,7 @@ void depthwise_backward_data(Context& context, const Conv2dParams& params, const
     p.top = kernel - 1 - p.top;
     p.left = kernel - 1 - p.left;
     return launch_strips(context, kernel == 3 ? strip_kernel<3, 1, true> : strip_kernel<5, 1, true>, p,
-                         planes, dy, w, {}, dx);
+                         planes, dy, w, nullptr, {}, dx);
   }
   const auto gather = stride == 2 && kernel == 3   ? gather_kernel<3, 2>
                       : stride == 2 && kernel == 5 ? gather_kernel<5, 2>
