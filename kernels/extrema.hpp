@@ -19,8 +19,6 @@ struct Extrema {
   constexpr float low() const { return value_of(~negated_low_key); }
   constexpr float high() const { return value_of(high_key); }
 
-  friend constexpr bool operator==(const Extrema&, const Extrema&) = default;
-
  private:
   static constexpr std::uint32_t kSign = 0x80000000u;
   /// In the order of the floats.

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/attribution/device_display.hpp"
+#include "engine/cuda/backend.hpp"
 #include "engine/image/overlay.hpp"
 #include "engine/image/preprocess.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
@@ -79,6 +80,54 @@ TEST_CASE("device display: a rectified map shows the same as the signed one") {
     CHECK(a.overlay.size() == 0);
     CHECK(!a.product.defined());
   }
+}
+
+TEST_CASE("device display: recorded as a graph it shows whatever the inputs hold when it is replayed") {
+  const Preset preset = Preset::pytorch_grad_cam;
+  const auto values = [](const char* name, const Shape& shape, int turn) {
+    return random_tensor(shape, name + std::to_string(turn));
+  };
+  const Shape alpha_shape{2, 4}, activations_shape{2, 4, 5, 3}, gradient_shape{2, 3, 12, 8};
+  in_every_mode([&] {
+    Context context = Context::for_replay(kCudaDevice, Precision::strict);
+    Tensor alpha = context.zeros(alpha_shape), activations = context.zeros(activations_shape),
+           gradient = context.zeros(gradient_shape);
+    const std::vector<std::uint8_t> bytes(2 * 12 * 8 * 3, 100);
+    const Buffer<std::uint8_t> pictures = context.copy(std::span(bytes));
+    DeviceMap map;
+    DeviceDisplay shown;
+    DeviceSaliency guided;
+    const auto show = [&] {
+      map = class_map_on_device(context, alpha, activations);
+      shown = display_on_device(context, preset, map, 12, 8, &pictures, &gradient);
+      guided = saliency_on_device(context, shown.product, preset, false);
+    };
+    show();  // leaves its blocks to the recording
+    map = {};
+    shown = {};
+    guided = {};
+    const std::shared_ptr<cuda::Graph> graph = cuda::capture(context.stream(), show);
+    for (int turn = 0; turn < 2; ++turn) {
+      const Tensor host_gradient = values("graph.gradient", gradient_shape, turn);
+      context.copy(values("graph.alpha", alpha_shape, turn), alpha);
+      context.copy(values("graph.activations", activations_shape, turn), activations);
+      context.copy(host_gradient, gradient);
+      cuda::replay(context.stream(), *graph);
+      const Tensor maps = context.to_host(map.map);
+      const std::vector<std::uint8_t> overlays = context.to_host(shown.overlay),
+                                      saliencies = context.to_host(guided.pictures);
+      for (std::size_t n = 0; n < 2; ++n) {
+        const Tensor one = Tensor::from({5, 3}, maps.values().subspan(n * 15, 15));
+        Image picture(8, 12, 100);
+        const std::size_t first = n * 12 * 8 * 3;
+        CHECK(std::ranges::equal(std::span(overlays).subspan(first, 288),
+                                 host_overlay(picture, one, preset).rgb));
+        const Tensor product =
+            guided_product(Tensor::from({3, 12, 8}, host_gradient.values().subspan(first, 288)), one, preset);
+        CHECK(std::ranges::equal(std::span(saliencies).subspan(first, 288), saliency(product, preset).rgb));
+      }
+    }
+  });
 }
 
 TEST_CASE("device display: gradients become the presets' pictures") {
