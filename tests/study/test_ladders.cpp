@@ -30,8 +30,8 @@ std::vector<float> nothing(std::int64_t count) {
   return std::vector<float>(static_cast<std::size_t>(count), NAN);
 }
 
-constexpr ChannelMaps kMaps[] = {{1, 1, 1},   {1, 130, 4}, {2, 5, 13},  {1, 67, 31},
-                                 {3, 19, 33}, {2, 40, 49}, {1, 9, 196}, {1, 4, 391}};
+constexpr ChannelMaps kMaps[] = {{1, 1, 1},   {1, 67, 4},  {2, 5, 13}, {3, 7, 33},
+                                 {1, 37, 49}, {1, 9, 196}, {1, 4, 391}};
 
 }  // namespace
 

@@ -154,6 +154,7 @@ TEST_CASE("kernel report: the plot is well-formed and names no version that has 
   CHECK(fault_in(plot) == "");
   CHECK(plot.find("Card &lt;one&gt; &amp; &quot;two&quot;") != std::string::npos);
   CHECK(plot.find("v1_slow") != std::string::npos);
+  CHECK(plot.find("topic, 1×2, bound by memory") != std::string::npos);
   CHECK(plot.find("v2_unknown") == std::string::npos);
   CHECK(fault_in("<a><b></a></b>") != "");
   CHECK(fault_in("<a>1 & 2</a>") != "");

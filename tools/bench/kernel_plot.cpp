@@ -113,7 +113,8 @@ std::vector<Group> group_rows(const KernelReport& report, ToBar&& to_bar) {
   for (const KernelRow& row : report.rows) {
     const std::optional<Bar> bar = to_bar(row);
     if (!bar) continue;
-    const std::string title = row.topic + ", " + row.shape;
+    std::string title = row.topic + ", " + row.shape;
+    if (report.card) title += std::string(", bound by ") + floor_of(row.cost, *report.card).bound;
     if (groups.empty() || groups.back().title != title) groups.push_back({title, {}});
     groups.back().bars.push_back(*bar);
   }
