@@ -2,10 +2,9 @@
 //
 // Hypothesis: slow, and the longer the rows the slower.
 // Bytes: 4·K·area read and 4·K written at least.
-// Predicted limit: the lanes of a warp read addresses that are 4·area bytes apart, so each load touches 32
-// sectors of 32
-//   bytes for 128 bytes that are used: eight times the traffic, unless the cache keeps a sector for seven
-//   more turns.
+// Predicted limit: the lanes of a warp read addresses that are 4·area bytes apart, so each load touches
+//   32 sectors of 32 bytes for 128 bytes that are used: eight times the traffic, unless the cache keeps a
+//   sector for seven more turns.
 // Next bottleneck: neighbouring lanes must read neighbouring addresses.
 #include "kernels/study/common.cuh"
 #include "kernels/study/gradient_gap/ladder.hpp"

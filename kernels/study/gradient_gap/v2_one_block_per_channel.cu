@@ -1,12 +1,11 @@
-// Idea: a block adds up one channel, neighbouring threads reading neighbouring floats; the threads' sums meet
-// in shared memory in a tree whose distance doubles: 1, 2, 4, ...
+// Idea: a block adds up one channel, neighbouring threads reading neighbouring floats; the threads' sums
+// meet in shared memory in a tree whose distance doubles: 1, 2, 4, ...
 //
 // Hypothesis: four sectors a load instead of 32.
 // Bytes: as v1, 4·K·area + 4·K, and now each is moved once.
-// Predicted limit: the tree. Its active threads are every 2nd, 4th, 8th, so that all eight warps stay busy
-// with
-//   ever fewer lanes, and there is a barrier before each of the 8 steps, for a row that gives a thread one
-//   element or none.
+// Predicted limit: the tree. Its active threads are every 2nd, 4th, 8th, so that all eight warps stay
+//   busy with ever fewer lanes, and there is a barrier before each of the 8 steps, for a row that gives a
+//   thread one element or none.
 // Next bottleneck: the lanes that idle beside one that works.
 #include "kernels/study/common.cuh"
 #include "kernels/study/gradient_gap/ladder.hpp"

@@ -1,9 +1,10 @@
-// Idea: turn the tree round: the distance halves, 128, 64, ..., and the active threads are the first ones.
+// Idea: turn the tree round: the distance halves, 128, 64, ..., and the active threads are the first
+// ones.
 //
 // Hypothesis: whole warps fall idle instead of lanes; only the last five steps have a warp that is partly
-// idle. Bytes: as before. Predicted limit: 8 barriers a channel with hardly anything between them. A 14×14
-// map gives 196 of 256 threads one
-//   element each, so that the block waits for memory once and then for itself.
+//   idle. Bytes: as before. Predicted limit: 8 barriers a channel with hardly anything between them. A
+//   14×14 map gives 196 of 256 threads one element each, so that the block waits for memory once and then
+//   for itself.
 // Next bottleneck: the barriers.
 #include "kernels/study/common.cuh"
 #include "kernels/study/gradient_gap/ladder.hpp"

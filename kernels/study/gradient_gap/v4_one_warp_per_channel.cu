@@ -1,10 +1,11 @@
 // Idea: a warp adds up one channel; its lanes exchange their sums by shuffles.
 //
-// Hypothesis: five shuffles replace eight barriers and the shared memory, and eight channels share a block.
+// Hypothesis: five shuffles replace eight barriers and the shared memory, and eight channels share a
+//   block.
 // Bytes: as before.
-// Predicted limit: latency. A lane loads a float, waits for it, adds it, loads the next: 128 bytes in flight
-// per warp.
-//   By Little's law a card of 2 TB/s and 500 ns needs 1 MB in flight, which 512 channels give 64 KB of.
+// Predicted limit: latency. A lane loads a float, waits for it, adds it, loads the next: 128 bytes in
+//   flight per warp. By Little's law a card of 2 TB/s and 500 ns needs 1 MB in flight, which 512 channels
+//   give 64 KB of.
 // Next bottleneck: more bytes in flight per warp.
 #include "kernels/study/common.cuh"
 #include "kernels/study/gradient_gap/ladder.hpp"

@@ -3,8 +3,7 @@
 // Hypothesis: the same sectors in about a quarter of the waits.
 // Bytes: as before, 512 in flight per warp.
 // Predicted limit: the number of load instructions: a 14×14 map is seven of them, of which the last is
-// partial, and
-//   each computes an address of its own.
+//   partial, and each computes an address of its own.
 // Next bottleneck: wider loads.
 #include "kernels/study/common.cuh"
 #include "kernels/study/gradient_gap/ladder.hpp"

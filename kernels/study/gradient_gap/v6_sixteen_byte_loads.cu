@@ -1,16 +1,14 @@
 // Idea: where every row starts at a multiple of 16 bytes, a lane loads four floats at once. This is the
 // design of the library's kernels/grad_cam/grad_cam_cuda.cu.
 //
-// Hypothesis: a quarter of the load instructions for the same sectors; a 14×14 map is two loads a lane, both
-// under way
-//   at once.
+// Hypothesis: a quarter of the load instructions for the same sectors; a 14×14 map is two loads a lane,
+//   both under way at once.
 // Bytes: as before.
-// Predicted limit: memory, where there is enough of it: a 512×14×14 gradient is 401 KB, moved in less time
-// than a
-//   kernel takes to start. Launching is the limit then, and a graph or a fused kernel the remedy.
-// Next bottleneck: odd rows (7×7) have no aligned start of their own and keep to four bytes, lest the order
-// of a row's
-//   sum depend on where in the batch the row lies.
+// Predicted limit: memory, where there is enough of it: a 512×14×14 gradient is 401 KB, moved in less
+//   time than a kernel takes to start. Launching is the limit then, and a graph or a fused kernel the
+//   remedy.
+// Next bottleneck: odd rows (7×7) have no aligned start of their own and keep to four bytes, lest the
+//   order of a row's sum depend on where in the batch the row lies.
 #include "kernels/study/common.cuh"
 #include "kernels/study/gradient_gap/ladder.hpp"
 

@@ -2,9 +2,8 @@
 //
 // Hypothesis: slow, though every thread reads in order.
 // Bytes: 8 read and 4 written an element.
-// Predicted limit: lanes are 64 bytes apart, so each access touches 32 sectors instead of four. The caches
-// save it only
-//   as long as they hold three times 2 KB for every warp that is under way.
+// Predicted limit: lanes are 64 bytes apart, so each access touches 32 sectors instead of four. The
+//   caches save it only as long as they hold three times 2 KB for every warp that is under way.
 // Next bottleneck: the lanes of a warp, not the steps of a thread, should be neighbours.
 #include "kernels/study/common.cuh"
 #include "kernels/study/guided_relu/ladder.hpp"

@@ -2,9 +2,8 @@
 //
 // Hypothesis: about half of a ReLU's outputs are zero, so half of dy need not be read.
 // Bytes: 12 an element at most, 8 at least.
-// Predicted limit: a sector holds eight elements. It is saved only where all eight are zero, and the second
-// load
-//   starts only after the first has arrived: two waits in a row for the traffic of one pass.
+// Predicted limit: a sector holds eight elements. It is saved only where all eight are zero, and the
+//   second load starts only after the first has arrived: two waits in a row for the traffic of one pass.
 // Next bottleneck: the dependence of one load on the other.
 #include "kernels/study/common.cuh"
 #include "kernels/study/guided_relu/ladder.hpp"

@@ -2,9 +2,9 @@
 //
 // Hypothesis: the two loads wait together, and no lane is left out.
 // Bytes: 12 an element, each moved once.
-// Predicted limit: bytes in flight: 8 a thread. A multiprocessor with 2048 threads has 16 KB under way; a
-// fast card wants
-//   two or three times that.
+// Predicted limit: bytes in flight: 8 a thread, 16 KB for a multiprocessor full of threads. By Little's
+//   law a hundred of them want 10 KB each for 2 TB/s at 500 ns: just enough there, too little for a
+//   faster card, or where blocks that end leave gaps.
 // Next bottleneck: more loads per thread.
 #include "kernels/study/common.cuh"
 #include "kernels/study/guided_relu/ladder.hpp"

@@ -3,7 +3,7 @@
 // Hypothesis: the same sectors, a quarter of the blocks, four times the bytes in flight per thread.
 // Bytes: 12 an element.
 // Predicted limit: instructions. Each element still costs three accesses with an address and a comparison
-// with the end. Next bottleneck: wider accesses.
+//   with the end. Next bottleneck: wider accesses.
 #include "kernels/study/common.cuh"
 #include "kernels/study/guided_relu/ladder.hpp"
 #include "kernels/study/guided_relu/rule.cuh"

@@ -1,5 +1,5 @@
-// Idea: a thread takes four neighbouring elements as one float4. Arrays that do not start at multiples of 16
-// bytes go element by element; what is left at the end is taken by the last threads.
+// Idea: a thread takes four neighbouring elements as one float4. Arrays that do not start at multiples of
+// 16 bytes go element by element; what is left at the end is taken by the last threads.
 //
 // Hypothesis: a quarter of the instructions for the same sectors.
 // Bytes: 12 an element.

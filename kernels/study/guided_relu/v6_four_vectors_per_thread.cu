@@ -4,9 +4,8 @@
 // Hypothesis: 128 bytes in flight a thread; memory is the limit whatever the occupancy.
 // Bytes: 12 an element.
 // Predicted limit: bytes over bandwidth, for arrays that are larger than the second-level cache.
-// Next bottleneck: the bytes themselves: dx may overwrite dy, which saves no traffic; fusing the rule into
-// the kernel
-//   that makes dy would save 8 of the 12.
+// Next bottleneck: the bytes themselves: dx may overwrite dy, which saves no traffic; fusing the rule
+//   into the kernel that makes dy would save 8 of the 12.
 #include "kernels/study/common.cuh"
 #include "kernels/study/guided_relu/ladder.hpp"
 #include "kernels/study/guided_relu/rule.cuh"

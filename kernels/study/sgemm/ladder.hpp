@@ -1,6 +1,6 @@
 // C = A·B in float32, all matrices row by row: its versions, from the plainest to what the multiply-add units
-// allow without tensor cores. The engine multiplies by cuBLAS; this ladder shows what such a library has to
-// do.
+// allow without tensor cores. The engine multiplies by cuBLASLt; this ladder shows what such a library
+// has to do.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
-// Idea: a thread computes one element of C. The first index of the thread is the row, as one writes c[i][j].
+// Idea: a thread computes one element of C. The first index of the thread is the row, as one writes
+// c[i][j].
 //
 // Hypothesis: correct, and as slow as it gets.
 // Bytes: 2·m·n·k floats are loaded for 4·(m·k + k·n + m·n) bytes that must be.
-// Predicted limit: the lanes of a warp lie in one column of C: each step of k touches 32 rows of A, a sector
-// each, for
-//   one multiply-add a lane. Loads, not arithmetic, are all it does.
+// Predicted limit: the lanes of a warp lie in one column of C: each step of k touches 32 rows of A, a
+//   sector each, for one multiply-add a lane. Loads, not arithmetic, are all it does.
 // Next bottleneck: which index the lanes run along.
 #include "kernels/study/sgemm/tiles.cuh"
 

@@ -2,9 +2,8 @@
 //
 // Hypothesis: a step of k touches one sector of A, for all lanes, and four of B: five instead of 33.
 // Bytes: 2·m·n·k floats are still loaded.
-// Predicted limit: two loads for one multiply-add. A multiprocessor starts four warps' multiply-adds a cycle
-// but serves
-//   about one warp's load.
+// Predicted limit: two loads for one multiply-add. A multiprocessor starts four warps' multiply-adds a
+//   cycle but serves about one warp's load.
 // Next bottleneck: each element of A is loaded n times and each of B m times; share them.
 #include "kernels/study/sgemm/tiles.cuh"
 

@@ -1,11 +1,12 @@
-// Idea: a block of 32×32 threads loads a 32×32 tile of A and one of B into shared memory, multiplies them,
-// and goes on to the next along k.
+// Idea: a block of 32×32 threads loads a 32×32 tile of A and one of B into shared memory, multiplies
+// them, and goes on to the next along k.
 //
-// Hypothesis: every float that is loaded from global memory is used 32 times: a thirty-second of the loads.
+// Hypothesis: every float that is loaded from global memory is used 32 times: a thirty-second of the
+//   loads.
 // Bytes: 2·m·n·k/32 floats from global memory; 2·m·n·k from shared memory.
-// Predicted limit: still two loads for one multiply-add, from shared memory now. It is near, but it serves
-// one warp a
-//   cycle and multiprocessor: a quarter of the arithmetic at the very most.
+// Predicted limit: still two loads for one multiply-add, from shared memory now. It is near, but it
+//   serves one access of a warp a cycle, where four warps' multiply-adds could start: an eighth of the
+//   arithmetic at the very most.
 // Next bottleneck: use a loaded value more than once: registers.
 #include "kernels/study/sgemm/tiles.cuh"
 

@@ -1,10 +1,11 @@
-// Idea: a thread computes eight elements of one column of C. An element of B, once in a register, serves all
-// eight. The block's tile is 64×64, eight deep.
+// Idea: a thread computes eight elements of one column of C. An element of B, once in a register, serves
+// all eight. The block's tile is 64×64, eight deep.
 //
 // Hypothesis: nine loads from shared memory for eight multiply-adds instead of sixteen.
 // Bytes: 2·m·n·k/64 floats from global memory; 9/8·m·n·k from shared memory.
 // Predicted limit: shared memory, at better than half of v3's loads.
-// Next bottleneck: the elements of A are loaded once for each multiply-add still; block in both directions.
+// Next bottleneck: the elements of A are loaded once for each multiply-add still; block in both
+//   directions.
 #include "kernels/study/sgemm/tiles.cuh"
 
 namespace backlight::study::sgemm::v4_eight_rows_per_thread {

@@ -1,12 +1,11 @@
-// Idea: a thread computes an 8×8 square of C: eight elements of A and eight of B, held in registers, give 64
-// multiply-adds. The block's tile is 128×128, eight deep.
+// Idea: a thread computes an 8×8 square of C: eight elements of A and eight of B, held in registers, give
+// 64 multiply-adds. The block's tile is 128×128, eight deep.
 //
 // Hypothesis: a quarter of a load for each multiply-add; arithmetic becomes the limit.
 // Bytes: 2·m·n·k/128 floats from global memory; m·n·k/4 from shared memory.
 // Predicted limit: bank conflicts. Neighbouring threads' columns are eight words apart, so a warp's 16
-// different
-//   columns fall on four banks, and the rows of its two halves on one. The stores of C touch a sector for
-//   each lane, too.
+//   different columns fall on four banks, and the rows of its two halves on one. The stores of C touch a
+//   sector for each lane, too.
 // Next bottleneck: the conflicts, and 16 four-byte loads where four of 16 bytes would do.
 #include "kernels/study/sgemm/tiles.cuh"
 

@@ -4,8 +4,7 @@
 // Hypothesis: four loads from shared memory for 64 multiply-adds, without conflicts.
 // Bytes: as v5.
 // Predicted limit: the barriers. Between them a block either loads or multiplies; with two blocks on a
-// multiprocessor
-//   one must hide the other's wait for memory.
+//   multiprocessor one must hide the other's wait for memory.
 // Next bottleneck: load the next tiles while multiplying these.
 #include "kernels/study/sgemm/square.cuh"
 

@@ -1,10 +1,11 @@
-// Idea: two pairs of tiles in shared memory. The next slices are on their way to registers while this pair is
-// multiplied, and are stored to the other pair afterwards: one barrier a step instead of two.
+// Idea: two pairs of tiles in shared memory. The next slices are on their way to registers while this
+// pair is multiplied, and are stored to the other pair afterwards: one barrier a step instead of two.
 //
 // Hypothesis: memory's latency disappears behind the arithmetic.
 // Bytes: as v5.
-// Predicted limit: the multiply-add units: 64 multiply-adds for four loads from shared memory. What a tuned
-// library has
+// Predicted limit: the multiply-add units: 64 multiply-adds for four loads from shared memory. But the
+//   slices under way cost registers: where nvcc takes more than 128 (sm_90, sm_120), a multiprocessor
+//   holds one block instead of v6's two, and a card must tell which hides more. What a tuned library has
 //   beyond this is choice of tile by shape, splitting of k where there are few tiles, and asynchronous
 //   copies.
 // Next bottleneck: small matrices. 512×196 is eight tiles of 128×128, for a hundred multiprocessors.

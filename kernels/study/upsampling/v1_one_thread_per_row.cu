@@ -2,9 +2,8 @@
 //
 // Hypothesis: the row's position is computed once, and its two input rows stay in the cache.
 // Bytes: 4 written a pixel; the input, a few hundred floats, comes from the cache.
-// Predicted limit: the lanes of a warp write to addresses a row apart: 32 sectors a store, each eight times.
-// And 224 rows
-//   are seven warps.
+// Predicted limit: the lanes of a warp write to addresses a row apart: 32 sectors a store, each eight
+//   times. And 224 rows are seven warps.
 // Next bottleneck: neighbouring lanes must write neighbouring pixels.
 #include "kernels/study/common.cuh"
 #include "kernels/study/upsampling/ladder.hpp"

@@ -2,9 +2,8 @@
 //
 // Hypothesis: four sectors a store, and threads enough: 50,176 for a 224×224 picture.
 // Bytes: 4 written a pixel.
-// Predicted limit: arithmetic in double, two positions a pixel. A card for games does one such operation for
-// 64 in
-//   float: some twenty of them weigh as much as a thousand of the others.
+// Predicted limit: arithmetic in double, two positions a pixel. A card for games does one such operation
+//   for 64 in float: some twenty of them weigh as much as a thousand of the others.
 // Next bottleneck: compute the positions once for all pixels that share them.
 #include "kernels/study/common.cuh"
 #include "kernels/study/upsampling/ladder.hpp"

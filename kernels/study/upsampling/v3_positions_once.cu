@@ -1,13 +1,12 @@
-// Idea: a block owns a tile of 32×32 pixels and computes the 64 positions of its rows and columns once, in
-// shared memory.
+// Idea: a block owns a tile of 32×32 pixels and computes the 64 positions of its rows and columns once,
+// in shared memory.
 //
 // Hypothesis: 64 positions for 1024 pixels instead of 2048.
 // Bytes: 4 written a pixel.
-// Predicted limit: four loads, a barrier and eight reads of shared memory for every store. The loads hit the
-// cache, but
-//   each is an instruction, and the nearest cache serves one access of a warp at a time.
-// Next bottleneck: the loads: seen down a column, most rows of the output lie between the same two rows of
-// the input.
+// Predicted limit: four loads and two positions from shared memory for every store. The loads hit the
+//   cache, but each is an instruction, and the nearest cache serves one access of a warp at a time.
+// Next bottleneck: the loads: seen down a column, most rows of the output lie between the same two rows
+//   of the input.
 #include "kernels/study/common.cuh"
 #include "kernels/study/upsampling/ladder.hpp"
 #include "kernels/study/upsampling/taps.cuh"

@@ -1,12 +1,11 @@
-// Idea: a thread owns a column of the tile and walks down eight rows. What it has blended along x of the two
-// input rows stays in registers until the walk reaches the next input row.
+// Idea: a thread owns a column of the tile and walks down eight rows. What it has blended along x of the
+// two input rows stays in registers until the walk reaches the next input row.
 //
-// Hypothesis: from 7×7 to 224×224 the input row changes every 32 rows: about one load for each pixel becomes
-// one for
-//   several, and a pixel costs one blend instead of three.
+// Hypothesis: from 7×7 to 224×224 the input row changes every 32 rows: about one load for each pixel
+//   becomes one for several, and a pixel costs one blend instead of three.
 // Bytes: 4 written a pixel.
 // Predicted limit: stores of four bytes a lane, and what surrounds each: a tap from shared memory, a
-// comparison. Next bottleneck: wider stores.
+//   comparison. Next bottleneck: wider stores.
 #include "kernels/study/common.cuh"
 #include "kernels/study/upsampling/ladder.hpp"
 #include "kernels/study/upsampling/taps.cuh"

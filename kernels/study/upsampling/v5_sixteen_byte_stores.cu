@@ -1,12 +1,11 @@
-// Idea: a thread owns four neighbouring columns and stores a float4 a row; the tile is 128 pixels wide and 32
-// high. Where rows of the output do not start at multiples of 16 bytes, it stores one by one.
+// Idea: a thread owns four neighbouring columns and stores a float4 a row; the tile is 128 pixels wide
+// and 32 high. Where rows of the output do not start at multiples of 16 bytes, it stores one by one.
 //
 // Hypothesis: a quarter of the stores for the same sectors, and each tap of a row serves four pixels.
 // Bytes: 4 written a pixel: 200 KB for 224×224.
 // Predicted limit: the launch. 200 KB are written in a tenth of a microsecond at 2 TB/s.
 // Next bottleneck: the kernel on its own. What reads the picture next (colours, overlay) should be in the
-// same kernel,
-//   so that the upsampled map never exists.
+//   same kernel, so that the upsampled map never exists.
 #include "kernels/study/common.cuh"
 #include "kernels/study/upsampling/ladder.hpp"
 #include "kernels/study/upsampling/taps.cuh"

@@ -4,8 +4,7 @@
 // Hypothesis: enough threads for any card, and yet slow.
 // Bytes: 4·K·area of A, 4·K of α and 4·area of L at least.
 // Predicted limit: channels are 4·area bytes apart, so each lane's float comes with a sector of its own,
-// seven eighths of
-//   which belong to other blocks: eight times the traffic.
+//   seven eighths of which belong to other blocks: eight times the traffic.
 // Next bottleneck: neighbouring lanes must take neighbouring positions.
 #include "kernels/study/common.cuh"
 #include "kernels/study/weighted_sum/ladder.hpp"

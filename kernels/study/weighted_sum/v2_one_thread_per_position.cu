@@ -2,9 +2,8 @@
 //
 // Hypothesis: four sectors a load, no shared memory, no barrier.
 // Bytes: 4·(K·area + K + area), each moved once; α comes by broadcast.
-// Predicted limit: there are only as many threads as positions. A 14×14 map is seven warps on the whole card,
-// each with
-//   one load under way: latency times channels.
+// Predicted limit: there are only as many threads as positions. A 14×14 map is seven warps on the whole
+//   card, each with one load under way: latency times channels.
 // Next bottleneck: more threads for the same positions.
 #include "kernels/study/common.cuh"
 #include "kernels/study/weighted_sum/ladder.hpp"

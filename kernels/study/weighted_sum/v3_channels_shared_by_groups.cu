@@ -1,5 +1,5 @@
-// Idea: a block owns 32 positions of one image, and each of its 16 warps every sixteenth channel. The warps'
-// sums meet in shared memory once, at the end.
+// Idea: a block owns 32 positions of one image, and each of its 16 warps every sixteenth channel. The
+// warps' sums meet in shared memory once, at the end.
 //
 // Hypothesis: sixteen times the threads of v2, for one barrier.
 // Bytes: as before.

@@ -1,10 +1,11 @@
 // Idea: unroll the walk over channels by eight. This is the design of the library's
 // kernels/grad_cam/grad_cam_cuda.cu.
 //
-// Hypothesis: eight loads of A and of α under way per thread, one wait instead of eight; the sectors stay.
+// Hypothesis: eight loads of A and of α under way per thread, one wait instead of eight; the sectors
+//   stay.
 // Bytes: as before.
 // Predicted limit: blocks. A 14×14 map has seven of them, a 7×7 map two, on cards of a hundred
-// multiprocessors. Next bottleneck: fewer, wider loads (v5), or more blocks (v6).
+//   multiprocessors. Next bottleneck: fewer, wider loads (v5), or more blocks (v6).
 #include "kernels/study/common.cuh"
 #include "kernels/study/weighted_sum/ladder.hpp"
 

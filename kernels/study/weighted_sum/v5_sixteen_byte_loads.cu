@@ -1,12 +1,11 @@
-// Idea: a lane owns four neighbouring positions and loads them at once; eight lanes make 32 positions, so a
-// warp takes four channels at a time. Where rows do not start at multiples of 16 bytes, v4's way is taken, by
-// four loads.
+// Idea: a lane owns four neighbouring positions and loads them at once; eight lanes make 32 positions, so
+// a warp takes four channels at a time. Where rows do not start at multiples of 16 bytes, v4's way is
+// taken, by four loads.
 //
 // Hypothesis: a quarter of the loads for the same sectors, and as many blocks as before.
 // Bytes: as before.
-// Predicted limit: still seven blocks for a 14×14 map; a load now touches four rows of 128 bytes, which on a
-// warm cache
-//   costs nothing and on a cold one opens four pages.
+// Predicted limit: still seven blocks for a 14×14 map; a load now touches four rows of 128 bytes, which
+//   on a warm cache costs nothing and on a cold one opens four pages.
 // Next bottleneck: more blocks.
 #include "kernels/study/common.cuh"
 #include "kernels/study/weighted_sum/ladder.hpp"

@@ -1,13 +1,12 @@
-// Idea: v4's block takes 64 channels only, so that there are K/64 times as many blocks. A second kernel adds
-// their sums, in the order of the channels: the result does not depend on which block was first.
+// Idea: v4's block takes 64 channels only, so that there are K/64 times as many blocks. A second kernel
+// adds their sums, in the order of the channels: the result does not depend on which block was first.
 //
 // Hypothesis: a 2048×7×7 map is 64 blocks instead of two.
 // Bytes: 4·area·K/64 written and read again, a thirty-second of A, and a second launch.
-// Predicted limit: for small maps the second launch costs what the blocks gain. The library does without: in
-// its
-//   networks the map is made once an explanation.
-// Next bottleneck: launches; one kernel whose last block adds up would save one, for a counter that must be
-// reset.
+// Predicted limit: for small maps the second launch costs what the blocks gain. The library does without:
+//   in its networks the map is made once an explanation.
+// Next bottleneck: launches; one kernel whose last block adds up would save one, for a counter that must
+//   be reset.
 #include "kernels/study/common.cuh"
 #include "kernels/study/weighted_sum/ladder.hpp"
 
