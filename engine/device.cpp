@@ -197,6 +197,10 @@ void Context::synchronize() const {
   if (stream_) cuda::synchronize(*stream_);
 }
 
+void Context::tune(bool on) const {
+  if (stream_) cuda::tune(*stream_, on);
+}
+
 cuda::Stream& Context::stream() const {
   if (!stream_) throw Error(ErrorKind::internal, "a CUDA stream was asked of a context on ", device_);
   return *stream_;

@@ -112,6 +112,9 @@ class Context {
 
   /// Waits until the device has done all that was asked of it; reports what went wrong there.
   void synchronize() const;
+  /// From now on measures, when a convolution of a new shape comes, which way of doing it is fastest here,
+  /// which takes longer once. Nothing to choose from on the CPU.
+  void tune(bool on) const;
   /// The CUDA stream in which everything of this context runs. Throws Error(internal) on the CPU.
   cuda::Stream& stream() const;
 

@@ -26,6 +26,7 @@ void synchronize(Stream&) { refuse(); }
 std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream>) { refuse(); }
 std::shared_ptr<Graph> capture(Stream&, const std::function<void()>&) { refuse(); }
 void replay(Stream&, Graph&) { refuse(); }
+void tune(Stream&, bool) { refuse(); }
 const Kernels<float>& kernel_table() { refuse(); }
 void weighted_sum_extrema(Context&, const ChannelMaps&, MapValues, const float*, const float*, float*,
                           Extrema*) {

@@ -35,5 +35,7 @@ void synchronize(Stream& stream);
 std::shared_ptr<Graph> capture(Stream& stream, const std::function<void()>& work);
 /// Does in the stream what was recorded.
 void replay(Stream& stream, Graph& graph);
+/// Whether kernels of libraries are chosen by measurement from now on.
+void tune(Stream& stream, bool on);
 
 }  // namespace backlight::cuda

@@ -105,6 +105,8 @@ void clear(Stream& stream, void* block, std::size_t bytes) {
   CUDA_CHECK(cudaMemsetAsync(block, 0, bytes, stream.get()));
 }
 
+void tune(Stream& stream, bool on) { stream.tune(on); }
+
 void synchronize(Stream& stream) { CUDA_CHECK(cudaStreamSynchronize(stream.get())); }
 
 }  // namespace backlight::cuda

@@ -26,6 +26,10 @@ class Stream {
   cudaStream_t get() const;
   /// True while work is recorded into a graph instead of being done.
   bool capturing() const;
+  /// Whether libraries' kernels are chosen by measurement when a problem first comes, not by their
+  /// heuristics.
+  bool tunes() const { return tunes_; }
+  void tune(bool on) { tunes_ = on; }
   Staging& staging() { return staging_; }
 
   /// The stream's object of type T: a library's handle, a cache of plans. Made from the stream when it is
@@ -41,6 +45,7 @@ class Stream {
 
  private:
   int device_;
+  bool tunes_ = false;
   cudaStream_t handle_ = nullptr;
   std::vector<std::pair<std::type_index, std::shared_ptr<void>>> parts_;
   Staging staging_;

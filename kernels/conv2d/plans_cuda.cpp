@@ -34,8 +34,8 @@ const ConvPlan* ConvPlans::find(Context& context, const ConvProblem& problem) {
     if (stream_.capturing())
       throw Error(ErrorKind::internal, "[conv2d] ", problem,
                   " comes first while a graph is captured: run the same work once before it is captured");
-    std::vector<ConvPlan> plans =
-        conv_plans(problem, stream_.part<Cudnn>().device(), kWorkspaceLimit, autotune_ ? kCandidates : 1);
+    std::vector<ConvPlan> plans = conv_plans(problem, stream_.part<Cudnn>().device(), kWorkspaceLimit,
+                                             stream_.tunes() ? kCandidates : 1);
     std::optional<ConvPlan> best;
     if (!plans.empty()) best = std::move(plans[plans.size() > 1 ? fastest(context, problem, plans) : 0]);
     known = plans_.emplace(problem, std::move(best)).first;

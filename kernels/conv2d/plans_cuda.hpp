@@ -19,8 +19,6 @@ class ConvPlans {
   /// As find; throws Error(unsupported) where cuDNN has no plan.
   const ConvPlan& get(Context& context, const ConvProblem& problem);
 
-  /// From now on the plans for new problems are chosen by measurement.
-  void autotune(bool on) { autotune_ = on; }
   /// Problems that were planned, with success or without.
   std::size_t size() const { return plans_.size(); }
 
@@ -28,7 +26,6 @@ class ConvPlans {
   std::size_t fastest(Context& context, const ConvProblem& problem, const std::vector<ConvPlan>& plans);
 
   Stream& stream_;
-  bool autotune_ = false;
   std::map<ConvProblem, std::optional<ConvPlan>> plans_;
 };
 

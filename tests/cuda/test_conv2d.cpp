@@ -10,6 +10,7 @@
 #include "kernels/conv2d/plans_cuda.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
+#include "support/compare.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -196,7 +197,7 @@ TEST_CASE("conv2d: plans can be made for a device that is only described") {
 TEST_CASE("conv2d: tuning measures the plans and computes the same") {
   in_every_mode([] {
     Context context(kCudaDevice, 1);
-    plans_of(context).autotune(true);
+    context.tune(true);
     const ConvArrays c(kSmall);
     CHECK(error_of(context, c) <= 2e-6);
     CHECK(plans_of(context).size() == 3);
@@ -207,6 +208,12 @@ TEST_CASE("conv2d: tuning measures the plans and computes the same") {
                                y.data());
     CHECK(relative_difference(y.values(), c.fused(true, true, true, kInfinity)) <= 2e-6);
   });
+}
+
+TEST_CASE("context: on the CPU there is nothing to tune") {
+  const Context context({}, 1);
+  context.tune(true);
+  CHECK(same_bits(context.to_host(context.zeros({2})), Tensor::zeros({2})));
 }
 
 TEST_CASE("conv2d: a captured convolution replays on new values") {
