@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "engine/device.hpp"
 #include "engine/tensor.hpp"
+#include "kernels/epilogue.hpp"
 #include "kernels/relu/relu.hpp"
 
 namespace backlight {
@@ -32,12 +34,27 @@ struct Mode {
   std::uint64_t seed = 0;
 };
 
+/// What is to follow in the same pass over y, as in every residual network: y = relu(layer(x) + residual).
+struct ForwardEpilogue {
+  const Tensor* residual = nullptr;  ///< of y's shape; null adds nothing
+  std::optional<double> relu_upper = {};
+
+  template <class T>
+  Epilogue<T> as() const {
+    Epilogue<T> epilogue{.residual = residual ? residual->data<T>() : nullptr,
+                         .relu = relu_upper.has_value()};
+    if (relu_upper) epilogue.upper = *relu_upper;
+    return epilogue;
+  }
+};
+
 struct ForwardArgs {
   Context& context;
   std::span<const Tensor* const> x;
   Tensor& y;     ///< allocated; the same tensor as *x[0] when the layer runs in place
   Saved* saved;  ///< null when no backward will follow
   Mode mode = {};
+  ForwardEpilogue epilogue = {};  ///< only for layers that take one, and not in training
 };
 
 struct BackwardArgs {
@@ -73,6 +90,10 @@ class Layer {
   virtual Needs needs(bool parameter_gradients) const = 0;
   /// True when forward may write y over x[0] (same shape, and backward does not need x[0]).
   virtual bool in_place() const { return false; }
+  /// True when forward heeds ForwardArgs::epilogue.
+  virtual bool takes_epilogue() const { return false; }
+  /// Where this layer is a ReLU: the value at which it ends, infinity for the plain one.
+  virtual std::optional<double> relu_upper() const { return std::nullopt; }
 
   virtual void forward(const ForwardArgs& args) const = 0;
   virtual void backward(const BackwardArgs& args) const = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/fusion.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace backlight {
@@ -100,22 +101,39 @@ void Pass::run_forward() {
     }
   }
 
-  std::vector<const Tensor*> x;
+  const auto fusions = mode_.training ? std::map<NodeId, Fusion>{} : find_fusions(network_, kept, readers);
+  std::vector<bool> absorbed(at(size), false);
+  for (const auto& [relu, fusion] : fusions) {
+    absorbed[at(fusion.producer)] = true;
+    if (fusion.add) absorbed[at(*fusion.add)] = true;
+  }
   for (NodeId id = 1; id < size; ++id) {
-    const Node& node = network_.node(id);
-    x.clear();
-    for (const NodeId from : node.inputs) x.push_back(values_[at(from)].get());
-    const NodeId first = node.inputs.front();
+    if (absorbed[at(id)]) continue;
+    const auto found = fusions.find(id);
+    const Fusion* fusion = found == fusions.end() ? nullptr : &found->second;
+    const Node& node = network_.node(fusion ? fusion->producer : id);
+    ForwardEpilogue epilogue;
+    if (fusion) epilogue.relu_upper = network_.node(id).layer->relu_upper();
+    std::vector<NodeId> inputs = node.inputs;
+    std::vector<const Tensor*> x;
+    for (const NodeId from : inputs) x.push_back(values_[at(from)].get());
+    const NodeId first = inputs.front();
     const bool in_place = node.layer->in_place() && !kept[at(first)] && readers[at(first)] == 1 && first != 0;
     values_[at(id)] = in_place
                           ? values_[at(first)]
                           : std::make_shared<Tensor>(context_.empty(shapes_[at(id)], x.front()->dtype()));
+    if (fusion && fusion->residual) {
+      epilogue.residual = values_[at(*fusion->residual)].get();
+      inputs.push_back(*fusion->residual);
+    }
+    const bool saves = !fusion && backward_ready_[at(id)];
     node.layer->forward({.context = context_,
                          .x = x,
                          .y = *values_[at(id)],
-                         .saved = backward_ready_[at(id)] ? &saved_[at(id)] : nullptr,
-                         .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)}});
-    for (const NodeId from : node.inputs)
+                         .saved = saves ? &saved_[at(id)] : nullptr,
+                         .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)},
+                         .epilogue = epilogue});
+    for (const NodeId from : inputs)
       if (--readers[at(from)] == 0 && !kept[at(from)]) values_[at(from)].reset();
   }
 }

@@ -29,6 +29,8 @@ class Conv2d final : public Layer {
   std::string_view kind() const override { return "conv2d"; }
   Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
 
+  bool takes_epilogue() const override { return true; }
+
   std::vector<Parameter> parameters() override {
     std::vector<Parameter> all{{"weight", &weight_}};
     if (o_.bias) all.push_back({"bias", &bias_});
@@ -50,8 +52,8 @@ class Conv2d final : public Layer {
 
   void forward(const ForwardArgs& a) const override {
     dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.conv2d_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), weight_.data<T>(),
-                       o_.bias ? bias_.data<T>() : nullptr, a.y.data<T>());
+      k.conv2d_fused_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), weight_.data<T>(),
+                             o_.bias ? bias_.data<T>() : nullptr, a.epilogue.as<T>(), a.y.data<T>());
     });
   }
 

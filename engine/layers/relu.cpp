@@ -14,6 +14,7 @@ class Relu final : public Layer {
   std::string_view kind() const override { return kind_; }
   Needs needs(bool) const override { return {.output = true}; }
   bool in_place() const override { return true; }
+  std::optional<double> relu_upper() const override { return upper_; }
 
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind_, x, 1);

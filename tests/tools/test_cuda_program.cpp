@@ -1,0 +1,114 @@
+// The real program with `--device cuda`, its CUDA emulated, against the same program on the CPU.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "models/weights_location.hpp"
+#include "support/skip.hpp"
+#include "tools/program.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+ProcessResult run_emulated(const Workspace& work, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), BACKLIGHT_EMULATED_PROGRAM);
+  return run_process(arguments, {.environment = {{"XDG_CACHE_HOME", work.str("cache")}}});
+}
+
+/// max |a − b| / max |b|; infinity for a NaN or unequal shapes.
+double relative_error(const NpyArray& a, const NpyArray& b) {
+  if (a.shape != b.shape) return std::numeric_limits<double>::infinity();
+  double worst = 0, largest = 1e-30;
+  for (std::size_t i = 0; i < a.values.size(); ++i) {
+    const double difference = std::abs(double{a.values[i]} - double{b.values[i]});
+    if (!(difference <= std::numeric_limits<double>::max())) return std::numeric_limits<double>::infinity();
+    worst = std::max(worst, difference);
+    largest = std::max(largest, std::abs(double{b.values[i]}));
+  }
+  return worst / largest;
+}
+
+/// The share of pixels whose 8-bit samples differ by more than one level.
+double share_beyond_one_level(const std::string& a, const std::string& b) {
+  const Image ours = read_image(a), theirs = read_image(b);
+  REQUIRE(ours.rgb.size() == theirs.rgb.size());
+  std::size_t beyond = 0;
+  for (std::size_t i = 0; i < ours.rgb.size(); ++i) beyond += std::abs(ours.rgb[i] - theirs.rgb[i]) > 1;
+  return static_cast<double>(beyond) / static_cast<double>(ours.rgb.size());
+}
+
+/// Explains one picture on both devices and compares every result.
+void check_same(const Workspace& work, const std::string& weights, const std::string& picture,
+                const std::string& methods) {
+  const auto arguments = [&](const std::string& device) {
+    return std::vector<std::string>{"explain",  picture,    "--weights",   weights,   "--method",
+                                    methods,    "--format", "overlay,npy", "--out",   work.str(device),
+                                    "--device", device,     "--json",      "--top-k", "1"};
+  };
+  const ProcessResult on_cpu = work.run(arguments("cpu"));
+  REQUIRE(on_cpu.exit_code == 0);
+  const auto start = std::chrono::steady_clock::now();
+  const ProcessResult on_cuda = run_emulated(work, arguments("cuda"));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  CAPTURE(on_cuda.err);
+  REQUIRE(on_cuda.exit_code == 0);
+  CHECK(on_cuda.err.empty());  // the emulator reports there what was left or went wrong
+  const Json cpu = Json::parse(on_cpu.out), cuda = Json::parse(on_cuda.out);
+  MESSAGE(cuda["model"]["architecture"].get<std::string>(), ", ", methods,
+          " on emulated CUDA: ", seconds.count(), " s");
+  CHECK(cuda["device"] == "cuda:0");
+  const Json &theirs = cpu["images"][0], &ours = cuda["images"][0];
+  CHECK(ours["predictions"][0]["index"] == theirs["predictions"][0]["index"]);
+  REQUIRE(ours["results"].size() == theirs["results"].size());
+  REQUIRE(ours["results"].size() >= 1);
+  for (std::size_t i = 0; i < ours["results"].size(); ++i) {
+    const Json &a = ours["results"][i], &b = theirs["results"][i];
+    CAPTURE(a["method"].get<std::string>());
+    CHECK(relative_error(read_npy(a["files"]["npy"].get<std::string>()),
+                         read_npy(b["files"]["npy"].get<std::string>())) <= 1e-4);
+    CHECK(share_beyond_one_level(a["files"]["overlay"].get<std::string>(),
+                                 b["files"]["overlay"].get<std::string>()) <= 1e-3);
+  }
+}
+
+const std::string kEveryMethod =
+    "grad-cam,guided-backprop,deconvnet,guided-grad-cam,deconv-grad-cam,cam,gradient";
+const std::string kPhotograph = BACKLIGHT_SOURCE_DIR "/tests/images/chelsea.png";
+
+}  // namespace
+
+TEST_CASE("program on cuda: a CIFAR ResNet explains a photograph as on the CPU by every method") {
+  const std::filesystem::path weights =
+      std::filesystem::path(BACKLIGHT_SHARED_DATA) / "checkpoints" / "resnet20-12fca82f.th";
+  if (!std::filesystem::exists(weights)) return skip("there is no " + weights.filename().string());
+  check_same(Workspace(), weights.string(), kPhotograph, kEveryMethod);
+}
+
+TEST_CASE("program on cuda: the network that ships explains a photograph as on the CPU by every method") {
+  const auto weights = shipped_weights("backlight_scenes");
+  REQUIRE(weights.has_value());
+  check_same(Workspace(), weights->string(), kPhotograph, kEveryMethod);
+}
+
+TEST_CASE("program on cuda: EfficientNet-Lite0 explains a photograph as on the CPU") {
+  const auto weights = cached_weights("efficientnet_lite0");
+  if (!weights) return skip("run tools/fetch_weights efficientnet_lite0");
+  check_same(Workspace(), weights->string(), kPhotograph, "grad-cam,guided-backprop,guided-grad-cam");
+}
+
+TEST_CASE("program on cuda: the emulated device is listed and auto leaves it alone") {
+  const Workspace work;
+  const ProcessResult devices = run_emulated(work, {"devices"});
+  CHECK(devices.exit_code == 0);
+  CHECK(contains(devices.out, "cuda:0"));
+  CHECK(contains(devices.out, "emulated device"));
+  const ProcessResult result =
+      run_emulated(work, {"classify", work.picture("a.png"), "--weights", work.network(), "--json"});
+  REQUIRE(result.exit_code == 0);
+  CHECK(Json::parse(result.out)["device"] == "cpu");
+}
