@@ -26,6 +26,7 @@ class BatchNorm2d final : public Layer {
   }
   Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
   bool in_place() const override { return true; }
+  bool takes_epilogue() const override { return true; }
 
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind(), x, 1);
@@ -52,8 +53,8 @@ class BatchNorm2d final : public Layer {
         mean = batch_mean.data<T>();
         variance = batch_variance.data<T>();
       }
-      k.batch_norm_forward(a.context, params(shape, a.mode), a.x[0]->data<T>(), weight_.data<T>(),
-                           bias_.data<T>(), mean, variance, a.y.data<T>());
+      k.batch_norm_fused_forward(a.context, params(shape, a.mode), a.x[0]->data<T>(), weight_.data<T>(),
+                                 bias_.data<T>(), mean, variance, a.epilogue.as<T>(), a.y.data<T>());
       if (a.saved && a.mode.training)
         for (Tensor* observed : {&batch_mean, &batch_variance, &unbiased})
           a.saved->tensors.push_back(std::move(*observed));
