@@ -1,12 +1,17 @@
-// The arrays of one convolution, and what the CPU makes of them.
+// The arrays of one convolution, what the CPU makes of them, and how far CUDA is from that.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "arrays.hpp"
+#include "engine/cuda/stream.hpp"
 #include "engine/device.hpp"
+#include "kernels/conv2d/plans_cuda.hpp"
 #include "kernels/conv2d_cases.hpp"
+#include "sentinel.hpp"
 
 namespace backlight::test {
 
@@ -41,5 +46,46 @@ struct ConvArrays {
   std::vector<float> dw_before = uniform(weights, "conv.dw"), db_before = uniform(p.out_channels, "conv.db");
   std::vector<float> y = unwritten(outputs), dx = unwritten(inputs), dw = dw_before, db = db_before;
 };
+
+inline constexpr Device kCudaDevice{Device::Kind::cuda};
+
+/// 3×3 with padding, small.
+inline constexpr Conv2dParams kSmall{.batch = 2,
+                                     .in_channels = 3,
+                                     .in_height = 7,
+                                     .in_width = 6,
+                                     .out_channels = 5,
+                                     .out_height = 7,
+                                     .out_width = 6,
+                                     .kernel_height = 3,
+                                     .kernel_width = 3,
+                                     .pad_top = 1,
+                                     .pad_left = 1};
+
+inline cuda::ConvPlans& plans_of(Context& context) { return context.stream().part<cuda::ConvPlans>(); }
+
+/// The largest error of forward and of the gradients; those of parameters add to what was there. Offset by
+/// `offset` floats from a multiple of 256 bytes.
+inline double error_of(Context& context, const ConvArrays& c, std::int64_t offset = 0) {
+  Guarded x(context, c.x, offset), w(context, c.w), bias(context, c.bias), dy(context, c.dy, offset);
+  Guarded y(context, unwritten(c.outputs)), dx(context, unwritten(c.inputs)), dw(context, c.dw_before);
+  cuda::conv2d_forward(context, c.p, x.data(), w.data(), bias.data(), y.data());
+  cuda::conv2d_backward_data(context, c.p, dy.data(), w.data(), dx.data());
+  cuda::conv2d_backward_filter(context, c.p, x.data(), dy.data(), dw.data());
+  return std::max({relative_difference(y.values(), c.y), relative_difference(dx.values(), c.dx),
+                   relative_difference(dw.values(), c.dw)});
+}
+
+/// What the error says that `fn` throws; fails where it throws none of this kind.
+inline std::string message_of(ErrorKind kind, const std::function<void()>& fn) {
+  try {
+    fn();
+  } catch (const Error& error) {
+    CHECK(error.kind() == kind);
+    return error.what();
+  }
+  FAIL_CHECK("no error was thrown");
+  return {};
+}
 
 }  // namespace backlight::test

@@ -276,7 +276,7 @@ TEST_CASE("batch norm: an empty batch is no launch and too many planes are refus
   cuda::batch_norm_forward(device, none, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
   cuda::batch_norm_backward(device, none, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
                             nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
   const BatchNormParams many{.n = 1 << 20, .channels = 1 << 11, .plane = 1};
   CHECK_THROWS_WITH_AS(
       cuda::batch_norm_forward(device, many, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr),

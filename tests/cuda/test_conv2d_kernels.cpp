@@ -67,9 +67,10 @@ TEST_CASE("conv2d in float16: values are rounded and their channels become neigh
       const std::int64_t count = l.n * l.channels * l.plane;
       const std::vector<float> values = uniform(count, "half.x", -100, 100),
                                before = uniform(count, "half.y");
-      Guarded x(device, values), half(device, std::vector<float>(static_cast<std::size_t>((count + 1) / 2)));
+      Guarded x(device, values),
+          packed(device, std::vector<float>(static_cast<std::size_t>((count + 1) / 2)));
       Guarded y(device, before), sum(device, before);
-      auto* bits = reinterpret_cast<cuda::Half*>(half.data());
+      auto* bits = reinterpret_cast<cuda::Half*>(packed.data());
       cuda::to_half_nhwc(device, l, x.data(), bits);
       cuda::from_half_nhwc(device, l, bits, false, y.data());
       cuda::from_half_nhwc(device, l, bits, true, sum.data());
@@ -80,11 +81,12 @@ TEST_CASE("conv2d in float16: values are rounded and their channels become neigh
       }
       CHECK(same_bits(y.values(), rounded));
       CHECK(same_bits(sum.values(), added));
-      const std::vector<float> halves = half.values();
+      const std::vector<float> halves = packed.values();
       const auto* stored = reinterpret_cast<const cuda::Half*>(halves.data());
       const std::int64_t n = l.n - 1, c = l.channels - 1, i = l.plane / 2;
-      CHECK(stored[(n * l.plane + i) * l.channels + c] ==
-            __float2half_rn(values[static_cast<std::size_t>((n * l.channels + c) * l.plane + i)]).bits);
+      const auto expected =
+          __float2half_rn(values[static_cast<std::size_t>((n * l.channels + c) * l.plane + i)]);
+      CHECK(stored[(n * l.plane + i) * l.channels + c] == std::bit_cast<cuda::Half>(expected));
     }
   });
 }

@@ -195,7 +195,7 @@ TEST_CASE("depthwise: on CUDA other groups and too many elements are refused and
   cuda::depthwise_backward_data(device, p, nullptr, nullptr, nullptr);
   p.in_channels = p.out_channels = p.groups = 0;
   cuda::depthwise_backward_filter(device, p, nullptr, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
   p = kCases[0].params();
   p.out_channels = 6;
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),

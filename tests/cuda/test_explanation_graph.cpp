@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "attribution/small_network.hpp"
-#include "emulator.hpp"
 #include "engine/attribution/explanation_graph.hpp"
 #include "engine/cuda/backend.hpp"
 #include "modes.hpp"

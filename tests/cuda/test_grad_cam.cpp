@@ -145,7 +145,7 @@ TEST_CASE("Grad-CAM reductions: an empty map is no launch") {
   cuda::channel_sum(device, {0, 4, 9}, 1, nullptr, nullptr);
   cuda::weighted_sum(device, {1, 4, 0}, nullptr, nullptr, nullptr);
   cuda::weighted_sum_extrema(device, {0, 4, 9}, MapValues::raw, nullptr, nullptr, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
 }
 
 TEST_CASE("Grad-CAM reductions: bytes and operations follow from the equations") {

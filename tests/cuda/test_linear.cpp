@@ -116,10 +116,11 @@ TEST_CASE("linear: a lower precision rounds what is multiplied and not what is a
     cuda::linear_forward(device, c.p, x.data(), w.data(), bias.data(), y.data());
     return relative_difference(y.values(), expected);
   };
-  CHECK(error_of(Precision::strict) <= 1e-6);
-  // Both have 10 bits of mantissa: each product is off by up to 2^-10 of itself.
+  CHECK(error_of(Precision::strict) <= (kEmulated ? 1e-6 : 1e-5));
+  // Both have 10 bits of mantissa: each product is off by up to 2^-10 of itself. TF32 is a permission: on a
+  // GPU an algorithm may do without it.
   for (const Precision precision : {Precision::tf32, Precision::f16}) {
-    CHECK(error_of(precision) >= 1e-6);
+    CHECK(error_of(precision) >= (kEmulated || precision == Precision::f16 ? 1e-6 : 0));
     CHECK(error_of(precision) <= 2e-3);
   }
 }
@@ -172,10 +173,10 @@ TEST_CASE("linear: an empty batch is no product and a refusal of cuBLAS names th
   cuda::linear_forward(device, {0, 4, 2}, nullptr, nullptr, nullptr, nullptr);
   cuda::linear_backward_data(device, {0, 4, 2}, nullptr, nullptr, nullptr);
   cuda::linear_backward_filter(device, {0, 4, 2}, nullptr, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
   CHECK_THROWS_WITH_AS(cuda::linear_forward(device, {1, 0, 2}, nullptr, nullptr, nullptr, nullptr),
                        doctest::Contains("CUBLAS_STATUS_INVALID_VALUE at "), Error);
-  CHECK(emulator::take_report() == "[cublasLt] a matrix is empty");
+  CHECK(device_report() == (kEmulated ? "[cublasLt] a matrix is empty" : ""));
 }
 
 TEST_CASE("linear: bytes and operations follow from the equations") {

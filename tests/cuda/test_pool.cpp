@@ -270,7 +270,7 @@ TEST_CASE("pooling: an empty batch is no launch") {
   cuda::adaptive_avg_pool2d_forward(device, kNone, nullptr, nullptr);
   cuda::adaptive_avg_pool2d_forward(device, kNoneAtAll, nullptr, nullptr);
   cuda::adaptive_avg_pool2d_backward(device, kNone, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
 }
 
 TEST_CASE("pooling: what 32-bit positions cannot hold is refused by name") {

@@ -120,7 +120,7 @@ TEST_CASE("saliency: no images are no launch") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
   cuda::saliency(device, {0, 9}, nullptr, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
 }
 
 TEST_CASE("saliency: bytes and operations follow from the formulas") {

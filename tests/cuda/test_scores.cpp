@@ -128,7 +128,7 @@ TEST_CASE("scores: on CUDA nothing is no launch and too many classes are refused
   cuda::one_hot(device, {0, 10}, nullptr, 1, nullptr);
   cuda::cross_entropy_forward(device, {0, 10, 0}, nullptr, nullptr, nullptr);
   cuda::cross_entropy_backward(device, {0, 10, 0}, nullptr, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
   CHECK_THROWS_WITH_AS(cuda::argmax(device, {1, std::int64_t{1} << 32}, nullptr, nullptr),
                        doctest::Contains("[argmax] 4294967296 classes"), Error);
 }

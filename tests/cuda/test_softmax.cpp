@@ -107,7 +107,7 @@ TEST_CASE("softmax: on CUDA nothing is no launch and too many rows are refused")
   Context device({Device::Kind::cuda}, 1);
   cuda::softmax_forward(device, {0, 10, 1}, nullptr, nullptr);
   cuda::log_softmax_backward(device, {2, 10, 0}, nullptr, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
   CHECK_THROWS_WITH_AS(cuda::softmax_forward(device, {std::int64_t{1} << 31, 1, 1}, nullptr, nullptr),
                        doctest::Contains("[softmax] 2147483648 items are too many"), Error);
 }

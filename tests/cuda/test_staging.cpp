@@ -69,7 +69,7 @@ TEST_CASE("staging: a slot that has to grow waits for the copy that still uses i
 }
 
 TEST_CASE("staging: copies go through pinned memory") {
-  const FreshDevice device({.streams = emulator::Streams::deferred});
+  const FreshDevice device = deferred_device();
   const cuda::PinnedBlock block(100);
   cudaPointerAttributes attributes{};
   CUDA_CHECK(cudaPointerGetAttributes(&attributes, block.data()));
@@ -79,7 +79,7 @@ TEST_CASE("staging: copies go through pinned memory") {
   const Context context(kCudaDevice, 1);
   const std::vector<std::uint32_t> values = counting_from(3, 10);
   const Buffer<std::uint32_t> sent = context.copy(view(values));
-  CHECK(emulator::leak_report().find("2 blocks of pinned memory") != std::string::npos);
+  CHECK((!kEmulated || device_leaks().find("2 blocks of pinned memory") != std::string::npos));
   CHECK(context.to_host(sent) == values);
 }
 
@@ -93,8 +93,8 @@ TEST_CASE("staging: a pinned block moves and is freed once") {
     first = std::move(second);
     CHECK(first.data() != nullptr);
   }
-  CHECK(emulator::leak_report() == "");
-  CHECK(emulator::take_report() == "");
+  CHECK(device_leaks() == "");
+  CHECK(device_report() == "");
 }
 
 TEST_CASE("staging: an empty array is no copy") {
@@ -102,7 +102,7 @@ TEST_CASE("staging: an empty array is no copy") {
   const Context context(kCudaDevice, 1);
   const Buffer<std::uint32_t> empty = context.copy(view({}));
   CHECK(context.to_host(empty).empty());
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
 }
 
 TEST_CASE("staging: the CPU's context copies arrays too") {

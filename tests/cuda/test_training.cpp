@@ -94,7 +94,7 @@ TEST_CASE("training: on CUDA a small network takes the CPU's steps") {
 }
 
 TEST_CASE("training: on CUDA the residual network that ships takes the CPU's steps") {
-  const FreshDevice fresh({.streams = emulator::Streams::deferred});
+  const FreshDevice fresh = deferred_device();
   Run host({}, scenes_net(5, 2), 16), device({Device::Kind::cuda}, scenes_net(5, 2), 16);
   host.train(2);
   device.train(2);
@@ -102,7 +102,7 @@ TEST_CASE("training: on CUDA the residual network that ships takes the CPU's ste
 }
 
 TEST_CASE("training: saved on CUDA and taken up again there it ends in the same bits") {
-  const FreshDevice fresh({.streams = emulator::Streams::deferred});
+  const FreshDevice fresh = deferred_device();
   const TemporaryFolder folder;
   const std::filesystem::path path = folder.path() / "run.safetensors";
   Run whole({Device::Kind::cuda}, small_network(), 8), half({Device::Kind::cuda}, small_network(), 8),

@@ -63,7 +63,7 @@ TEST_CASE("upsample: bicubic and extents beyond an int are refused on CUDA") {
   CHECK_THROWS_AS(cuda::upsample(device, {1LL << 40, 2, 2, 4, 4, Upsampling::bilinear}, nullptr, nullptr),
                   Error);
   cuda::upsample(device, {0, 2, 2, 4, 4, Upsampling::bilinear}, nullptr, nullptr);
-  CHECK(emulator::take_report() == "");
+  CHECK(device_report() == "");
 }
 
 TEST_CASE("upsample: bytes and operations follow from the equations") {

@@ -1,20 +1,36 @@
-// Runs a test in every mode of the emulator: three thread orders, eager and deferred streams.
+// Runs a test on the device that this build has: on the emulated one in every mode (three thread orders,
+// eager and deferred streams), on a GPU once.
 #pragma once
 
 #include <doctest/doctest.h>
 
 #include <initializer_list>
+#include <string>
 #include <utility>
 
+#ifdef BACKLIGHT_CUDA_EMULATED
 #include "emulator.hpp"
+#else
+#include <cuda_runtime_api.h>
+#endif
 
 namespace backlight::test {
+
+#ifdef BACKLIGHT_CUDA_EMULATED
+
+inline constexpr bool kEmulated = true;
 
 #ifdef __SANITIZE_THREAD__
 inline constexpr bool kEveryMode = false;  // races show in any one order
 #else
 inline constexpr bool kEveryMode = true;
 #endif
+
+/// The first mistake since the last call, in words; empty when there was none.
+inline std::string device_report() { return emulator::take_report(); }
+
+/// What was created on the device and not released; empty when there is nothing.
+inline std::string device_leaks() { return emulator::leak_report(); }
 
 /// After each mode nothing may be left and nothing reported.
 template <class Body>
@@ -50,5 +66,56 @@ struct FreshDevice {
   FreshDevice(const FreshDevice&) = delete;
   FreshDevice& operator=(const FreshDevice&) = delete;
 };
+
+/// One whose streams work only when something waits for them.
+inline FreshDevice deferred_device() { return FreshDevice({.streams = emulator::Streams::deferred}); }
+
+/// Runs the body with all plans of cuDNN's, and once more with convolutions alone.
+template <class Body>
+void with_and_without_fused_plans(Body&& body) {
+  for (const emulator::Plans offered : {emulator::Plans::all, emulator::Plans::unfused}) {
+    const FreshDevice device({.plans = offered});
+    body();
+  }
+}
+
+#else
+
+// The GPU's side of the same. Leaks are compute-sanitizer's to find: streams, plans and pools keep memory on
+// purpose.
+
+inline constexpr bool kEmulated = false;
+
+inline std::string device_report() {
+  const cudaError_t status = cudaDeviceSynchronize();
+  const cudaError_t earlier = cudaGetLastError();
+  const cudaError_t error = status != cudaSuccess ? status : earlier;
+  return error == cudaSuccess ? "" : cudaGetErrorString(error);
+}
+
+inline std::string device_leaks() { return ""; }
+
+template <class Body>
+void in_every_mode(Body&& body) {
+  body();
+  CHECK(device_report() == "");
+}
+
+struct FreshDevice {
+  FreshDevice() = default;
+  /// What a test provoked must not show in the next one.
+  ~FreshDevice() { device_report(); }
+  FreshDevice(const FreshDevice&) = delete;
+  FreshDevice& operator=(const FreshDevice&) = delete;
+};
+
+inline FreshDevice deferred_device() { return FreshDevice(); }
+
+template <class Body>
+void with_and_without_fused_plans(Body&& body) {
+  body();
+}
+
+#endif
 
 }  // namespace backlight::test

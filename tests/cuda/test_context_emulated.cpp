@@ -1,0 +1,69 @@
+// What of test_context.cpp asks the emulator: a device that is lacking or full, and whether anything ran
+// there.
+#include <array>
+#include <bit>
+#include <string>
+
+#include "engine/cuda/check.hpp"
+#include "engine/cuda/stream.hpp"
+#include "kernels/dispatch.hpp"
+#include "modes.hpp"
+#include "support/compare.hpp"
+#include "support/random.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+const Device kCudaDevice = Device::parse("cuda");
+
+/// What the error says that `fn` throws; fails when it throws none of this kind.
+template <class Fn>
+std::string error_of(ErrorKind kind, Fn&& fn) {
+  try {
+    fn();
+  } catch (const Error& error) {
+    CHECK(error.kind() == kind);
+    return error.what();
+  }
+  FAIL_CHECK("no error was thrown");
+  return {};
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("context: a device that is not there is refused by name") {
+  CHECK(contains(error_of(ErrorKind::resources, [] { Context(Device::parse("cuda:1"), 1); }),
+                 "cuda:1 was asked for, but this machine has 1 CUDA device"));
+}
+
+TEST_CASE("context: running out of device memory is an error that names the call") {
+  const FreshDevice device({.memory_bytes = 1000});
+  const Context context(kCudaDevice, 1);
+  const std::string what = error_of(ErrorKind::resources, [&] { (void)context.empty({1000}); });
+  CHECK(contains(what, "cudaMallocAsync"));
+  CHECK(contains(what, "cudaErrorMemoryAllocation"));
+  CHECK(contains(what, "stream.cpp:"));
+  CHECK(context.empty({10}).defined());
+}
+
+TEST_CASE("dispatch: the CUDA table runs kernels on the device, the CPU's does not") {
+  const FreshDevice device;
+  const auto threads_of = [](const Device& where) {
+    Context context(where, 1);
+    Tensor x = context.zeros({1000}), y = context.zeros({1000});
+    const std::uint64_t before = emulator::threads_run();
+    dispatch(context, DType::f32, [&]<class T>(const Kernels<T>& k) {
+      k.relu_forward(context, {1000, 6}, x.data<T>(), y.data<T>());
+    });
+    context.synchronize();
+    return emulator::threads_run() - before;
+  };
+  CHECK(threads_of({}) == 0);
+  CHECK(threads_of(kCudaDevice) >= 250);
+}
