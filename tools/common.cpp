@@ -85,6 +85,10 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
                   "How a GPU multiplies: strict (float32), tf32, f16; the CPU is always strict")
       ->group("Computation")
       ->type_name("NAME");
+  command
+      .add_flag("--autotune", options.autotune,
+                "On a GPU: measure cuDNN's algorithms for each convolution and keep the fastest")
+      ->group("Computation");
   command.add_option("--threads", options.threads, "Threads to use [all processors]")
       ->group("Computation")
       ->option_text("N")
@@ -102,7 +106,9 @@ Context make_context(const DeviceOptions& options, Console& console) {
     else
       device = {Device::Kind::cuda, 0};
   }
-  return Context(device, options.threads, precision);
+  Context context(device, options.threads, precision);
+  context.tune(options.autotune);
+  return context;
 }
 
 std::string_view name_of(Precision precision) {

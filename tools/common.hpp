@@ -47,9 +47,10 @@ Model load_network(const NetworkOptions& options, Console& console);
 struct DeviceOptions {
   std::string device = "auto", precision = "strict";
   int threads = 0;
+  bool autotune = false;
 };
 
-/// Adds --device --threads --precision.
+/// Adds --device --threads --precision --autotune.
 void add_device_options(CLI::App& command, DeviceOptions& options);
 /// `auto` is the first GPU, or the CPU, which a build for GPUs says when it finds none. Throws Error(usage)
 /// for an unknown device, Error(unsupported) for one that this build lacks, Error(resources) for one that

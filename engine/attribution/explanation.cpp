@@ -110,17 +110,21 @@ Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations)
   return map;
 }
 
-ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
-  const Tensor& activations = pass_.value(layer);
+Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
   const Gradients gradients = pass_.backward(target, {.wrt = {layer}});
-  const Shape& shape = activations.shape();
+  const Shape& shape = pass_.shape(layer);
   const ChannelMaps maps = maps_of(shape);
-  Tensor alpha = context_.empty({shape[0], shape[1]}, activations.dtype());
+  Tensor alpha = context_.empty({shape[0], shape[1]}, target.dy.dtype());
   const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.area) : 1.0;
   dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
     k.channel_sum(context_, maps, scale, gradients.nodes.at(layer).data<T>(), alpha.data<T>());
   });
-  Tensor map = weighted_sum(alpha, activations);
+  return alpha;
+}
+
+ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
+  Tensor alpha = channel_weights(layer, target, reduction);
+  Tensor map = weighted_sum(alpha, activations(layer));
   return {std::move(alpha), std::move(map)};
 }
 

@@ -61,6 +61,10 @@ class Explanation {
 
   /// Equations 1 and 2 of the Grad-CAM paper without the ReLU, for any scalar target.
   ClassMap grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
+  /// Equation 1 alone: α, N×K.
+  Tensor channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
+  /// N×K×h×w, one of the layers named at the start.
+  const Tensor& activations(NodeId layer) const { return pass_.value(layer); }
 
   /// ∂target/∂x, N×C×H×W. `guided` gives Guided Backprop, `deconvnet` Deconvolution: these are no gradients.
   Tensor gradient(const Seed& target, ReluRule rule);

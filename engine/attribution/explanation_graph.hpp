@@ -1,11 +1,13 @@
-// A whole explanation recorded once as a CUDA graph and replayed for every picture of the same shape: one
-// launch instead of hundreds, and no allocation.
+// A whole explanation, from the network's input to pictures, recorded once as a CUDA graph and replayed for
+// every batch of the same shape: one launch instead of hundreds, and no allocation.
 #pragma once
 
 #include <optional>
 #include <span>
 
+#include "engine/attribution/device_display.hpp"
 #include "engine/attribution/explanation.hpp"
+#include "engine/image/device_preprocess.hpp"
 
 namespace backlight {
 
@@ -20,6 +22,9 @@ struct ExplanationGraphOptions {
   /// Explains each image's best class, found on the device; otherwise the classes given to each run.
   bool best_class = false;
   Direction direction = Direction::evidence;
+  /// Pictures of the map, and of the gradient if there is one; one of those that `shown_on_device` names.
+  std::optional<Preset> display = {};
+  bool bgr = false;  ///< the network's channel order, for pictures of the gradient
 };
 
 /// Belongs to one calling thread at a time. Has a stream, memory, plans and a workspace of its own, which is
@@ -31,22 +36,29 @@ class ExplanationGraph {
   struct Result {
     Tensor scores;                 ///< N×K, before any softmax
     Buffer<std::int64_t> classes;  ///< N
-    ClassMap map;
-    Tensor gradient;  ///< N×C×H×W; undefined where none was asked for
+    Tensor alpha;                  ///< N×K
+    DeviceMap map;                 ///< without the ReLU
+    Tensor gradient;               ///< N×C×H×W; undefined where none was asked for
+    DeviceDisplay display;         ///< empty where none was asked for
+    DeviceSaliency saliency;       ///< of display.product, with a display and a gradient
   };
 
-  /// `input` is N×C×H×W. Runs the explanation once, on zeros, before it is recorded. Throws as Context and
-  /// Explanation do; Error(usage) for a device other than CUDA.
+  /// `input` is N×C×H×W. Runs the explanation once, on zeros, before it is recorded. Throws as Context,
+  /// Explanation and display_on_device do; Error(usage) for a device other than CUDA.
   ExplanationGraph(const Network& network, const Shape& input, const ExplanationGraphOptions& options,
                    Device device, Precision precision = Precision::strict);
   ~ExplanationGraph();
 
-  /// `x`, of the recorded shape, in the host's memory or in the device's (computed: synchronize() its context
-  /// first). One class per image, none with best_class. Throws Error(usage) for a class that does not exist
-  /// and for another shape. Returns before the device is done; Context::to_host waits.
-  const Result& run(const Tensor& x, std::span<const std::int64_t> classes = {});
-
+  /// What a run explains. `preprocess_on_device` with context() fills it; a display wants its pictures, too.
+  DeviceInput& input() { return input_; }
   Context& context() { return context_; }
+
+  /// Explains what input() holds. One class per image, none with best_class. Throws Error(usage) for a class
+  /// that does not exist. Returns before the device is done; Context::to_host waits.
+  const Result& run(std::span<const std::int64_t> classes = {});
+  /// The same for `x`, of the recorded shape, in the host's memory or in the device's (computed:
+  /// synchronize() its context first). Throws Error(usage) for another shape.
+  const Result& run(const Tensor& x, std::span<const std::int64_t> classes = {});
 
  private:
   Result explain();
@@ -54,7 +66,7 @@ class ExplanationGraph {
   const Network& network_;
   ExplanationGraphOptions options_;
   Context context_;
-  Tensor input_;
+  DeviceInput input_;
   std::int64_t classes_in_all_ = 0;
   Buffer<std::int64_t> asked_;
   Result result_;

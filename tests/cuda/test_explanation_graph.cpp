@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include "attribution/small_network.hpp"
@@ -43,7 +44,7 @@ Expected explain(const Network& network, NodeId layer, const Tensor& x, std::vec
 void check_same(ExplanationGraph& graph, const ExplanationGraph::Result& result, const Expected& expected) {
   Context& context = graph.context();
   CHECK(same_bits(context.to_host(result.scores), expected.scores));
-  CHECK(same_bits(context.to_host(result.map.alpha), expected.alpha));
+  CHECK(same_bits(context.to_host(result.alpha), expected.alpha));
   CHECK(same_bits(context.to_host(result.map.map), expected.map));
   CHECK(same_bits(context.to_host(result.gradient), expected.gradient));
 }
@@ -87,6 +88,47 @@ TEST_CASE("explanation graph: the best class of every image is found on the devi
     const std::vector<std::int64_t> best = best_of(graph.context().to_host(result.scores));
     CHECK(graph.context().to_host(result.classes) == best);
     check_same(graph, result, explain(network, layer, x, best, Direction::counterfactual));
+  });
+}
+
+TEST_CASE("explanation graph: from photographs to pictures in one replay as the host would step by step") {
+  const Preprocessing how{.input_size = 24, .resize_size = 28};
+  Image wide(40, 30), tall(26, 51);
+  for (Image* image : {&wide, &tall})
+    for (std::size_t i = 0; i < image->rgb.size(); ++i)
+      image->rgb[i] =
+          static_cast<std::uint8_t>(random_bits(static_cast<std::uint64_t>(image->width), i) % 256);
+  in_every_mode([&] {
+    const Network network = placed(small_residual_network());
+    const NodeId layer = network.find("block");
+    ExplanationGraph graph(
+        network, {1, 3, 24, 24},
+        {.layer = layer, .gradient = ReluRule::guided, .display = Preset::pytorch_grad_cam}, kCuda);
+    Context& context = graph.context();
+    for (const Image* image : {&wide, &tall}) {
+      const std::vector<std::int64_t> classes{image == &wide ? 2 : 0};
+      preprocess_on_device(context, *image, how, Fit::crop, graph.input(), 0);
+      const auto& result = graph.run(classes);
+
+      const Fitted fitted = preprocess(*image, how);
+      check_same(graph, result, explain(network, layer, fitted.x, classes));
+      const Tensor map = context.to_host(result.map.map).reshaped({12, 12});
+      CHECK_NOTHROW(require_finite(context.to_host(result.map.extrema)));
+      Placement whole;
+      whole.input_width = whole.input_height = whole.source_width = whole.source_height = 24;
+      CHECK(context.to_host(result.display.overlay) ==
+            overlay(fitted.seen, map, whole, Preset::pytorch_grad_cam).rgb);
+      const Tensor product = guided_product(context.to_host(result.gradient).reshaped({3, 24, 24}), map,
+                                            Preset::pytorch_grad_cam);
+      CHECK(same_bits(context.to_host(result.display.product).reshaped({3, 24, 24}), product));
+      const std::vector<std::uint8_t> found = context.to_host(result.saliency.pictures);
+      const Image expected = saliency(product, Preset::pytorch_grad_cam);
+      REQUIRE(found.size() == expected.rgb.size());
+      int worst = 0;  // its mean and deviation are sums in another order
+      for (std::size_t i = 0; i < found.size(); ++i)
+        worst = std::max(worst, std::abs(found[i] - expected.rgb[i]));
+      CHECK(worst <= 1);
+    }
   });
 }
 
@@ -138,6 +180,11 @@ TEST_CASE("explanation graph: what was not recorded is refused") {
                        doctest::Contains("not on cpu"), Error);
   CHECK_THROWS_WITH_AS(ExplanationGraph(network, {2, 3, 14, 11}, {.layer = network.find("fc")}, kCuda),
                        doctest::Contains("Grad-CAM cannot use layer 'fc'"), Error);
+  CHECK_THROWS_WITH_AS(
+      ExplanationGraph(network, {2, 3, 14, 11}, {.layer = layer, .display = Preset::captum}, kCuda),
+      doctest::Contains("captum is not shown on the device"), Error);
+  CHECK_THROWS_WITH_AS(ExplanationGraph(network, {2, 4, 14, 11}, {.layer = layer}, kCuda),
+                       doctest::Contains("the network's input is 2×4×14×11"), Error);
   CHECK_THROWS_WITH_AS(ExplanationGraph(small_residual_network(), {2, 3, 14, 11}, {.layer = layer}, kCuda),
                        doctest::Contains("call Network::to(context) first"), Error);
 }

@@ -7,8 +7,10 @@
 #include <limits>
 
 #include "models/weights_location.hpp"
+#include "support/compare.hpp"
 #include "support/skip.hpp"
 #include "tools/program.hpp"
+#include "weights/checkpoint.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -99,6 +101,54 @@ TEST_CASE("program on cuda: EfficientNet-Lite0 explains a photograph as on the C
   const auto weights = cached_weights("efficientnet_lite0");
   if (!weights) return skip("run tools/fetch_weights efficientnet_lite0");
   check_same(Workspace(), weights->string(), kPhotograph, "grad-cam,guided-backprop,guided-grad-cam");
+}
+
+TEST_CASE("program on cuda: tuned plans and TF32 explain almost the same and the document says so") {
+  const Workspace work;
+  const std::string net = work.network();
+  const auto explain = [&](std::vector<std::string> options) {
+    std::vector<std::string> arguments{"explain", kPhotograph, "--weights", net,
+                                       "--class", "3",         "--format",  "npy",
+                                       "--json",  "--force",   "--out",     work.str("out")};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const ProcessResult result = run_emulated(work, arguments);
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    const Json json = Json::parse(result.out);
+    return std::pair{json["precision"].get<std::string>(),
+                     read_npy(json["images"][0]["results"][0]["files"]["npy"].get<std::string>())};
+  };
+  const auto [cpu, expected] = explain({"--device", "cpu"});
+  CHECK(cpu == "strict");
+  const auto [tf32, rounded] = explain({"--device", "cuda", "--autotune", "--precision", "tf32"});
+  CHECK(tf32 == "tf32");
+  CHECK(relative_error(rounded, expected) <= 2e-2);
+  CHECK(relative_error(rounded, expected) > 1e-6);
+}
+
+// Rounding grows from step to step; tests/cuda/test_training.cpp holds single steps to 1e-4.
+TEST_CASE("program on cuda: training ends where it ends on the CPU") {
+  const Workspace work;
+  const auto arguments = [&](const std::string& device) {
+    return std::vector<std::string>{"train",      "--out",    work.str(device + ".safetensors"),
+                                    "--steps",    "3",        "--batch",
+                                    "4",          "--scenes", "8",
+                                    "--evaluate", "2",        "--device",
+                                    device};
+  };
+  REQUIRE(work.run(arguments("cpu")).exit_code == 0);
+  const ProcessResult result = run_emulated(work, arguments("cuda"));
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  const Checkpoint ours = Checkpoint::open(work.str("cuda.safetensors"));
+  const Checkpoint theirs = Checkpoint::open(work.str("cpu.safetensors"));
+  REQUIRE(ours.tensors().size() == theirs.tensors().size());
+  for (const StoredTensor& tensor : theirs.tensors()) {
+    CAPTURE(tensor.name());
+    const StoredTensor* found = ours.find(tensor.name());
+    REQUIRE(found != nullptr);
+    CHECK(test::relative_error(found->to_f32(), tensor.to_f32()) <= 1e-2);
+  }
 }
 
 TEST_CASE("program on cuda: the emulated device is listed and auto leaves it alone") {
