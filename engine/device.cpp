@@ -159,6 +159,8 @@ void Context::copy(const Tensor& from, Tensor& to) const {
     else if (!stream_)
       throw Error(ErrorKind::internal, "a tensor of ", from.shape(),
                   " lies in a CUDA device's memory: copy it by to_host of the context that computed it");
+    else if (!holds(from))
+      cuda::copy_between(*stream_, to.data<T>(), from.data<T>(), from.device(), from.bytes());
     else
       cuda::copy(*stream_, to.data<T>(), from.data<T>(), from.bytes());
   });
@@ -166,6 +168,10 @@ void Context::copy(const Tensor& from, Tensor& to) const {
 
 Tensor Context::to_host(const Tensor& tensor) const {
   if (tensor.on_host()) return tensor.clone();
+  if (!holds(tensor))
+    throw Error(ErrorKind::internal, "a tensor of ", tensor.shape(), " in the memory of ",
+                Device{Device::Kind::cuda, tensor.device()}, " was to be read by a context on ", device_,
+                ": copy it by to_host of the context that computed it");
   Tensor result(tensor.shape(), tensor.dtype());
   dispatch_dtype(tensor.dtype(),
                  [&]<class T>() { to_host(result.data<T>(), tensor.data<T>(), tensor.bytes()); });

@@ -82,7 +82,7 @@ class Context {
   /// Whether kernels of this context can read the tensor.
   bool holds(const Tensor& tensor) const { return tensor.device() == memory_->device(); }
   /// A copy in this context's memory, of a tensor anywhere. One that another context computes must be done
-  /// there: synchronize() that context first.
+  /// there, synchronize() that context first, and stay until it is copied; from another device this waits.
   Tensor copy(const Tensor& tensor) const;
   /// Overwrites `to`, of the same shape and type, which lies in this context's memory.
   void copy(const Tensor& from, Tensor& to) const;

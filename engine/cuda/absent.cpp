@@ -21,6 +21,7 @@ std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream>) { refuse(); }
 void upload(Stream&, void*, const void*, std::size_t) { refuse(); }
 void download(Stream&, void*, const void*, std::size_t) { refuse(); }
 void copy(Stream&, void*, const void*, std::size_t) { refuse(); }
+void copy_between(Stream&, void*, const void*, int, std::size_t) { refuse(); }
 void clear(Stream&, void*, std::size_t) { refuse(); }
 void synchronize(Stream&) { refuse(); }
 std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream>) { refuse(); }

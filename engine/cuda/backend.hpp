@@ -27,6 +27,9 @@ void upload(Stream& stream, void* to, const void* from, std::size_t bytes);
 void download(Stream& stream, void* to, const void* from, std::size_t bytes);
 /// Within the device.
 void copy(Stream& stream, void* to, const void* from, std::size_t bytes);
+/// From the memory of another device, where it is computed already, to the stream's. Waits until it is
+/// copied.
+void copy_between(Stream& stream, void* to, const void* from, int from_device, std::size_t bytes);
 /// Sets all bytes to zero.
 void clear(Stream& stream, void* block, std::size_t bytes);
 void synchronize(Stream& stream);

@@ -22,15 +22,12 @@ int attribute(cudaDeviceAttr name, int device) {
 DeviceInfo describe(int index) {
   cudaDeviceProp properties;
   CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
-  DeviceInfo info{.index = index,
-                  .name = properties.name,
-                  .capability_major = attribute(cudaDevAttrComputeCapabilityMajor, index),
-                  .capability_minor = attribute(cudaDevAttrComputeCapabilityMinor, index),
-                  .multiprocessors = attribute(cudaDevAttrMultiProcessorCount, index)};
-  std::size_t free_bytes = 0;
-  CUDA_CHECK(cudaSetDevice(index));
-  CUDA_CHECK(cudaMemGetInfo(&free_bytes, &info.memory_bytes));
-  return info;
+  return {.index = index,
+          .name = properties.name,
+          .capability_major = attribute(cudaDevAttrComputeCapabilityMajor, index),
+          .capability_minor = attribute(cudaDevAttrComputeCapabilityMinor, index),
+          .multiprocessors = attribute(cudaDevAttrMultiProcessorCount, index),
+          .memory_bytes = properties.totalGlobalMem};
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ struct Devices {
   std::string obstacle = {};  ///< why none was found
 };
 
-/// Never throws for want of a device, a driver, or CUDA.
+/// Never throws for want of a device, a driver, or CUDA. Leaves the current device of the thread as it was,
+/// and takes no memory on any.
 Devices devices();
 
 }  // namespace backlight::cuda

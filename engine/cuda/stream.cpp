@@ -27,7 +27,7 @@ class DevicePool final : public MemoryPool {
 
   // Where the device is lost, freeing fails, and its memory is lost with it.
   void deallocate(void* block, std::size_t bytes) noexcept override {
-    cudaFreeAsync(block, stream_->get());
+    cudaFreeAsync(block, stream_->handle());
     const std::lock_guard lock(mutex_);
     in_use_ -= bytes;
   }
@@ -68,6 +68,7 @@ Stream::Stream(int device) : device_(device) {
 }
 
 Stream::~Stream() {
+  cudaSetDevice(device_);  // libraries release their handles on the current device
   while (!parts_.empty()) parts_.pop_back();
   cudaStreamDestroy(handle_);
 }
@@ -99,6 +100,12 @@ void download(Stream& stream, void* to, const void* from, std::size_t bytes) {
 
 void copy(Stream& stream, void* to, const void* from, std::size_t bytes) {
   CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream.get()));
+}
+
+// Where one device cannot reach the other, only this call copies what lies in a stream-ordered pool.
+void copy_between(Stream& stream, void* to, const void* from, int from_device, std::size_t bytes) {
+  CUDA_CHECK(cudaMemcpyPeerAsync(to, stream.device(), from, from_device, bytes, stream.get()));
+  synchronize(stream);
 }
 
 void clear(Stream& stream, void* block, std::size_t bytes) {

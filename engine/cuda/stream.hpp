@@ -24,6 +24,8 @@ class Stream {
   int device() const { return device_; }
   /// The handle; makes the stream's device the current one.
   cudaStream_t get() const;
+  /// The handle alone, for calls that work whichever device is the current one.
+  cudaStream_t handle() const noexcept { return handle_; }
   /// True while work is recorded into a graph instead of being done.
   bool capturing() const;
   /// Whether libraries' kernels are chosen by measurement when a problem first comes, not by their

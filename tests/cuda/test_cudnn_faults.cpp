@@ -14,7 +14,8 @@ namespace {
 
 /// A 1×1 convolution of 4×4 in 2 channels to 2, ready to run.
 struct Ready {
-  explicit Ready(emulator::Streams streams = emulator::Streams::eager) : device({.streams = streams}) {}
+  explicit Ready(emulator::Streams streams = emulator::Streams::eager)
+      : device({.streams = streams, .devices = 2}) {}
 
   void execute(const void* image, void* scratch) {
     cuda::execute(plan, cudnn.handle(),
@@ -96,6 +97,36 @@ TEST_CASE("cudnn's memory: a block that is freed before the plan has run is foun
   CHECK_THROWS_AS(ready.context.synchronize(), Error);
   CHECK(contains(emulator::take_report(), "is no device memory, or was freed"));
   CHECK(cudaStreamDestroy(other) == cudaSuccess);
+}
+
+TEST_CASE("cudnn's memory: a block of another device is found") {
+  Ready ready;
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  const OnDevice<float> x(std::vector<float>(32, 1.0f));
+  CHECK(contains(ready.report_of(x.data(), ready.workspace.data()),
+                 "tensor 120 lies in the memory of device 1, which device 0 does not reach"));
+}
+
+TEST_CASE("cudnn's memory: a workspace of another device is found") {
+  Ready ready;
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  const OnDevice<std::byte> workspace(ready.plan.workspace_bytes);
+  CHECK(contains(ready.report_of(ready.x.data(), workspace.data()),
+                 "workspace lies in the memory of device 1, which device 0 does not reach"));
+}
+
+TEST_CASE("cudnn: a handle serves the device that was the current one when it was made") {
+  Ready ready;
+  const cudnnHandle_t handle = ready.cudnn.handle();
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  CHECK_THROWS_WITH_AS(cuda::execute(ready.plan, handle, {{ConvTensor::x, ready.x.data()}}, nullptr),
+                       doctest::Contains("of device 0 was used while device 1 is the current one"), Error);
+  cudaStream_t there = nullptr;
+  REQUIRE(cudaStreamCreate(&there) == cudaSuccess);
+  CHECK(cudnnSetStream(handle, there) == CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH);
+  CHECK(cudaStreamDestroy(there) == cudaSuccess);
+  ready.execute(ready.x.data(), ready.workspace.data());
+  CHECK(ready.y.values() == std::vector<float>(32, 2.0f));
 }
 
 TEST_CASE("cudnn's memory: the workspace is overwritten by every run") {

@@ -98,6 +98,7 @@ ${cudnn}
 int main() {
 ${body}
   std::printf(\"cudaDeviceProp::name at %zu\\n\", offsetof(cudaDeviceProp, name));
+  std::printf(\"cudaDeviceProp::totalGlobalMem at %zu\\n\", offsetof(cudaDeviceProp, totalGlobalMem));
   std::printf(\"cudaPointerAttributes::hostPointer at %zu\\n\", offsetof(cudaPointerAttributes, hostPointer));
   std::printf(\"dim3: %zu\\n\", sizeof(dim3));
 }

@@ -34,7 +34,7 @@ inline std::string device_leaks() { return emulator::leak_report(); }
 
 /// After each mode nothing may be left and nothing reported.
 template <class Body>
-void in_every_mode(Body&& body) {
+void in_every_mode(Body&& body, int devices = 1) {
   using namespace emulator;
   for (const Streams streams : {Streams::eager, Streams::deferred}) {
     for (const auto& [order, seed] :
@@ -43,7 +43,7 @@ void in_every_mode(Body&& body) {
       CAPTURE(static_cast<int>(streams));
       CAPTURE(static_cast<int>(order));
       reset();
-      options() = {.order = order, .seed = seed, .streams = streams};
+      options() = {.order = order, .seed = seed, .streams = streams, .devices = devices};
       body();
       CHECK(take_report() == "");
       CHECK(leak_report() == "");

@@ -57,6 +57,8 @@ struct Product {
   const float* a_pointer = a.data();
 };
 
+bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
 }  // namespace
 
 TEST_CASE("cuBLASLt: a product runs when its stream does") {
@@ -132,6 +134,24 @@ TEST_CASE("cuBLASLt: matrices lie on the device and within their block") {
   p.a_pointer = p.d.data();
   CHECK(p.run() == CUBLAS_STATUS_EXECUTION_FAILED);
   CHECK(take_report() == "cublasLtMatmul was given a matrix that reaches past the end of its block");
+}
+
+TEST_CASE("cuBLASLt: a handle serves the device that was the current one when it was made") {
+  const FreshDevice fresh({.devices = 2});
+  Product p;
+  REQUIRE(p.plan() == CUBLAS_STATUS_SUCCESS);
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  CHECK(p.run() == CUBLAS_STATUS_INVALID_VALUE);
+  CHECK(
+      take_report() ==
+      "[cublasLt] a handle of device 0 was used with a stream of device 1 while device 1 is the current one");
+  const OnDevice<float> there(std::vector<float>(6, 1.0f));
+  REQUIRE(cudaSetDevice(0) == cudaSuccess);
+  CHECK(p.run() == CUBLAS_STATUS_SUCCESS);
+  p.a_pointer = there.data();
+  CHECK(p.run() == CUBLAS_STATUS_EXECUTION_FAILED);
+  CHECK(
+      contains(take_report(), "a matrix that lies in the memory of device 1, which device 0 does not reach"));
 }
 
 TEST_CASE("cuBLASLt: descriptors answer as the real ones do") {

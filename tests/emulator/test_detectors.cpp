@@ -85,6 +85,21 @@ __global__ void reverse_without_barrier(const float* x, float* out) {
   out[threadIdx.x] = tile[63 - threadIdx.x];
 }
 
+/// Two devices, the first of them the current one, with a stream and memory of each one's pool.
+struct TwoDevices {
+  explicit TwoDevices(Streams streams = Streams::eager) : fresh({.streams = streams, .devices = 2}) {
+    for (const int device : {1, 0}) {
+      REQUIRE(cudaSetDevice(device) == cudaSuccess);
+      REQUIRE(cudaStreamCreateWithFlags(&stream[device], cudaStreamNonBlocking) == cudaSuccess);
+      REQUIRE(cudaMallocAsync(reinterpret_cast<void**>(&block[device]), 128, stream[device]) == cudaSuccess);
+    }
+  }
+
+  FreshDevice fresh;
+  cudaStream_t stream[2] = {};
+  float* block[2] = {};
+};
+
 }  // namespace
 
 TEST_CASE("detector: a divergent barrier is named with both lines") {
@@ -338,4 +353,88 @@ TEST_CASE("detector: copies that run over a block or go the wrong way are refuse
   CHECK(contains(take_report(), "direction"));
   CHECK(cudaMemset(host, 0, 4) == cudaErrorInvalidValue);
   CHECK(cudaFree(host) == cudaErrorInvalidValue);
+}
+
+TEST_CASE("detector: a kernel in a stream of a device that is not the current one is refused") {
+  const TwoDevices two;
+  CHECK(launch(set_all, 1, 32, 0, two.stream[1], two.block[1], 1.0f) == cudaErrorInvalidResourceHandle);
+  CHECK(take_report() == "a kernel was launched in a stream of device 1 while device 0 is the current one");
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  CHECK(launch(set_all, 1, 32, 0, two.stream[1], two.block[1], 1.0f) == cudaSuccess);
+  CHECK(take_report() == "");
+}
+
+TEST_CASE("detector: a kernel that is given memory of another device is an illegal address") {
+  const TwoDevices two;
+  CHECK(launch(set_all, 1, 32, 0, two.stream[0], two.block[1], 1.0f) == cudaErrorIllegalAddress);
+  CHECK(
+      take_report() ==
+      "kernel argument 0 lies in the memory of device 1, which device 0 does not reach without peer access");
+}
+
+TEST_CASE("detector: cudaMemset of another device's memory is refused") {
+  const TwoDevices two;
+  CHECK(cudaMemsetAsync(two.block[0], 0, 128, two.stream[1]) == cudaErrorInvalidValue);
+  CHECK(contains(take_report(), "lies in the memory of device 0, which device 1 does not reach"));
+  CHECK(cudaMemsetAsync(two.block[0], 0, 128, two.stream[0]) == cudaSuccess);
+}
+
+TEST_CASE("detector: freeing in a stream of another device is refused") {
+  const TwoDevices two;
+  CHECK(cudaFreeAsync(two.block[0], two.stream[1]) == cudaErrorInvalidValue);
+  CHECK(take_report() == "cudaFreeAsync of a block of device 0 in a stream of device 1");
+  CHECK(cudaFreeAsync(two.block[0], two.stream[0]) == cudaSuccess);
+}
+
+TEST_CASE("detector: events of two devices are not mixed") {
+  const TwoDevices two;
+  cudaEvent_t event[2] = {};
+  for (const int device : {0, 1}) {
+    REQUIRE(cudaSetDevice(device) == cudaSuccess);
+    REQUIRE(cudaEventCreate(&event[device]) == cudaSuccess);
+    CHECK(cudaEventRecord(event[device], two.stream[device]) == cudaSuccess);
+  }
+  CHECK(cudaEventRecord(event[0], two.stream[1]) == cudaErrorInvalidResourceHandle);
+  CHECK(take_report() == "an event of device 0 was recorded in a stream of device 1");
+  float milliseconds = 0;
+  CHECK(cudaEventElapsedTime(&milliseconds, event[0], event[1]) == cudaErrorInvalidResourceHandle);
+  CHECK(take_report() == "the time between an event of device 0 and one of device 1");
+}
+
+TEST_CASE("detector: copies between devices name their devices where the memory is a pool's") {
+  const TwoDevices two;
+  const std::vector<float> host(32, 3.0f);
+  REQUIRE(cudaMemcpy(two.block[0], host.data(), 128, cudaMemcpyHostToDevice) == cudaSuccess);
+  CHECK(cudaMemcpyAsync(two.block[1], two.block[0], 128, cudaMemcpyDeviceToDevice, two.stream[1]) ==
+        cudaErrorInvalidValue);
+  CHECK(contains(take_report(), "from device 0 to device 1: without peer access only cudaMemcpyPeerAsync"));
+  CHECK(cudaMemcpyPeerAsync(two.block[1], 0, two.block[0], 1, 128, two.stream[1]) == cudaErrorInvalidValue);
+  CHECK(contains(take_report(), "the pointers lie on devices 0 and 1"));
+  CHECK(cudaMemcpyPeerAsync(two.block[1], 1, two.block[0], 0, 132, two.stream[1]) == cudaErrorInvalidValue);
+  CHECK(contains(take_report(), "past the end of its destination"));
+  CHECK(cudaMemcpyPeerAsync(two.block[1], 1, two.block[0], 2, 128, two.stream[1]) == cudaErrorInvalidDevice);
+  CHECK(cudaMemcpyPeerAsync(two.block[1], 1, two.block[0], 0, 128, two.stream[1]) == cudaSuccess);
+  CHECK(cudaStreamSynchronize(two.stream[1]) == cudaSuccess);
+  CHECK(two.block[1][31] == 3);
+}
+
+TEST_CASE("detector: waiting for one device does not wait for another") {
+  const TwoDevices two(Streams::deferred);
+  CHECK(launch(set_all, 1, 32, 0, two.stream[0], two.block[0], 5.0f) == cudaSuccess);
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  CHECK(cudaDeviceSynchronize() == cudaSuccess);
+  CHECK(two.block[0][0] != two.block[0][0]);
+  REQUIRE(cudaSetDevice(0) == cudaSuccess);
+  CHECK(cudaDeviceSynchronize() == cudaSuccess);
+  CHECK(two.block[0][0] == 5);
+}
+
+TEST_CASE("detector: a limit on shared memory that was raised on one device is not on another") {
+  const TwoDevices two;
+  const auto kernel = reinterpret_cast<const void*>(set_all);
+  REQUIRE(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 100000) == cudaSuccess);
+  CHECK(launch(set_all, 1, 32, 100000, two.stream[0], two.block[0], 1.0f) == cudaSuccess);
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  CHECK(launch(set_all, 1, 32, 100000, two.stream[1], two.block[1], 1.0f) == cudaErrorInvalidValue);
+  CHECK(contains(take_report(), "100000 bytes of dynamic shared memory, but the kernel may have 49152"));
 }

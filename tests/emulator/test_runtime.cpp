@@ -1,6 +1,7 @@
 // The emulated runtime: memory, streams, events, graphs.
 #include <cmath>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 #include "kernels/launch.hpp"
@@ -246,4 +247,113 @@ TEST_CASE("runtime: a launch beyond the hardware's limits is refused") {
   CHECK(with(1, 32, 100001) == cudaErrorInvalidValue);
   CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 240000) ==
         cudaErrorInvalidValue);
+}
+
+TEST_CASE("devices: each thread has a current device of its own") {
+  const FreshDevice fresh({.devices = 2});
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  int mine = -1, others = -1;
+  std::thread([&] { cudaGetDevice(&others); }).join();
+  CHECK(cudaGetDevice(&mine) == cudaSuccess);
+  CHECK(mine == 1);
+  CHECK(others == 0);
+  CHECK(cudaSetDevice(2) == cudaErrorInvalidDevice);
+  CHECK(cudaSetDevice(-1) == cudaErrorInvalidDevice);
+  CHECK(cudaGetDevice(&mine) == cudaSuccess);
+  CHECK(mine == 1);
+}
+
+TEST_CASE("devices: memory belongs to the device on which it was allocated") {
+  const FreshDevice fresh({.memory_bytes = 1 << 20, .devices = 2});
+  const Pinned pinned(1);
+  const OnDevice<float> zero(1000);
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  const OnDevice<float> one(2000);
+  cudaPointerAttributes attributes{};
+  CHECK(cudaPointerGetAttributes(&attributes, zero.data() + 999) == cudaSuccess);
+  CHECK(attributes.device == 0);
+  CHECK(cudaPointerGetAttributes(&attributes, one.data()) == cudaSuccess);
+  CHECK(attributes.device == 1);
+  CHECK(attributes.type == cudaMemoryTypeDevice);
+  CHECK(cudaPointerGetAttributes(&attributes, pinned.data) == cudaSuccess);
+  CHECK(attributes.device == 0);
+  CHECK(attributes.type == cudaMemoryTypeHost);
+  std::size_t free_bytes = 0, total = 0;
+  CHECK(cudaMemGetInfo(&free_bytes, &total) == cudaSuccess);
+  CHECK(total - free_bytes == 8000);
+  REQUIRE(cudaSetDevice(0) == cudaSuccess);
+  CHECK(cudaMemGetInfo(&free_bytes, &total) == cudaSuccess);
+  CHECK(total - free_bytes == 4000);
+}
+
+TEST_CASE("devices: attributes and properties are asked for without using the device") {
+  const FreshDevice fresh({.memory_bytes = 12345678, .devices = 2});
+  cudaDeviceProp properties{};
+  int zero = 0, one = 0;
+  CHECK(cudaGetDeviceProperties(&properties, 1) == cudaSuccess);
+  CHECK(properties.totalGlobalMem == 12345678);
+  CHECK(cudaDeviceGetAttribute(&zero, cudaDevAttrMultiProcessorCount, 0) == cudaSuccess);
+  CHECK(cudaDeviceGetAttribute(&one, cudaDevAttrMultiProcessorCount, 1) == cudaSuccess);
+  CHECK(zero != one);
+  CHECK(cudaGetDeviceProperties(&properties, 2) == cudaErrorInvalidDevice);
+  CHECK(cudaDeviceGetAttribute(&one, cudaDevAttrMultiProcessorCount, 2) == cudaErrorInvalidDevice);
+  CHECK(devices_in_use().empty());
+  CHECK(cudaSetDevice(1) == cudaSuccess);
+  CHECK(devices_in_use() == std::vector<int>{1});
+}
+
+TEST_CASE("devices: copies go from one to another and a stream waits for another device's event") {
+  in_every_mode(
+      [] {
+        const Stream first;
+        const Event ready;
+        const OnDevice<float> x(std::vector<float>(50, 1.0f));
+        REQUIRE(cudaSetDevice(1) == cudaSuccess);
+        const Stream second;
+        const OnDevice<float> y(50);
+        REQUIRE(cudaSetDevice(0) == cudaSuccess);
+        CHECK(launch(multiply_add, 1, 64, 0, first.handle, x.data(), 50, 2.0f, 5.0f) == cudaSuccess);
+        CHECK(cudaEventRecord(ready.handle, first.handle) == cudaSuccess);
+        REQUIRE(cudaSetDevice(1) == cudaSuccess);
+        CHECK(cudaStreamWaitEvent(second.handle, ready.handle) == cudaSuccess);
+        CHECK(cudaMemcpyAsync(y.data(), x.data(), 200, cudaMemcpyDefault, second.handle) == cudaSuccess);
+        CHECK(launch(multiply_add, 1, 64, 0, second.handle, y.data(), 50, 10.0f, 0.0f) == cudaSuccess);
+        CHECK(cudaStreamSynchronize(second.handle) == cudaSuccess);
+        CHECK(y.values() == std::vector<float>(50, 70.0f));
+        CHECK(x.values() == std::vector<float>(50, 7.0f));
+      },
+      2);
+}
+
+TEST_CASE("devices: each has a default stream of its own") {
+  const FreshDevice fresh({.streams = Streams::deferred, .devices = 2});
+  const OnDevice<float> x(std::vector<float>(1, 1.0f));
+  CHECK(launch(multiply_add, 1, 1, 0, nullptr, x.data(), 1, 1.0f, 1.0f) == cudaSuccess);
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  CHECK(cudaStreamSynchronize(nullptr) == cudaSuccess);
+  CHECK(x.data()[0] == 1);
+  REQUIRE(cudaSetDevice(0) == cudaSuccess);
+  CHECK(cudaStreamSynchronize(nullptr) == cudaSuccess);
+  CHECK(x.data()[0] == 2);
+}
+
+TEST_CASE("capture: in the mode of a thread others may allocate meanwhile") {
+  for (const auto mode : {cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal}) {
+    const FreshDevice fresh({.devices = 2});
+    const Stream stream;
+    REQUIRE(cudaStreamBeginCapture(stream.handle, mode) == cudaSuccess);
+    cudaError_t allocated = cudaErrorUnknown;
+    std::thread([&] {
+      void* block = nullptr;
+      cudaSetDevice(1);
+      allocated = cudaMalloc(&block, 64);
+      cudaFree(block);
+    }).join();
+    const bool global = mode == cudaStreamCaptureModeGlobal;
+    CHECK(allocated == (global ? cudaErrorStreamCaptureUnsupported : cudaSuccess));
+    cudaGraph_t graph = nullptr;
+    CHECK(cudaStreamEndCapture(stream.handle, &graph) ==
+          (global ? cudaErrorStreamCaptureInvalidated : cudaSuccess));
+    if (graph) CHECK(cudaGraphDestroy(graph) == cudaSuccess);
+  }
 }

@@ -17,9 +17,10 @@ using namespace backlight::test;
 
 namespace {
 
-ProcessResult run_emulated(const Workspace& work, std::vector<std::string> arguments) {
+ProcessResult run_emulated(const Workspace& work, std::vector<std::string> arguments, int devices = 1) {
   arguments.insert(arguments.begin(), BACKLIGHT_EMULATED_PROGRAM);
-  return run_process(arguments, {.environment = {{"XDG_CACHE_HOME", work.str("cache")}}});
+  return run_process(arguments, {.environment = {{"XDG_CACHE_HOME", work.str("cache")},
+                                                 {"BACKLIGHT_EMULATOR_DEVICES", std::to_string(devices)}}});
 }
 
 /// max |a − b| / max |b|; infinity for a NaN or unequal shapes.
@@ -161,4 +162,36 @@ TEST_CASE("program on cuda: the emulated device is listed and auto leaves it alo
       run_emulated(work, {"classify", work.picture("a.png"), "--weights", work.network(), "--json"});
   REQUIRE(result.exit_code == 0);
   CHECK(Json::parse(result.out)["device"] == "cpu");
+}
+
+TEST_CASE("program on cuda: every device is listed and computes the same when it is named") {
+  const Workspace work;
+  const ProcessResult listed = run_emulated(work, {"devices", "--json"}, 2);
+  REQUIRE(listed.exit_code == 0);
+  const Json devices = Json::parse(listed.out)["devices"];
+  REQUIRE(devices.size() == 3);
+  CHECK(devices[1]["device"] == "cuda:0");
+  CHECK(devices[2]["device"] == "cuda:1");
+  CHECK(devices[2]["multiprocessors"] != devices[1]["multiprocessors"]);
+  CHECK(devices[2]["memory_bytes"] == std::size_t{8} << 30);
+
+  const std::string picture = work.picture("a.png"), network = work.network();
+  const auto classify = [&](const std::string& device) {
+    return run_emulated(work, {"classify", picture, "--weights", network, "--json", "--device", device}, 2);
+  };
+  Json answers[2];
+  for (const int index : {0, 1}) {
+    const std::string name = "cuda:" + std::to_string(index);
+    const ProcessResult result = classify(name);
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    answers[index] = Json::parse(result.out);
+    CHECK(answers[index]["device"] == name);
+  }
+  CHECK(answers[1]["images"][0]["predictions"] == answers[0]["images"][0]["predictions"]);
+
+  const ProcessResult refused = classify("cuda:7");
+  CHECK(refused.exit_code == 5);
+  CHECK(refused.out.empty());
+  CHECK(contains(refused.err, "device cuda:7 was asked for, but this machine has 2 CUDA devices"));
 }

@@ -9,7 +9,7 @@
 #include "matmul.hpp"
 
 struct cublasLtContext {
-  int device = 0;
+  int device = 0;  ///< that was the current one when the handle was made
 };
 
 namespace backlight::emulator {
@@ -100,12 +100,13 @@ std::size_t bytes_of(const Layout& l) {
   return (static_cast<std::size_t>(l.ld) * (l.columns - 1) + l.rows) * sizeof(float);
 }
 
-/// Null where a matrix lies in one block of device memory, else what is wrong.
-const char* misplaced(const void* matrix, std::size_t bytes) {
+/// Empty where a matrix lies in one block of the device's memory, else what is wrong.
+std::string misplaced(const void* matrix, std::size_t bytes, int device) {
   Runtime& r = runtime();
   if (!matrix) return "a null pointer";
   if (!r.on_device(matrix)) return "a host pointer, or a block that was freed";
-  return r.whole(matrix, bytes) ? nullptr : "a matrix that reaches past the end of its block";
+  if (const std::string where = r.elsewhere(matrix, device); !where.empty()) return "a matrix that " + where;
+  return r.whole(matrix, bytes) ? "" : "a matrix that reaches past the end of its block";
 }
 
 }  // namespace
@@ -120,7 +121,7 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   const std::lock_guard lock(r.mutex);
   if (!handle) return CUBLAS_STATUS_INVALID_VALUE;
   if (r.sticky != cudaSuccess || r.refuse_in_capture("cublasLtCreate")) return CUBLAS_STATUS_NOT_INITIALIZED;
-  *handle = new cublasLtContext;
+  *handle = new cublasLtContext{current_device()};
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
@@ -256,6 +257,12 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (!operation || !a_layout || !b_layout || !c_layout || !d_layout || !algo || !alpha || !beta)
     return refuse(CUBLAS_STATUS_INVALID_VALUE, "a null pointer in cublasLtMatmul");
+  const CUstream_st* s = r.stream(stream);
+  if (!s) return refuse(CUBLAS_STATUS_INVALID_VALUE, "no stream");
+  if (const int current = current_device(); current != handle->device || s->device != handle->device)
+    return refuse(CUBLAS_STATUS_INVALID_VALUE, "a handle of device ", handle->device,
+                  " was used with a stream of device ", s->device, " while device ", current,
+                  " is the current one");
   const MatmulOperation o = inside<MatmulOperation>(operation);
   const Layout la = inside<Layout>(a_layout), lb = inside<Layout>(b_layout), lc = inside<Layout>(c_layout),
                ld = inside<Layout>(d_layout);
@@ -296,18 +303,18 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                       .bias = o.epilogue == CUBLASLT_EPILOGUE_BIAS ? o.bias : nullptr,
                       .d = static_cast<float*>(d)};
   const std::size_t scratch = algorithm.workspace_bytes;
-  const auto work = [=]() -> cudaError_t {
+  const auto work = [=, device = handle->device]() -> cudaError_t {
     struct Span {
       const void* begin;
       std::size_t bytes;
     };
-    for (const Span s : {Span{matmul.a, bytes_of(la)},
-                         {matmul.b, bytes_of(lb)},
-                         {matmul.d, bytes_of(ld)},
-                         {matmul.c, matmul.beta != 0 ? bytes_of(lc) : 0},
-                         {matmul.bias, matmul.bias ? ld.rows * sizeof(float) : 0},
-                         {workspace, scratch}})
-      if (const char* what = s.bytes ? misplaced(s.begin, s.bytes) : nullptr)
+    for (const Span span : {Span{matmul.a, bytes_of(la)},
+                            {matmul.b, bytes_of(lb)},
+                            {matmul.d, bytes_of(ld)},
+                            {matmul.c, matmul.beta != 0 ? bytes_of(lc) : 0},
+                            {matmul.bias, matmul.bias ? ld.rows * sizeof(float) : 0},
+                            {workspace, scratch}})
+      if (const std::string what = span.bytes ? misplaced(span.begin, span.bytes, device) : ""; !what.empty())
         return runtime().error(cudaErrorIllegalAddress, "cublasLtMatmul was given ", what);
     if (scratch) std::memset(workspace, 0xff, scratch);  // what was there is lost, and what is there is NaN
     run(matmul);

@@ -12,6 +12,7 @@
 #include "descriptor.hpp"
 
 struct cudnnContext {
+  int device = 0;  ///< that was the current one when the handle was made
   cudaStream_t stream = nullptr;
 };
 
@@ -91,6 +92,7 @@ struct Execution {
   Engine engine;
   std::map<std::int64_t, std::byte*> addresses;
   std::byte* workspace;
+  int device;
 
   Array array(const Descriptor* tensor) const {
     const auto at = addresses.find(tensor->one<std::int64_t>(CUDNN_ATTR_TENSOR_UNIQUE_ID));
@@ -129,6 +131,8 @@ std::string Execution::fault() const {
     const auto alignment = a.tensor->one<std::int64_t>(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT);
     if (!r.on_device(a.address))
       out << "cuDNN's tensor " << id << " is no device memory, or was freed";
+    else if (const std::string where = r.elsewhere(a.address, device); !where.empty())
+      out << "cuDNN's tensor " << id << " " << where;
     else if (!r.whole(a.address, a.bytes()))
       out << "cuDNN's tensor " << id << " of " << a.bytes() << " bytes goes past the end of its block";
     else if (reinterpret_cast<std::uintptr_t>(a.address) % static_cast<std::uintptr_t>(alignment) != 0)
@@ -137,6 +141,9 @@ std::string Execution::fault() const {
   }
   if (engine.workspace_bytes > 0 && (!r.on_device(workspace) || !r.whole(workspace, engine.workspace_bytes)))
     out << "cuDNN's workspace is not " << engine.workspace_bytes << " bytes of device memory";
+  else if (const std::string where = r.elsewhere(workspace, device);
+           engine.workspace_bytes > 0 && !where.empty())
+    out << "cuDNN's workspace " << where;
   return out.str();
 }
 
@@ -252,6 +259,7 @@ const char* cudnnGetErrorString(cudnnStatus_t status) {
     BACKLIGHT_NAME(CUDNN_STATUS_NOT_INITIALIZED);
     BACKLIGHT_NAME(CUDNN_STATUS_BAD_PARAM);
     BACKLIGHT_NAME(CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    BACKLIGHT_NAME(CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH);
     BACKLIGHT_NAME(CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE);
     BACKLIGHT_NAME(CUDNN_STATUS_NOT_SUPPORTED);
     BACKLIGHT_NAME(CUDNN_STATUS_INTERNAL_ERROR);
@@ -267,7 +275,7 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   if (!handle) return fail(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "no place for the handle");
   if (r.refuse_in_capture("cudnnCreate"))
     return fail(CUDNN_STATUS_INTERNAL_ERROR, "a stream is being captured");
-  *handle = new cudnnContext;
+  *handle = new cudnnContext{.device = current_device()};
   r.objects[*handle] = "cuDNN handles";
   return CUDNN_STATUS_SUCCESS;
 }
@@ -282,6 +290,9 @@ cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
   const std::lock_guard lock(runtime().mutex);
   if (!handle || !runtime().stream(stream)) return fail(CUDNN_STATUS_BAD_PARAM, "no handle or no stream");
+  if (stream && stream != cudaStreamLegacy && stream->device != handle->device)
+    return fail(CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH, "a handle of device ", handle->device,
+                " was given a stream of device ", stream->device);
   handle->stream = stream;
   return CUDNN_STATUS_SUCCESS;
 }
@@ -294,7 +305,10 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
   if (!handle || !how || !pack || how->type != CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR ||
       pack->type != CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR || !how->finalized || !pack->finalized)
     return fail(CUDNN_STATUS_BAD_PARAM, "a handle, a plan and a variant pack are needed");
-  Execution execution{graph_of(*how), engine_of(*how), {}, nullptr};
+  if (current_device() != handle->device)
+    return fail(CUDNN_STATUS_BAD_PARAM, "a handle of device ", handle->device, " was used while device ",
+                current_device(), " is the current one");
+  Execution execution{graph_of(*how), engine_of(*how), {}, nullptr, handle->device};
   execution.workspace = static_cast<std::byte*>(pack->one<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE));
   const auto ids = pack->all<std::int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
   const auto pointers = pack->all<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);

@@ -83,10 +83,12 @@ typedef void (*cudaHostFn_t)(void* userData);
 
 #define cudaStreamLegacy ((cudaStream_t)0x1)
 
-/// Of the real structure the name alone: everything else is read with cudaDeviceGetAttribute.
+/// Of the real structure the name and the memory: everything else is read with cudaDeviceGetAttribute.
 struct cudaDeviceProp {
   char name[256];
-  unsigned char unused[752];
+  unsigned char identity[32];
+  size_t totalGlobalMem;
+  unsigned char unused[712];
 };
 struct cudaPointerAttributes {
   enum cudaMemoryType type;
@@ -121,6 +123,8 @@ cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes* attributes, c
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, enum cudaMemcpyKind kind);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, enum cudaMemcpyKind kind,
                             cudaStream_t stream = 0);
+cudaError_t cudaMemcpyPeerAsync(void* to, int to_device, const void* from, int from_device, size_t bytes,
+                                cudaStream_t stream = 0);
 cudaError_t cudaMemset(void* block, int value, size_t bytes);
 cudaError_t cudaMemsetAsync(void* block, int value, size_t bytes, cudaStream_t stream = 0);
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device);

@@ -1,4 +1,4 @@
-// The one device, its attributes, and the names of errors.
+// The devices, their attributes, and the names of errors.
 #include <cstring>
 
 #include "runtime.hpp"
@@ -8,32 +8,39 @@ using namespace backlight::emulator;
 extern "C" {
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = runtime().options.devices;
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = current_device();
   return cudaSuccess;
 }
+// Makes a context there, and may return what earlier work came to.
 cudaError_t cudaSetDevice(int device) {
-  return runtime().error(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (!r.exists(device)) return r.error(cudaErrorInvalidDevice);
+  r.device(device);
+  current_device() = device;
+  return r.error(r.sticky);
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) return runtime().error(cudaErrorInvalidDevice);
+  if (!runtime().exists(device)) return runtime().error(cudaErrorInvalidDevice);
   *properties = {};
   std::strcpy(properties->name, "emulated device");
+  properties->totalGlobalMem = runtime().options.memory_bytes;
   return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  if (device != 0) return runtime().error(cudaErrorInvalidDevice);
+  if (!runtime().exists(device)) return runtime().error(cudaErrorInvalidDevice);
   switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
       *value = 1024;
       return cudaSuccess;
     case cudaDevAttrMultiProcessorCount:
-      *value = 4;
+      *value = 4 + device;  // so that it shows whose attribute it is
       return cudaSuccess;
     case cudaDevAttrL2CacheSize:
       *value = 1 << 20;

@@ -43,14 +43,16 @@ bool joined(const Capture& capture, const std::set<std::size_t>& frontier) {
 
 }  // namespace
 
-bool Runtime::capturing() const {
-  return std::ranges::any_of(streams, [](const auto& s) { return s->capture != nullptr; });
-}
-
 cudaError_t Runtime::refuse_in_capture(const char* call) {
-  if (!capturing()) return cudaSuccess;
-  for (const auto& s : streams)
-    if (s->capture) s->capture->invalid = true;
+  bool refused = false;
+  for (const auto& s : streams) {
+    if (!s->capture || s->capture->mode == cudaStreamCaptureModeRelaxed) continue;
+    if (s->capture->mode == cudaStreamCaptureModeThreadLocal &&
+        s->capture->thread != std::this_thread::get_id())
+      continue;
+    s->capture->invalid = refused = true;
+  }
+  if (!refused) return cudaSuccess;
   return error(cudaErrorStreamCaptureUnsupported, call, " while a stream is being captured");
 }
 
@@ -60,14 +62,16 @@ using namespace backlight::emulator;
 
 extern "C" {
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   CUstream_st* s = r.stream(stream);
   if (!s) return r.error(cudaErrorInvalidResourceHandle);
-  if (s == &r.legacy || s->capture) return r.error(cudaErrorStreamCaptureUnsupported);
+  if (s->is_legacy || s->capture) return r.error(cudaErrorStreamCaptureUnsupported);
   s->capture = std::make_shared<Capture>();
   s->capture->origin = stream;
+  s->capture->mode = mode;
+  s->capture->thread = std::this_thread::get_id();
   s->frontier.clear();
   return cudaSuccess;
 }

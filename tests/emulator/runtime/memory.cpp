@@ -60,20 +60,22 @@ std::string damage_of(std::uintptr_t begin, const Allocation& allocation) {
 
 }  // namespace
 
-cudaError_t Runtime::allocate(void** block, std::size_t bytes, bool on_device) {
+cudaError_t Runtime::allocate(void** block, const Allocation& allocation) {
+  const std::size_t bytes = allocation.bytes;
   if (!block) return error(cudaErrorInvalidValue);
   *block = nullptr;
   if (sticky != cudaSuccess) return error(sticky);
   if (bytes == 0) return cudaSuccess;
-  if (on_device && (bytes > options.memory_bytes || device_bytes > options.memory_bytes - bytes))
+  DeviceState& where = device(allocation.device);
+  if (allocation.on_device && (bytes > options.memory_bytes || where.bytes > options.memory_bytes - bytes))
     return error(cudaErrorMemoryAllocation);
   void* raw = std::aligned_alloc(kAlignment, kRedZone + extent(bytes));
   if (!raw) return error(cudaErrorMemoryAllocation);
   std::memset(raw, kFill, kRedZone + extent(bytes));
   const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(raw) + kRedZone;
   guard(begin, bytes, true);
-  allocations[begin] = {bytes, on_device};
-  if (on_device) device_bytes += bytes;
+  allocations[begin] = allocation;
+  if (allocation.on_device) where.bytes += bytes;
   *block = reinterpret_cast<void*>(begin);
   return cudaSuccess;
 }
@@ -86,7 +88,7 @@ cudaError_t Runtime::release(void* block, bool on_device) {
                  " block");
   if (const std::string what = damage_of(it->first, it->second); !what.empty()) note(what);
   guard(it->first, it->second.bytes, false);
-  if (on_device) device_bytes -= it->second.bytes;
+  if (on_device) device(it->second.device).bytes -= it->second.bytes;
   unsigned char* raw = static_cast<unsigned char*>(block) - kRedZone;
   std::memset(raw, kFill, kRedZone + extent(it->second.bytes));
   allocations.erase(it);
@@ -112,6 +114,15 @@ bool Runtime::whole(const void* address, std::size_t bytes) {
 bool Runtime::on_device(const void* address) {
   const Allocation* allocation = find(address);
   return allocation && allocation->on_device;
+}
+
+std::string Runtime::elsewhere(const void* address, int device) {
+  const Allocation* allocation = find(address);
+  if (!allocation || !allocation->on_device || allocation->device == device) return {};
+  std::ostringstream out;
+  out << "lies in the memory of device " << allocation->device << ", which device " << device
+      << " does not reach without peer access";
+  return out.str();
 }
 
 std::string Runtime::damage() const {
@@ -146,6 +157,18 @@ cudaError_t run_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKi
   return cudaSuccess;
 }
 
+/// The emulator has no memory nodes in graphs: what a graph uses is allocated before it is captured.
+cudaError_t refuse_memory_node(CUstream_st& stream, const char* call) {
+  if (!stream.capture) return cudaSuccess;
+  stream.capture->invalid = true;
+  return runtime().error(cudaErrorStreamCaptureUnsupported, call, " while a stream is being captured");
+}
+
+bool is_pool(Runtime& r, cudaMemPool_t pool) {
+  return std::ranges::any_of(
+      r.devices, [&](auto& device) { return pool == reinterpret_cast<cudaMemPool_t>(&device.second); });
+}
+
 }  // namespace
 }  // namespace backlight::emulator
 
@@ -157,37 +180,42 @@ cudaError_t cudaMalloc(void** block, size_t bytes) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   if (const cudaError_t code = r.refuse_in_capture("cudaMalloc")) return code;
-  return r.allocate(block, bytes, true);
+  return r.allocate(block, {.bytes = bytes, .on_device = true, .device = current_device()});
 }
 
 cudaError_t cudaFree(void* block) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   if (const cudaError_t code = r.refuse_in_capture("cudaFree")) return code;
-  r.drain_all();
+  if (const Allocation* allocation = r.find(block)) r.drain_device(allocation->device);
   return r.release(block, true);
 }
 
-// The emulator has no memory nodes in graphs: what a graph uses is allocated before it is captured.
 cudaError_t cudaMallocAsync(void** block, size_t bytes, cudaStream_t stream) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
-  if (!r.stream(stream)) return r.error(cudaErrorInvalidResourceHandle);
-  if (const cudaError_t code = r.refuse_in_capture("cudaMallocAsync")) return code;
-  return r.allocate(block, bytes, true);
+  CUstream_st* s = r.stream(stream);
+  if (!s) return r.error(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t code = refuse_memory_node(*s, "cudaMallocAsync")) return code;
+  return r.allocate(block, {.bytes = bytes, .on_device = true, .device = s->device, .from_pool = true});
 }
 
 cudaError_t cudaFreeAsync(void* block, cudaStream_t stream) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   if (!block) return cudaSuccess;
-  if (const cudaError_t code = r.refuse_in_capture("cudaFreeAsync")) return code;
+  CUstream_st* s = r.stream(stream);
+  if (!s) return r.error(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t code = refuse_memory_node(*s, "cudaFreeAsync")) return code;
   std::uintptr_t begin = 0;
   Allocation* allocation = r.find(block, &begin);
   if (!allocation || begin != reinterpret_cast<std::uintptr_t>(block) || !allocation->on_device)
     return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a pointer that is no device block");
   if (allocation->being_freed)
     return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a block that was freed before");
+  if (allocation->device != s->device)
+    return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a block of device ", allocation->device,
+                   " in a stream of device ", s->device);
   allocation->being_freed = true;
   return r.enqueue(stream, {[block] { return runtime().release(block, true); }});
 }
@@ -196,7 +224,7 @@ cudaError_t cudaMallocHost(void** block, size_t bytes) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   if (const cudaError_t code = r.refuse_in_capture("cudaMallocHost")) return code;
-  return r.allocate(block, bytes, false);
+  return r.allocate(block, {.bytes = bytes, .on_device = false, .device = current_device()});
 }
 
 cudaError_t cudaFreeHost(void* block) {
@@ -210,7 +238,7 @@ cudaError_t cudaFreeHost(void* block) {
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
-  *free_bytes = r.options.memory_bytes - r.device_bytes;
+  *free_bytes = r.options.memory_bytes - r.device(current_device()).bytes;
   *total_bytes = r.options.memory_bytes;
   return cudaSuccess;
 }
@@ -220,7 +248,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   const std::lock_guard lock(r.mutex);
   const Allocation* allocation = r.find(pointer);
   *attributes = {};
-  attributes->device = allocation ? 0 : -2;
+  attributes->device = allocation ? allocation->device : -2;
   attributes->type = !allocation             ? cudaMemoryTypeUnregistered
                      : allocation->on_device ? cudaMemoryTypeDevice
                                              : cudaMemoryTypeHost;
@@ -238,6 +266,10 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (bytes == 0) return cudaSuccess;
   if (const char* fault = copy_fault(r, to, from, bytes, kind))
     return r.error(cudaErrorInvalidValue, "a copy of ", bytes, " bytes: ", fault);
+  if (const Allocation* a = r.find(to), *b = r.find(from);
+      a && b && a->on_device && b->on_device && a->device != b->device && (a->from_pool || b->from_pool))
+    return r.error(cudaErrorInvalidValue, "cudaMemcpyAsync of a pool's memory from device ", b->device,
+                   " to device ", a->device, ": without peer access only cudaMemcpyPeerAsync does that");
   const bool pageable_source = !r.find(from), pageable_destination = !r.find(to);
   if (pageable_source && !s->capture) {  // the driver stages pageable memory before the call returns
     const auto* bytes_now = static_cast<const unsigned char*>(from);
@@ -250,12 +282,28 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   return r.error(r.sticky);
 }
 
+cudaError_t cudaMemcpyPeerAsync(void* to, int to_device, const void* from, int from_device, size_t bytes,
+                                cudaStream_t stream) {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (!r.exists(to_device) || !r.exists(from_device)) return r.error(cudaErrorInvalidDevice);
+  if (!r.stream(stream)) return r.error(cudaErrorInvalidResourceHandle);
+  if (bytes == 0) return cudaSuccess;
+  if (const char* fault = copy_fault(r, to, from, bytes, cudaMemcpyDeviceToDevice))
+    return r.error(cudaErrorInvalidValue, "a copy between devices of ", bytes, " bytes: ", fault);
+  if (r.find(to)->device != to_device || r.find(from)->device != from_device)
+    return r.error(cudaErrorInvalidValue, "cudaMemcpyPeerAsync from device ", from_device, " to device ",
+                   to_device, ": the pointers lie on devices ", r.find(from)->device, " and ",
+                   r.find(to)->device);
+  return r.enqueue(stream, {[=] { return run_copy(to, from, bytes, cudaMemcpyDeviceToDevice); }});
+}
+
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   if (const cudaError_t code = r.refuse_in_capture("cudaMemcpy")) return code;
   if (const cudaError_t code = cudaMemcpyAsync(to, from, bytes, kind, nullptr)) return code;
-  r.drain(r.legacy);
+  r.drain(r.device(current_device()).legacy);
   return r.error(r.sticky);
 }
 
@@ -263,6 +311,10 @@ cudaError_t cudaMemsetAsync(void* block, int value, size_t bytes, cudaStream_t s
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   if (bytes == 0) return cudaSuccess;
+  const CUstream_st* s = r.stream(stream);
+  if (!s) return r.error(cudaErrorInvalidResourceHandle);
+  if (const std::string where = r.elsewhere(block, s->device); !where.empty())
+    return r.error(cudaErrorInvalidValue, "what cudaMemset was given ", where);
   const auto allowed = [=, &r] { return r.on_device(block) && r.whole(block, bytes); };
   if (!allowed())
     return r.error(cudaErrorInvalidValue, "cudaMemset of ", bytes,
@@ -279,20 +331,24 @@ cudaError_t cudaMemset(void* block, int value, size_t bytes) {
   return cudaMemsetAsync(block, value, bytes, nullptr);
 }
 
-// One pool. Its blocks are never used again, so that a use after cudaFreeAsync shows.
+// One pool for each device. Its blocks are never used again, so that a use after cudaFreeAsync shows.
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  if (device != 0) return runtime().error(cudaErrorInvalidDevice);
-  *pool = reinterpret_cast<cudaMemPool_t>(&runtime());
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  if (!r.exists(device)) return r.error(cudaErrorInvalidDevice);
+  *pool = reinterpret_cast<cudaMemPool_t>(&r.device(device));
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  const bool known = pool == reinterpret_cast<cudaMemPool_t>(&runtime()) && value != nullptr &&
-                     attribute == cudaMemPoolAttrReleaseThreshold;
-  return runtime().error(known ? cudaSuccess : cudaErrorInvalidValue);
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  const bool known = is_pool(r, pool) && value != nullptr && attribute == cudaMemPoolAttrReleaseThreshold;
+  return r.error(known ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
-  return runtime().error(pool == reinterpret_cast<cudaMemPool_t>(&runtime()) ? cudaSuccess
-                                                                             : cudaErrorInvalidValue);
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  return r.error(is_pool(r, pool) ? cudaSuccess : cudaErrorInvalidValue);
 }
 
 }  // extern "C"

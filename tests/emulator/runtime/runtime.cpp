@@ -9,6 +9,7 @@ namespace backlight::emulator {
 namespace {
 
 thread_local cudaError_t last = cudaSuccess;
+thread_local int current = 0;
 
 /// The value of an environment variable among the words allowed, as its index; 0 where it is not set.
 std::size_t choice(const char* name, std::initializer_list<std::string_view> words) {
@@ -29,6 +30,12 @@ Runtime::Runtime() {
   options.streams = static_cast<Streams>(choice("BACKLIGHT_EMULATOR_STREAMS", {"eager", "deferred"}));
   if (const char* seed = std::getenv("BACKLIGHT_EMULATOR_SEED"))
     options.seed = std::strtoull(seed, nullptr, 10);
+  if (const char* count = std::getenv("BACKLIGHT_EMULATOR_DEVICES")) {
+    options.devices = std::atoi(count);
+    if (options.devices < 1 || options.devices > 64)
+      throw std::invalid_argument(std::string("BACKLIGHT_EMULATOR_DEVICES=") + count +
+                                  ": expected a number from 1 to 64");
+  }
 }
 
 Runtime::~Runtime() {
@@ -36,6 +43,10 @@ Runtime::~Runtime() {
   if (!leaks.empty()) std::fprintf(stderr, "emulator: never released: %s\n", leaks.c_str());
   clear();
 }
+
+int& current_device() { return current; }
+
+DeviceState& Runtime::device(int index) { return devices.try_emplace(index, index).first->second; }
 
 Runtime& runtime() {
   static Runtime instance;
@@ -60,7 +71,6 @@ cudaError_t Runtime::last_error(bool clear) {
 
 void Runtime::clear() {
   streams.clear();
-  legacy = {};
   for (CUevent_st* event : events) delete event;
   for (CUgraph_st* graph : graphs) delete graph;
   for (CUgraphExec_st* executable : executables) delete executable;
@@ -71,6 +81,8 @@ void Runtime::clear() {
     const auto& [begin, allocation] = *allocations.begin();
     release(reinterpret_cast<void*>(begin), allocation.on_device);
   }
+  devices.clear();
+  current = 0;
   shared_limit.clear();
   objects.clear();
   sticky = last = cudaSuccess;
@@ -114,6 +126,14 @@ void reset() {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   r.clear();
+}
+
+std::vector<int> devices_in_use() {
+  Runtime& r = runtime();
+  const std::lock_guard lock(r.mutex);
+  std::vector<int> indices;
+  for (const auto& [index, state] : r.devices) indices.push_back(index);
+  return indices;
 }
 
 std::uint64_t threads_run() {

@@ -14,7 +14,7 @@
 #include <set>
 #include <sstream>
 #include <string>
-#include <unordered_map>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -42,25 +42,32 @@ struct GraphNode {
 /// The recording of one graph. A stream that takes part knows the nodes that its next operation depends on.
 struct Capture {
   cudaStream_t origin;
+  cudaStreamCaptureMode mode;
+  std::thread::id thread;  ///< that began it
   std::vector<GraphNode> nodes;
   bool invalid = false;
 };
 
 struct Allocation {
   std::size_t bytes;
-  bool on_device;
+  bool on_device;          ///< or pinned memory of the host
+  int device;              ///< whose memory it is, or for which it was pinned
+  bool from_pool = false;  ///< of the device, in the order of a stream
   bool being_freed = false;
 };
 
 }  // namespace backlight::emulator
 
 struct CUstream_st {
+  int device = 0;
+  bool is_legacy = false;  ///< the default stream of its device
   std::deque<backlight::emulator::Operation> queue;
   bool blocking = true;  ///< waits for the legacy default stream, and it for this one
   std::shared_ptr<backlight::emulator::Capture> capture;
   std::set<std::size_t> frontier;
 };
 struct CUevent_st {
+  int device = 0;
   bool timing = true;
   std::shared_ptr<backlight::emulator::Mark> mark;
   std::shared_ptr<backlight::emulator::Capture> capture;
@@ -74,6 +81,19 @@ struct CUgraphExec_st {
 };
 
 namespace backlight::emulator {
+
+/// What each device has of its own.
+struct DeviceState {
+  explicit DeviceState(int index) {
+    legacy.device = index;
+    legacy.is_legacy = true;
+  }
+  CUstream_st legacy;
+  std::size_t bytes = 0;  ///< of memory handed out
+};
+
+/// The current device of the calling thread.
+int& current_device();
 
 class Runtime {
  public:
@@ -102,7 +122,7 @@ class Runtime {
   cudaError_t sticky = cudaSuccess;  ///< the device is lost, as after a failed kernel
 
   // --- memory
-  cudaError_t allocate(void** block, std::size_t bytes, bool on_device);
+  cudaError_t allocate(void** block, const Allocation& allocation);
   cudaError_t release(void* block, bool on_device);
   /// The block that holds `address`, and where it starts; null when there is none.
   Allocation* find(const void* address, std::uintptr_t* begin = nullptr);
@@ -110,10 +130,18 @@ class Runtime {
   /// memory.
   bool whole(const void* address, std::size_t bytes);
   bool on_device(const void* address);
+  /// Empty when the address lies in the memory of `device`, or in none; else that it does not. Kernels of
+  /// one device do not reach another's memory.
+  std::string elsewhere(const void* address, int device);
   /// Says which red zone was written to, or nothing.
   std::string damage() const;
   std::map<std::uintptr_t, Allocation> allocations;
-  std::size_t device_bytes = 0;
+
+  // --- devices
+  bool exists(int device) const { return device >= 0 && device < options.devices; }
+  /// Made when the device is first used, as the runtime makes a context.
+  DeviceState& device(int index);
+  std::map<int, DeviceState> devices;
 
   // --- streams
   CUstream_st* stream(cudaStream_t handle);
@@ -122,18 +150,20 @@ class Runtime {
   void drain(CUstream_st& stream, const Mark* until = nullptr);
   void drain_until(const Mark& mark);
   cudaError_t drain_all();
-  CUstream_st legacy;
+  cudaError_t drain_device(int device);
+  /// The default streams among them.
+  std::vector<CUstream_st*> all_streams();
   std::vector<std::unique_ptr<CUstream_st>> streams;
   std::set<CUevent_st*> events;
 
   // --- graphs
-  bool capturing() const;
-  /// For calls that are not allowed while any stream is being captured: the capture becomes invalid.
+  /// For calls that are not allowed while this thread captures a stream, or another does so in the global
+  /// mode: the capture becomes invalid.
   cudaError_t refuse_in_capture(const char* call);
   std::set<CUgraph_st*> graphs;
   std::set<CUgraphExec_st*> executables;
 
-  std::unordered_map<const void*, std::size_t> shared_limit;  ///< per kernel, where it was raised
+  std::map<std::pair<int, const void*>, std::size_t> shared_limit;  ///< per device and kernel, where raised
   std::uint64_t threads_run = 0;
 
   std::map<const void*, const char*>

@@ -15,12 +15,14 @@ double now() {
 }
 
 /// Null when the kernel may touch what its pointer arguments point to.
-std::string argument_fault(Runtime& r, const Launch& launch) {
+std::string argument_fault(Runtime& r, const Launch& launch, int device) {
   std::ostringstream out;
   for (const PointerArgument& p : launch.pointers) {
     if (!p.address) continue;
     if (!r.find(p.address))
       out << "kernel argument " << p.position << " is a host pointer or a block that was freed";
+    else if (const std::string where = r.elsewhere(p.address, device); !where.empty())
+      out << "kernel argument " << p.position << " " << where;
     else if (reinterpret_cast<std::uintptr_t>(p.address) % p.alignment != 0)
       out << "kernel argument " << p.position << " is misaligned: " << p.alignment << " bytes are needed";
     if (out.tellp() > 0) break;
@@ -28,9 +30,9 @@ std::string argument_fault(Runtime& r, const Launch& launch) {
   return out.str();
 }
 
-cudaError_t run_kernel(const Launch& launch) {
+cudaError_t run_kernel(const Launch& launch, int device) {
   Runtime& r = runtime();
-  if (const std::string fault = argument_fault(r, launch); !fault.empty()) {
+  if (const std::string fault = argument_fault(r, launch, device); !fault.empty()) {
     const bool misaligned = fault.ends_with("are needed");
     return r.error(misaligned ? cudaErrorMisalignedAddress : cudaErrorIllegalAddress, fault);
   }
@@ -46,7 +48,7 @@ cudaError_t run_kernel(const Launch& launch) {
 }  // namespace
 
 CUstream_st* Runtime::stream(cudaStream_t handle) {
-  if (!handle || handle == cudaStreamLegacy) return &legacy;
+  if (!handle || handle == cudaStreamLegacy) return &device(current_device()).legacy;
   return std::ranges::any_of(streams, [&](const auto& s) { return s.get() == handle; }) ? handle : nullptr;
 }
 
@@ -68,17 +70,30 @@ void Runtime::drain_until(const Mark& mark) {
   const auto holds = [&](const CUstream_st& s) {
     return std::ranges::any_of(s.queue, [&](const Operation& o) { return o.reach.get() == &mark; });
   };
-  if (holds(legacy)) return drain(legacy, &mark);
-  for (const auto& s : streams)
+  for (CUstream_st* s : all_streams())
     if (holds(*s)) return drain(*s, &mark);
 }
 
-cudaError_t Runtime::drain_all() {
-  // Streams are not ordered among each other: which goes first is a matter of the chosen order.
-  std::vector<CUstream_st*> all{&legacy};
+std::vector<CUstream_st*> Runtime::all_streams() {
+  std::vector<CUstream_st*> all;
+  for (auto& [index, state] : devices) all.push_back(&state.legacy);
   for (const auto& s : streams) all.push_back(s.get());
+  return all;
+}
+
+// Streams are not ordered among each other: which goes first is a matter of the chosen order.
+cudaError_t Runtime::drain_all() {
+  std::vector<CUstream_st*> all = all_streams();
   if (options.order == Order::reverse) std::ranges::reverse(all);
   for (CUstream_st* s : all) drain(*s);
+  return error(sticky);
+}
+
+cudaError_t Runtime::drain_device(int device) {
+  std::vector<CUstream_st*> all = all_streams();
+  if (options.order == Order::reverse) std::ranges::reverse(all);
+  for (CUstream_st* s : all)
+    if (s->device == device) drain(*s);
   return error(sticky);
 }
 
@@ -91,15 +106,16 @@ cudaError_t Runtime::enqueue(cudaStream_t handle, Operation operation) {
     s->frontier = {s->capture->nodes.size() - 1};
     return cudaSuccess;
   }
-  if (s == &legacy && std::ranges::any_of(streams, [](const auto& t) { return t->capture && t->blocking; }))
+  const auto blocks = [s](const auto& other) { return other->blocking && other->device == s->device; };
+  if (s->is_legacy && std::ranges::any_of(streams, [&](const auto& t) { return t->capture && blocks(t); }))
     return error(cudaErrorStreamCaptureImplicit,
                  "work in the default stream while a blocking stream is captured");
   if (sticky != cudaSuccess) return error(sticky);
-  if (s == &legacy) {
+  if (s->is_legacy) {
     for (const auto& t : streams)
-      if (t->blocking) drain(*t);
+      if (blocks(t)) drain(*t);
   } else if (s->blocking) {
-    drain(legacy);
+    drain(device(s->device).legacy);
   }
   s->queue.push_back(std::move(operation));
   if (options.streams == Streams::eager) drain(*s);
@@ -115,12 +131,18 @@ cudaError_t enqueue(Launch launch, cudaStream_t stream) {
       g.y > 65535 || g.z > 65535)
     return r.error(cudaErrorInvalidConfiguration, "a grid of ", g.x, "×", g.y, "×", g.z, " blocks of ", b.x,
                    "×", b.y, "×", b.z, " threads cannot be launched");
-  const auto raised = r.shared_limit.find(launch.kernel);
+  const CUstream_st* s = r.stream(stream);
+  if (!s) return r.error(cudaErrorInvalidResourceHandle);
+  if (s->device != current_device())
+    return r.error(cudaErrorInvalidResourceHandle, "a kernel was launched in a stream of device ", s->device,
+                   " while device ", current_device(), " is the current one");
+  const auto raised = r.shared_limit.find({s->device, launch.kernel});
   const std::size_t limit = raised == r.shared_limit.end() ? std::size_t{48} << 10 : raised->second;
   if (launch.shared_bytes > limit)
     return r.error(cudaErrorInvalidValue, launch.shared_bytes,
                    " bytes of dynamic shared memory, but the kernel may have ", limit);
-  return r.enqueue(stream, {[launch = std::move(launch)] { return run_kernel(launch); }});
+  return r.enqueue(stream,
+                   {[launch = std::move(launch), device = s->device] { return run_kernel(launch, device); }});
 }
 
 }  // namespace backlight::emulator
@@ -134,7 +156,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   const std::lock_guard lock(r.mutex);
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 || value > (227 << 10))
     return r.error(cudaErrorInvalidValue);
-  r.shared_limit[kernel] = static_cast<std::size_t>(value);
+  r.shared_limit[{current_device(), kernel}] = static_cast<std::size_t>(value);
   return cudaSuccess;
 }
 
@@ -144,6 +166,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   if (r.sticky != cudaSuccess) return r.error(r.sticky);
   r.streams.push_back(std::make_unique<CUstream_st>());
   *stream = r.streams.back().get();
+  (*stream)->device = current_device();
+  r.device(current_device());
   (*stream)->blocking = !(flags & cudaStreamNonBlocking);
   return cudaSuccess;
 }
@@ -155,7 +179,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   CUstream_st* s = r.stream(stream);
-  if (!s || s == &r.legacy) return r.error(cudaErrorInvalidResourceHandle);
+  if (!s || s->is_legacy) return r.error(cudaErrorInvalidResourceHandle);
   r.drain(*s);
   std::erase_if(r.streams, [&](const auto& owned) { return owned.get() == s; });
   return cudaSuccess;
@@ -188,7 +212,7 @@ cudaError_t cudaDeviceSynchronize() {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   if (const cudaError_t code = r.refuse_in_capture("cudaDeviceSynchronize")) return code;
-  return r.drain_all();
+  return r.drain_device(current_device());
 }
 
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
@@ -204,6 +228,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   Runtime& r = runtime();
   const std::lock_guard lock(r.mutex);
   *event = new CUevent_st;
+  (*event)->device = current_device();
   (*event)->timing = !(flags & cudaEventDisableTiming);
   r.events.insert(*event);
   return cudaSuccess;
@@ -223,6 +248,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const std::lock_guard lock(r.mutex);
   CUstream_st* s = r.stream(stream);
   if (!s || !r.events.contains(event)) return r.error(cudaErrorInvalidResourceHandle);
+  if (event->device != s->device)
+    return r.error(cudaErrorInvalidResourceHandle, "an event of device ", event->device,
+                   " was recorded in a stream of device ", s->device);
   event->capture = s->capture;
   event->frontier = s->frontier;
   if (s->capture) return cudaSuccess;
@@ -269,6 +297,9 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
   if (!r.events.contains(start) || !r.events.contains(end) || !start->timing || !end->timing ||
       !start->mark || !end->mark)
     return r.error(cudaErrorInvalidResourceHandle);
+  if (start->device != end->device)
+    return r.error(cudaErrorInvalidResourceHandle, "the time between an event of device ", start->device,
+                   " and one of device ", end->device);
   if (!start->mark->reached || !end->mark->reached) return cudaErrorNotReady;
   *milliseconds = static_cast<float>(end->mark->milliseconds - start->mark->milliseconds);
   return cudaSuccess;
