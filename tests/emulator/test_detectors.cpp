@@ -407,7 +407,7 @@ TEST_CASE("detector: copies between devices name their devices where the memory 
   REQUIRE(cudaMemcpy(two.block[0], host.data(), 128, cudaMemcpyHostToDevice) == cudaSuccess);
   CHECK(cudaMemcpyAsync(two.block[1], two.block[0], 128, cudaMemcpyDeviceToDevice, two.stream[1]) ==
         cudaErrorInvalidValue);
-  CHECK(contains(take_report(), "from device 0 to device 1: without peer access only cudaMemcpyPeerAsync"));
+  CHECK(contains(take_report(), "in which device 1 takes part while device 0 is the current one"));
   CHECK(cudaMemcpyPeerAsync(two.block[1], 0, two.block[0], 1, 128, two.stream[1]) == cudaErrorInvalidValue);
   CHECK(contains(take_report(), "the pointers lie on devices 0 and 1"));
   CHECK(cudaMemcpyPeerAsync(two.block[1], 1, two.block[0], 0, 132, two.stream[1]) == cudaErrorInvalidValue);
@@ -416,6 +416,16 @@ TEST_CASE("detector: copies between devices name their devices where the memory 
   CHECK(cudaMemcpyPeerAsync(two.block[1], 1, two.block[0], 0, 128, two.stream[1]) == cudaSuccess);
   CHECK(cudaStreamSynchronize(two.stream[1]) == cudaSuccess);
   CHECK(two.block[1][31] == 3);
+}
+
+TEST_CASE("detector: a pool's memory is not copied to the host while another device is the current one") {
+  const TwoDevices two;
+  float host[32] = {};
+  CHECK(cudaMemcpyAsync(host, two.block[1], 128, cudaMemcpyDeviceToHost, two.stream[1]) ==
+        cudaErrorInvalidValue);
+  CHECK(contains(take_report(), "in which device 1 takes part while device 0 is the current one"));
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  CHECK(cudaMemcpyAsync(host, two.block[1], 128, cudaMemcpyDeviceToHost, two.stream[1]) == cudaSuccess);
 }
 
 TEST_CASE("detector: waiting for one device does not wait for another") {

@@ -266,11 +266,15 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (bytes == 0) return cudaSuccess;
   if (const char* fault = copy_fault(r, to, from, bytes, kind))
     return r.error(cudaErrorInvalidValue, "a copy of ", bytes, " bytes: ", fault);
-  if (const Allocation* a = r.find(to), *b = r.find(from);
-      a && b && a->on_device && b->on_device && a->device != b->device && (a->from_pool || b->from_pool))
-    return r.error(cudaErrorInvalidValue, "cudaMemcpyAsync of a pool's memory from device ", b->device,
-                   " to device ", a->device, ": without peer access only cudaMemcpyPeerAsync does that");
-  const bool pageable_source = !r.find(from), pageable_destination = !r.find(to);
+  // The driver reaches a pool's memory from its own device alone (NVIDIA bug 3446335).
+  const Allocation *target = r.find(to), *source = r.find(from);
+  const bool from_pool = (target && target->from_pool) || (source && source->from_pool);
+  for (const Allocation* block : {target, source})
+    if (from_pool && block && block->on_device && block->device != current_device())
+      return r.error(cudaErrorInvalidValue, "a copy with a pool's memory, in which device ", block->device,
+                     " takes part while device ", current_device(),
+                     " is the current one: set the device, or use cudaMemcpyPeerAsync between two");
+  const bool pageable_source = !source, pageable_destination = !target;
   if (pageable_source && !s->capture) {  // the driver stages pageable memory before the call returns
     const auto* bytes_now = static_cast<const unsigned char*>(from);
     auto staged = std::make_shared<std::vector<unsigned char>>(bytes_now, bytes_now + bytes);
