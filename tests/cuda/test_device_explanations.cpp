@@ -1,5 +1,4 @@
 // Explanations on two devices: the bits do not depend on which of them computes, nor on what the other does.
-#include <cuda_runtime_api.h>
 #include <doctest/doctest.h>
 
 #include <array>
@@ -8,7 +7,6 @@
 #include <vector>
 
 #include "engine/attribution/explanation_graph.hpp"
-#include "engine/cuda/devices.hpp"
 #include "engine/pass.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"
@@ -171,34 +169,18 @@ TEST_CASE("devices: a network moves from one device to another") {
 }
 
 TEST_CASE("devices: a network of one device is refused on another") {
-  const FreshDevice fresh({.devices = 2});
-  Placed zero(0);
-  Context one(cuda_device(1), 1);
-  CHECK_THROWS_WITH_AS(
-      Pass(zero.network, one, random_tensor(kInput, "devices.x"), {}),
-      "the network's parameter 'stem.conv.weight' does not lie in the memory of cuda:1, where "
-      "it is used: call Network::to(context) first",
-      Error);
-  CHECK_THROWS_WITH_AS(
-      ExplanationGraph(zero.network, kInput, {.layer = zero.network.find("layer1")}, cuda_device(1)),
-      doctest::Contains("does not lie in the memory of cuda:1"), Error);
-}
-
-TEST_CASE("devices: listing them uses none and leaves the current one") {
-  const FreshDevice fresh({.memory_bytes = std::size_t{3} << 30, .devices = 3});
-  const cuda::Devices all = cuda::devices();
-  CHECK(emulator::devices_in_use().empty());
-  REQUIRE(all.found.size() == 3);
-  for (int i = 0; i < 3; ++i) {
-    CHECK(all.found[static_cast<std::size_t>(i)].index == i);
-    CHECK(all.found[static_cast<std::size_t>(i)].memory_bytes == std::size_t{3} << 30);
-  }
-  CHECK(all.found[0].multiprocessors != all.found[1].multiprocessors);
-  const Context two(cuda_device(2), 1);
-  two.synchronize();
-  (void)cuda::devices();
-  int current = -1;
-  CHECK(cudaGetDevice(&current) == cudaSuccess);
-  CHECK(current == 2);
-  CHECK(emulator::devices_in_use() == std::vector<int>{2});
+  in_every_mode(
+      [] {
+        Placed zero(0);
+        Context one(cuda_device(1), 1);
+        CHECK_THROWS_WITH_AS(
+            Pass(zero.network, one, random_tensor(kInput, "devices.x"), {}),
+            "the network's parameter 'stem.conv.weight' does not lie in the memory of cuda:1, "
+            "where it is used: call Network::to(context) first",
+            Error);
+        CHECK_THROWS_WITH_AS(
+            ExplanationGraph(zero.network, kInput, {.layer = zero.network.find("layer1")}, cuda_device(1)),
+            doctest::Contains("does not lie in the memory of cuda:1"), Error);
+      },
+      2);
 }

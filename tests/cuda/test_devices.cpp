@@ -1,4 +1,5 @@
-// Contexts on two devices: whose memory, streams and current device is whose, in one thread and in two.
+// Contexts on two devices, which are of one kind where they are GPUs: whose memory, streams and current
+// device is whose, in one thread and in two.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,11 +8,9 @@
 #include <optional>
 #include <string>
 
-#include "engine/cuda/check.hpp"
 #include "engine/cuda/cublas.hpp"
 #include "engine/cuda/stream.hpp"
 #include "engine/cuda/workspace.hpp"
-#include "kernels/launch.hpp"
 #include "kernels/relu/relu.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"
@@ -53,8 +52,6 @@ Tensor product_on(Context& context) {
                                                  nullptr, 0, d.data<float>());
   return context.to_host(d);
 }
-
-__global__ void write_one(float* x) { *x = 1; }
 
 }  // namespace
 
@@ -154,20 +151,6 @@ TEST_CASE("devices: a tensor is copied from one device to another") {
       2);
 }
 
-TEST_CASE("devices: a tensor of another device is not read through the wrong context") {
-  const FreshDevice fresh({.devices = 2});
-  const Context zero(cuda_device(0), 1), one(cuda_device(1), 1);
-  const Tensor x = zero.zeros({2, 3});
-  CHECK_FALSE(one.holds(x));
-  CHECK_THROWS_WITH_AS(
-      (void)one.to_host(x),
-      "a tensor of 2×3 in the memory of cuda:0 was to be read by a context on cuda:1: copy it "
-      "by to_host of the context that computed it",
-      Error);
-  Tensor y = zero.zeros({2, 3});
-  CHECK_THROWS_WITH_AS(one.copy(x, y), doctest::Contains("in the memory of cuda:1"), Error);
-}
-
 TEST_CASE("devices: tensors and streams end on their device while another is the current one") {
   in_every_mode(
       [] {
@@ -196,28 +179,18 @@ TEST_CASE("devices: a tensor may be freed by a thread that never used its device
       2);
 }
 
-TEST_CASE("devices: tensors may go when a kernel has failed and the device is lost") {
-  const FreshDevice fresh({.devices = 2});
-  {
-    Context one(cuda_device(1), 1);
-    Tensor tensor = one.zeros({100});
-    float host = 0;
-    CHECK_THROWS_AS(
-        {
-          CUDA_CHECK(cuda::launch(write_one, 1, 1, 0, one.stream().get(), &host));
-          one.synchronize();
-        },
-        Error);
-    CHECK_THROWS_AS((void)one.empty({1}), Error);
-    tensor = Tensor();
-    CHECK(one.memory().bytes_in_use() == 0);
-  }
-  CHECK(emulator::take_report() == "kernel argument 0 is a host pointer or a block that was freed");
-}
-
-TEST_CASE("devices: one that is not there is refused with the number of those that are") {
-  const FreshDevice fresh({.devices = 2});
-  CHECK_THROWS_WITH_AS(Context(cuda_device(2), 1),
-                       "device cuda:2 was asked for, but this machine has 2 CUDA devices", Error);
-  CHECK(Context(cuda_device(1), 1).device() == cuda_device(1));
+TEST_CASE("devices: a tensor of another device is not read through the wrong context") {
+  in_every_mode(
+      [] {
+        const Context zero(cuda_device(0), 1), one(cuda_device(1), 1);
+        const Tensor x = zero.zeros({2, 3});
+        CHECK_FALSE(one.holds(x));
+        CHECK_THROWS_WITH_AS((void)one.to_host(x),
+                             "a tensor of 2×3 in the memory of cuda:0 was to be read by a context on cuda:1: "
+                             "copy it by to_host of the context that computed it",
+                             Error);
+        Tensor y = zero.zeros({2, 3});
+        CHECK_THROWS_WITH_AS(one.copy(x, y), doctest::Contains("in the memory of cuda:1"), Error);
+      },
+      2);
 }

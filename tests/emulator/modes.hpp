@@ -12,6 +12,8 @@
 #include "emulator.hpp"
 #else
 #include <cuda_runtime_api.h>
+
+#include "support/skip.hpp"
 #endif
 
 namespace backlight::test {
@@ -32,7 +34,7 @@ inline std::string device_report() { return emulator::take_report(); }
 /// What was created on the device and not released; empty when there is nothing.
 inline std::string device_leaks() { return emulator::leak_report(); }
 
-/// After each mode nothing may be left and nothing reported.
+/// On so many devices. After each mode nothing may be left and nothing reported.
 template <class Body>
 void in_every_mode(Body&& body, int devices = 1) {
   using namespace emulator;
@@ -96,7 +98,10 @@ inline std::string device_report() {
 inline std::string device_leaks() { return ""; }
 
 template <class Body>
-void in_every_mode(Body&& body) {
+void in_every_mode(Body&& body, int devices = 1) {
+  int count = 0;
+  cudaGetDeviceCount(&count);
+  if (count < devices) return skip("there are not " + std::to_string(devices) + " GPUs");
   body();
   CHECK(device_report() == "");
 }
