@@ -41,9 +41,9 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
 void run(Options& options) {
   Console& console = options.console;
   const Fit fit = parse_fit(options.fit);
-  Context context = make_context(options.device, console);
   const PictureList list = list_pictures(options.inputs, console);
   Model model = load_network(options.network, console);
+  Context context = make_context(options.device, console);
   model.network.to(context);
 
   BatchResult result = for_each_picture(list, console, [&](const PictureSource& source) {

@@ -154,9 +154,9 @@ void run(Options& options) {
   Console& console = options.console;
   std::vector<Method> methods;
   Request request = parse_request(options, methods);
-  Context context = make_context(options.device, console);
   const PictureList list = list_pictures(options.inputs, console);
   Model model = load_network(options.network, console);
+  Context context = make_context(options.device, console);
   model.network.to(context);
   ask(request, options, methods, model);
 

@@ -186,8 +186,9 @@ TEST_CASE("usage: a full disk behind stdout is an error and a reader that left i
 
 TEST_CASE("usage: messages have no colour when they go to a file") {
   const Workspace work;
-  const ProcessResult result = work.run({"classify", work.str("missing.png"), "--weights", work.network()},
-                                        {.environment = {{"TERM", "xterm"}}});
+  const ProcessResult result =
+      work.run({"classify", work.str("missing.png"), "--weights", work.network(), "--device", "cpu"},
+               {.environment = {{"TERM", "xterm"}}});
   CHECK(result.exit_code == 3);
   CHECK(result.err.starts_with("backlight: error: "));
   CHECK_FALSE(contains(result.err, "\33"));
