@@ -40,14 +40,16 @@ class RecyclingPool final : public MemoryPool {
 
   void* allocate(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
+    void* block = nullptr;
+    if (const auto known = free_.find(bytes); known != free_.end()) {
+      block = known->second;
+      free_.erase(known);
+    } else {
+      block = from_->allocate(bytes);
+    }
     in_use_ += bytes;
     peak_ = std::max(peak_, in_use_);
-    if (const auto known = free_.find(bytes); known != free_.end()) {
-      void* block = known->second;
-      free_.erase(known);
-      return block;
-    }
-    return from_->allocate(bytes);
+    return block;
   }
   void deallocate(void* block, std::size_t bytes) noexcept override {
     const std::lock_guard lock(mutex_);

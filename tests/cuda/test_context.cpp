@@ -3,6 +3,7 @@
 #include <bit>
 #include <string>
 
+#include "engine/cuda/backend.hpp"
 #include "engine/cuda/check.hpp"
 #include "engine/cuda/stream.hpp"
 #include "kernels/dispatch.hpp"
@@ -75,6 +76,31 @@ TEST_CASE("context: the pool counts what is handed out and the most there was") 
     CHECK(context.memory().bytes_in_use() == 0);
     CHECK(context.memory().peak_bytes() == 600);
   });
+}
+
+TEST_CASE("context: a recycling pool hands a freed block to the next that asks for its size") {
+  in_every_mode([] {
+    const auto pool = cuda::make_recycling_pool(cuda::open_stream(0));
+    void* const first = pool->allocate(400);
+    void* const other = pool->allocate(200);
+    CHECK(pool->bytes_in_use() == 600);
+    pool->deallocate(first, 400);
+    CHECK(pool->bytes_in_use() == 200);
+    void* const again = pool->allocate(400);
+    CHECK(again == first);
+    pool->deallocate(again, 400);
+    pool->deallocate(other, 200);
+    CHECK(pool->bytes_in_use() == 0);
+    CHECK(pool->peak_bytes() == 600);
+  });
+}
+
+TEST_CASE("context: a recycling pool does not count what could not be had") {
+  const FreshDevice device;
+  const auto pool = cuda::make_recycling_pool(cuda::open_stream(0));
+  CHECK_THROWS_AS(pool->allocate(std::size_t{1} << 50), Error);
+  CHECK(pool->bytes_in_use() == 0);
+  CHECK(pool->peak_bytes() == 0);
 }
 
 TEST_CASE("context: a tensor may outlive its context") {

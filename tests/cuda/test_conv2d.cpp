@@ -40,6 +40,22 @@ TEST_CASE("conv2d: arrays may start anywhere") {
   });
 }
 
+TEST_CASE("conv2d: one misaligned array among aligned ones is enough to plan for 4 bytes") {
+  in_every_mode([] {
+    Context context(kCudaDevice, 1);
+    const ConvArrays c(kSmall);
+    for (int shifted = 0; shifted < 5; ++shifted) {
+      CAPTURE(shifted);
+      Guarded x(context, c.x, shifted == 0), w(context, c.w, shifted == 1);
+      Guarded bias(context, c.bias, shifted == 2), residual(context, c.residual, shifted == 3);
+      Guarded y(context, unwritten(c.outputs), shifted == 4);
+      cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), bias.data(), {residual.data(), true},
+                                 y.data());
+      CHECK(relative_difference(y.values(), c.fused(true, true, true, kInfinity)) <= kTolerance);
+    }
+  });
+}
+
 TEST_CASE("conv2d: TF32 and float16 round what is multiplied and add up in float32") {
   for (const Conv2dCase& c : kConv2dCases) {
     const FreshDevice device;

@@ -1,10 +1,12 @@
 // What of convolution by cuDNN only the emulated one shows: which plans it has, and what it refuses.
+#include <sstream>
 #include <string>
 
 #include "conv2d_problem.hpp"
 #include "engine/cuda/check.hpp"
 #include "engine/cuda/stream.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"
+#include "kernels/linear/linear.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
 
@@ -68,6 +70,16 @@ TEST_CASE("conv2d: strict plans use neither tensor cores nor atomics nor more wo
   CHECK(engines({.params = uneven}) == std::vector<std::int64_t>{10, 0});
 }
 
+TEST_CASE("linear: where cuBLASLt has no algorithm the error says for what") {
+  const FreshDevice device({.plans = Plans::none});
+  Context context(kCudaDevice, 1);
+  Guarded x(context, {1, 2, 3}), w(context, {1, 2, 3}), y(context, {0});
+  const std::string what = message_of(ErrorKind::unsupported, [&] {
+    cuda::linear_forward(context, {1, 3, 1}, x.data(), w.data(), nullptr, y.data());
+  });
+  CHECK(what.find("cuBLASLt has no algorithm for a product of 1×3 and 3×1 matrices") != std::string::npos);
+}
+
 TEST_CASE("conv2d: plans can be made for a device that is only described") {
   const FreshDevice device;
   const cuda::CudnnDescriptor described = cuda::cudnn_device("{\"deviceVer\": 900}");
@@ -90,6 +102,13 @@ TEST_CASE("conv2d: where cuDNN has no plan the error says for what") {
   CHECK(plans_of(context).size() == 2);
   message_of(ErrorKind::unsupported, [&] { error_of(context, c); });
   CHECK(plans_of(context).size() == 2);
+}
+
+TEST_CASE("conv2d: a problem names what is fused with it") {
+  std::ostringstream words;
+  words << cuda::ConvProblem{
+      .params = kSmall, .precision = Precision::f16, .residual = true, .bias = true, .relu = true};
+  CHECK(words.str().ends_with("groups 1 + residual + bias + relu, f16"));
 }
 
 TEST_CASE("conv2d: a call that cuDNN refuses is named with status and place") {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "arrays.hpp"
 #include "kernels/conv2d/conv2d_cuda.hpp"
@@ -31,13 +32,13 @@ TEST_CASE("conv2d epilogue: bias and residual and ReLU in one pass") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const cuda::Layout& l : kShapes)
-      for (const std::int64_t offset : {0, 1}) {
+      for (const auto& [offset, residual_offset] : {std::pair{0, 0}, {1, 1}, {0, 1}}) {
         const std::int64_t count = l.n * l.channels * l.plane;
         std::vector<float> before = uniform(count, "epilogue.y", -4, 4);
         const std::vector<float> bias = uniform(l.channels, "epilogue.bias"),
                                  residual = uniform(count, "epilogue.r");
         before[0] = NAN;
-        Guarded b(device, bias), r(device, residual, offset);
+        Guarded b(device, bias), r(device, residual, residual_offset);
         for (const bool with_bias : {false, true})
           for (const bool with_residual : {false, true})
             for (const double upper : {0.0, 2.0, kInfinity}) {  // 0 stands for no ReLU

@@ -11,7 +11,7 @@ namespace {
 
 struct Case {
   CopyParams params;
-  std::int64_t offset = 0;  ///< floats between a multiple of 256 bytes and both arrays
+  std::int64_t offset = 0;  ///< floats between a multiple of 256 bytes and the arrays
 };
 
 /// One row; rows without gaps; vectors and what is no vector for its count, either stride, or the arrays'
@@ -33,11 +33,14 @@ TEST_CASE("copy rows: CUDA equals the CPU and leaves the gaps alone") {
       CAPTURE(p.y_stride);
       const std::int64_t rows = std::max<std::int64_t>(p.rows, 1);
       const std::vector<float> x = awkward_values((rows - 1) * p.x_stride + p.count, "cuda.copy.x");
-      std::vector<float> expected(static_cast<std::size_t>((rows - 1) * p.y_stride + p.count), -3.0f);
-      Guarded device_x(device, x, offset), device_y(device, expected, offset);
+      const std::vector<float> before(static_cast<std::size_t>((rows - 1) * p.y_stride + p.count), -3.0f);
+      std::vector<float> expected = before;
       cpu::copy_rows(host, p, x.data(), expected.data());
-      cuda::copy_rows(device, p, device_x.data(), device_y.data());
-      check_exact(device_y.values(), expected);
+      for (const std::int64_t shift : {0, 1}) {  // of y alone
+        Guarded device_x(device, x, offset), device_y(device, before, offset + shift);
+        cuda::copy_rows(device, p, device_x.data(), device_y.data());
+        check_exact(device_y.values(), expected);
+      }
     }
   });
 }

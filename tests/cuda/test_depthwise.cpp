@@ -58,6 +58,8 @@ constexpr Case kCases[] = {
     {"3x3 strides 2 and 1", 1, 2, {9, 8}, {3, 3}, {2, 1}, {1, 1}, {1, 1}, {1, 1}},
     {"3x3 dilated", 2, 2, {9, 10}, {3, 3}, {1, 1}, {2, 3}, {2, 3}, {2, 3}},
     {"2x4", 2, 3, {6, 9}, {2, 4}, {2, 3}, {2, 1}, {1, 2}, {0, 1}},
+    {"3x5", 1, 2, {6, 8}, {3, 5}, {1, 1}, {1, 1}, {1, 2}, {1, 2}},
+    {"4x4 stride 2", 1, 2, {9, 8}, {4, 4}, {2, 2}, {1, 1}, {1, 1}, {2, 1}},
     {"1x1", 1, 4, {5, 5}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
     {"wide", 1, 1, {2, 300}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
 };
@@ -202,6 +204,11 @@ TEST_CASE("depthwise: on CUDA other groups and too many elements are refused and
                        doctest::Contains("3 channels in, 6 out and 3 groups"), Error);
   p = kCases[0].params();
   p.batch = std::int64_t{1} << 30;
+  CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
+                       doctest::Contains("too many elements for one kernel"), Error);
+  p = kCases[0].params();
+  p.in_height = p.in_width = p.out_height = p.out_width = 1;
+  p.kernel_height = p.kernel_width = 1 << 15;
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
                        doctest::Contains("too many elements for one kernel"), Error);
 }

@@ -102,6 +102,31 @@ TEST_CASE("add forward: CUDA equals the CPU and may write over either term") {
   });
 }
 
+TEST_CASE("elementwise: one misaligned array among aligned ones is enough to go element by element") {
+  in_every_mode([] {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    const std::vector<float> a = awkward_values(201, "cuda.add.a"), b = awkward_values(201, "cuda.add.b");
+    std::vector<float> expected(a.size());
+    cpu::add_forward(host, 201, a.data(), b.data(), expected.data());
+    for (int shifted = 0; shifted < 3; ++shifted) {
+      CAPTURE(shifted);
+      Guarded device_a(device, a, shifted == 0), device_b(device, b, shifted == 1);
+      Guarded y(device, std::vector<float>(a.size(), -1.0f), shifted == 2);
+      cuda::add_forward(device, 201, device_a.data(), device_b.data(), y.data());
+      check_same(y.values(), expected);
+    }
+  });
+}
+
+TEST_CASE("elementwise: more elements than a grid has room for are refused") {
+  const FreshDevice fresh;
+  Context device({Device::Kind::cuda}, 1);
+  const std::int64_t count = std::int64_t{1} << 44;
+  CHECK_THROWS_WITH_AS(cuda::relu_forward(device, {count, 6.0}, nullptr, nullptr),
+                       doctest::Contains("17592186044416 elements is too large for one kernel"), Error);
+  CHECK(device_report() == "");
+}
+
 TEST_CASE("add backward: CUDA copies the gradient") {
   for_every_shape([](std::int64_t count, std::int64_t offset) {
     Context device({Device::Kind::cuda}, 1);

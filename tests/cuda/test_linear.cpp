@@ -74,12 +74,14 @@ TEST_CASE("linear: CUDA computes the layer and its gradients") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const LinearParams& shape : kShapes)
-      for (const std::int64_t offset : {0, 1}) {
+      for (int shifted = 0; shifted < 5; ++shifted) {  // at most one operand of each product
         CAPTURE(shape.in);
+        CAPTURE(shifted);
         const Case c(shape);
-        Guarded x(device, c.x, offset), w(device, c.w), bias(device, c.bias), dy(device, c.dy, offset);
-        Guarded y(device, unwritten(shape.batch * shape.out)), dx(device, unwritten(shape.batch * shape.in));
-        Guarded dw(device, c.dw);
+        Guarded x(device, c.x, shifted == 1), w(device, c.w, shifted == 2);
+        Guarded bias(device, c.bias, shifted == 3), dy(device, c.dy, shifted == 3);
+        Guarded y(device, unwritten(shape.batch * shape.out), shifted == 4);
+        Guarded dx(device, unwritten(shape.batch * shape.in), shifted == 4), dw(device, c.dw, shifted == 4);
         cuda::linear_forward(device, shape, x.data(), w.data(), bias.data(), y.data());
         CHECK(relative_difference(y.values(), c.forward(true)) <= 1e-5);
         cuda::linear_forward(device, shape, x.data(), w.data(), nullptr, y.data());

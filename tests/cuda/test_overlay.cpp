@@ -161,6 +161,16 @@ TEST_CASE("overlay: what is not asked for is not written and needs no input") {
                   {shown.data(), nullptr, nullptr});
     const Tensor expected = display_map(Tensor::from({3, 3}, maps), Preset::pytorch_grad_cam, 7, 9);
     CHECK(std::ranges::equal(shown.values(), expected.values()));
+    Image over(9, 7);
+    over.rgb = random_bytes(3 * 63, "cuda.only.picture");
+    const Buffer<std::uint8_t> picture = device.copy(std::span<const std::uint8_t>(over.rgb));
+    Buffer<std::uint8_t> overlay = device.buffer<std::uint8_t>(3 * 63);
+    cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema.data(), picture.data(), nullptr},
+                  {nullptr, overlay.data(), nullptr});
+    CHECK(device.to_host(overlay) == overlay_pytorch_grad_cam(over, expected).rgb);
+    CHECK_THROWS_AS(cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema.data(), nullptr, nullptr},
+                                  {nullptr, overlay.data(), nullptr}),
+                    Error);
     CHECK_THROWS_AS(cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema.data(), nullptr, nullptr},
                                   {nullptr, nullptr, shown.data()}),
                     Error);

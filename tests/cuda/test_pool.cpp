@@ -18,8 +18,8 @@ std::int64_t input_size(const Pool2dParams& p) { return p.planes * p.h * p.w; }
 std::int64_t output_size(const Pool2dParams& p) { return p.planes * p.out_h * p.out_w; }
 
 /// Windows of one element; overlap with padding, in more than one block; no overlap; oblong windows with an
-/// output that ceil mode adds; stride 1; pixels that no window holds; a kernel that sees padding on all
-/// sides.
+/// output that ceil mode adds; stride 1; pixels that no window holds; a single
+/// window that is not the whole plane; a kernel that sees padding on all sides.
 constexpr Pool2dParams kWindows[] = {
     {.planes = 2, .h = 1, .w = 1, .out_h = 1, .out_w = 1},
     {.planes = 5,
@@ -72,6 +72,45 @@ constexpr Pool2dParams kWindows[] = {
      .stride_h = 3,
      .stride_w = 4},
     {.planes = 2,
+     .h = 3,
+     .w = 3,
+     .out_h = 1,
+     .out_w = 1,
+     .kernel_h = 3,
+     .kernel_w = 3,
+     .stride_h = 3,
+     .stride_w = 3,
+     .pad_h = 1},
+    {.planes = 2,
+     .h = 3,
+     .w = 3,
+     .out_h = 1,
+     .out_w = 1,
+     .kernel_h = 3,
+     .kernel_w = 3,
+     .stride_h = 3,
+     .stride_w = 3,
+     .pad_w = 1},
+    {.planes = 2,
+     .h = 2,
+     .w = 4,
+     .out_h = 1,
+     .out_w = 1,
+     .kernel_h = 2,
+     .kernel_w = 3,
+     .stride_h = 2,
+     .stride_w = 2},
+    {.planes = 2,
+     .h = 4,
+     .w = 3,
+     .out_h = 1,
+     .out_w = 1,
+     .kernel_h = 3,
+     .kernel_w = 3,
+     .stride_h = 2,
+     .stride_w = 2},
+    {.planes = 2, .h = 3, .w = 9, .out_h = 1, .out_w = 3, .kernel_h = 3, .kernel_w = 3, .stride_w = 3},
+    {.planes = 2,
      .h = 2,
      .w = 1,
      .out_h = 3,
@@ -118,6 +157,7 @@ constexpr Pool2dParams kAdaptive[] = {
     {.planes = 6, .h = 13, .w = 10, .out_h = 7, .out_w = 7},
     {.planes = 3, .h = 23, .w = 17, .out_h = 3, .out_w = 4},
     {.planes = 2, .h = 5, .w = 31, .out_h = 5, .out_w = 1},
+    {.planes = 2, .h = 31, .w = 5, .out_h = 1, .out_w = 5},
     {.planes = 2, .h = 3, .w = 2, .out_h = 5, .out_w = 7},
 };
 

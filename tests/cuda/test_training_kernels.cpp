@@ -28,9 +28,12 @@ TEST_CASE("dropout: CUDA draws the CPU's mask") {
         for (const double p : {0.0, 0.3, 0.5, 1.0}) {
           const DropoutParams params{count, p, 0x9876543210fedcba};
           cpu::dropout(host, params, x.data(), expected.data());
-          Guarded device_x(device, x, offset), y(device, unwritten(count));
-          cuda::dropout(device, params, device_x.data(), y.data());
-          CHECK(same_bits(y.values(), expected));
+          Guarded device_x(device, x, offset);
+          for (const std::int64_t y_offset : kOffsets) {
+            Guarded y(device, unwritten(count), y_offset);
+            cuda::dropout(device, params, device_x.data(), y.data());
+            CHECK(same_bits(y.values(), expected));
+          }
           cuda::dropout(device, params, device_x.data(), device_x.data());
           CHECK(same_bits(device_x.values(), expected));
         }
@@ -58,16 +61,16 @@ TEST_CASE("sgd: CUDA takes the CPU's steps") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const std::int64_t count : kCounts)
-      for (const std::int64_t offset : kOffsets)
+      for (int shifted = 0; shifted < 4; ++shifted)  // at most one of w, v and dw
         for (const bool nesterov : {false, true}) {
           CAPTURE(count);
-          CAPTURE(offset);
+          CAPTURE(shifted);
           std::vector<float> w = uniform(count, "cuda.sgd.w"), v(w.size(), 0.0f);
-          Guarded device_w(device, w, offset), device_v(device, v);
+          Guarded device_w(device, w, shifted == 1), device_v(device, v, shifted == 2);
           for (const char* step : {"cuda.sgd.dw0", "cuda.sgd.dw1", "cuda.sgd.dw2"}) {
             const SgdParams params{count, 0.1, 0.9, 5e-4, nesterov};
             const std::vector<float> dw = uniform(count, step);
-            Guarded device_dw(device, dw);
+            Guarded device_dw(device, dw, shifted == 3);
             cpu::sgd_step(host, params, dw.data(), w.data(), v.data());
             cuda::sgd_step(device, params, device_dw.data(), device_w.data(), device_v.data());
             CHECK(same_bits(device_dw.values(), dw));
