@@ -47,7 +47,6 @@ Devices devices() {
     all.obstacle = error.what();
     return all;
   }
-  if (count == 0) all.obstacle = "the driver knows no device";
   return all;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/cuda/check.hpp"
+#include "engine/cuda/devices.hpp"
 #include "engine/cuda/stream.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"
@@ -40,6 +41,17 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("context: a device that is not there is refused by name") {
   CHECK(contains(error_of(ErrorKind::resources, [] { Context(Device::parse("cuda:1"), 1); }),
                  "cuda:1 was asked for, but this machine has 1 CUDA device"));
+}
+
+TEST_CASE("context: a machine without a device says so") {
+  const FreshDevice none({.devices = 0});
+  CHECK(contains(error_of(ErrorKind::resources, [] { const Context context(kCudaDevice, 1); }),
+                 "no CUDA device can be used: "));
+  const cuda::Devices all = cuda::devices();
+  CHECK(all.build == cuda::Build::emulated);
+  CHECK(all.found.empty());
+  CHECK(!all.obstacle.empty());
+  CHECK(cudaGetLastError() == cudaSuccess);
 }
 
 TEST_CASE("context: running out of device memory is an error that names the call") {

@@ -9,7 +9,7 @@ extern "C" {
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = runtime().options.devices;
-  return cudaSuccess;
+  return runtime().error(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
 cudaError_t cudaGetDevice(int* device) {
   *device = current_device();
