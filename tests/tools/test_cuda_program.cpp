@@ -85,23 +85,25 @@ const std::string kPhotograph = BACKLIGHT_SOURCE_DIR "/tests/images/chelsea.png"
 
 }  // namespace
 
-TEST_CASE("program on cuda: a CIFAR ResNet explains a photograph as on the CPU by every method") {
-  const std::filesystem::path weights =
-      std::filesystem::path(BACKLIGHT_SHARED_DATA) / "checkpoints" / "resnet20-12fca82f.th";
-  if (!std::filesystem::exists(weights)) return skip("there is no " + weights.filename().string());
-  check_same(Workspace(), weights.string(), kPhotograph, kEveryMethod);
-}
+TEST_SUITE("device") {
+  TEST_CASE("program on cuda: a CIFAR ResNet explains a photograph as on the CPU by every method") {
+    const std::filesystem::path weights =
+        std::filesystem::path(BACKLIGHT_SHARED_DATA) / "checkpoints" / "resnet20-12fca82f.th";
+    if (!std::filesystem::exists(weights)) return skip("there is no " + weights.filename().string());
+    check_same(Workspace(), weights.string(), kPhotograph, kEveryMethod);
+  }
 
-TEST_CASE("program on cuda: the network that ships explains a photograph as on the CPU by every method") {
-  const auto weights = shipped_weights("backlight_scenes");
-  REQUIRE(weights.has_value());
-  check_same(Workspace(), weights->string(), kPhotograph, kEveryMethod);
-}
+  TEST_CASE("program on cuda: the network that ships explains a photograph as on the CPU by every method") {
+    const auto weights = shipped_weights("backlight_scenes");
+    REQUIRE(weights.has_value());
+    check_same(Workspace(), weights->string(), kPhotograph, kEveryMethod);
+  }
 
-TEST_CASE("program on cuda: EfficientNet-Lite0 explains a photograph as on the CPU") {
-  const auto weights = cached_weights("efficientnet_lite0");
-  if (!weights) return skip("run tools/fetch_weights efficientnet_lite0");
-  check_same(Workspace(), weights->string(), kPhotograph, "grad-cam,guided-backprop,guided-grad-cam");
+  TEST_CASE("program on cuda: EfficientNet-Lite0 explains a photograph as on the CPU") {
+    const auto weights = cached_weights("efficientnet_lite0");
+    if (!weights) return skip("run tools/fetch_weights efficientnet_lite0");
+    check_same(Workspace(), weights->string(), kPhotograph, "grad-cam,guided-backprop,guided-grad-cam");
+  }
 }
 
 TEST_CASE("program on cuda: tuned plans and TF32 explain almost the same and the document says so") {

@@ -2,48 +2,23 @@
 // on this machine.
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "engine/layers/conv2d.hpp"
 #include "engine/pass.hpp"
-#include "engine/random.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
-#include "models/registry.hpp"
 #include "tools/bench/kernels.hpp"
+#include "tools/bench/networks.hpp"
 #include "tools/bench/timing.hpp"
 
 using namespace backlight;
 using namespace backlight::bench;
 
 namespace {
-
-/// Uniform in [low, high): timings on zeros would flatter.
-void fill_uniform(Tensor& tensor, std::uint64_t seed, double low, double high) {
-  float* data = tensor.data<float>();
-  for (std::int64_t i = 0; i < tensor.numel(); ++i)
-    data[i] = static_cast<float>(low + (high - low) * random_uniform(seed, static_cast<std::uint64_t>(i)));
-}
-
-/// Weights that keep the activations' size from layer to layer, so that nothing overflows or vanishes.
-void randomise(Network& network) {
-  std::uint64_t seed = 1;
-  for (NamedParameter& p : network.parameters()) {
-    const Shape& shape = p.tensor->shape();
-    if (shape.rank() >= 2) {
-      const double limit = std::sqrt(6.0 / static_cast<double>(shape.numel() / shape[0]));
-      fill_uniform(*p.tensor, seed++, -limit, limit);
-    } else if (p.name.ends_with("running_var") || p.name.ends_with("weight")) {
-      fill_uniform(*p.tensor, seed++, 0.9, 1.1);
-    } else {
-      fill_uniform(*p.tensor, seed++, -0.1, 0.1);
-    }
-  }
-}
 
 /// A convolution of one of the networks.
 struct ConvCase {
@@ -130,45 +105,45 @@ void bench_peak(int threads, int repeat) {
               flop / timing.cpu_ms * 1e-6);
 }
 
-void bench_network(const std::string& name, int threads, int repeat, std::int64_t batch, bool paced) {
-  Network network = build_model(name, 1000);
-  randomise(network);
-  Context context({}, threads);
-  const std::int64_t size = model_info(name).preprocessing.input_size;
-  Tensor x({batch, 3, size, size});
-  fill_uniform(x, 99, -1, 1);
-  const auto forward = [&] { Pass pass(network, context, context.copy(x)); };
-  std::string line;
-  for (int i = -1; i < repeat; ++i) {
-    if (paced && i >= 0 && !std::getline(std::cin, line)) return;
-    const auto begin = std::chrono::steady_clock::now();
-    forward();
-    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
-    if (i >= 0) std::printf("%.4f\n", elapsed.count());
-    std::fflush(stdout);
-  }
-}
+const std::map<std::string, Precision> kPrecisions{
+    {"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}};
 
 int run(int argc, char** argv) {
   CLI::App app("Timings of backlight on this machine, on random numbers", "backlight-bench");
   app.require_subcommand(1);
-  int threads = 0, repeat = 20;
-  std::int64_t batch = 1;
-  std::string name;
+  NetworkOptions options;
+  std::string name, device = "cpu", precision = "strict";
+  std::vector<std::string> names;
   bool paced = false;
   const auto common = [&](CLI::App* command) {
-    command->add_option("--threads", threads, "threads; 0 takes all processors")
+    command->add_option("--threads", options.threads, "threads; 0 takes all processors")
         ->check(CLI::NonNegativeNumber);
-    command->add_option("--repeat", repeat, "timed calls")->check(CLI::PositiveNumber)->capture_default_str();
-    command->add_option("--batch", batch, "images at once")
+    command->add_option("--repeat", options.repeat, "timed calls")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    command->add_option("--batch", options.batch, "images at once")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+  };
+  const auto on_device = [&](CLI::App* command) {
+    common(command);
+    command->add_option("--device", device, "cpu, cuda or cuda:N")->capture_default_str();
+    command->add_option("--precision", precision, "how a GPU multiplies: strict, tf32 or f16")
+        ->check(CLI::IsMember(kPrecisions))
+        ->type_name("NAME")
+        ->capture_default_str();
+    command->add_flag("--tune", options.tune, "choose cuDNN's plans by measuring them");
   };
   CLI::App* network = app.add_subcommand("network", "forward passes of a network: one line each, in ms");
   network->add_option("name", name, "e.g. vgg16")->required();
   network->add_flag("--paced", paced,
                     "wait for a line of input before each call, so that a script can interleave");
-  common(network);
+  on_device(network);
+  CLI::App* explain = app.add_subcommand(
+      "explain",
+      "Grad-CAM with Guided Backprop, layer by layer and replayed as a CUDA graph: a table of medians");
+  explain->add_option("names", names, "e.g. resnet50 vgg16")->required();
+  on_device(explain);
   CLI::App* conv = app.add_subcommand("conv2d", "convolutions of the networks, one by one");
   conv->add_option("filter", name, "only those whose name contains this");
   common(conv);
@@ -187,15 +162,19 @@ int run(int argc, char** argv) {
   kernels->add_flag("--force", kernels_options.force, "overwrite files");
   CLI11_PARSE(app, argc, argv);
 
-  if (network->parsed()) bench_network(name, threads, repeat, batch, paced);
+  options.device = Device::parse(device);
+  options.precision = kPrecisions.at(precision);
+  if (network->parsed()) bench_forward(name, options, paced, std::cout);
+  if (explain->parsed() && !bench_explanations(names, options, std::cout)) return 1;
   if (conv->parsed()) {
     std::printf("%-30s %27s   %27s\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");
     for (const ConvCase& c : kConvCases)
       if (std::string_view(c.name).find(name) != std::string_view::npos)
-        bench_conv2d(c, threads, repeat, batch);
+        bench_conv2d(c, options.threads, options.repeat, options.batch);
   }
   if (kernels->parsed()) bench_kernels(kernels_options);
-  if (peak->parsed()) bench_peak(threads > 0 ? threads : Context({}, 0).threads(), repeat);
+  if (peak->parsed())
+    bench_peak(options.threads > 0 ? options.threads : Context({}, 0).threads(), options.repeat);
   return 0;
 }
 

@@ -1,0 +1,134 @@
+#include "tools/bench/networks.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include "engine/attribution/explanation_graph.hpp"
+#include "engine/cuda/devices.hpp"
+#include "engine/error.hpp"
+#include "engine/random.hpp"
+#include "models/registry.hpp"
+#include "tools/bench/timing.hpp"
+
+namespace backlight::bench {
+namespace {
+
+Context timed_context(const NetworkOptions& options) {
+  if (options.device.kind == Device::Kind::cuda && cuda::devices().build == cuda::Build::emulated)
+    throw Error(ErrorKind::unsupported, "in this build ", options.device,
+                " is the processor, whose times say nothing about a card: build with -DBACKLIGHT_CUDA=REAL");
+  Context context(options.device, options.threads, options.precision);
+  context.tune(options.tune);
+  return context;
+}
+
+/// A network with random weights in the context's memory, and an input for it in the host's.
+struct Subject {
+  Subject(const std::string& name, const Context& context, std::int64_t batch)
+      : network(build_model(name, 1000)),
+        x({batch, 3, model_info(name).preprocessing.input_size, model_info(name).preprocessing.input_size}) {
+    randomise(network);
+    network.to(context);
+    fill_uniform(x, 99, -1, 1);
+  }
+  Network network;
+  Tensor x;
+};
+
+}  // namespace
+
+void fill_uniform(Tensor& tensor, std::uint64_t seed, double low, double high) {
+  float* data = tensor.data<float>();
+  for (std::int64_t i = 0; i < tensor.numel(); ++i)
+    data[i] = static_cast<float>(low + (high - low) * random_uniform(seed, static_cast<std::uint64_t>(i)));
+}
+
+void randomise(Network& network) {
+  std::uint64_t seed = 1;
+  for (NamedParameter& p : network.parameters()) {
+    const Shape& shape = p.tensor->shape();
+    if (shape.rank() >= 2) {
+      const double limit = std::sqrt(6.0 / static_cast<double>(shape.numel() / shape[0]));
+      fill_uniform(*p.tensor, seed++, -limit, limit);
+    } else if (p.name.ends_with("running_var") || p.name.ends_with("weight")) {
+      fill_uniform(*p.tensor, seed++, 0.9, 1.1);
+    } else {
+      fill_uniform(*p.tensor, seed++, -0.1, 0.1);
+    }
+  }
+}
+
+NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options) {
+  const Subject subject(name, context, options.batch);
+  const NodeId layer = subject.network.find(model_info(name).default_layers.pytorch_grad_cam);
+  const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), 7);
+  const Tensor x = context.copy(subject.x);
+  NetworkTimes times{};
+  times.forward_ms = time_calls(options.repeat, [&] {
+                       const Pass pass(subject.network, context, context.copy(x));
+                       context.synchronize();
+                     }).wall_ms;
+  times.explanation_ms = time_calls(options.repeat, [&] {
+                           Explanation explanation(subject.network, context, context.copy(subject.x), {layer},
+                                                   /*input_gradient=*/true);
+                           const Seed target = explanation.target(classes);
+                           const ClassMap map = explanation.grad_cam(layer, target);
+                           const Tensor gradient = explanation.gradient(target, ReluRule::guided);
+                           context.synchronize();
+                         }).wall_ms;
+  if (options.device.kind != Device::Kind::cuda) return times;
+  ExplanationGraph graph(subject.network, subject.x.shape(), {.layer = layer, .gradient = ReluRule::guided},
+                         options.device, options.precision);
+  times.replayed_ms = time_calls(options.repeat, [&] {
+                        graph.run(subject.x, classes);
+                        graph.context().synchronize();
+                      }).wall_ms;
+  return times;
+}
+
+void bench_forward(const std::string& name, const NetworkOptions& options, bool paced, std::ostream& out) {
+  Context context = timed_context(options);
+  const Subject subject(name, context, options.batch);
+  const Tensor x = context.copy(subject.x);
+  std::string line;
+  for (int i = -1; i < options.repeat; ++i) {
+    if (paced && i >= 0 && !std::getline(std::cin, line)) return;
+    const auto begin = std::chrono::steady_clock::now();
+    {
+      const Pass pass(subject.network, context, context.copy(x));
+      context.synchronize();
+    }
+    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
+    if (i >= 0) out << std::fixed << std::setprecision(4) << elapsed.count() << std::endl;
+  }
+}
+
+bool bench_explanations(const std::vector<std::string>& names, const NetworkOptions& options,
+                        std::ostream& out) {
+  Context context = timed_context(options);
+  out << "| network | forward ms | explanation ms | replayed ms | times as fast |\n|---|---|---|---|---|\n";
+  bool all = true;
+  for (const std::string& name : names) {
+    std::ostringstream row;
+    row << std::fixed << std::setprecision(3) << "| " << name << " | ";
+    try {
+      const NetworkTimes times = time_network(name, context, options);
+      row << times.forward_ms << " | " << times.explanation_ms << " | ";
+      if (times.replayed_ms)
+        row << *times.replayed_ms << " | " << std::setprecision(2)
+            << times.explanation_ms / *times.replayed_ms;
+      else
+        row << " | ";
+    } catch (const Error& error) {
+      row << "failed: " << error.what() << " | | | ";
+      all = false;
+    }
+    out << row.str() << " |" << std::endl;
+  }
+  return all;
+}
+
+}  // namespace backlight::bench

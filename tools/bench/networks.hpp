@@ -1,0 +1,50 @@
+// The subcommands `network` and `explain`: whole networks, on random numbers.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/device.hpp"
+#include "engine/network.hpp"
+
+namespace backlight::bench {
+
+/// Uniform in [low, high): timings on zeros would flatter.
+void fill_uniform(Tensor& tensor, std::uint64_t seed, double low, double high);
+
+/// Weights that keep the activations' size from layer to layer, so that nothing overflows or vanishes.
+void randomise(Network& network);
+
+struct NetworkOptions {
+  Device device = {};
+  Precision precision = Precision::strict;
+  int threads = 0;  ///< 0 takes all processors
+  int repeat = 20;
+  std::int64_t batch = 1;
+  bool tune = false;  ///< cuDNN's plans are chosen by measuring them
+};
+
+/// Medians in milliseconds.
+struct NetworkTimes {
+  double forward_ms;                  ///< the scores alone
+  double explanation_ms;              ///< Grad-CAM at the default layer and Guided Backprop, layer by layer
+  std::optional<double> replayed_ms;  ///< the same as an ExplanationGraph; CUDA only
+};
+
+/// Times one network, in the context of `options`. An explanation begins with an input in the host's memory,
+/// and is done when the device is. Throws Error(usage) for an unknown name, and what the context throws.
+NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options);
+
+/// Writes the milliseconds of every forward pass, a line each. `paced`: waits for a line on stdin before
+/// each. Throws Error(unsupported) for a device that this build emulates, and as Context does.
+void bench_forward(const std::string& name, const NetworkOptions& options, bool paced, std::ostream& out);
+
+/// Writes a Markdown table of time_network, a row per network. One that fails has a row that says why;
+/// returns whether none did. Throws as bench_forward does.
+bool bench_explanations(const std::vector<std::string>& names, const NetworkOptions& options,
+                        std::ostream& out);
+
+}  // namespace backlight::bench
