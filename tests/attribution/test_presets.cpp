@@ -165,7 +165,7 @@ TEST_CASE("cam: equals grad-cam times the area on resnet18" * doctest::test_suit
   Tensor grad_cam = context.to_host(explanation.grad_cam(layer, explanation.target(index)).map);
   for (float& v : grad_cam.values()) v *= 49;
   CHECK(cam.shape() == Shape{1, 7, 7});
-  CHECK(relative_error(cam, grad_cam) <= 1e-5);
+  CHECK(relative_error(cam, grad_cam) <= tolerance_on(context.device(), 1e-5));
 }
 
 TEST_CASE("presets: a map of one value is shown as zero") {

@@ -25,8 +25,8 @@ while(begin GREATER_EQUAL 0)
   string(SUBSTRING "${rest}" ${end} -1 rest)
   string(FIND "${rest}" "```cpp\n" begin)
 endwhile()
-if(NOT count EQUAL 2)
-  message(FATAL_ERROR "README.md has ${count} C++ examples, expected 2")
+if(NOT count EQUAL 3)
+  message(FATAL_ERROR "README.md has ${count} C++ examples, expected 3")
 endif()
 
 run(${CMAKE_COMMAND} -S ${SOURCE}/tests/install/consumer -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Release
@@ -39,3 +39,16 @@ if(NOT EXISTS ${WORK}/overlay.png)
   message(FATAL_ERROR "the first example wrote no overlay")
 endif()
 run(${WORK}/build/example2)
+
+# The third explains on a GPU; where there is none it says so and ends with 5.
+file(COPY_FILE ${SOURCE}/tests/images/cat_and_espresso.png ${WORK}/picture.png)
+execute_process(COMMAND ${WORK}/build/example3 ${weights} ${WORK}/picture.png
+                RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+message("${output}")
+if(code EQUAL 0)
+  if(NOT EXISTS ${WORK}/picture.png.cam.png)
+    message(FATAL_ERROR "the third example wrote no overlay")
+  endif()
+elseif(NOT code EQUAL 5 OR NOT output MATCHES "^no CUDA device: ")
+  message(FATAL_ERROR "the third example ended with ${code}")
+endif()

@@ -50,7 +50,7 @@ void check_network(const std::string& name, std::int64_t size, const std::vector
   }
   const double error = sampled_error(context.to_host(pass.output()), name + ".logits");
   MESSAGE(name, " at ", size, "x", size, ": logits differ by ", error, " of the largest");
-  CHECK(error <= kLogitsTolerance);
+  CHECK(error <= tolerance_on(context.device(), kLogitsTolerance));
 }
 
 const std::vector<std::string> kVgg = {"features.0", "avgpool", "classifier.3"};

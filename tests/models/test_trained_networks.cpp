@@ -41,7 +41,7 @@ void check_logits(Model model) {
     MESSAGE(model.info.name, " of ", photograph, ": ", model.labels[static_cast<std::size_t>(best(found))],
             ", logits differ by ", error, " of the largest");
     CHECK(best(found) == best(expected));
-    CHECK(error <= 2e-5);
+    CHECK(error <= tolerance_on(context.device(), 2e-5));
   }
 }
 

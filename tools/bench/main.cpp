@@ -132,7 +132,7 @@ int run(int argc, char** argv) {
         ->check(CLI::IsMember(kPrecisions))
         ->type_name("NAME")
         ->capture_default_str();
-    command->add_flag("--tune", options.tune, "choose cuDNN's plans by measuring them");
+    command->add_flag("--autotune", options.tune, "choose cuDNN's plans by measuring them");
   };
   CLI::App* network = app.add_subcommand("network", "forward passes of a network: one line each, in ms");
   network->add_option("name", name, "e.g. vgg16")->required();
