@@ -6,6 +6,7 @@
 #include "engine/cuda/backend.hpp"
 #include "engine/cuda/check.hpp"
 #include "engine/cuda/stream.hpp"
+#include "errors.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"
@@ -17,23 +18,6 @@ using namespace backlight::test;
 namespace {
 
 const Device kCudaDevice = Device::parse("cuda");
-
-/// What the error says that `fn` throws; fails when it throws none of this kind.
-template <class Fn>
-std::string error_of(ErrorKind kind, Fn&& fn) {
-  try {
-    fn();
-  } catch (const Error& error) {
-    CHECK(error.kind() == kind);
-    return error.what();
-  }
-  FAIL_CHECK("no error was thrown");
-  return {};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 
