@@ -1,21 +1,50 @@
 # The CUDA part of the library: which files it has, and how each build compiles them.
 #   OFF       the library has no CUDA, and says so when it is asked for a CUDA device
-#   REAL      nvcc, the toolkit's runtime and cuDNN 9.8 or later
+#   REAL      nvcc 12 or later, the toolkit's libraries and cuDNN 9.8 or later
 #   EMULATED  the host's compiler and tests/emulator: everything runs on the CPU, slowly; for tests
+
 # Sets CUDNN_INCLUDE_DIR and CUDNN_LIBRARY where cuDNN is installed, beside the toolkit or by itself.
 function(find_cudnn)
   find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include)
   find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} /usr/local/cuda/lib64)
 endfunction()
 
-# The default is REAL where nvcc and cuDNN are found, otherwise OFF. Tests of a tree that is not EMULATED link an emulated
-# twin of the library.
+# Why this machine cannot build REAL; empty where it can.
+function(find_cuda_obstacle result)
+  set(${result} "" PARENT_SCOPE)
+  if(NOT NVCC)
+    set(${result} "nvcc was not found" PARENT_SCOPE)
+    return()
+  endif()
+  execute_process(COMMAND ${NVCC} --version OUTPUT_VARIABLE nvcc_version)
+  string(REGEX MATCH "release [0-9.]+" release "${nvcc_version}")
+  string(REPLACE "release " "" release "${release}")
+  if(release VERSION_LESS 12)
+    set(${result} "nvcc is ${release}, and C++20 needs 12" PARENT_SCOPE)
+    return()
+  endif()
+  if(NOT CUDNN_LIBRARY OR NOT EXISTS ${CUDNN_INCLUDE_DIR}/cudnn_version.h)
+    set(${result} "cuDNN was not found: install it (NVIDIA's package cudnn), or name its files by -DCUDNN_INCLUDE_DIR and -DCUDNN_LIBRARY"
+        PARENT_SCOPE)
+    return()
+  endif()
+  file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h numbers REGEX "define CUDNN_M(AJOR|INOR) ")
+  string(REGEX REPLACE "[^0-9;]" "" numbers "${numbers}")
+  string(REPLACE ";" "." cudnn_version "${numbers}")
+  if(cudnn_version VERSION_LESS 9.8)
+    set(${result} "cuDNN is ${cudnn_version}, and its plans for a described device need 9.8" PARENT_SCOPE)
+  endif()
+endfunction()
+
+# The default is REAL where it can be built, otherwise OFF. Tests of a tree that is not EMULATED link an emulated twin of
+# the library.
 find_program(NVCC nvcc HINTS /usr/local/cuda/bin)
 find_cudnn()
-if(NVCC AND CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
-  set(cuda_default REAL)
-else()
+find_cuda_obstacle(cuda_obstacle)
+if(cuda_obstacle)
   set(cuda_default OFF)
+else()
+  set(cuda_default REAL)
 endif()
 set(BACKLIGHT_CUDA ${cuda_default} CACHE STRING "CUDA in the library: OFF, REAL or EMULATED")
 set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
@@ -72,10 +101,21 @@ function(add_emulated_cuda target emulator)
 endfunction()
 
 if(BACKLIGHT_CUDA STREQUAL "OFF")
+  if(cuda_obstacle)
+    message(STATUS "Building without CUDA: ${cuda_obstacle}")
+  endif()
   target_sources(backlight PRIVATE ${cuda_absent})
 elseif(BACKLIGHT_CUDA STREQUAL "REAL")
+  if(cuda_obstacle)
+    message(FATAL_ERROR "BACKLIGHT_CUDA is REAL, but ${cuda_obstacle}")
+  endif()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 75 80 86 89 90 100 120)
+    execute_process(COMMAND ${NVCC} --list-gpu-arch OUTPUT_VARIABLE known_architectures)
+    foreach(architecture 75 80 86 89 90 100 120)
+      if(known_architectures MATCHES "compute_${architecture}\n")
+        list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture})
+      endif()
+    endforeach()
   endif()
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know how to ask nvcc 13 for C++20
@@ -88,10 +128,6 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   set_source_files_properties(${cuda_picture_kernels} TARGET_DIRECTORY backlight PROPERTIES COMPILE_OPTIONS -fmad=false)
   set_target_properties(backlight PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}" CUDA_STANDARD 20)
   target_link_libraries(backlight PRIVATE CUDA::cudart_static CUDA::cublasLt)
-  if(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
-    message(FATAL_ERROR "cuDNN was not found: install it (NVIDIA's package cudnn), or name its files by "
-                        "-DCUDNN_INCLUDE_DIR and -DCUDNN_LIBRARY")
-  endif()
   target_include_directories(backlight PRIVATE ${CUDNN_INCLUDE_DIR})
   target_link_libraries(backlight PRIVATE ${CUDNN_LIBRARY})
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
