@@ -17,13 +17,6 @@ void accumulate(Context& context, const Tensor& term, Tensor& sum) {
   });
 }
 
-void require_parameters_in(const Context& context, const Network& network) {
-  for (const NamedParameter& p : network.parameters())
-    if (!context.holds(*p.tensor))
-      throw Error(ErrorKind::usage, "the network's parameter '", p.name, "' does not lie in the memory of ",
-                  context.device(), ", where it is used: call Network::to(context) first");
-}
-
 }  // namespace
 
 Seed one_hot(NodeId node, const Shape& shape, std::span<const std::int64_t> index, DType dtype) {
@@ -53,10 +46,16 @@ Pass::Pass(const Network& network, Context& context, Tensor input, const Forward
   pinned_[at(network.output())] = true;
   for (const NodeId id : options.keep) pinned_[checked(id)] = true;
   first_parameter_.assign(at(network.size()) + 1, 0);
-  for (NodeId id = 1; id < network.size(); ++id)
-    first_parameter_[at(id) + 1] = first_parameter_[at(id)] + network.node(id).layer->parameters().size();
+  for (NodeId id = 1; id < network.size(); ++id) {
+    const std::vector<Parameter> parameters = network.node(id).layer->parameters();
+    for (const Parameter& p : parameters)
+      if (!context.holds(*p.tensor))
+        throw Error(ErrorKind::usage, "the network's parameter '", network.node(id).name, ".", p.name,
+                    "' does not lie in the memory of ", context.device(),
+                    ", where it is used: call Network::to(context) first");
+    first_parameter_[at(id) + 1] = first_parameter_[at(id)] + parameters.size();
+  }
   differentiable_ = reachable_from(options.gradients_at, options.parameter_gradients);
-  require_parameters_in(context, network);
   values_[0] = std::make_shared<Tensor>(context.holds(input) ? std::move(input) : context.copy(input));
   run_forward();
 }
