@@ -136,6 +136,12 @@ Context Context::for_replay(Device device, Precision precision) {
   return context;
 }
 
+std::shared_ptr<cuda::Graph> Context::record(const std::function<void()>& work) {
+  std::shared_ptr<cuda::Graph> graph = cuda::capture(stream(), memory_, work);
+  memory_ = cuda::make_pool(stream_);
+  return graph;
+}
+
 Tensor Context::zeros(const Shape& shape, DType dtype) const {
   if (!stream_) return Tensor::zeros(shape, dtype, memory_);
   Tensor result = empty(shape, dtype);

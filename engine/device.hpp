@@ -33,8 +33,9 @@ enum class Precision : std::uint8_t {
 };
 
 namespace cuda {
+class Graph;
 class Stream;
-}
+}  // namespace cuda
 
 /// Work that is the same on every item, done by whichever thread is free.
 class ThreadPool {
@@ -62,9 +63,13 @@ class Context {
   /// Throws Error(unsupported) for a device that this build does not know or a precision that the device does
   /// not have, Error(resources) for a device that this machine does not have.
   explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict);
-  /// A context on a CUDA device whose freed memory stays with it, so that what it computed once can be
-  /// recorded in a graph. Throws as the constructor does.
+  /// A context on a CUDA device whose freed memory stays with it until something is recorded, so that what it
+  /// computed once can be recorded without allocating. Throws as the constructor does.
   static Context for_replay(Device device, Precision precision);
+  /// Records what `work` asks of this context, which must be made for_replay and have done the same before.
+  /// `work` must not wait. The graph keeps the memory of which it is made; what is allocated afterwards is
+  /// other memory. Throws Error(internal) on the CPU, and what `work` throws.
+  std::shared_ptr<cuda::Graph> record(const std::function<void()>& work);
 
   const Device& device() const { return device_; }
   Precision precision() const { return precision_; }

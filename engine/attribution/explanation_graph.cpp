@@ -30,7 +30,7 @@ ExplanationGraph::ExplanationGraph(const Network& network, const Shape& input,
   input_ = zero_input(context_, input);
   asked_ = context_.copy<std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(input[0])));
   explain();  // makes every plan, and leaves every block that the recording will ask for
-  graph_ = cuda::capture(context_.stream(), [&] { result_ = explain(); });
+  graph_ = context_.record([&] { result_ = explain(); });
   classes_in_all_ = result_.scores.shape()[1];
 }
 

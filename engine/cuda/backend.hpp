@@ -33,9 +33,10 @@ void copy_between(Stream& stream, void* to, const void* from, int from_device, s
 /// Sets all bytes to zero.
 void clear(Stream& stream, void* block, std::size_t bytes);
 void synchronize(Stream& stream);
-/// Records what `work` asks of the stream, which is not done yet. `work` must neither wait nor allocate, and
-/// what it uses must outlive the graph. Rethrows what `work` throws.
-std::shared_ptr<Graph> capture(Stream& stream, const std::function<void()>& work);
+/// Records what `work` asks of the stream, which is not done yet. `work` must neither wait nor allocate but
+/// from `memory`, which the graph keeps. Rethrows what `work` throws.
+std::shared_ptr<Graph> capture(Stream& stream, std::shared_ptr<MemoryPool> memory,
+                               const std::function<void()>& work);
 /// Does in the stream what was recorded.
 void replay(Stream& stream, Graph& graph);
 /// Whether kernels of libraries are chosen by measurement from now on.

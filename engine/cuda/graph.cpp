@@ -12,7 +12,8 @@ namespace backlight::cuda {
 
 class Graph {
  public:
-  explicit Graph(cudaGraph_t graph) {
+  /// `memory` holds the blocks that the recorded work uses and nobody owns.
+  Graph(cudaGraph_t graph, std::shared_ptr<MemoryPool> memory) : memory_(std::move(memory)) {
     const cudaError_t code = cudaGraphInstantiate(&executable_, graph);
     cudaGraphDestroy(graph);
     CUDA_CHECK(code);
@@ -24,6 +25,7 @@ class Graph {
   void launch(cudaStream_t stream) { CUDA_CHECK(cudaGraphLaunch(executable_, stream)); }
 
  private:
+  std::shared_ptr<MemoryPool> memory_;
   cudaGraphExec_t executable_ = nullptr;
 };
 
@@ -80,7 +82,8 @@ std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream> stream) 
   return std::make_shared<RecyclingPool>(make_pool(std::move(stream)));
 }
 
-std::shared_ptr<Graph> capture(Stream& stream, const std::function<void()>& work) {
+std::shared_ptr<Graph> capture(Stream& stream, std::shared_ptr<MemoryPool> memory,
+                               const std::function<void()>& work) {
   const cudaStream_t handle = stream.get();
   CUDA_CHECK(cudaStreamBeginCapture(handle, cudaStreamCaptureModeThreadLocal));
   cudaGraph_t graph = nullptr;
@@ -92,7 +95,7 @@ std::shared_ptr<Graph> capture(Stream& stream, const std::function<void()>& work
     throw;
   }
   CUDA_CHECK(cudaStreamEndCapture(handle, &graph));
-  return std::make_shared<Graph>(graph);
+  return std::make_shared<Graph>(graph, std::move(memory));
 }
 
 void replay(Stream& stream, Graph& graph) { graph.launch(stream.get()); }

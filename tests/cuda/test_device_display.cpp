@@ -106,7 +106,7 @@ TEST_CASE("device display: recorded as a graph it shows whatever the inputs hold
     map = {};
     shown = {};
     guided = {};
-    const std::shared_ptr<cuda::Graph> graph = cuda::capture(context.stream(), show);
+    const std::shared_ptr<cuda::Graph> graph = context.record(show);
     for (int turn = 0; turn < 2; ++turn) {
       const Tensor host_gradient = values("graph.gradient", gradient_shape, turn);
       context.copy(values("graph.alpha", alpha_shape, turn), alpha);

@@ -149,6 +149,38 @@ TEST_CASE("explanation graph: recording and replaying allocate nothing beyond th
   CHECK(graph.context().memory().bytes_in_use() == before);
 }
 
+TEST_CASE("explanation graph: what is allocated from its context later is not what it recorded") {
+  in_every_mode([] {
+    const Network network = placed(residual_network());
+    ExplanationGraph graph(network, {2, 3, 14, 11},
+                           {.layer = network.find("layer1"), .gradient = ReluRule::guided}, kCuda);
+    Context& context = graph.context();
+    std::vector<Tensor> expected, kept;
+    for (const Shape& shape : network.shapes({2, 3, 14, 11})) {  // every size that it used
+      expected.push_back(random_tensor(shape, "graph.kept"));
+      kept.push_back(context.copy(expected.back()));
+    }
+    graph.run(picture("graph.a"), std::vector<std::int64_t>{0, 1});
+    for (std::size_t i = 0; i < kept.size(); ++i) CHECK(same_bits(context.to_host(kept[i]), expected[i]));
+  });
+}
+
+TEST_CASE("explanation graph: pictures of ever other sizes leave nothing behind") {
+  const FreshDevice device;
+  const Preprocessing how{.input_size = 24, .resize_size = 28};
+  const Network network = placed(small_residual_network());
+  ExplanationGraph graph(network, {1, 3, 24, 24}, {.layer = network.find("block")}, kCuda);
+  const auto free_after = [&](int side) {
+    preprocess_on_device(graph.context(), Image(side, side + 3, 50), how, Fit::crop, graph.input(), 0);
+    graph.context().synchronize();
+    std::size_t free = 0, total = 0;
+    REQUIRE(cudaMemGetInfo(&free, &total) == cudaSuccess);
+    return free;
+  };
+  const std::size_t first = free_after(50);  // the largest, for what a driver keeps
+  for (int side = 49; side > 30; --side) CHECK(free_after(side) == first);
+}
+
 TEST_CASE("explanation graph: new values of the parameters are used by the next replay") {
   const FreshDevice device;
   Network network = placed(small_residual_network());
@@ -191,9 +223,8 @@ TEST_CASE("explanation graph: what was not recorded is refused") {
 
 TEST_CASE("capture: an exception leaves the stream as it was") {
   const FreshDevice device;
-  const Context context(kCuda, 1);
-  CHECK_THROWS_WITH_AS(cuda::capture(context.stream(), [] { throw Error(ErrorKind::usage, "halfway"); }),
-                       "halfway", Error);
+  Context context = Context::for_replay(kCuda, Precision::strict);
+  CHECK_THROWS_WITH_AS(context.record([] { throw Error(ErrorKind::usage, "halfway"); }), "halfway", Error);
   const Tensor x = picture("graph.a");
   CHECK(same_bits(context.to_host(context.copy(x)), x));
 }
