@@ -226,7 +226,7 @@ Tensor Tensor::to(DType dtype) const {
 
 Tensor Tensor::reshaped(Shape shape) && {
   if (shape.numel() != numel())
-    throw Error(ErrorKind::usage, "a tensor of ", shape_, " cannot be seen as ", shape);
+    throw Error(ErrorKind::usage, "a tensor of ", shape_, " cannot be reshaped to ", shape);
   Tensor result = std::move(*this);
   result.shape_ = shape;
   return result;

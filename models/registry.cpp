@@ -128,8 +128,7 @@ const ModelInfo& model_info(std::string_view name) { return find_row(name).info;
 
 Network build_model(std::string_view name, std::int64_t num_classes) {
   if (num_classes < 1)
-    throw Error(ErrorKind::usage, "a ", name, " of ", num_classes,
-                " classes cannot be, expected one or more");
+    throw Error(ErrorKind::usage, name, " needs at least one class, ", num_classes, " were asked for");
   return find_row(name).build(num_classes);
 }
 

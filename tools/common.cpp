@@ -11,8 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kDefaultModel = "efficientnet_lite0";
-
 constexpr std::array<std::pair<std::string_view, Precision>, 3> kPrecisions{
     {{"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}}};
 
@@ -33,7 +31,10 @@ fs::path weights_path(const NetworkOptions& options) {
   static_cast<void>(model_info(model));  // a mistyped name is a usage error, not missing weights
   if (const auto shipped = shipped_weights(model)) return *shipped;
   if (const auto cached = cached_weights(model)) return *cached;
-  if (const auto shipped = shipped_weights(model)) return *shipped;
+  if (weights_cache().empty())
+    throw Error(ErrorKind::resources, "no weights of ", model,
+                ": neither XDG_CACHE_HOME nor HOME is set, so there is no cache to look in; set one, or name a "
+                "file with --weights");
   throw Error(ErrorKind::resources, "no weights of ", model, " in ", weights_cache().string(),
               "; run `tools/fetch_weights ", model, "`, or name a file with --weights");
 }

@@ -31,6 +31,9 @@ T parse_choice(std::string_view what, std::string_view name,
               list);
 }
 
+/// The network of every command where neither a file nor a network is named.
+inline constexpr std::string_view kDefaultModel = "efficientnet_lite0";
+
 struct NetworkOptions {
   std::string weights, model, key, labels, preprocessing;
 };

@@ -23,16 +23,15 @@ struct Subject {
   Network network;
 };
 
-/// The network of the weights, or the bare architecture with as many classes as its built-in labels.
+/// The network of the weights, or the bare architecture with as many classes as its built-in labels: of the network
+/// that explain takes, where none is named.
 Subject subject_of(const Options& options, Console& console) {
   const NetworkOptions& from = options.network;
   if (!from.weights.empty()) {
     Model model = load_network(from, console);
     return {model.info.name, model.info, std::move(model.network)};
   }
-  if (from.model.empty())
-    throw Error(ErrorKind::usage, "name a network with --model or a file with --weights");
-  const ModelInfo& info = model_info(from.model);
+  const ModelInfo& info = model_info(from.model.empty() ? kDefaultModel : from.model);
   const std::size_t labels = built_in_labels(info.labels).size();
   return {info.name, info, build_model(info.name, static_cast<std::int64_t>(labels > 0 ? labels : 1000))};
 }

@@ -2,8 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <new>
+#include <optional>
+#include <span>
 
 #include "engine/nearest.hpp"
 #include "engine/version.hpp"
@@ -42,9 +45,24 @@ std::vector<std::string> subcommand_names(const CLI::App& app) {
   return names;
 }
 
+/// The first argument that was taken for an option although a file has that name.
+std::optional<std::string> dashed_file(std::span<char* const> arguments) {
+  for (const std::string argument : arguments) {
+    if (argument == "--") break;
+    std::error_code ignored;
+    if (argument.size() > 1 && argument.starts_with('-') && std::filesystem::exists(argument, ignored))
+      return argument;
+  }
+  return std::nullopt;
+}
+
 /// What the parser did not like, with the nearest names for a mistyped option or subcommand.
-std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
+                          std::span<char* const> arguments) {
   const CLI::App& command = active(app);
+  if (const auto file = dashed_file(arguments))
+    return "'" + *file + "' was taken for an option, but there is a file of that name: write `--` before it, `" +
+           app.get_name() + " " + command.get_name() + " ... -- " + *file + "`";
   const std::vector<std::string> left = app.remaining(true);
   const std::string see =
       "; see `" + (&command == &app ? "" : app.get_name() + " ") + command.get_name() + " --help`";
@@ -86,7 +104,7 @@ int run(int argc, char** argv) {
     app.exit(help, std::cout, std::cerr);
     std::cout.flush();
   } catch (const CLI::ParseError& error) {
-    console.error(usage_message(app, error));
+    console.error(usage_message(app, error, std::span(argv, static_cast<std::size_t>(argc)).subspan(1)));
     code = static_cast<int>(ErrorKind::usage);
   } catch (const Error& error) {
     console.error(error.what());

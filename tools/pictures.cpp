@@ -55,7 +55,7 @@ std::vector<std::string> pictures_of_folder(const fs::path& folder, Console& con
   if (pictures.empty())
     throw Error(ErrorKind::bad_input, folder.string(), ": the folder holds no picture (PNG or JPEG), only ",
                 others, " other files; folders below it are not searched");
-  if (others > 0) console.detail(folder.string(), ": ", others, " files that are no pictures are left out");
+  if (others > 0) console.detail(folder.string(), ": ", others, " files that are not pictures are left out");
   std::ranges::sort(pictures);
   return pictures;
 }

@@ -93,7 +93,7 @@ struct Font::Implementation {
 
 Font::Font(std::span<const std::uint8_t> ttf) : implementation_(std::make_unique<Implementation>()) {
   if (ttf.empty() || !stbtt_InitFont(&implementation_->info, ttf.data(), 0))
-    throw Error(ErrorKind::internal, "the embedded font of ", ttf.size(), " bytes is no TrueType font");
+    throw Error(ErrorKind::internal, "the embedded font of ", ttf.size(), " bytes is not a TrueType font");
 }
 
 Font::~Font() = default;

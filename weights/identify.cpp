@@ -115,15 +115,15 @@ Container identify(std::span<const std::byte> file, const CheckpointLimits& limi
                 ". Next step: take the PyTorch weights that it was exported from");
   }
   if (file.size() > 8 && text[8] == '{') {
-    throw Error(ErrorKind::bad_input, "is no file of weights: as safetensors its header would take ", header,
+    throw Error(ErrorKind::bad_input, "is not a file of weights: as safetensors its header would take ", header,
                 " bytes; at most ", limits.safetensors_header, " are read");
   }
   if (header > 0 && header <= file.size() - 8) {
     throw Error(ErrorKind::bad_input,
-                "is no file of weights: a safetensors header would begin with {, here stands \"",
+                "is not a file of weights: a safetensors header begins with {, this one with \"",
                 printable(text.substr(8, 8)), "\"", kExpected);
   }
-  throw Error(ErrorKind::bad_input, "is no file of weights: it begins with \"", printable(text.substr(0, 16)),
+  throw Error(ErrorKind::bad_input, "is not a file of weights: it begins with \"", printable(text.substr(0, 16)),
               "\"", kExpected);
 }
 

@@ -39,7 +39,7 @@ void check_tensor_name(std::string_view name) {
   }
   if (!good) {
     throw Error(ErrorKind::bad_input, "\"", printable(name), "\" (", name.size(),
-                " bytes) is no name of a tensor: expected 1 to ", kLongest, " bytes of printable UTF-8");
+                " bytes) is not a name for a tensor: expected 1 to ", kLongest, " bytes of printable UTF-8");
   }
 }
 

@@ -146,7 +146,7 @@ class Machine {
     T value{};
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (error != std::errc{} || end != digits.data() + digits.size()) {
-      fail("\"", printable(digits), "\" is no number");
+      fail("\"", printable(digits), "\" is not a number");
     }
     return value;
   }

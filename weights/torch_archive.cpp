@@ -276,7 +276,7 @@ StoredTensor TorchArchive::tensor_at(NodeId id, const std::string& name, int dep
   }
   const std::string_view function = callable_of(object, node);
   if (!is_rebuild(function) || depth > kMostWrappers) {
-    throw Error(ErrorKind::unsupported, "entry \"", name, "\" is no tensor that can be read");
+    throw Error(ErrorKind::unsupported, "entry \"", name, "\" is not a tensor that can be read");
   }
   const auto arguments = tuple_at(object, node.items[1], 1, "tensor description");
   if (function == "torch._utils._rebuild_parameter" ||

@@ -85,7 +85,7 @@ TorchArchive read_torch_tar(const std::shared_ptr<const FileBytes>& file, const 
   for (const char* name : {"storages", "tensors", "pickle"}) {
     if (!members.contains(name)) {
       throw Error(ErrorKind::unsupported, "is a tar archive without the member \"", name,
-                  "\": no checkpoint of PyTorch. If it contains a file of weights, unpack it first");
+                  "\": not a PyTorch checkpoint. If it contains a file of weights, unpack it first");
     }
   }
   const auto storages = read_storages(file, members.at("storages"), limits);

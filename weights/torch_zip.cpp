@@ -32,7 +32,7 @@ std::string find_stem(const ZipArchive& zip) {
       : packages ? "a Python package; unzip it and give the file of weights inside"
       : keras    ? "a Keras model; convert it to PyTorch or safetensors first"
                  : "a zip archive of something else; if it contains a file of weights, unzip it first";
-  throw Error(ErrorKind::unsupported, "is no checkpoint of PyTorch (no member <name>/data.pkl): ", what);
+  throw Error(ErrorKind::unsupported, "is not a PyTorch checkpoint (no member <name>/data.pkl): ", what);
 }
 
 }  // namespace

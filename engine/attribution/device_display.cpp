@@ -26,7 +26,7 @@ DeviceDisplay display_on_device(Context& context, Preset preset, const DeviceMap
                                 const Tensor* gradient) {
   if (!shown_on_device(preset))
     throw Error(ErrorKind::unsupported, "[display] preset ", name_of(preset),
-                " is not shown on the device: copy the map to the host and show it there");
+                " is not supported on CUDA: copy the map to the host and display it there");
   const Shape& shape = map.map.shape();
   const std::int64_t batch = map.extrema.size();
   if (shape.rank() != 3 || shape[0] != batch)
@@ -69,7 +69,7 @@ DeviceSaliency saliency_on_device(Context& context, const Tensor& gradient, Pres
     throw Error(ErrorKind::usage, "[saliency] the gradient is ", shape, ", expected N×3×H×W");
   if (preset == Preset::captum)
     throw Error(ErrorKind::unsupported,
-                "[saliency] preset captum is not shown on the device: copy the gradient to the host");
+                "[saliency] preset captum is not supported on CUDA: copy the gradient to the host and display it there");
   DeviceSaliency result{context.buffer<std::uint8_t>(shape.numel()), context.buffer<Extrema>(shape[0])};
   const SaliencyFormula formula =
       preset == Preset::pytorch_grad_cam ? SaliencyFormula::deprocess : SaliencyFormula::min_max;

@@ -14,7 +14,7 @@ class Concat final : public Layer {
   Needs needs(bool) const override { return {}; }
 
   Shape output_shape(std::span<const Shape> x) const override {
-    if (x.empty()) throw Error(ErrorKind::usage, "[concat] has no inputs, expected one at least");
+    if (x.empty()) throw Error(ErrorKind::usage, "[concat] has no inputs, expected at least one");
     std::int64_t channels = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
       if (x[i].rank() < 2 || x[i].rank() != x[0].rank() || x[i].with(1, x[0][1]) != x[0])

@@ -69,7 +69,7 @@ std::vector<std::string> parse_json_list(const std::string& content, const std::
   if (!is_list)
     throw Error(
         ErrorKind::bad_input, path.string(),
-        ": begins like JSON but is no list of strings, expected [\"first class\", \"second class\", …]");
+        ": begins like JSON but is not a list of strings, expected [\"first class\", \"second class\", …]");
   return json.get<std::vector<std::string>>();
 }
 

@@ -214,7 +214,7 @@ TEST_CASE("explanation graph: what was not recorded is refused") {
                        doctest::Contains("Grad-CAM cannot use layer 'fc'"), Error);
   CHECK_THROWS_WITH_AS(
       ExplanationGraph(network, {2, 3, 14, 11}, {.layer = layer, .display = Preset::captum}, kCuda),
-      doctest::Contains("captum is not shown on the device"), Error);
+      doctest::Contains("captum is not supported on CUDA"), Error);
   CHECK_THROWS_WITH_AS(ExplanationGraph(network, {2, 4, 14, 11}, {.layer = layer}, kCuda),
                        doctest::Contains("the network's input is 2×4×14×11"), Error);
   CHECK_THROWS_WITH_AS(ExplanationGraph(small_residual_network(), {2, 3, 14, 11}, {.layer = layer}, kCuda),

@@ -325,7 +325,7 @@ def make_foreign():
         "model.onnx": (b"\x08\x07\x12\x07pytorch\x1a\x052.0.0" + bytes(16), "unsupported", "ONNX"),
         "error.json": (b'{"message": "Not Found"}', "unsupported", "JSON", "download"),
         "empty.pth": (b"", "bad_input", "empty", "download it again"),
-        "noise.pth": (bytes(range(200, 256)), "bad_input", "no file of weights"),
+        "noise.pth": (bytes(range(200, 256)), "bad_input", "not a file of weights"),
         "truncated_zip.pth": (whole[:-100], "bad_input", "truncated", "download it again"),
         "truncated_legacy.pth": ((OUT / "legacy_protocol2.pth").read_bytes()[:-9], "bad_input", "truncated"),
         "truncated.safetensors": ((OUT / "plain.safetensors").read_bytes()[:-9], "bad_input", "truncated"),

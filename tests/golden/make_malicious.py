@@ -146,7 +146,7 @@ def make_pickles():
         "append_to_number": (integer(1) + b"Na", "APPEND on a value"), "protocol_9": (b"\x80\x09N", "protocol 9"),
         "stack_global_of_numbers": (integer(1) + integer(2) + b"\x93", "STACK_GLOBAL without two strings"),
         "dict_of_triples": (glob("collections.OrderedDict") + EMPTY_LIST + b"Na\x85" + REDUCE, "pairs"),
-        "not_a_number": (b"I12x\n", "is no number"), "unquoted": (b"Sabc\n", "without quotes"),
+        "not_a_number": (b"I12x\n", "is not a number"), "unquoted": (b"Sabc\n", "without quotes"),
         "escape_in_name": (glob("a.\x1b[31mb") + b"\x85\xf0", "unknown opcode"),
     }
     for name, (body, words) in malformed.items():
@@ -214,7 +214,7 @@ def make_tensors():
     zipped("key_escape.pth", state_dict(**{"\x1b[2J": tensor()}), "no name of a tensor")
     bad = EMPTY_DICT + MARK + b"X\x01\x00\x00\x00\xff" + tensor() + SETITEMS
     zipped("key_not_utf8.pth", bad, "no name of a tensor")
-    zipped("key_long.pth", state_dict(**{"k" * 2000: tensor()}), "(2000 bytes) is no name of a tensor")
+    zipped("key_long.pth", state_dict(**{"k" * 2000: tensor()}), "(2000 bytes) is not a name for a tensor")
 
 
 def make_zips():

@@ -17,6 +17,7 @@ struct ProcessOptions {
   std::map<std::string, std::string> environment = {};  ///< added to this process's
   std::string stdout_path = {};  ///< a file to write to instead of taking it, e.g. /dev/full
   bool closed_stdout = false;    ///< a pipe that nobody reads
+  std::string folder = {};       ///< to run in, instead of this process's
 };
 
 /// Ends after two minutes at the latest, by a signal. Throws std::runtime_error when the process cannot be

@@ -67,6 +67,17 @@ TEST_CASE("usage: what is mistyped is told with what it resembles") {
   CHECK_FALSE(fs::exists("backlight-out"));
 }
 
+TEST_CASE("usage: a file whose name begins with a dash is reached behind two dashes") {
+  const Workspace work;
+  const std::string net = work.network();
+  work.picture("-a.png");
+  const ProcessOptions inside{.folder = work.str("")};
+  const ProcessResult taken = work.run({"classify", "-a.png", "--weights", net}, inside);
+  CHECK(taken.exit_code == 2);
+  CHECK(contains(taken.err, "`backlight classify ... -- -a.png`"));
+  CHECK(work.run({"classify", "--weights", net, "--", "-a.png"}, inside).exit_code == 0);
+}
+
 TEST_CASE("usage: numbers out of range and missing arguments are refused") {
   const Workspace work;
   const std::string net = work.network(), picture = work.picture("a.png");
@@ -74,7 +85,6 @@ TEST_CASE("usage: numbers out of range and missing arguments are refused") {
       {},
       {"explain"},
       {"inspect"},
-      {"layers"},
       {"convert", net},
       {"classify", picture, "--weights", net, "--top-k", "0"},
       {"classify", picture, "--weights", net, "--top-k", "-3"},
@@ -165,6 +175,15 @@ TEST_CASE("usage: without weights one line says how to get them") {
   }
   CHECK(contains(work.run({"classify", work.picture("a.png"), "--model", "resnet50"}).err,
                  "tools/fetch_weights resnet50"));
+}
+
+TEST_CASE("usage: without a cache or a home one line says that there is nowhere to look") {
+  const Workspace work;
+  const ProcessResult result =
+      work.run({"classify", work.picture("a.png")}, {.environment = {{"HOME", ""}, {"XDG_CACHE_HOME", ""}}});
+  CHECK(result.exit_code == 5);
+  CHECK(contains(result.err, "neither XDG_CACHE_HOME nor HOME is set"));
+  CHECK(contains(result.err, "--weights"));
 }
 
 TEST_CASE("usage: a full disk behind stdout is an error and a reader that left is one too") {

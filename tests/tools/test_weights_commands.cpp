@@ -36,6 +36,12 @@ TEST_CASE("layers: every node has its name and kind and shape and use") {
   CHECK(contains(text.out, "pytorch-grad-cam"));
 }
 
+TEST_CASE("layers: without a name it shows the network that explain takes") {
+  const Workspace work;
+  CHECK(work.run_json({"layers"})["architecture"] == "efficientnet_lite0");
+  CHECK(contains(work.run({"explain", work.picture("a.png")}).err, "no weights of efficientnet_lite0"));
+}
+
 TEST_CASE("layers: a file of weights gives its own number of classes") {
   const Workspace work;
   const Json json = work.run_json({"layers", "--weights", work.network()});

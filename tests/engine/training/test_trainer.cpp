@@ -235,7 +235,7 @@ TEST_CASE("training: a loss that is not finite is reported and changes nothing")
   CHECK(different(run.network, fresh.network) == std::vector<std::string>{});
 }
 
-TEST_CASE("training: options and batches that cannot be meant are refused") {
+TEST_CASE("training: invalid options and batches are refused") {
   Context context({}, 1);
   Network network = scenes_net(kClasses, kWidth);
   CHECK_THROWS_AS(Trainer(network, context, {.steps = 0}), Error);
