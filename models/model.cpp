@@ -16,6 +16,16 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// Throws Error where the file holds networks below prefixes none of which was chosen.
+void require_one_network(const Checkpoint& checkpoint) {
+  const std::vector<NetworkBelow>& networks = checkpoint.networks();
+  const bool at_top = networks.size() == 1 && networks.front().prefix.empty();
+  if (networks.empty() || at_top || !checkpoint.prefix().empty()) return;
+  throw Error(ErrorKind::usage, checkpoint.path().string(), ": holds ",
+              networks.size() > 1 ? "several networks: " : "a network beside other tensors: ",
+              listed(networks), "; choose with --prefix");
+}
+
 /// The one architecture that the file can be of.
 std::string decide_architecture(const Checkpoint& checkpoint, const Recognition& recognised,
                                 const std::string& wanted) {
@@ -46,43 +56,84 @@ std::int64_t count_classes(const Checkpoint& checkpoint, const ModelInfo& info) 
               ": it has no tensor '", name, "' from whose rows the classes are counted");
 }
 
+/// The network that the file is of, with parameters that are still to be filled.
+struct Built {
+  ModelInfo info;
+  std::int64_t classes;
+  Network network;
+};
+
+Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
+  require_one_network(checkpoint);
+  const Recognition recognised = recognise(checkpoint.tensors(), checkpoint.metadata());
+  const ModelInfo& info = model_info(decide_architecture(checkpoint, recognised, options.model));
+  const std::int64_t classes = count_classes(checkpoint, info);
+  return {info, classes, build_model(info.name, classes)};
+}
+
+/// How the file's tensors go into the network. Throws Error where they do not.
+MatchReport match_completely(const Checkpoint& checkpoint, std::span<const NamedParameter> parameters,
+                             const std::string& architecture, bool ignore_unused) {
+  const std::vector<ExpectedTensor> expected = expected_tensors(parameters);
+  MatchReport report = match_file(expected, checkpoint);
+  const std::string& path = checkpoint.path().string();
+  if (!report.complete())
+    throw Error(ErrorKind::bad_input, path, ": does not fit ", architecture, ": ", report.describe());
+  if (!report.unexpected.empty() && !ignore_unused)
+    throw Error(
+        ErrorKind::unsupported, path, ": is of another network than ", architecture, ": it has ",
+        report.describe_unexpected(expected),
+        "; what they compute would be missing. --ignore-unused (ignore_unused in C++) goes on without "
+        "them");
+  return report;
+}
+
+/// What the network does not have, and what the caller did not choose.
+std::vector<std::string> left_out_by(const MatchReport& report, const Checkpoint& checkpoint) {
+  std::vector<std::string> names;
+  for (const MatchReport::Unpartnered& each : report.unexpected) names.push_back(each.name);
+  names.insert(names.end(), report.idle.begin(), report.idle.end());
+  names.insert(names.end(), checkpoint.outside().begin(), checkpoint.outside().end());
+  return names;
+}
+
 }  // namespace
 
 std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Network& network,
-                                         const std::string& architecture) {
+                                         const std::string& architecture, bool ignore_unused) {
   const std::vector<NamedParameter> parameters = network.parameters();
-  const MatchReport report = match(expected_tensors(parameters), checkpoint.tensors());
-  if (!report.complete())
-    throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": does not fit ", architecture, ": ",
-                report.describe());
+  const MatchReport report = match_completely(checkpoint, parameters, architecture, ignore_unused);
   for (const MatchReport::Matched& m : report.matched) {
     Tensor tensor = m.tensor.to_f32();
     try {
-      require_finite(parameters[m.index].name, tensor);
+      require_usable(parameters[m.index].name, tensor);
     } catch (const Error& error) {
       throw Error(error.kind(), checkpoint.path().string(), ": ", error.what());
     }
     *parameters[m.index].tensor = std::move(tensor);
   }
-  if (report.unexpected.empty()) return {};
-  return {text(report.unexpected.size(), " tensors of the file are not part of ", architecture,
-               " and were left out, the first is '", report.unexpected.front().name, "'")};
+  return left_out_by(report, checkpoint);
+}
+
+LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) try {
+  const Built built = build_for(checkpoint, options);
+  const MatchReport report =
+      match_completely(checkpoint, built.network.parameters(), built.info.name, options.ignore_unused);
+  return {left_out_by(report, checkpoint), {}};
+} catch (const Error& error) {
+  return {{}, error.what()};
 }
 
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options) {
-  CheckpointOptions opening;
-  opening.key = options.key;
-  const Checkpoint checkpoint = Checkpoint::open(weights, opening);
+  const Checkpoint checkpoint = Checkpoint::open(weights, {.key = options.key, .prefix = options.prefix});
   // Hashing takes as long as loading: both read the file once, side by side.
   std::future<std::string> sha256 = std::async([&] { return checkpoint.sha256(); });
 
-  const Recognition recognised = recognise(checkpoint.tensors(), checkpoint.metadata());
-  ModelInfo info = model_info(decide_architecture(checkpoint, recognised, options.model));
-  const std::int64_t classes = count_classes(checkpoint, info);
+  auto [info, classes, network] = build_for(checkpoint, options);
   std::vector<std::string> labels =
       options.labels.empty() ? labels_for(info.labels, classes) : read_labels(options.labels, classes);
-  Network network = build_model(info.name, classes);
-  std::vector<std::string> notes = load_parameters(checkpoint, network, info.name);
+  std::vector<std::string> left_out = load_parameters(checkpoint, network, info.name, options.ignore_unused);
+  std::vector<std::string> notes;
 
   const std::string hash = sha256.get();
   // A note and no error: eight digits at the end of a name may be a date.
@@ -96,7 +147,8 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
     notes.push_back(text("these are the published weights ", published->file));
   }
   if (options.preprocessing) info.preprocessing = *options.preprocessing;
-  return {std::move(info), std::move(network), std::move(labels), weights, hash, std::move(notes)};
+  return {std::move(info),     std::move(network), std::move(labels), weights, hash,
+          std::move(left_out), std::move(notes)};
 }
 
 }  // namespace backlight

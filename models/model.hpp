@@ -16,8 +16,12 @@ struct LoadOptions {
   std::string model = {};
   /// Which state dict of a training checkpoint; empty: the only one.
   std::string key = {};
+  /// Which network of a file that holds several (CheckpointOptions::prefix).
+  std::string prefix = {};
   /// A file of class names; empty: the built-in ones where they fit.
   std::filesystem::path labels = {};
+  /// Goes on where the file has tensors that the network does not have and that would compute something.
+  bool ignore_unused = false;
   /// Instead of the registry's, e.g. Preprocessing::caffe().
   std::optional<Preprocessing> preprocessing = {};
 };
@@ -28,19 +32,32 @@ struct Model {
   std::vector<std::string> labels;  ///< one per class
   std::filesystem::path weights;
   std::string weights_sha256;
+  /// Tensors of the file that the network does not have, by the names that the file gives them.
+  std::vector<std::string> left_out;
   std::vector<std::string> notes;  ///< what a careful user wants to know of the file, a line each
 };
 
 /// Opens a checkpoint of any container, builds the network that its keys are of with the number of classes
 /// that its last layer has, and loads one tensor at a time. Throws Error naming the file: bad_input for a
-/// damaged one, for tensors that are missing or mis-shaped, and for NaN or infinity in a value; unsupported
-/// where no known network fits; usage where the keys fit several and no model is named.
+/// damaged one, for tensors that are missing or mis-shaped, and for a value that is NaN, infinite, or a
+/// negative variance; unsupported where no known network fits, or where the file has tensors that the network
+/// would not use and that compute something; usage where the keys fit several and no model is named.
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options = {});
 
-/// Loads a network that the caller built, by names and shapes, one tensor at a time. `architecture` is what
-/// errors call it. Returns what a careful user wants to know. Throws Error(bad_input) naming the file and
-/// what is missing, mis-shaped or not finite.
+/// Loads a network that the caller built, by names and shapes, one tensor at a time: by the names that the
+/// file has, and only where those do not fit, without a prefix or in torchvision's names. `architecture` is
+/// what errors call it. Returns the names of tensors that were left out because they compute nothing; with
+/// `ignore_unused` also of those that may. Throws Error naming the file: bad_input for what is missing,
+/// mis-shaped or not usable, unsupported for tensors that would compute something and are not used.
 std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Network& network,
-                                         const std::string& architecture);
+                                         const std::string& architecture, bool ignore_unused = false);
+
+/// What load_model would make of a file, without reading a value of its tensors.
+struct LoadCheck {
+  std::vector<std::string> left_out;
+  /// Why it would refuse; empty where it would not.
+  std::string refusal;
+};
+LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options = {});
 
 }  // namespace backlight

@@ -49,6 +49,12 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
       "PyTorch checkpoint or safetensors file [EfficientNet-Lite0 from the cache]");
   add("--model", options.model, "NAME", "Its architecture, where the file leaves a doubt");
   add("--key", options.key, "KEY", "Which dictionary of a training checkpoint to take");
+  add("--prefix", options.prefix, "PREFIX",
+      "What the tensors' names begin with, where FILE holds several networks");
+  command
+      .add_flag("--ignore-unused", options.ignore_unused,
+                "Go on where the file has tensors that the network does not use and that would compute")
+      ->group("Network");
 }
 
 void add_picture_options(CLI::App& command, NetworkOptions& options) {
@@ -60,11 +66,21 @@ void add_picture_options(CLI::App& command, NetworkOptions& options) {
       "Override how pixels are normalised: imagenet, caffe, efficientnet-lite");
 }
 
+std::string left_out_text(std::span<const std::string> names) {
+  constexpr std::size_t kShown = 3;
+  std::string out = text(names.size(), " unused ", names.size() == 1 ? "tensor" : "tensors", " (");
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    out += (i > 0 ? ", " : "") + printable(names[i]);
+  return out + (names.size() > kShown ? text(" and ", names.size() - kShown, " more)") : ")");
+}
+
 Model load_network(const NetworkOptions& options, Console& console) {
   const fs::path path = weights_path(options);
   LoadOptions load;
   load.model = options.model;
   load.key = options.key;
+  load.prefix = options.prefix;
+  load.ignore_unused = options.ignore_unused;
   load.labels = options.labels;
   // The sizes to keep are those of the architecture, which is known only once the file has been recognised.
   if (!options.preprocessing.empty()) preprocessing_named(options.preprocessing, {});
@@ -73,6 +89,8 @@ Model load_network(const NetworkOptions& options, Console& console) {
     model.info.preprocessing = preprocessing_named(options.preprocessing, model.info.preprocessing);
   console.detail(model.weights.string(), ": ", model.info.name, ", ", model.labels.size(),
                  " classes, SHA-256 ", model.weights_sha256);
+  if (!model.left_out.empty())
+    console.note(printable(model.weights.string()), ": ", left_out_text(model.left_out), " left out");
   for (const std::string& note : model.notes) console.detail(model.weights.string(), ": ", note);
   return model;
 }

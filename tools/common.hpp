@@ -35,16 +35,20 @@ T parse_choice(std::string_view what, std::string_view name,
 inline constexpr std::string_view kDefaultModel = "efficientnet_lite0";
 
 struct NetworkOptions {
-  std::string weights, model, key, labels, preprocessing;
+  std::string weights, model, key, prefix, labels, preprocessing;
+  bool ignore_unused = false;
 };
 
-/// Adds --weights --model --key.
+/// Adds --weights --model --key --prefix --ignore-unused.
 void add_network_options(CLI::App& command, NetworkOptions& options);
 /// Adds --labels --preprocessing, for commands that read pictures.
 void add_picture_options(CLI::App& command, NetworkOptions& options);
 
-/// Loads the network asked for; without --weights the file in the user's cache, or the one that ships. Throws
-/// Error(resources) saying how to get the file where there is none.
+/// `20 unused tensors (bn1.num_batches_tracked, … and 17 more)`
+std::string left_out_text(std::span<const std::string> names);
+
+/// Loads the network asked for, saying what was left out; without --weights the file in the user's cache, or
+/// the one that ships. Throws Error(resources) saying how to get the file where there is none.
 Model load_network(const NetworkOptions& options, Console& console);
 
 struct DeviceOptions {

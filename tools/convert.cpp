@@ -14,7 +14,7 @@ namespace backlight::tools {
 namespace {
 
 struct Options {
-  std::string file, output, key, dtype = "f32";
+  std::string file, output, key, prefix, dtype = "f32";
   bool force = false;
   Console console;
 };
@@ -29,7 +29,7 @@ void run(Options& options) {
   const StoredType dtype = parse_dtype(options.dtype);
   if (!options.force && std::filesystem::exists(std::filesystem::symlink_status(options.output)))
     throw Error(ErrorKind::usage, options.output, ": exists; --force overwrites it");
-  const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .limits = {}});
+  const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .prefix = options.prefix});
   const std::vector<StoredTensor>& tensors = file.tensors();
   const Recognition known = recognise(tensors, file.metadata());
 
@@ -65,6 +65,10 @@ void add_convert_command(CLI::App& app) {
       ->type_name("NAME");
   command.add_option("--key", options->key, "Which dictionary of a training checkpoint to take")
       ->type_name("KEY");
+  command
+      .add_option("--prefix", options->prefix,
+                  "Take only tensors whose names begin with this, and leave it out")
+      ->type_name("PREFIX");
   command.add_flag("--force", options->force, "Overwrite OUT");
   options->console.add_options(command);
   command.footer(kFooter);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kDefaultLimit = 40;
 
 struct Options {
-  std::string file, key;
+  std::string file, key, prefix;
   std::size_t limit = kDefaultLimit;
   bool json = false;
   Console console;
@@ -56,7 +56,8 @@ std::int64_t total_values(std::span<const StoredTensor> tensors) {
   return values;
 }
 
-Json inspect_json(const Checkpoint& file, const Recognition& known, std::size_t limit) {
+Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCheck& check,
+                  std::size_t limit) {
   Json json = document("inspect");
   json["file"] = file.path().string();
   json["bytes"] = file.file_bytes();
@@ -72,9 +73,14 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, std::size_t 
                                     {"tensors", file.candidates()[i].tensors},
                                     {"chosen", file.chosen() == i}});
   json["prefix"] = file.prefix();
+  json["networks"] = Json::array();
+  for (const NetworkBelow& network : file.networks())
+    json["networks"].push_back({{"prefix", network.prefix}, {"tensors", network.tensors}});
   json["architectures"] = known.architectures;
   json["classes"] = known.num_classes > 0 ? Json(known.num_classes) : Json();
   json["doubt"] = known.doubt.empty() ? Json() : Json(known.doubt);
+  json["left_out"] = check.left_out;
+  json["refused"] = check.refusal.empty() ? Json() : Json(check.refusal);
   json["metadata"] = file.metadata();
   if (!file.chosen()) return json;
   json["tensor_count"] = file.tensors().size();
@@ -89,7 +95,8 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, std::size_t 
   return json;
 }
 
-std::string inspect_text(const Checkpoint& file, const Recognition& known, std::size_t limit) {
+std::string inspect_text(const Checkpoint& file, const Recognition& known, const LoadCheck& check,
+                         std::size_t limit) {
   Table facts({"file", printable(file.path().string())});
   facts.add({"container", text(name_of(file.container()), ", ", file.file_bytes(), " bytes")});
   facts.add({"SHA-256", hash_text(file)});
@@ -102,10 +109,14 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, std::
   }
   if (!file.prefix().empty())
     facts.add({"prefix", printable(file.prefix()) + " (left out of the names below)"});
+  if (file.prefix().empty() && file.networks().size() > 1)
+    facts.add({"networks", printable(listed(file.networks())) + " (choose with --prefix)"});
   for (const auto& [key, value] : file.metadata()) facts.add({"metadata", printable(key + ": " + value)});
   if (!file.chosen())
     return facts.str() + "\nSeveral dictionaries hold tensors: choose one with --key to see them.\n";
   facts.add({"architecture", architecture_text(known)});
+  if (!check.refusal.empty()) facts.add({"refused", printable(check.refusal)});
+  if (!check.left_out.empty()) facts.add({"left out", left_out_text(check.left_out)});
   facts.add({"tensors", text(file.tensors().size(), " with ", total_values(file.tensors()), " values")});
   if (!file.other_entries().empty()) facts.add({"not tensors", printable(list_text(file.other_entries()))});
 
@@ -123,11 +134,12 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, std::
 }
 
 void run(const CLI::App& command, Options& options) {
-  const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .limits = {}});
+  const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .prefix = options.prefix});
   const Recognition known = file.chosen() ? recognise(file.tensors(), file.metadata()) : Recognition{};
+  const LoadCheck check = check_load(file, {});
   if (options.json && command.count("--limit") == 0) options.limit = 0;
-  options.console.print(options.json ? dump(inspect_json(file, known, options.limit))
-                                     : inspect_text(file, known, options.limit));
+  options.console.print(options.json ? dump(inspect_json(file, known, check, options.limit))
+                                     : inspect_text(file, known, check, options.limit));
 }
 
 constexpr const char* kFooter = R"(Examples:
@@ -143,6 +155,8 @@ void add_inspect_command(CLI::App& app) {
   command.add_option("FILE", options->file, "PyTorch checkpoint or safetensors file")->required();
   command.add_option("--key", options->key, "Which dictionary of a training checkpoint to show")
       ->type_name("KEY");
+  command.add_option("--prefix", options->prefix, "Show only tensors whose names begin with this")
+      ->type_name("PREFIX");
   command.add_option("--limit", options->limit, "Tensors to list, 0 for all [40; with --json all]")
       ->check(CLI::Range(0, 1'000'000))
       ->option_text("N");

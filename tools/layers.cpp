@@ -21,6 +21,7 @@ struct Subject {
   std::string name;
   ModelInfo info;
   Network network;
+  std::vector<std::string> left_out = {};
 };
 
 /// The network of the weights, or the bare architecture with as many classes as its built-in labels: of the network
@@ -29,7 +30,7 @@ Subject subject_of(const Options& options, Console& console) {
   const NetworkOptions& from = options.network;
   if (!from.weights.empty()) {
     Model model = load_network(from, console);
-    return {model.info.name, model.info, std::move(model.network)};
+    return {model.info.name, model.info, std::move(model.network), std::move(model.left_out)};
   }
   const ModelInfo& info = model_info(from.model.empty() ? kDefaultModel : from.model);
   const std::size_t labels = built_in_labels(info.labels).size();
@@ -82,6 +83,7 @@ void run(Options& options) {
     json["architecture"] = subject.name;
     json["input_shape"] = Shape{1, 3, size, size}.extents();
     json["parameters"] = network.parameter_count();
+    json["left_out"] = subject.left_out;
     json["layers"] = std::move(nodes);
     options.console.print(dump(json));
     return;

@@ -26,7 +26,8 @@ Json model_json(const Model& model) {
   return {{"architecture", model.info.name},
           {"classes", model.labels.size()},
           {"weights", model.weights.string()},
-          {"weights_sha256", model.weights_sha256}};
+          {"weights_sha256", model.weights_sha256},
+          {"left_out", model.left_out}};
 }
 
 Json preprocessing_json(const Preprocessing& how, Fit fit) {

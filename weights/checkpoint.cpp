@@ -72,7 +72,7 @@ Checkpoint Checkpoint::open(const std::filesystem::path& path, const CheckpointO
     auto contents = weights::read_safetensors(checkpoint.file_, options.limits);
     checkpoint.candidates_ = {{".", contents.tensors.size()}};
     checkpoint.choose_by_key(options.key);
-    checkpoint.tensors_ = std::move(contents.tensors);
+    checkpoint.stored_ = std::move(contents.tensors);
     checkpoint.metadata_ = std::move(contents.metadata);
   } else {
     const weights::TorchArchive archive =
@@ -91,12 +91,12 @@ Checkpoint Checkpoint::open(const std::filesystem::path& path, const CheckpointO
     checkpoint.choose_by_key(options.key);
     if (checkpoint.chosen_) {
       auto dict = archive.read_state_dict(dicts[*checkpoint.chosen_]);
-      checkpoint.tensors_ = std::move(dict.tensors);
+      checkpoint.stored_ = std::move(dict.tensors);
       checkpoint.other_entries_ = std::move(dict.others);
     }
   }
-  check_unfolded_size(checkpoint.tensors_, checkpoint.file_bytes(), options.limits.unfold_ratio);
-  checkpoint.strip_prefixes();
+  check_unfolded_size(checkpoint.stored_, checkpoint.file_bytes(), options.limits.unfold_ratio);
+  if (checkpoint.chosen_) checkpoint.choose_network(options.prefix);
   return checkpoint;
 } catch (const Error& error) {
   throw Error(error.kind(), path.string(), ": ", error.what());
@@ -121,21 +121,27 @@ void Checkpoint::choose_by_key(const std::string& key) {
   }
 }
 
-void Checkpoint::strip_prefixes() {
-  static constexpr std::array<std::string_view, 4> kPrefixes = {"module.", "model.", "_orig_mod.",
-                                                                "backbone."};
-  for (bool stripped = !tensors_.empty(); stripped;) {
-    stripped = false;
-    for (const std::string_view prefix : kPrefixes) {
-      const bool everywhere = std::all_of(tensors_.begin(), tensors_.end(), [&](const StoredTensor& tensor) {
-        return tensor.name().starts_with(prefix) && tensor.name().size() > prefix.size();
-      });
-      if (!everywhere) continue;
-      for (StoredTensor& tensor : tensors_) tensor = tensor.renamed(tensor.name().substr(prefix.size()));
-      prefix_ += prefix;
-      stripped = true;
-    }
+void Checkpoint::choose_network(const std::string& prefix) {
+  networks_ = find_networks(stored_);
+  prefix_ = prefix.empty() || prefix.ends_with('.') ? prefix : prefix + '.';
+  if (prefix_.empty()) {
+    prefix_ = choose_prefix(stored_, networks_);
+    tensors_ = without_prefix(stored_, prefix_);
+    return;
   }
+  const auto outside = std::ranges::stable_partition(stored_, [&](const StoredTensor& tensor) {
+    return tensor.name().starts_with(prefix_) && tensor.name().size() > prefix_.size();
+  });
+  for (const StoredTensor& tensor : outside) outside_.push_back(tensor.name());
+  stored_.erase(outside.begin(), outside.end());
+  if (stored_.empty()) {
+    std::vector<std::string> prefixes;
+    for (const NetworkBelow& network : networks_) prefixes.push_back(network.prefix);
+    throw Error(ErrorKind::usage, "no tensor's name begins with \"", prefix_, "\"",
+                did_you_mean(prefix_, prefixes), networks_.empty() ? "" : "; there are networks below ",
+                listed(networks_));
+  }
+  tensors_ = without_prefix(stored_, prefix_);
 }
 
 std::size_t Checkpoint::file_bytes() const { return file_->bytes().size(); }
@@ -153,12 +159,21 @@ std::optional<NameHash> Checkpoint::name_hash() const {
   return NameHash{promised, sha256().starts_with(promised)};
 }
 
-const std::vector<StoredTensor>& Checkpoint::tensors() const {
+void Checkpoint::require_chosen() const {
   if (!chosen_) {
     throw Error(ErrorKind::usage, path_.string(), ": holds several state dicts: ", listed(candidates_),
                 "; choose one with --key");
   }
+}
+
+const std::vector<StoredTensor>& Checkpoint::tensors() const {
+  require_chosen();
   return tensors_;
+}
+
+const std::vector<StoredTensor>& Checkpoint::as_stored() const {
+  require_chosen();
+  return stored_;
 }
 
 const StoredTensor* Checkpoint::find(std::string_view name) const {

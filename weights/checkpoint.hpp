@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "weights/limits.hpp"
+#include "weights/prefix.hpp"
 #include "weights/stored_tensor.hpp"
 
 namespace backlight {
@@ -26,7 +27,10 @@ const char* name_of(Container container);
 struct CheckpointOptions {
   /// Path of the wanted state dict, e.g. `model_state_dict` or `model.ema`; empty takes the only one.
   std::string key;
-  CheckpointLimits limits;
+  /// Which network of a file that holds several: what the keys of the wanted one begin with, with or without
+  /// its last dot. Empty takes what choose_prefix (prefix.hpp) finds.
+  std::string prefix = {};
+  CheckpointLimits limits = {};
 };
 
 /// A dictionary of tensors found in the file. `path` joins the keys that lead to it with dots; the file's own
@@ -48,7 +52,8 @@ class Checkpoint {
  public:
   /// Throws Error naming the file: bad_input for a damaged or hostile one, unsupported for what is recognised
   /// but not read (TorchScript, whole pickled models, HDF5 …) with the line that makes a usable file, usage
-  /// for a key that is not there. Several candidates and no key is not an error until tensors() is called.
+  /// for a key or prefix that is not there. Several candidates and no key is not an error until tensors() is
+  /// called.
   static Checkpoint open(const std::filesystem::path& path, const CheckpointOptions& options = {});
 
   const std::filesystem::path& path() const { return path_; }
@@ -62,10 +67,16 @@ class Checkpoint {
   const std::vector<StateDictCandidate>& candidates() const { return candidates_; }
   /// Index into candidates(), or nothing while a key is needed to choose.
   std::optional<std::size_t> chosen() const { return chosen_; }
-  /// What every key began with and tensors() leaves out, e.g. `module.`.
+  /// What tensors() leaves out of the keys, e.g. `module.`.
   const std::string& prefix() const { return prefix_; }
+  /// Networks that are known here, by the prefixes of their keys; several where prefix() leaves a choice.
+  const std::vector<NetworkBelow>& networks() const { return networks_; }
+  /// Tensors that lie beside the prefix asked for, which tensors() does not have.
+  const std::vector<std::string>& outside() const { return outside_; }
   /// The chosen state dict in file order. Throws Error(usage) that lists the candidates when none is chosen.
   const std::vector<StoredTensor>& tensors() const;
+  /// The same tensors under the names that the file has. Throws as tensors() does.
+  const std::vector<StoredTensor>& as_stored() const;
   /// Null when there is no tensor of this name.
   const StoredTensor* find(std::string_view name) const;
   /// Entries of the chosen state dict that are plain data and no tensors.
@@ -76,7 +87,8 @@ class Checkpoint {
  private:
   Checkpoint() = default;
   void choose_by_key(const std::string& key);
-  void strip_prefixes();
+  void choose_network(const std::string& prefix);
+  void require_chosen() const;
 
   std::filesystem::path path_;
   std::shared_ptr<const weights::FileBytes> file_;
@@ -84,7 +96,9 @@ class Checkpoint {
   std::vector<StateDictCandidate> candidates_;
   std::optional<std::size_t> chosen_;
   std::string prefix_;
-  std::vector<StoredTensor> tensors_;
+  std::vector<NetworkBelow> networks_;
+  std::vector<std::string> outside_;
+  std::vector<StoredTensor> stored_, tensors_;
   std::vector<std::string> other_entries_;
   std::map<std::string, std::string> metadata_;
 };

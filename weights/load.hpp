@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/tensor.hpp"
+#include "weights/checkpoint.hpp"
 #include "weights/stored_tensor.hpp"
 
 namespace backlight {
@@ -37,13 +38,19 @@ struct MatchReport {
   };
 
   std::vector<Matched> matched;
+  /// `unexpected` are tensors that the network does not have and that would compute something in the network
+  /// that the file is of.
   std::vector<Unpartnered> missing, unexpected;
   std::vector<MisShaped> mis_shaped;
+  /// Tensors that the network does not have and that compute nothing (see unused.hpp), in file order.
+  std::vector<std::string> idle;
 
   /// Every expected tensor is there in its shape. Unexpected tensors do not count against it.
   bool complete() const { return missing.empty() && mis_shaped.empty(); }
-  /// Counts, the first few of each kind, and the nearest names; several lines.
+  /// Counts, the first few of each kind, and the nearest names.
   std::string describe() const;
+  /// The unexpected tensors, those inside of the network's own modules first.
+  std::string describe_unexpected(std::span<const ExpectedTensor> expected) const;
 };
 
 /// The keys as torchvision names them: Caffe-style VGG `classifier.1/.4` become `.0/.3`; timm's VGG
@@ -51,11 +58,19 @@ struct MatchReport {
 /// Others are kept.
 std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors);
 
-/// Pairs by name after with_torchvision_names. `num_batches_tracked` that the network does not have is
-/// ignored.
+/// Pairs by name; where that leaves something missing, after with_torchvision_names, if that fits better.
 MatchReport match(std::span<const ExpectedTensor> expected, std::span<const StoredTensor> tensors);
+
+/// The same for a whole file: by the names that the file has; then without its prefix, or without another
+/// that stands before the names of the network; then below the prefix that all expected names share, which a
+/// conversion may have left out. The first that is complete, otherwise the one that matches most. Throws as
+/// Checkpoint::tensors does.
+MatchReport match_file(std::span<const ExpectedTensor> expected, const Checkpoint& checkpoint);
 
 /// Throws Error(bad_input) naming the tensor, the count and the first place when a value is NaN or infinite.
 void require_finite(const std::string& name, const Tensor& tensor);
+
+/// The same for a parameter, of which a variance (`running_var`) may not be negative either.
+void require_usable(const std::string& name, const Tensor& tensor);
 
 }  // namespace backlight

@@ -4,7 +4,9 @@
 #include <fstream>
 #include <limits>
 
+#include "engine/layers/conv2d.hpp"
 #include "engine/pass.hpp"
+#include "engine/training/init.hpp"
 #include "models/filled_model.hpp"
 #include "models/model.hpp"
 #include "support/compare.hpp"
@@ -28,6 +30,11 @@ class Weights {
   const Network& network() const { return network_; }
   Tensor& operator[](const std::string& name) { return tensors_[name]; }
   void remove(const std::string& name) { tensors_.erase(name); }
+  void put_below(const std::string& prefix) {
+    std::map<std::string, Tensor> below;
+    for (auto& [name, tensor] : tensors_) below[prefix + name] = std::move(tensor);
+    tensors_ = std::move(below);
+  }
 
   std::filesystem::path write(const std::string& file = "weights.safetensors",
                               const std::map<std::string, std::string>& metadata = {}) const {
@@ -122,13 +129,94 @@ TEST_CASE("model: missing and mis-shaped tensors are named") {
   check_refused(headless.write(), {.model = "resnet20_cifar"}, ErrorKind::bad_input, "linear.weight");
 }
 
-TEST_CASE("model: tensors that the network does not have are left out and noted") {
+TEST_CASE("model: tensors that compute nothing are left out by name") {
   Weights weights;
-  weights["projection.weight"] = Tensor::zeros({4, 4});
+  weights["bn1.total_ops"] = Tensor::zeros({1});
+  weights["aux1.fc.weight"] = Tensor::zeros({10, 4});
+  weights["ema.conv1.weight"] = Tensor::zeros({16, 3, 3, 3});
   const Model model = load_model(weights.write());
-  REQUIRE(model.notes.size() == 1);
-  CHECK(model.notes[0].find("projection.weight") != std::string::npos);
+  CHECK(model.left_out == std::vector<std::string>{"aux1.fc.weight", "bn1.total_ops", "ema.conv1.weight"});
   CHECK(same_bits(logits(model.network), logits(weights.network())));
+}
+
+TEST_CASE("model: tensors that would compute are refused, and left out only when told") {
+  for (const char* name :
+       {"layer1.0.ca.fc1.weight", "conv1.bias", "attn.weight", "fc2.weight", "norm.weight"}) {
+    CAPTURE(name);
+    Weights weights;
+    weights[name] = Tensor::zeros({16});
+    const std::filesystem::path path = weights.write();
+    check_refused(path, {}, ErrorKind::unsupported, name);
+    check_refused(path, {}, ErrorKind::unsupported, "--ignore-unused");
+    CHECK(check_load(Checkpoint::open(path)).refusal.find(name) != std::string::npos);
+    const Model model = load_model(path, {.ignore_unused = true});
+    CHECK(model.left_out == std::vector<std::string>{name});
+    CHECK(same_bits(logits(model.network), logits(weights.network())));
+  }
+}
+
+TEST_CASE("model: a negative variance is refused by file and tensor") {
+  Weights weights;
+  weights["layer2.0.bn1.running_var"].values()[3] = -0.5f;
+  check_refused(weights.write(), {}, ErrorKind::bad_input, "\"layer2.0.bn1.running_var\"");
+  check_refused(weights.write(), {}, ErrorKind::bad_input, "weights.safetensors");
+}
+
+TEST_CASE("model: any prefix that leaves a known network is left out") {
+  for (const char* prefix : {"net.", "encoder.", "cnn.", "module.", "model._orig_mod."}) {
+    CAPTURE(prefix);
+    Weights weights;
+    weights.put_below(prefix);
+    weights["n_averaged"] = Tensor::zeros({1});
+    const Model model = load_model(weights.write(), {.ignore_unused = true});
+    CHECK(model.left_out == std::vector<std::string>{"n_averaged"});
+    CHECK(same_bits(logits(model.network), logits(weights.network())));
+  }
+}
+
+TEST_CASE("model: of several networks in a file one must be chosen by its prefix") {
+  Weights weights;
+  weights.put_below("student.");
+  for (const NamedParameter& p : weights.network().parameters())
+    weights["teacher." + p.name] = Tensor::zeros(p.tensor->shape());
+  const std::filesystem::path path = weights.write();
+  check_refused(path, {}, ErrorKind::usage, "\"student.\" (97 tensors), \"teacher.\" (97 tensors)");
+  check_refused(path, {.model = "resnet20_cifar"}, ErrorKind::usage, "--prefix");
+  check_refused(path, {.prefix = "studet"}, ErrorKind::usage, "did you mean \"student.\"");
+  for (const char* prefix : {"student", "student."}) {
+    const Model model = load_model(path, {.prefix = prefix});
+    CHECK(model.left_out.size() == 97);
+    CHECK(model.left_out.front().starts_with("teacher."));
+    CHECK(same_bits(logits(model.network), logits(weights.network())));
+  }
+}
+
+TEST_CASE("model: a network of the caller's own loads its own file whatever its nodes are called") {
+  for (const char* prefix : {"", "model.", "backbone.", "_orig_mod.", "classifier.", "module.model."}) {
+    CAPTURE(prefix);
+    const auto build = [&] {
+      Network network(3);
+      for (const char* name : {"0", "1", "4"})
+        network.add(std::string(prefix) + name, conv2d(3, 3, {.kernel = 1}));
+      return network;
+    };
+    const Network filled = build();
+    initialise(filled, 7);
+    const TemporaryFolder folder;
+    std::vector<TensorToWrite> list, bare;
+    for (const NamedParameter& p : filled.parameters()) {
+      list.push_back({p.name, p.tensor});
+      bare.push_back({p.name.substr(std::string_view(prefix).size()), p.tensor});
+    }
+    write_safetensors(folder.path() / "own.safetensors", list);
+    write_safetensors(folder.path() / "bare.safetensors", bare);
+    for (const char* file : {"own.safetensors", "bare.safetensors"}) {
+      const Network loaded = build();
+      CHECK(load_parameters(Checkpoint::open(folder.path() / file), loaded, "mine").empty());
+      for (std::size_t i = 0; i < list.size(); ++i)
+        CHECK(same_bits(*loaded.parameters()[i].tensor, *filled.parameters()[i].tensor));
+    }
+  }
 }
 
 TEST_CASE("model: a name whose hash is not the content's is noted") {

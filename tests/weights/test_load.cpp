@@ -8,6 +8,7 @@
 
 using namespace backlight;
 using test::made_of_shapes;
+using test::NamedShape;
 using test::refusal;
 
 namespace {
@@ -29,6 +30,7 @@ TEST_CASE("match: tensors find their places whatever their order and counters ma
       made_of_shapes({{"bn.weight", {2}}, {"conv.weight", {2, 3, 1, 1}}, {"x.num_batches_tracked", {}}});
   const MatchReport report = match(expected, stored);
   CHECK(report.complete());
+  CHECK(report.idle == std::vector<std::string>{"x.num_batches_tracked"});
   REQUIRE(report.matched.size() == 2);
   CHECK(report.matched[0].index == 0);
   CHECK(report.matched[0].tensor.name() == "conv.weight");
@@ -97,15 +99,57 @@ TEST_CASE("torchvision names: the convolutions of timm's VGG head become matrice
   CHECK(match(expected, timm).matched.size() == 1);
 }
 
-TEST_CASE("require finite: NaN and infinity are refused by the tensor's name") {
+TEST_CASE("match: exact names come before torchvision's, also where both would fit") {
+  // A network of the caller's own that is called as Caffe's VGG is.
+  const std::vector<NamedShape> own = {{"classifier.1.weight", {4096, 25088}},
+                                       {"classifier.4.weight", {4096, 4096}}};
+  std::vector<ExpectedTensor> expected;
+  for (const auto& [name, shape] : own) expected.push_back({name, Shape(shape)});
+  const MatchReport report = match(expected, made_of_shapes(own));
+  CHECK(report.complete());
+  CHECK(report.unexpected.empty());
+  REQUIRE(report.matched.size() == 2);
+  CHECK(report.matched[0].tensor.name() == "classifier.1.weight");
+}
+
+TEST_CASE("match: two tensors of one name are never taken for one") {
+  const std::vector<ExpectedTensor> expected = {{"fc.weight", {2, 3}}};
+  const MatchReport report = match(expected, made_of_shapes({{"fc.weight", {2, 3}}, {"fc.weight", {5, 2}}}));
+  CHECK(report.complete());
+  REQUIRE(report.unexpected.size() == 1);
+  CHECK(report.unexpected[0].name == "fc.weight");
+}
+
+TEST_CASE("match: tensors inside the network's modules are told apart from those beside") {
+  const std::vector<ExpectedTensor> expected = {{"conv1.weight", {2, 3, 1, 1}}, {"layer1.0.bn1.weight", {2}}};
+  const auto stored = made_of_shapes({{"conv1.weight", {2, 3, 1, 1}},
+                                      {"layer1.0.bn1.weight", {2}},
+                                      {"attn.weight", {2, 2}},
+                                      {"conv1.bias", {2}},
+                                      {"layer1.0.ca.fc1.weight", {2, 2}},
+                                      {"bn.num_batches_tracked", {}}});
+  const MatchReport report = match(expected, stored);
+  CHECK(report.complete());
+  CHECK(report.idle == std::vector<std::string>{"bn.num_batches_tracked"});
+  CHECK(report.describe_unexpected(expected) ==
+        "3 tensors, inside its own modules: conv1.bias, layer1.0.ca.fc1.weight; beside it: attn.weight");
+}
+
+TEST_CASE("require usable: NaN and infinity and negative variances are refused by the tensor's name") {
   const float nan = std::numeric_limits<float>::quiet_NaN(),
               infinity = std::numeric_limits<float>::infinity();
-  require_finite("w", Tensor::from({2}, std::vector<float>{1, -3e38f}));
+  require_usable("w", Tensor::from({2}, std::vector<float>{1, -3e38f}));
+  require_finite("bn.running_var", Tensor::from({1}, std::vector<float>{-1}));
   const std::string why = refusal([&] {
-    require_finite("fc.bias", Tensor::from({4}, std::vector<float>{0, nan, 1, nan}));
+    require_usable("fc.bias", Tensor::from({4}, std::vector<float>{0, nan, 1, nan}));
   });
   CHECK(why.find("\"fc.bias\" of shape 4 holds 2 values") != std::string::npos);
   CHECK(why.find("element 1") != std::string::npos);
-  CHECK(refusal([&] { require_finite("w", Tensor::from({1}, std::vector<float>{-infinity})); }).find("inf") !=
+  CHECK(refusal([&] { require_usable("w", Tensor::from({1}, std::vector<float>{-infinity})); }).find("inf") !=
+        std::string::npos);
+  const Tensor variance = Tensor::from({3}, std::vector<float>{0.5f, -0.0f, -1e-9f});
+  CHECK(refusal([&] { require_usable("bn1.running_mean", variance); }) == "");
+  const std::string negative = refusal([&] { require_usable("bn1.running_var", variance); });
+  CHECK(negative.find("\"bn1.running_var\" of shape 3 holds 1 negative values, the first (-1e-09)") !=
         std::string::npos);
 }
