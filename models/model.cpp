@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "weights/families.hpp"
 #include "weights/load.hpp"
 #include "weights/published.hpp"
 #include "weights/recognise.hpp"
@@ -32,9 +33,13 @@ std::string decide_architecture(const Checkpoint& checkpoint, const Recognition&
   if (!wanted.empty()) return wanted;
   const std::string& path = checkpoint.path().string();
   const std::string why = recognised.doubt.empty() ? "" : " (" + recognised.doubt + ")";
-  if (recognised.architectures.empty())
-    throw Error(ErrorKind::unsupported, path, ": its tensors fit no network known here", why,
-                "; `backlight inspect` lists them");
+  if (recognised.architectures.empty()) {
+    const std::string family = unbuilt_family(checkpoint.as_stored());
+    throw Error(ErrorKind::unsupported, path, ": ",
+                family.empty() ? "its tensors fit no network known here" + why
+                               : "its keys are of " + family + ", which is not supported",
+                "; supported are ", joined(model_names()), "; `backlight inspect` lists the tensors");
+  }
   if (recognised.architectures.size() > 1)
     throw Error(ErrorKind::usage, path, ": its tensors fit several networks", why,
                 "; name one with --model: ", joined(recognised.architectures));
