@@ -208,12 +208,12 @@ def make_tensors():
     wrapped = tensor()
     for _ in range(20):
         wrapped = glob("torch._utils._rebuild_parameter") + MARK + wrapped + b"\x89N" + TUPLE + REDUCE
-    zipped("tensor_wrapped_often.pth", state_dict(w=wrapped), '"w"', "no tensor that can be read")
+    zipped("tensor_wrapped_often.pth", state_dict(w=wrapped), '"w"', "not a tensor that can be read")
     key = EMPTY_DICT + MARK + text("w") + tensor() + text("w") + tensor() + SETITEMS
     zipped("key_twice.pth", key, '"w"', "twice")
-    zipped("key_escape.pth", state_dict(**{"\x1b[2J": tensor()}), "no name of a tensor")
+    zipped("key_escape.pth", state_dict(**{"\x1b[2J": tensor()}), "not a name for a tensor")
     bad = EMPTY_DICT + MARK + b"X\x01\x00\x00\x00\xff" + tensor() + SETITEMS
-    zipped("key_not_utf8.pth", bad, "no name of a tensor")
+    zipped("key_not_utf8.pth", bad, "not a name for a tensor")
     zipped("key_long.pth", state_dict(**{"k" * 2000: tensor()}), "(2000 bytes) is not a name for a tensor")
 
 
