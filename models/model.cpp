@@ -7,6 +7,7 @@
 #include "weights/load.hpp"
 #include "weights/published.hpp"
 #include "weights/recognise.hpp"
+#include "weights/reparametrised.hpp"
 
 namespace backlight {
 namespace {
@@ -15,6 +16,16 @@ std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
+}
+
+/// What to do where weights are kept in parts that cannot be put together here; empty where none are.
+std::string about_parts(const Checkpoint& checkpoint) {
+  const std::vector<std::string> parts = uncomputed_parts(checkpoint.as_stored());
+  if (parts.empty()) return {};
+  return text("; ", parts.size(), " of its tensors are parts of weights that only PyTorch can put together (",
+              parts.front(),
+              " …): use torch.nn.utils.parametrize.remove_parametrizations or "
+              "remove_spectral_norm and save again");
 }
 
 /// Throws Error where the file holds networks below prefixes none of which was chosen.
@@ -38,7 +49,8 @@ std::string decide_architecture(const Checkpoint& checkpoint, const Recognition&
     throw Error(ErrorKind::unsupported, path, ": ",
                 family.empty() ? "its tensors fit no network known here" + why
                                : "its keys are of " + family + ", which is not supported",
-                "; supported are ", joined(model_names()), "; `backlight inspect` lists the tensors");
+                about_parts(checkpoint), "; supported are ", joined(model_names()),
+                "; `backlight inspect` lists the tensors");
   }
   if (recognised.architectures.size() > 1)
     throw Error(ErrorKind::usage, path, ": its tensors fit several networks", why,
@@ -58,7 +70,8 @@ std::int64_t count_classes(const Checkpoint& checkpoint, const ModelInfo& info) 
   for (const StoredTensor& tensor : with_torchvision_names(checkpoint.tensors()))
     if (tensor.name() == name && !tensor.shape().empty() && tensor.shape()[0] > 0) return tensor.shape()[0];
   throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": does not fit ", info.name,
-              ": it has no tensor '", name, "' from whose rows the classes are counted");
+              ": it has no tensor '", name, "' from whose rows the classes are counted",
+              about_parts(checkpoint));
 }
 
 /// The network that the file is of, with parameters that are still to be filled.
@@ -83,7 +96,8 @@ MatchReport match_completely(const Checkpoint& checkpoint, std::span<const Named
   MatchReport report = match_file(expected, checkpoint);
   const std::string& path = checkpoint.path().string();
   if (!report.complete())
-    throw Error(ErrorKind::bad_input, path, ": does not fit ", architecture, ": ", report.describe());
+    throw Error(ErrorKind::bad_input, path, ": does not fit ", architecture, ": ", report.describe(),
+                about_parts(checkpoint));
   if (!report.unexpected.empty() && !ignore_unused)
     throw Error(
         ErrorKind::unsupported, path, ": is of another network than ", architecture, ": it has ",

@@ -8,6 +8,7 @@
 #include "engine/nearest.hpp"
 #include "weights/file_bytes.hpp"
 #include "weights/identify.hpp"
+#include "weights/reparametrised.hpp"
 #include "weights/safetensors_read.hpp"
 #include "weights/torch_archive.hpp"
 
@@ -55,6 +56,29 @@ void check_unfolded_size(const std::vector<StoredTensor>& tensors, std::size_t f
   }
 }
 
+/// The only dictionary whose keys are of a network known here, unless another has more tensors; where there
+/// is none such, the only one that has more than scalars. A dictionary that cannot be read is no candidate by
+/// itself; with --key its error is told.
+std::optional<std::size_t> choose_by_content(const weights::TorchArchive& archive,
+                                             std::span<const weights::NodeId> dicts) {
+  std::vector<std::size_t> networks, shaped;
+  std::vector<std::size_t> sizes;
+  for (const weights::NodeId dict : dicts) {
+    std::vector<StoredTensor> stored;
+    try {
+      stored = with_computed_weights(archive.read_state_dict(dict).tensors);
+    } catch (const Error&) {
+    }
+    if (!find_networks(stored).empty()) networks.push_back(sizes.size());
+    if (std::ranges::any_of(stored, [](const StoredTensor& tensor) { return !tensor.shape().empty(); }))
+      shaped.push_back(sizes.size());
+    sizes.push_back(stored.size());
+  }
+  if (networks.empty() && shaped.size() == 1) return shaped.front();
+  const bool largest = networks.size() == 1 && sizes[networks.front()] == std::ranges::max(sizes);
+  return largest ? std::optional(networks.front()) : std::nullopt;
+}
+
 }  // namespace
 
 const char* name_of(Container container) {
@@ -89,12 +113,14 @@ Checkpoint Checkpoint::open(const std::filesystem::path& path, const CheckpointO
       dicts.push_back(each.dict);
     }
     checkpoint.choose_by_key(options.key);
+    if (!checkpoint.chosen_) checkpoint.chosen_ = choose_by_content(archive, dicts);
     if (checkpoint.chosen_) {
       auto dict = archive.read_state_dict(dicts[*checkpoint.chosen_]);
       checkpoint.stored_ = std::move(dict.tensors);
       checkpoint.other_entries_ = std::move(dict.others);
     }
   }
+  checkpoint.stored_ = with_computed_weights(checkpoint.stored_);
   check_unfolded_size(checkpoint.stored_, checkpoint.file_bytes(), options.limits.unfold_ratio);
   if (checkpoint.chosen_) checkpoint.choose_network(options.prefix);
   return checkpoint;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "weights/names.hpp"
+#include "weights/numpy_array.hpp"
 
 namespace backlight::weights {
 namespace {
@@ -144,7 +145,7 @@ bool TorchArchive::is_tensor(NodeId id) const {
   const Node& node = object[id];
   if (node.kind == NodeKind::persistent)
     return !tensors.empty() && object[node.items[0]].kind != NodeKind::tuple;
-  return is_rebuild(callable_of(object, node));
+  return is_rebuild(callable_of(object, node)) || numpy_kind(object, id) == NumpyKind::array;
 }
 
 std::vector<TorchArchive::Found> TorchArchive::find_state_dicts() const {
@@ -274,13 +275,15 @@ StoredTensor TorchArchive::tensor_at(NodeId id, const std::string& name, int dep
     if (found != tensors.end()) return found->second.renamed(name);
     throw Error(ErrorKind::bad_input, "tensor \"", name, "\" is not among the tensors of the file");
   }
+  if (numpy_kind(object, id) != NumpyKind::none) return numpy_tensor(object, id, name, input);
   const std::string_view function = callable_of(object, node);
   if (!is_rebuild(function) || depth > kMostWrappers) {
     throw Error(ErrorKind::unsupported, "entry \"", name, "\" is not a tensor that can be read");
   }
   const auto arguments = tuple_at(object, node.items[1], 1, "tensor description");
   if (function == "torch._utils._rebuild_parameter" ||
-      function == "torch._utils._rebuild_parameter_with_state") {
+      function == "torch._utils._rebuild_parameter_with_state" ||
+      function == "torch._utils._rebuild_device_tensor_from_numpy") {
     return tensor_at(arguments[0], name, depth + 1);
   }
   if (function == "torch._tensor._rebuild_from_type_v2") {
@@ -306,7 +309,7 @@ TorchArchive::StateDict TorchArchive::read_state_dict(NodeId dict) const {
       throw Error(ErrorKind::bad_input, "the key \"", name, "\" stands twice in one dictionary");
     }
     const Node& value = object[items[i + 1]];
-    if (is_tensor(items[i + 1])) {
+    if (is_tensor(items[i + 1]) || numpy_kind(object, items[i + 1]) == NumpyKind::scalar) {
       out.tensors.push_back(tensor_at(items[i + 1], name, 0));
     } else if (value.kind == NodeKind::call || value.kind == NodeKind::persistent) {
       throw Error(ErrorKind::unsupported, "entry \"", name, "\" of the state dict is an object (",

@@ -265,6 +265,123 @@ def make_safetensors():
     EXPECTED["plain.safetensors"].update(any_order=True, metadata={"format": "pt", "note": "größer"})
 
 
+# Weights in parts, and NumPy's arrays.
+
+def make_reparametrised():
+    """What torch computes with in evaluation, from the parts that it saves."""
+    from torch.nn.utils import parametrizations, prune
+    from torch.nn.utils.spectral_norm import spectral_norm as old_spectral_norm
+    from torch.nn.utils.weight_norm import weight_norm as old_weight_norm
+    made = {}
+
+    def filled(layer, *shape):
+        with torch.no_grad():
+            layer.weight.copy_(seeded(*shape))
+            layer.bias.zero_()
+        return layer
+
+    def conv():
+        return filled(torch.nn.Conv2d(3, 4, 2), 4, 3, 2, 2)
+
+    def wake(layer):
+        """A training step of the power iteration, and the norm's length apart from the weight's."""
+        layer.train()
+        layer(torch.ones(1, 3, 4, 4) if layer.weight.dim() == 4 else torch.ones(1, 5))
+        for name, parameter in layer.named_parameters():
+            if name.endswith(("_g", "original0")):
+                parameter.data.mul_(1.25)
+        return layer.eval()
+
+    made["pruned"] = prune.l1_unstructured(conv(), "weight", 0.5)
+    for dim in (0, 1, 3, None):
+        made[f"old_norm_{dim}"] = wake(old_weight_norm(conv(), dim=dim))
+        made[f"norm_{dim}"] = wake(parametrizations.weight_norm(conv(), dim=dim))
+    made["norm_linear"] = wake(parametrizations.weight_norm(filled(torch.nn.Linear(5, 2), 2, 5)))
+    made["old_spectral"] = wake(old_spectral_norm(conv()))
+    made["spectral"] = wake(parametrizations.spectral_norm(conv()))
+    made["spectral_transposed"] = parametrizations.spectral_norm(
+        filled(torch.nn.ConvTranspose2d(3, 4, 2), 3, 4, 2, 2)).eval()
+    state = {f"{name}.{key}": value for name, layer in made.items() for key, value in layer.state_dict().items()}
+    expected = {}
+    for name, layer in made.items():
+        shape = (1, 5) if name == "norm_linear" else (1, 3, 4, 4)
+        layer(torch.ones(shape))
+        expected[name + ".bias"] = layer.bias
+        expected[name + ".weight"] = layer.weight
+    save("reparametrised.pth", state)
+    readable("reparametrised.pth", "PyTorch (zip)", expected, candidates=[[".", len(state)]])
+    EXPECTED["reparametrised.pth"].update(any_order=True, tolerance=1e-6)
+    safetensors.torch.save_file({k: v.contiguous() for k, v in state.items()}, OUT / "reparametrised.safetensors")
+    readable("reparametrised.safetensors", "safetensors", expected, candidates=[[".", len(state)]])
+    EXPECTED["reparametrised.safetensors"].update(any_order=True, tolerance=1e-6)
+
+    other = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(3, 3))
+    save("orthogonal.pth", other.state_dict())
+    readable("orthogonal.pth", "PyTorch (zip)", other.state_dict())
+
+
+def make_numpy():
+    dtypes = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u1", "b1", ">f4", ">i2")
+    source = np.array([[0, 1, 2], [100, 3, 4]])
+    arrays = {"type_" + d.replace(">", "big_"): source.astype(d) for d in dtypes}
+    arrays |= {"fortran": np.asfortranarray(np.arange(24, dtype=np.float32).reshape(2, 3, 4)),
+               "strided": np.arange(12, dtype=np.float32).reshape(3, 4)[:, ::2], "empty": np.zeros((0, 3), np.float32),
+               "zero_d": np.array(2.5), "scalar": np.float32(1.5), "count": np.int64(7),
+               "bytes_above_127": np.array([-1.0, -255.0, 3e38], np.float32)}
+    mixed = {"conv.weight": seeded(2, 3), **arrays}
+
+    def tensor(value):
+        value = np.asarray(value)
+        return torch.from_numpy(np.ascontiguousarray(value.astype(value.dtype.newbyteorder("="))).reshape(value.shape))
+
+    expected = {k: v if isinstance(v, torch.Tensor) else tensor(v) for k, v in mixed.items()}
+    # Scalars do not make a dictionary one of tensors.
+    candidates = [[".", sum(not np.isscalar(v) for v in mixed.values())]]
+    for protocol in (2, 4, 5):
+        save(f"numpy_protocol{protocol}.pth", mixed, pickle_protocol=protocol)
+        readable(f"numpy_protocol{protocol}.pth", "PyTorch (zip)", expected, candidates=candidates)
+    old = pathlib.Path(OUT / "numpy_protocol2.pth").read_bytes()
+    rezip(io.BytesIO(old), "numpy_old_names.pth",
+          lambda name, data: data.replace(b"numpy._core.", b"numpy.core.") if name.endswith("data.pkl") else data)
+    readable("numpy_old_names.pth", "PyTorch (zip)", expected, candidates=candidates)
+    save("numpy_complex.pth", {"w": np.ones(2, np.complex64)})
+    refused("numpy_complex.pth", "unsupported", "w", "c8")
+    save("numpy_text.pth", {"w": np.array(["a", "b"])})
+    refused("numpy_text.pth", "unsupported", "w", "U1")
+    save("numpy_objects.pth", {"w": np.array([None, 1], dtype=object)})
+    refused("numpy_objects.pth", "unsupported", "w", "O8")
+
+
+class Marked(torch.nn.Parameter):
+    pass
+
+
+def make_surroundings():
+    """State dicts among what training scripts save beside them."""
+    import argparse
+    weights = small()
+    training = {
+        "state_dict": weights, "args": argparse.Namespace(lr=0.1, layers=[1, 2]), "best": np.float64(0.5),
+        "curve": np.arange(3.0), "rng": torch.arange(8, dtype=torch.uint8), "optimizer": {
+            "state": {0: {"step": torch.tensor(3.0), "exp_avg": seeded(2)}}, "param_groups": [{"lr": 0.1}]},
+        "hyper_parameters": {"width": 3, "mean": [0.5]}, "callbacks": {"best": {"score": torch.tensor(0.5)}},
+        "counts": collections.defaultdict(int, {"a": 1})}
+    save("surroundings.pth", training)
+    readable("surroundings.pth", "PyTorch (zip)", weights, path="state_dict",
+             candidates=[["state_dict", 3], ["callbacks.best", 1]])
+    save("deepspeed.pth", {"module": weights, "ds_config": {"a": 1}, "global_steps": 3})
+    readable("deepspeed.pth", "PyTorch (zip)", weights, path="module")
+    save("defaultdict.pth", collections.defaultdict(list, weights))
+    readable("defaultdict.pth", "PyTorch (zip)", weights)
+    save("optimizer_only.pth", {"state": {0: {"exp_avg": seeded(2)}}, "param_groups": [{"lr": 0.1, "params": [0]}]})
+    refused("optimizer_only.pth", "unsupported", "no tensors by name", "param_groups")
+    subclass = {"w": Marked(seeded(2)), "v": torch.nn.Buffer(seeded(3))}
+    save("subclasses.pth", subclass)
+    readable("subclasses.pth", "PyTorch (zip)", subclass)
+    save("namespace_entry.pth", {**weights, "args": argparse.Namespace(lr=0.1)})
+    refused("namespace_entry.pth", "unsupported", "args", "argparse.Namespace", "remove it")
+
+
 # What is recognised and refused.
 
 class Net(torch.nn.Module):
@@ -354,6 +471,9 @@ def main():
     make_rezipped()
     make_old()
     make_safetensors()
+    make_reparametrised()
+    make_numpy()
+    make_surroundings()
     make_foreign()
     make_keys()
     text = json.dumps(EXPECTED, indent=0, ensure_ascii=False)

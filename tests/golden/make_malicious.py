@@ -217,6 +217,30 @@ def make_tensors():
     zipped("key_long.pth", state_dict(**{"k" * 2000: tensor()}), "(2000 bytes) is not a name for a tensor")
 
 
+def array(shape=(2,), dtype="f4", data=b"B\x08\x00\x00\x00" + bytes(8), order=b"\x89", state=True):
+    """A NumPy array as pickle writes it."""
+    made = glob("numpy._core.multiarray._reconstruct") + MARK + glob("numpy.ndarray") + integers((0,)) + text("b")
+    kind = glob("numpy.dtype") + MARK + text(dtype) + b"\x89\x88" + TUPLE + REDUCE
+    content = MARK + integer(1) + integers(shape) + kind + order + data + TUPLE + b"b"
+    return made + TUPLE + REDUCE + (content if state else b"")
+
+
+def make_arrays():
+    zipped("array_short.pth", state_dict(w=array(shape=(3,))), '"w"', "reaches element 2 of a storage that holds 2")
+    zipped("array_long.pth", state_dict(w=array(shape=(1,))), '"w"', "4 bytes, but 8 are there")
+    zipped("array_huge.pth", state_dict(w=array(shape=(2**31 - 1,) * 3)), '"w"', "overflows 64 bits")
+    zipped("array_negative.pth", state_dict(w=array(shape=(-2,))), '"w"', "negative extent")
+    zipped("array_without_content.pth", state_dict(w=array(state=False)), '"w"', "has no content")
+    zipped("array_of_numbers.pth", state_dict(w=array(data=integer(7))), '"w"', "content that is not bytes")
+    latin = glob("_codecs.encode") + MARK + text("\u20ac" * 8) + text("latin1") + TUPLE + REDUCE
+    zipped("array_of_text.pth", state_dict(w=array(data=latin)), '"w"', "content that is not bytes")
+    zipped("array_type.pth", state_dict(w=array(dtype="V8")), '"w"', "the type V8")
+    zipped("array_type_missing.pth", state_dict(w=glob("numpy.core.multiarray.scalar") + MARK + b"N" + integer(1) +
+                                                TUPLE + REDUCE, v=tensor()), '"w"', "has no dtype")
+    few = glob("numpy.core.numeric._frombuffer") + integers((1,)) + REDUCE
+    zipped("array_few_arguments.pth", state_dict(w=few), '"w"', "a tuple of 4")
+
+
 def make_zips():
     pkl, data = member("archive/data.pkl", pickled(GOOD)), member("archive/data/0", FLOATS)
     zeros = bytes(100_000)
@@ -374,6 +398,7 @@ def main():
     make_code()
     make_pickles()
     make_tensors()
+    make_arrays()
     make_zips()
     make_legacy()
     make_tars()

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -28,13 +29,16 @@ std::string kind_name(ErrorKind kind) {
                                           : "other";
 }
 
-void check_tensor(const StoredTensor& tensor, const json& expected) {
+/// Values must be equal, or as near as `tolerance` where the reader computes what PyTorch computes.
+void check_tensor(const StoredTensor& tensor, const json& expected, float tolerance) {
   CAPTURE(tensor.name());
   CHECK(name_of(tensor.dtype()) == expected["dtype"].get<std::string>());
   CHECK(tensor.shape() == expected["shape"].get<std::vector<std::int64_t>>());
   const Tensor values = tensor.to_f32();
   const auto wanted = expected["values"].get<std::vector<float>>();
-  CHECK(std::ranges::equal(values.values(), wanted));
+  CHECK(std::ranges::equal(values.values(), wanted, [&](float a, float b) {
+    return a == b || std::abs(a - b) <= tolerance * std::abs(b);
+  }));
   CHECK(tensor.to_bytes().size() == wanted.size() * size_of(tensor.dtype()));
 }
 
@@ -62,7 +66,7 @@ void check_readable(const Checkpoint& checkpoint, const json& expected) {
     const auto name = wanted["name"].get<std::string>();
     if (!expected.contains("any_order")) CHECK(checkpoint.tensors()[i].name() == name);
     REQUIRE(checkpoint.find(name) != nullptr);
-    check_tensor(*checkpoint.find(name), wanted);
+    check_tensor(*checkpoint.find(name), wanted, expected.value("tolerance", 0.0f));
   }
   if (expected.contains("metadata")) CHECK(json(checkpoint.metadata()) == expected["metadata"]);
 }

@@ -13,10 +13,11 @@ using test::golden_file;
 
 namespace {
 
-constexpr std::array<const char*, 9> kFiles = {
+constexpr std::array<const char*, 10> kFiles = {
     "zip_layouts.pth",      "zip_deflated.pth",   "training.pth",
     "zip_big_endian.pth",   "legacy_layouts.pth", "legacy_views.pth",
-    "legacy_protocol4.pth", "plain.safetensors",  "tar.pth"};
+    "legacy_protocol4.pth", "plain.safetensors",  "tar.pth",
+    "numpy_protocol2.pth"};
 
 /// Opens the bytes as a file and reads every tensor; whether that went well. Anything but an Error ends the
 /// test.
