@@ -11,6 +11,7 @@
 #include "weights/reparametrised.hpp"
 #include "weights/safetensors_read.hpp"
 #include "weights/torch_archive.hpp"
+#include "weights/unused.hpp"
 
 namespace backlight {
 namespace {
@@ -60,13 +61,13 @@ void check_unfolded_size(const std::vector<StoredTensor>& tensors, std::size_t f
 /// is none such, the only one that has more than scalars. A dictionary that cannot be read is no candidate by
 /// itself; with --key its error is told.
 std::optional<std::size_t> choose_by_content(const weights::TorchArchive& archive,
-                                             std::span<const weights::NodeId> dicts) {
-  std::vector<std::size_t> networks, shaped;
-  std::vector<std::size_t> sizes;
-  for (const weights::NodeId dict : dicts) {
+                                             std::span<const weights::TorchArchive::Found> dicts) {
+  std::vector<std::size_t> networks, shaped, sizes;
+  for (const weights::TorchArchive::Found& dict : dicts) {
     std::vector<StoredTensor> stored;
     try {
-      stored = with_computed_weights(archive.read_state_dict(dict).tensors);
+      if (!is_optimizer(dict.paths.front()))
+        stored = with_computed_weights(archive.read_state_dict(dict).tensors);
     } catch (const Error&) {
     }
     if (!find_networks(stored).empty()) networks.push_back(sizes.size());
@@ -105,12 +106,12 @@ Checkpoint Checkpoint::open(const std::filesystem::path& path, const CheckpointO
     if (found.empty()) throw Error(ErrorKind::unsupported, archive.explain_absence());
     const bool any_mostly =
         std::any_of(found.begin(), found.end(), [](const auto& f) { return f.mostly_tensors; });
-    std::vector<weights::NodeId> dicts;
+    std::vector<weights::TorchArchive::Found> dicts;
     for (const auto& each : found) {
       const bool asked_for = std::find(each.paths.begin(), each.paths.end(), options.key) != each.paths.end();
       if (any_mostly && !each.mostly_tensors && !asked_for) continue;
       checkpoint.candidates_.push_back({asked_for ? options.key : each.paths.front(), each.tensors});
-      dicts.push_back(each.dict);
+      dicts.push_back(each);
     }
     checkpoint.choose_by_key(options.key);
     if (!checkpoint.chosen_) checkpoint.chosen_ = choose_by_content(archive, dicts);

@@ -8,6 +8,7 @@
 
 #include "weights/names.hpp"
 #include "weights/numpy_array.hpp"
+#include "weights/unused.hpp"
 
 namespace backlight::weights {
 namespace {
@@ -190,12 +191,47 @@ std::vector<TorchArchive::Found> TorchArchive::find_state_dicts() const {
     if (count > 0) {
       index[visit.id] = found.size();
       found.push_back(
-          {visit.id, {visit.path.empty() ? "." : visit.path}, count, count * 4 > node.items.size()});
+          {{{"", visit.id}}, {visit.path.empty() ? "." : visit.path}, count, count * 4 > node.items.size()});
     }
     pending.insert(pending.end(), std::make_move_iterator(below.rbegin()),
                    std::make_move_iterator(below.rend()));
   }
+  join_modules(found);
   return found;
+}
+
+/// A dictionary of one module's own tensors, as in `{"fc": {"weight": …, "bias": …}}`.
+bool TorchArchive::is_module(const Found& found) const {
+  static constexpr std::array<std::string_view, 5> kOwn = {"weight", "bias", "running_mean", "running_var",
+                                                           "num_batches_tracked"};
+  const std::vector<NodeId>& items = object[found.parts.front().dict].items;
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    const Node& key = object[items[i]];
+    if (key.kind != NodeKind::string || std::ranges::find(kOwn, key.text) == kOwn.end()) return false;
+  }
+  return found.paths.size() == 1 && found.paths.front() != ".";
+}
+
+/// A state dict may be nested by modules: the dictionaries of several modules, where there are no others but
+/// an optimiser's, become one whose keys are the paths below what all paths begin with.
+void TorchArchive::join_modules(std::vector<Found>& found) const {
+  const auto modules = std::ranges::stable_partition(
+      found, [](const Found& each) { return !is_optimizer(each.paths.front()); });
+  const std::span<Found> parts(found.begin(), modules.begin());
+  if (parts.size() < 2 || !std::ranges::all_of(parts, [&](const Found& each) { return is_module(each); }))
+    return;
+  const std::string& first = parts.front().paths.front();
+  std::string shared = first.substr(0, first.rfind('.') + 1);
+  while (
+      !std::ranges::all_of(parts, [&](const Found& each) { return each.paths.front().starts_with(shared); }))
+    shared = shared.substr(0, shared.size() < 2 ? 0 : shared.rfind('.', shared.size() - 2) + 1);
+  Found joined{{}, {shared.empty() ? "." : shared.substr(0, shared.size() - 1)}, 0, true};
+  for (const Found& each : parts) {
+    joined.parts.push_back({each.paths.front().substr(shared.size()) + ".", each.parts.front().dict});
+    joined.tensors += each.tensors;
+  }
+  found.erase(found.begin(), modules.begin());
+  found.insert(found.begin(), std::move(joined));
 }
 
 StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const NodeId> arguments,
@@ -212,7 +248,7 @@ StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const No
                 " values only");
   }
   const Node& source = object[arguments[0]];
-  if (source.kind != NodeKind::persistent) {
+  if (source.kind != NodeKind::persistent && source.kind != NodeKind::tuple) {
     throw Error(ErrorKind::bad_input, "tensor \"", name, "\" points to no storage");
   }
   // The last argument may carry the lazy negation and conjugation of a view.
@@ -224,7 +260,8 @@ StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const No
                   "\" is a lazily negated or conjugated view; save a clone()");
     }
   }
-  const StorageId id = storage_id(object, source.items[0]);
+  // Some writers put the storage's id where others refer to it.
+  const StorageId id = storage_id(object, source.kind == NodeKind::tuple ? arguments[0] : source.items[0]);
   const auto whole = storages.find(id.key);
   if (whole == storages.end()) {
     throw Error(ErrorKind::bad_input, "tensor \"", name, "\" needs storage ", printable(id.key),
@@ -296,26 +333,28 @@ StoredTensor TorchArchive::tensor_at(NodeId id, const std::string& name, int dep
   return rebuild(function, arguments, name);
 }
 
-TorchArchive::StateDict TorchArchive::read_state_dict(NodeId dict) const {
+TorchArchive::StateDict TorchArchive::read_state_dict(const Found& found) const {
   StateDict out;
-  std::unordered_set<std::string_view> seen;
-  const std::vector<NodeId>& items = object[dict].items;
-  for (std::size_t i = 0; i < items.size(); i += 2) {
-    const Node& key = object[items[i]];
-    if (key.kind != NodeKind::string) continue;
-    check_tensor_name(key.text);
-    const std::string name(key.text);
-    if (!seen.insert(key.text).second) {
-      throw Error(ErrorKind::bad_input, "the key \"", name, "\" stands twice in one dictionary");
-    }
-    const Node& value = object[items[i + 1]];
-    if (is_tensor(items[i + 1]) || numpy_kind(object, items[i + 1]) == NumpyKind::scalar) {
-      out.tensors.push_back(tensor_at(items[i + 1], name, 0));
-    } else if (value.kind == NodeKind::call || value.kind == NodeKind::persistent) {
-      throw Error(ErrorKind::unsupported, "entry \"", name, "\" of the state dict is an object (",
-                  printable(callable_of(object, value)), "), not a tensor; remove it before saving");
-    } else {
-      out.others.push_back(name);
+  std::unordered_set<std::string> seen;
+  for (const auto& [prefix, dict] : found.parts) {
+    const std::vector<NodeId>& items = object[dict].items;
+    for (std::size_t i = 0; i < items.size(); i += 2) {
+      const Node& key = object[items[i]];
+      if (key.kind != NodeKind::string) continue;
+      check_tensor_name(key.text);
+      const std::string name = prefix + std::string(key.text);
+      if (!seen.insert(name).second) {
+        throw Error(ErrorKind::bad_input, "the key \"", name, "\" stands twice in one dictionary");
+      }
+      const Node& value = object[items[i + 1]];
+      if (is_tensor(items[i + 1]) || numpy_kind(object, items[i + 1]) == NumpyKind::scalar) {
+        out.tensors.push_back(tensor_at(items[i + 1], name, 0));
+      } else if (value.kind == NodeKind::call || value.kind == NodeKind::persistent) {
+        throw Error(ErrorKind::unsupported, "entry \"", name, "\" of the state dict is an object (",
+                    printable(callable_of(object, value)), "), not a tensor; remove it before saving");
+      } else {
+        out.others.push_back(name);
+      }
     }
   }
   return out;

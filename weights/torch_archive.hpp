@@ -42,9 +42,15 @@ std::string key_at(const Pickle& pickle, NodeId id, const char* what);
 std::size_t storage_bytes(std::string_view key, std::int64_t numel, StoredType dtype, std::size_t available);
 
 struct TorchArchive {
-  /// A state dict that was found: the dictionary, and every path that leads to it.
-  struct Found {
+  /// A dictionary whose keys stand behind `prefix` in the state dict.
+  struct Part {
+    std::string prefix;
     NodeId dict;
+  };
+  /// A state dict that was found: the dictionary, or those of its modules where they are nested, and every
+  /// path that leads to it.
+  struct Found {
+    std::vector<Part> parts;
     std::vector<std::string> paths;
     std::size_t tensors;
     bool mostly_tensors;
@@ -61,16 +67,17 @@ struct TorchArchive {
   /// What the pickle's text points into.
   SharedBytes input;
 
-  /// Dictionaries of tensors in file order; those that hold other things for the most part only where there
-  /// is nothing better.
+  /// State dicts in file order; dictionaries that hold other things for the most part are marked.
   std::vector<Found> find_state_dicts() const;
-  /// The tensors of one dictionary. Throws Error naming the entry that cannot be read.
-  StateDict read_state_dict(NodeId dict) const;
+  /// The tensors of one state dict. Throws Error naming the entry that cannot be read.
+  StateDict read_state_dict(const Found& found) const;
   /// Why there is no state dict: what the file holds, and the line that makes a usable one.
   std::string explain_absence() const;
 
  private:
   bool is_tensor(NodeId id) const;
+  bool is_module(const Found& found) const;
+  void join_modules(std::vector<Found>& found) const;
   StoredTensor tensor_at(NodeId id, const std::string& name, int depth) const;
   StoredTensor rebuild(std::string_view function, std::span<const NodeId> arguments,
                        const std::string& name) const;

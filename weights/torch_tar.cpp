@@ -1,4 +1,5 @@
-// The oldest torch.save: a tar archive with `storages`, `tensors` and `pickle`.
+// The oldest torch.save: a tar archive with `storages`, `tensors` and `pickle`. Files of other writers have
+// no `tensors` and no list of views: their pickle rebuilds tensors from storages, as later containers do.
 #include "weights/tar.hpp"
 #include "weights/torch_archive.hpp"
 
@@ -50,6 +51,7 @@ std::map<std::string, TypedStorage> read_storages(const std::shared_ptr<const Fi
     const std::size_t size = storage_bytes(key, count, dtype, reader.remaining());
     add(key, {file, reader.take(size)}, dtype);
   }
+  if (reader.remaining() == 0) return storages;
   const Pickle views = unpickle(reader, limits);  // [(key, key of the whole, offset, elements)]
   if (views[views.root].kind != NodeKind::list) {
     throw Error(ErrorKind::bad_input, "member storages ends with no list of views");
@@ -78,20 +80,11 @@ std::map<std::string, TypedStorage> read_storages(const std::shared_ptr<const Fi
   return storages;
 }
 
-}  // namespace
-
-TorchArchive read_torch_tar(const std::shared_ptr<const FileBytes>& file, const CheckpointLimits& limits) {
-  const auto members = read_tar(file->bytes());
-  for (const char* name : {"storages", "tensors", "pickle"}) {
-    if (!members.contains(name)) {
-      throw Error(ErrorKind::unsupported, "is a tar archive without the member \"", name,
-                  "\": not a PyTorch checkpoint. If it contains a file of weights, unpack it first");
-    }
-  }
-  const auto storages = read_storages(file, members.at("storages"), limits);
-  TorchArchive archive;
-  archive.input = {file, file->bytes()};
-  ByteReader reader(members.at("tensors"), "member tensors");
+std::map<std::string, StoredTensor> read_tensors(std::span<const std::byte> member,
+                                                 const std::map<std::string, TypedStorage>& storages,
+                                                 const CheckpointLimits& limits) {
+  std::map<std::string, StoredTensor> tensors;
+  ByteReader reader(member, "member tensors");
   for (std::int64_t i = read_count(reader, limits); i > 0; --i) {
     const Pickle item = unpickle(reader, limits);  // (key, storage key, type)
     const auto parts = three(item, item.root);
@@ -112,10 +105,29 @@ TorchArchive read_torch_tar(const std::shared_ptr<const FileBytes>& file, const 
     const auto offset = reader.read<std::int64_t>();
     StoredTensor tensor(printable(key), std::move(shape), std::move(strides), offset, storage->second.dtype,
                         storage->second.bytes);
-    if (!archive.tensors.emplace(key, std::move(tensor)).second) {
+    if (!tensors.emplace(key, std::move(tensor)).second) {
       throw Error(ErrorKind::bad_input, "tensor ", printable(key), " is listed twice");
     }
   }
+  return tensors;
+}
+
+}  // namespace
+
+TorchArchive read_torch_tar(const std::shared_ptr<const FileBytes>& file, const CheckpointLimits& limits) {
+  const auto members = read_tar(file->bytes());
+  for (const char* name : {"storages", "pickle"}) {
+    if (!members.contains(name)) {
+      throw Error(ErrorKind::unsupported, "is a tar archive without the member \"", name,
+                  "\": not a PyTorch checkpoint. If it contains a file of weights, unpack it first");
+    }
+  }
+  const auto storages = read_storages(file, members.at("storages"), limits);
+  TorchArchive archive;
+  archive.input = {file, file->bytes()};
+  for (const auto& [key, storage] : storages) archive.storages.emplace(key, storage.bytes);
+  if (const auto tensors = members.find("tensors"); tensors != members.end())
+    archive.tensors = read_tensors(tensors->second, storages, limits);
   ByteReader object(members.at("pickle"), "member pickle");
   archive.object = unpickle(object, limits);
   return archive;

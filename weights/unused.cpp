@@ -18,18 +18,26 @@ constexpr std::array<std::string_view, 9> kBooks = {"num_batches_tracked", "tota
                                                     "momentum_buffer",     "square_avg", "queue_ptr"};
 
 /// First part of a path: modules that only training runs.
-constexpr std::array<std::string_view, 25> kTraining = {
-    "criterion",     "criterions",    "loss",           "losses",         "loss_fn",
-    "loss_func",     "loss_function", "loss_weight",    "loss_weights",   "class_weight",
-    "class_weights", "pos_weight",    "AuxLogits",      "aux1",           "aux2",
-    "aux_logits",    "aux_head",      "aux_classifier", "auxiliary_head", "optimizer",
-    "optimizers",    "optim",         "lr_scheduler",   "metrics",        "queue"};
-constexpr std::array<std::string_view, 5> kTrainingEnds = {"_loss", "_criterion", "_optimizer", "_metrics",
-                                                           "_accuracy"};
+constexpr std::array<std::string_view, 22> kTraining = {
+    "criterion",      "criterions",   "loss",         "losses",       "loss_fn",       "loss_func",
+    "loss_function",  "loss_weight",  "loss_weights", "class_weight", "class_weights", "pos_weight",
+    "AuxLogits",      "aux1",         "aux2",         "aux_logits",   "aux_head",      "aux_classifier",
+    "auxiliary_head", "lr_scheduler", "metrics",      "queue"};
+constexpr std::array<std::string_view, 4> kTrainingEnds = {"_loss", "_criterion", "_metrics", "_accuracy"};
 
 /// Parts of a path below which averages over training are kept.
 constexpr std::array<std::string_view, 6> kAverages = {"ema", "averaged_model", "avg_model",
                                                        "swa", "swa_model",      "shadow"};
+
+template <class Predicate>
+bool any_part(std::string_view path, Predicate predicate) {
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find('.'));
+    if (predicate(part)) return true;
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+  }
+  return false;
+}
 
 std::string without_separators(std::string_view name) {
   std::string out;
@@ -40,12 +48,15 @@ std::string without_separators(std::string_view name) {
 }  // namespace
 
 bool is_average(std::string_view path) {
-  while (!path.empty()) {
-    const std::string_view part = path.substr(0, path.find('.'));
-    if (is_one_of(part, kAverages) || part.starts_with("ema_") || part.ends_with("_ema")) return true;
-    path.remove_prefix(std::min(part.size() + 1, path.size()));
-  }
-  return false;
+  return any_part(path, [](std::string_view part) {
+    return is_one_of(part, kAverages) || part.starts_with("ema_") || part.ends_with("_ema");
+  });
+}
+
+bool is_optimizer(std::string_view path) {
+  return any_part(path, [](std::string_view part) {
+    return part == "optim" || part.starts_with("optimizer") || part.ends_with("_optimizer");
+  });
 }
 
 IdleTensors::IdleTensors(std::span<const StoredTensor> tensors) {
@@ -69,7 +80,7 @@ bool IdleTensors::computes_nothing(const StoredTensor& tensor) const {
   const std::string_view name = tensor.name();
   const std::string_view first = name.substr(0, name.find('.')), last = name.substr(name.rfind('.') + 1);
   if (tensor.numel() == 0 || (tensor.numel() == 1 && !is_floating(tensor.dtype()))) return true;
-  if (is_one_of(last, kBooks) || is_one_of(first, kTraining)) return true;
+  if (is_one_of(last, kBooks) || is_one_of(first, kTraining) || is_optimizer(first)) return true;
   if (std::ranges::any_of(kTrainingEnds, [&](std::string_view end) { return first.ends_with(end); }))
     return true;
   if (tensor.dtype() == StoredType::u8 && name.find("rng") != name.npos) return true;

@@ -13,6 +13,9 @@ namespace backlight {
 /// Whether a part of this path is one below which training keeps averages: `ema`, `model_ema`, `swa_model` …
 bool is_average(std::string_view path);
 
+/// Whether a part of this path is of an optimiser: `optim`, `optimizer_state_dict` …
+bool is_optimizer(std::string_view path);
+
 /// Tells tensors that compute nothing when a picture is classified from those that may: counters
 /// (`num_batches_tracked`, `total_ops`, other integers), weights and states of losses, metrics and
 /// optimisers, the auxiliary heads of GoogLeNet and Inception, queues of contrastive training, and averaged

@@ -251,6 +251,14 @@ def make_old():
             tar.addfile(info, io.BytesIO(data))
     readable("tar.pth", "PyTorch (tar)", {"w": torch.tensor([[1., 3., 5.], [2., 4., 6.]]), "n": torch.tensor([41]),
                                           "v": torch.tensor([5., 7.])}, path="state_dict", prefix="module.")
+    # Without an index of tensors, storages lie where their ids do otherwise.
+    obj = collections.OrderedDict(w=Rebuilt(("storage", torch.FloatStorage, "11", "cpu", 10), 1, (2, 3), (1, 2)))
+    with tarfile.open(OUT / "tar_without_tensors.pth", "w:") as tar:
+        for name, data in (("storages", storages), ("pickle", dump(obj))):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    readable("tar_without_tensors.pth", "PyTorch (tar)", {"w": torch.tensor([[1., 3., 5.], [2., 4., 6.]])})
     peer = torch.load(OUT / "tar.pth", weights_only=False)["state_dict"]
     assert peer["module.w"].tolist() == [[1, 3, 5], [2, 4, 6]] and peer["module.v"].tolist() == [5, 7]
     peer = torch.load(OUT / "legacy_views.pth", weights_only=False, map_location="cpu")
@@ -272,6 +280,7 @@ def make_reparametrised():
     from torch.nn.utils import parametrizations, prune
     from torch.nn.utils.spectral_norm import spectral_norm as old_spectral_norm
     from torch.nn.utils.weight_norm import weight_norm as old_weight_norm
+    torch.manual_seed(7)
     made = {}
 
     def filled(layer, *shape):
@@ -378,6 +387,11 @@ def make_surroundings():
     subclass = {"w": Marked(seeded(2)), "v": torch.nn.Buffer(seeded(3))}
     save("subclasses.pth", subclass)
     readable("subclasses.pth", "PyTorch (zip)", subclass)
+    modules = {"conv": {"weight": seeded(2, 3), "bias": seeded(2)}, "block": {"bn": {"weight": seeded(4)}}}
+    save("nested_modules.pth", {"net": modules, "epoch": 1, "optimizer": {"slots": {"momentum": seeded(5)}}})
+    readable("nested_modules.pth", "PyTorch (zip)", {
+        "conv.weight": seeded(2, 3), "conv.bias": seeded(2), "block.bn.weight": seeded(4)}, path="net",
+        candidates=[["net", 3], ["optimizer.slots", 1]])
     save("namespace_entry.pth", {**weights, "args": argparse.Namespace(lr=0.1)})
     refused("namespace_entry.pth", "unsupported", "args", "argparse.Namespace", "remove it")
 
