@@ -40,7 +40,8 @@ Placement preprocess_on_device(Context& context, const Image& image, const Prepr
   if (shape.rank() != 4 || n < 0 || n >= shape[0] || shape.with(0, 1) != Shape{1, 3, height, width})
     throw Error(ErrorKind::usage, "[preprocess] the picture becomes ", height, "×", width, ", image ", n,
                 " of an input of ", shape, ": expected N×3×", height, "×", width);
-  const ResizePlan plan = plan_resize(image.width, image.height, fitted.width, fitted.height, fitted.window);
+  const ResizePlan plan =
+      plan_resize(image.width, image.height, fitted.width, fitted.height, fitted.window, how.interpolation);
   Tables tables;
   const std::size_t across = tables.append(plan.across), down = tables.append(plan.down);
   const Buffer<std::int32_t> numbers = context.copy(std::span<const std::int32_t>(tables.numbers));

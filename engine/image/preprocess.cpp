@@ -36,7 +36,7 @@ Preprocessing Preprocessing::torchvision(int input_size, int resize_size) {
 }
 
 Preprocessing Preprocessing::efficientnet_lite(int input_size, int resize_size) {
-  return {input_size, resize_size, 1, {127, 127, 127}, {128, 128, 128}, false};
+  return {input_size, resize_size, 1, {127, 127, 127}, {128, 128, 128}};
 }
 
 Preprocessing Preprocessing::caffe(int input_size, int resize_size) {
@@ -97,7 +97,9 @@ Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit) {
   const FitPlan plan = plan_fit(image.width, image.height, how, fit);
   Fitted fitted;
   fitted.placement = plan.placement;
-  Image part = fit == Fit::none ? image : resize_window(image, plan.width, plan.height, plan.window);
+  Image part = fit == Fit::none
+                   ? image
+                   : resize_window(image, plan.width, plan.height, plan.window, how.interpolation);
   if (part.width == plan.placement.input_width && part.height == plan.placement.input_height) {
     fitted.seen = std::move(part);
   } else {

@@ -6,6 +6,7 @@
 
 #include "engine/image/geometry.hpp"
 #include "engine/image/image.hpp"
+#include "engine/image/resample.hpp"
 #include "engine/tensor.hpp"
 
 namespace backlight {
@@ -18,6 +19,7 @@ struct Preprocessing {
   std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  ///< in the network's channel order
   std::array<float, 3> std = {0.229f, 0.224f, 0.225f};
   bool bgr = false;
+  Filter interpolation = Filter::bilinear;  ///< of the resize, antialiased as Pillow's
 
   /// torchvision's ImageNet networks: 0…1, mean .485 .456 .406, std .229 .224 .225.
   static Preprocessing torchvision(int input_size = 224, int resize_size = 256);

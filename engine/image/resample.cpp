@@ -18,6 +18,8 @@ double bicubic(double x) {
 
 }  // namespace
 
+std::string_view name_of(Filter filter) { return filter == Filter::bilinear ? "bilinear" : "bicubic"; }
+
 ResampleWeights resample_weights(std::int64_t in, std::int64_t out, std::int64_t begin, std::int64_t end,
                                  Filter filter) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);

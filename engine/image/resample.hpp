@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace backlight {
@@ -10,6 +11,9 @@ enum class Filter {
   bilinear,  ///< triangle of radius 1
   bicubic,   ///< Keys' cubic with a = −0.5, radius 2
 };
+
+/// "bilinear", "bicubic".
+std::string_view name_of(Filter filter);
 
 /// For each output position: the first input position, the number of inputs, and their weights (sum 1).
 struct ResampleWeights {

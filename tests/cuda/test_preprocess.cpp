@@ -33,10 +33,13 @@ struct Case {
 std::vector<Case> cases() {
   const Preprocessing small = Preprocessing::torchvision(16, 20), caffe = Preprocessing::caffe(13, 17),
                       padded = Preprocessing::efficientnet_lite(24, 9);
-  return {{37, 29, small, Fit::crop},    {1, 1, small, Fit::crop},    {1, 50, small, Fit::crop},
-          {7, 5, caffe, Fit::crop},      {30, 97, caffe, Fit::crop},  {20, 20, small, Fit::crop},
-          {41, 13, padded, Fit::crop},   {13, 40, padded, Fit::crop}, {16, 90, small, Fit::stretch},
-          {53, 47, caffe, Fit::stretch}, {9, 11, small, Fit::none}};
+  Preprocessing cubic = small;
+  cubic.interpolation = Filter::bicubic;
+  return {{37, 29, cubic, Fit::crop},  {90, 16, cubic, Fit::stretch}, {37, 29, small, Fit::crop},
+          {1, 1, small, Fit::crop},    {1, 50, small, Fit::crop},     {7, 5, caffe, Fit::crop},
+          {30, 97, caffe, Fit::crop},  {20, 20, small, Fit::crop},    {41, 13, padded, Fit::crop},
+          {13, 40, padded, Fit::crop}, {16, 90, small, Fit::stretch}, {53, 47, caffe, Fit::stretch},
+          {9, 11, small, Fit::none}};
 }
 
 bool same_bits(const Tensor& a, std::span<const float> b) {

@@ -149,8 +149,8 @@ def make_resize():
 def make_preprocess():
     imagenet = T.Compose([T.ToTensor(), T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
 
-    def add(case, image, size, resize):
-        seen = T.Compose([T.Resize(resize), T.CenterCrop(size)])(image)
+    def add(case, image, size, resize, interpolation=T.InterpolationMode.BILINEAR):
+        seen = T.Compose([T.Resize(resize, interpolation), T.CenterCrop(size)])(image)
         golden.add(f"{case}.crc", checksum(np.asarray(seen)))
         golden.add(f"{case}.x", imagenet(seen)[:, 3::32, 5::32])
 
@@ -161,6 +161,7 @@ def make_preprocess():
     for name in ("chelsea", "coffee", "astronaut", "cat_and_espresso"):
         image = Image.open(PHOTOGRAPHS / f"{name}.png").convert("RGB")
         add(f"preprocess.{name}", image, 224, 256)
+        add(f"preprocess.{name}.bicubic", image, 224, 256, T.InterpolationMode.BICUBIC)
         golden.add(f"stretch.{name}.crc", checksum(np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR))))
 
 

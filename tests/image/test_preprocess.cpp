@@ -52,7 +52,10 @@ TEST_CASE("preprocess: the crop equals torchvision bit for bit on awkward sizes"
 TEST_CASE("preprocess: photographs equal torchvision and Pillow bit for bit") {
   for (const char* name : {"chelsea", "coffee", "astronaut", "cat_and_espresso"}) {
     const Image image = photograph(name);
-    check_against_torchvision(image, Preprocessing::torchvision(), text("preprocess.", name));
+    Preprocessing how = Preprocessing::torchvision();
+    check_against_torchvision(image, how, text("preprocess.", name));
+    how.interpolation = Filter::bicubic;
+    check_against_torchvision(image, how, text("preprocess.", name, ".bicubic"));
     CHECK(has_checksum(preprocess(image, {}, Fit::stretch).seen, text("stretch.", name, ".crc")));
   }
 }
