@@ -83,7 +83,11 @@ struct Built {
 
 Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
   require_one_network(checkpoint);
-  const Recognition recognised = recognise(checkpoint.tensors(), checkpoint.metadata());
+  const Metadata metadata(checkpoint.path(), checkpoint.metadata());
+  // A model that the caller names needs no word of the file.
+  const Recognition recognised =
+      recognise(checkpoint.tensors(),
+                options.model.empty() ? metadata.for_recognition() : std::map<std::string, std::string>{});
   const ModelInfo& info = model_info(decide_architecture(checkpoint, recognised, options.model));
   const std::int64_t classes = count_classes(checkpoint, info);
   return {info, classes, build_model(info.name, classes)};
@@ -116,6 +120,39 @@ std::vector<std::string> left_out_by(const MatchReport& report, const Checkpoint
   return names;
 }
 
+/// That the network takes an input size that is not its own.
+void require_input_size(const ModelInfo& info, const Network& network, const PreprocessingOrigins& origins,
+                        const std::filesystem::path& weights) {
+  if (origins.input_size == Origin::network) return;
+  const int size = info.preprocessing.input_size;
+  const bool option = origins.input_size == Origin::option;
+  const ErrorKind kind = option ? ErrorKind::usage : ErrorKind::bad_input;
+  const std::string where = option ? "input size" : weights.string() + ": metadata 'backlight.input_size'";
+  if (size < info.min_input_size)
+    throw Error(kind, where, ": found ", size, ", ", info.name, " expects at least ", info.min_input_size);
+  try {
+    network.shapes({1, 3, size, size});
+  } catch (const Error& error) {
+    throw Error(kind, where, ": found ", size, ", which ", info.name, " cannot take: ", error.what(),
+                "; its own is ", model_info(info.name).preprocessing.input_size);
+  }
+}
+
+/// Names of classes and preprocessing. Null for `published` where the content is of no published file.
+ModelCard card_for(const Checkpoint& checkpoint, const Built& built, const PublishedWeights* published,
+                   const LoadOptions& options) {
+  ModelCard card =
+      make_card(built.info, built.classes, Metadata(checkpoint.path(), checkpoint.metadata()), published,
+                {.labels = options.labels,
+                 .label_set = options.label_set,
+                 .preprocessing = options.preprocessing,
+                 .parts = options.preprocessing_parts});
+  ModelInfo info = built.info;
+  info.preprocessing = card.preprocessing;
+  require_input_size(info, built.network, card.origins, checkpoint.path());
+  return card;
+}
+
 }  // namespace
 
 std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Network& network,
@@ -138,9 +175,12 @@ LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) t
   const Built built = build_for(checkpoint, options);
   const MatchReport report =
       match_completely(checkpoint, built.network.parameters(), built.info.name, options.ignore_unused);
-  return {left_out_by(report, checkpoint), {}};
+  const PublishedWeights* published = find_published(checkpoint.sha256(), built.info.name);
+  return {.card = card_for(checkpoint, built, published, options),
+          .left_out = left_out_by(report, checkpoint),
+          .refusal = {}};
 } catch (const Error& error) {
-  return {{}, error.what()};
+  return {.card = std::nullopt, .left_out = {}, .refusal = error.what()};
 }
 
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options) {
@@ -148,10 +188,9 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
   // Hashing takes as long as loading: both read the file once, side by side.
   std::future<std::string> sha256 = std::async([&] { return checkpoint.sha256(); });
 
-  auto [info, classes, network] = build_for(checkpoint, options);
-  std::vector<std::string> labels =
-      options.labels.empty() ? labels_for(info.labels, classes) : read_labels(options.labels, classes);
-  std::vector<std::string> left_out = load_parameters(checkpoint, network, info.name, options.ignore_unused);
+  Built built = build_for(checkpoint, options);
+  std::vector<std::string> left_out =
+      load_parameters(checkpoint, built.network, built.info.name, options.ignore_unused);
   std::vector<std::string> notes;
 
   const std::string hash = sha256.get();
@@ -160,14 +199,20 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
     notes.push_back(text("the file's name promises a SHA-256 that begins with ", promise->promised,
                          ", but it begins with ", hash.substr(0, promise->promised.size()),
                          ": changed since it was published, or damaged"));
-  const PublishedWeights* published = find_published(hash);
-  if (published && published->architecture == info.name) {
-    info.preprocessing.resize_size = published->resize;
-    notes.push_back(text("these are the published weights ", published->file));
-  }
-  if (options.preprocessing) info.preprocessing = *options.preprocessing;
-  return {std::move(info),     std::move(network), std::move(labels), weights, hash,
-          std::move(left_out), std::move(notes)};
+  const PublishedWeights* published = find_published(hash, built.info.name);
+  if (published) notes.push_back(text("these are the published weights ", published->file));
+  ModelCard card = card_for(checkpoint, built, published, options);
+  built.info.preprocessing = card.preprocessing;
+  return {.info = std::move(built.info),
+          .network = std::move(built.network),
+          .labels = std::move(card.labels.names),
+          .wordnet_ids = std::move(card.labels.wordnet_ids),
+          .labels_from = card.labels_from,
+          .preprocessing_from = card.origins,
+          .weights = weights,
+          .weights_sha256 = hash,
+          .left_out = std::move(left_out),
+          .notes = std::move(notes)};
 }
 
 }  // namespace backlight

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/model_card.hpp"
 #include "models/registry.hpp"
 #include "weights/checkpoint.hpp"
 
@@ -18,18 +19,22 @@ struct LoadOptions {
   std::string key = {};
   /// Which network of a file that holds several (CheckpointOptions::prefix).
   std::string prefix = {};
-  /// A file of class names; empty: the built-in ones where they fit.
-  std::filesystem::path labels = {};
   /// Goes on where the file has tensors that the network does not have and that would compute something.
   bool ignore_unused = false;
-  /// Instead of the registry's, e.g. Preprocessing::caffe().
+  /// Names of classes and preprocessing: as in CardOptions.
+  std::filesystem::path labels = {};
+  LabelSet label_set = LabelSet::none;
   std::optional<Preprocessing> preprocessing = {};
+  std::vector<PreprocessingParts> preprocessing_parts = {};
 };
 
 struct Model {
   ModelInfo info;  ///< the registry's entry; the preprocessing is the one to use with these weights
   Network network;
-  std::vector<std::string> labels;  ///< one per class
+  std::vector<std::string> labels;       ///< one per class
+  std::vector<std::string> wordnet_ids;  ///< one per class, or empty
+  LabelsFrom labels_from = LabelsFrom::none;
+  PreprocessingOrigins preprocessing_from;  ///< of info.preprocessing
   std::filesystem::path weights;
   std::string weights_sha256;
   /// Tensors of the file that the network does not have, by the names that the file gives them.
@@ -38,10 +43,12 @@ struct Model {
 };
 
 /// Opens a checkpoint of any container, builds the network that its keys are of with the number of classes
-/// that its last layer has, and loads one tensor at a time. Throws Error naming the file: bad_input for a
-/// damaged one, for tensors that are missing or mis-shaped, and for a value that is NaN, infinite, or a
-/// negative variance; unsupported where no known network fits, or where the file has tensors that the network
-/// would not use and that compute something; usage where the keys fit several and no model is named.
+/// that its last layer has, and loads one tensor at a time. What the file says of itself (Metadata) holds where
+/// the options say nothing else. Throws Error naming the file: bad_input for a damaged one, for tensors that
+/// are missing or mis-shaped, for a value that is NaN, infinite, or a negative variance, and for metadata that
+/// cannot be; unsupported where no known network fits, or where the file has tensors that the network would
+/// not use and that compute something; usage where the keys fit several and no model is named, and where the
+/// options do not fit the network.
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options = {});
 
 /// Loads a network that the caller built, by names and shapes, one tensor at a time: by the names that the
@@ -54,6 +61,7 @@ std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Net
 
 /// What load_model would make of a file, without reading a value of its tensors.
 struct LoadCheck {
+  std::optional<ModelCard> card;  ///< nothing where it would refuse
   std::vector<std::string> left_out;
   /// Why it would refuse; empty where it would not.
   std::string refusal;

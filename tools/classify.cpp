@@ -15,15 +15,15 @@ struct Options {
   std::vector<std::string> inputs;
   NetworkOptions network;
   DeviceOptions device;
-  std::string fit = "crop";
+  std::string fit = "crop", exif = "apply";
   std::size_t top_k = 5;
   bool json = false;
   Console console;
 };
 
 Json classify_picture(const PictureSource& source, const Model& model, Context& context, Fit fit,
-                      const Options& options, Console& console) {
-  const Image image = source.read();
+                      ExifOrientation exif, const Options& options, Console& console) {
+  const Image image = source.read(exif);
   Fitted fitted = fit_picture(image, model, fit, false);
   Json record = image_json(source, image, fitted);
   const NodeId node = score_node(model.network);
@@ -41,18 +41,20 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
 void run(Options& options) {
   Console& console = options.console;
   const Fit fit = parse_fit(options.fit);
+  const ExifOrientation exif = parse_exif(options.exif);
   const PictureList list = list_pictures(options.inputs, console);
   Model model = load_network(options.network, console);
+  note_labels(model, console);
   Context context = make_context(options.device, console);
   model.network.to(context);
 
   BatchResult result = for_each_picture(list, console, [&](const PictureSource& source) {
-    return classify_picture(source, model, context, fit, options, console);
+    return classify_picture(source, model, context, fit, exif, options, console);
   });
   if (options.json) {
     Json json = document("classify");
     json["model"] = model_json(model);
-    json["preprocessing"] = preprocessing_json(model.info.preprocessing, fit);
+    json["preprocessing"] = preprocessing_json(model, fit, exif);
     json["device"] = text(context.device());
     json["precision"] = name_of(context.precision());
     json["threads"] = context.threads();
@@ -79,6 +81,7 @@ void add_classify_command(CLI::App& app) {
       ->option_text("N")
       ->capture_default_str();
   command.add_option("--fit", options->fit, kFitHelp)->capture_default_str()->type_name("NAME");
+  command.add_option("--exif", options->exif, kExifHelp)->capture_default_str()->type_name("NAME");
   add_network_options(command, options->network);
   add_picture_options(command, options->network);
   add_device_options(command, options->device);

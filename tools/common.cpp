@@ -1,6 +1,7 @@
 #include "tools/common.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "engine/cuda/devices.hpp"
 #include "models/weights_location.hpp"
@@ -14,15 +15,27 @@ namespace fs = std::filesystem;
 constexpr std::array<std::pair<std::string_view, Precision>, 3> kPrecisions{
     {{"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}}};
 
-/// The network's own sizes, with the arithmetic of another family.
-Preprocessing preprocessing_named(std::string_view name, const Preprocessing& own) {
+/// The arithmetic of a family, without its sizes.
+PreprocessingParts preprocessing_named(std::string_view name) {
   using Make = Preprocessing (*)(int, int);
   constexpr std::array<std::pair<std::string_view, Make>, 3> kFamilies{{
       {"imagenet", &Preprocessing::torchvision},
       {"caffe", &Preprocessing::caffe},
       {"efficientnet-lite", &Preprocessing::efficientnet_lite},
   }};
-  return parse_choice("preprocessing", name, kFamilies)(own.input_size, own.resize_size);
+  const Preprocessing family = parse_choice("preprocessing", name, kFamilies)(1, 1);
+  PreprocessingParts parts;
+  parts.divisor = family.divisor;
+  parts.bgr = family.bgr;
+  parts.mean.assign(family.mean.begin(), family.mean.end());
+  parts.std.assign(family.std.begin(), family.std.end());
+  return parts;
+}
+
+/// `--input-size` for `input_size`.
+std::string option_of(std::string part) {
+  std::ranges::replace(part, '_', '-');
+  return "--" + part;
 }
 
 fs::path weights_path(const NetworkOptions& options) {
@@ -57,13 +70,57 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
       ->group("Network");
 }
 
-void add_picture_options(CLI::App& command, NetworkOptions& options) {
+void add_picture_options(CLI::App& command, NetworkOptions& options, const char* group) {
   const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
-    command.add_option(name, value, help)->group("Network")->type_name(type);
+    command.add_option(name, value, help)->group(group)->type_name(type);
   };
-  add("--labels", options.labels, "FILE", "Class names, one per line or a JSON list");
+  add("--labels", options.labels, "FILE|SET",
+      "Class names: a file of lines or JSON, or imagenet, cifar10, scenes");
   add("--preprocessing", options.preprocessing, "NAME",
       "Override how pixels are normalised: imagenet, caffe, efficientnet-lite");
+  const auto add_part = [&](const char* part, const char* type, const char* help) {
+    command
+        .add_option_function<std::string>(
+            option_of(part),
+            [&options, part](const std::string& v) { options.preprocessing_parts[part] = v; }, help)
+        ->group(group)
+        ->type_name(type);
+  };
+  add_part("input_size", "N", "Side of the network's input in pixels");
+  add_part("resize_size", "N", "Length of a picture's short side before the centre crop");
+  add_part("interpolation", "NAME", "How a picture is resized: bilinear, bicubic");
+  add_part("mean", "R,G,B",
+           "What is subtracted from samples of 0 to 1, or of 0 to 255 with a number above 1");
+  add_part("std", "R,G,B", "What they are divided by then");
+}
+
+LoadOptions load_options(const NetworkOptions& options) {
+  LoadOptions load;
+  load.model = options.model;
+  load.key = options.key;
+  load.prefix = options.prefix;
+  load.ignore_unused = options.ignore_unused;
+  constexpr LabelSet kSets[] = {LabelSet::imagenet, LabelSet::cifar10, LabelSet::scenes};
+  const auto* set = std::ranges::find(kSets, options.labels, [](LabelSet s) { return name_of(s); });
+  if (set != std::end(kSets))
+    load.label_set = *set;
+  else
+    load.labels = options.labels;
+  if (!options.preprocessing.empty())
+    load.preprocessing_parts.push_back(preprocessing_named(options.preprocessing));
+  PreprocessingParts parts;
+  for (const auto& [part, value] : options.preprocessing_parts)
+    set_part(parts, part, value, {ErrorKind::usage, option_of(part)});
+  load.preprocessing_parts.push_back(parts);
+  return load;
+}
+
+void note_labels(const Model& model, Console& console) {
+  if (model.labels_from != LabelsFrom::assumed) return;
+  const std::string_view set = name_of(model.info.labels);
+  console.note("the names of classes are assumed: ", printable(model.weights.string()), " has ",
+               model.labels.size(), " classes like ", set, ", but does not say what they are; --labels ", set,
+               " confirms the names, --labels FILE gives others");
 }
 
 std::string left_out_text(std::span<const std::string> names) {
@@ -76,17 +133,7 @@ std::string left_out_text(std::span<const std::string> names) {
 
 Model load_network(const NetworkOptions& options, Console& console) {
   const fs::path path = weights_path(options);
-  LoadOptions load;
-  load.model = options.model;
-  load.key = options.key;
-  load.prefix = options.prefix;
-  load.ignore_unused = options.ignore_unused;
-  load.labels = options.labels;
-  // The sizes to keep are those of the architecture, which is known only once the file has been recognised.
-  if (!options.preprocessing.empty()) preprocessing_named(options.preprocessing, {});
-  Model model = load_model(path, load);
-  if (!options.preprocessing.empty())
-    model.info.preprocessing = preprocessing_named(options.preprocessing, model.info.preprocessing);
+  Model model = load_model(path, load_options(options));
   console.detail(model.weights.string(), ": ", model.info.name, ", ", model.labels.size(),
                  " classes, SHA-256 ", model.weights_sha256);
   if (!model.left_out.empty())
@@ -151,21 +198,28 @@ const std::string& default_layer(const ModelInfo& info, Preset preset) {
 }
 
 Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input) {
-  if (fit == Fit::none) {
-    const Shape input{1, 3, image.height, image.width};
-    std::int64_t needed = 0;
-    try {
-      needed = least_memory(model.network, input, backward_to_input);
-    } catch (const Error& error) {
-      throw Error(ErrorKind::bad_input, "the picture is ", image.width, "×", image.height, ", a size that ",
-                  model.info.name, " does not take: ", error.what(), "; use --fit crop or stretch");
-    }
-    if (const std::int64_t there = free_memory(); needed > there)
-      throw Error(ErrorKind::resources, "the picture is ", image.width, "×", image.height, ", for which ",
-                  model.info.name, " needs ", needed >> 20, " MiB at least, and ", there >> 20,
-                  " are free; use --fit crop or stretch");
+  const int side = model.info.preprocessing.input_size;
+  const bool own_size = fit == Fit::none;
+  const Shape input = own_size ? Shape{1, 3, image.height, image.width} : Shape{1, 3, side, side};
+  const char* way_out = own_size ? "; use --fit crop or stretch" : "; use a smaller --input-size";
+  std::int64_t needed = 0;
+  try {
+    needed = least_memory(model.network, input, backward_to_input);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::bad_input, "the picture is ", image.width, "×", image.height, ", a size that ",
+                model.info.name, " does not take: ", error.what(), way_out);
   }
+  if (const std::int64_t there = free_memory(); needed > there)
+    throw Error(ErrorKind::resources, own_size ? "the picture is " : "the network's input is ", input[3], "×",
+                input[2], ", for which ", model.info.name, " needs ", needed >> 20, " MiB at least, and ",
+                there >> 20, " are free", way_out);
   return preprocess(image, model.info.preprocessing, fit);
+}
+
+ExifOrientation parse_exif(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, ExifOrientation>, 2> kChoices{
+      {{"apply", ExifOrientation::apply}, {"ignore", ExifOrientation::ignore}}};
+  return parse_choice("exif", name, kChoices);
 }
 
 Fit parse_fit(std::string_view name) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,13 +37,21 @@ inline constexpr std::string_view kDefaultModel = "efficientnet_lite0";
 
 struct NetworkOptions {
   std::string weights, model, key, prefix, labels, preprocessing;
+  std::map<std::string, std::string> preprocessing_parts;  ///< `input_size`, `mean` …, those that were given
   bool ignore_unused = false;
 };
 
 /// Adds --weights --model --key --prefix --ignore-unused.
 void add_network_options(CLI::App& command, NetworkOptions& options);
-/// Adds --labels --preprocessing, for commands that read pictures.
-void add_picture_options(CLI::App& command, NetworkOptions& options);
+/// Adds --labels --preprocessing --input-size --resize-size --interpolation --mean --std, for commands that
+/// read pictures or write what a file says of them.
+void add_picture_options(CLI::App& command, NetworkOptions& options, const char* group = "Network");
+
+/// What the options say of labels and preprocessing. Throws Error(usage) naming the option.
+LoadOptions load_options(const NetworkOptions& options);
+
+/// Says where names of classes were only assumed.
+void note_labels(const Model& model, Console& console);
 
 /// `20 unused tensors (bn1.num_batches_tracked, … and 17 more)`
 std::string left_out_text(std::span<const std::string> names);
@@ -69,6 +78,7 @@ std::string_view name_of(Precision precision);
 const std::string& default_layer(const ModelInfo& info, Preset preset);
 
 Fit parse_fit(std::string_view name);
+ExifOrientation parse_exif(std::string_view name);
 /// The network's input. Throws Error(bad_input) for a picture that cannot be left at its own size, and
 /// Error(resources) for one too large for the memory there is.
 Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input);
@@ -79,5 +89,6 @@ inline constexpr const char* kPresetHelp =
 inline constexpr const char* kFitHelp =
     "How the picture meets the network: crop (short side, then the centre), stretch (both sides), none (own "
     "size)";
+inline constexpr const char* kExifHelp = "Whether the EXIF tag turns a picture upright: apply, ignore";
 
 }  // namespace backlight::tools

@@ -1,9 +1,11 @@
 // backlight convert: any checkpoint to safetensors.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
 #include "engine/version.hpp"
+#include "models/model_card.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
 #include "weights/checkpoint.hpp"
@@ -14,7 +16,8 @@ namespace backlight::tools {
 namespace {
 
 struct Options {
-  std::string file, output, key, prefix, dtype = "f32";
+  std::string file, output, dtype = "f32";
+  NetworkOptions network;
   bool force = false;
   Console console;
 };
@@ -25,31 +28,67 @@ StoredType parse_dtype(std::string_view name) {
   return parse_choice("dtype", name, kTypes);
 }
 
+/// The one network that the file is of, or empty.
+std::string architecture_of(const Checkpoint& file, const Recognition& known, const std::string& wanted) {
+  if (wanted.empty()) return known.architectures.size() == 1 ? known.architectures.front() : "";
+  static_cast<void>(model_info(wanted));  // refuses a mistyped name
+  if (!known.architectures.empty() &&
+      std::ranges::find(known.architectures, wanted) == known.architectures.end())
+    throw Error(ErrorKind::usage, file.path().string(), ": its tensors are of ", known.architectures.front(),
+                ", not of ", wanted, "; leave --model away");
+  return wanted;
+}
+
+/// What the file is to say of itself: what it said, what is known of it, and what the options say.
+std::map<std::string, std::string> card_of(const Checkpoint& file, const Recognition& known,
+                                           const std::string& architecture, const NetworkOptions& network) {
+  const LoadOptions load = load_options(network);
+  const bool said =
+      !network.labels.empty() || !network.preprocessing.empty() || !network.preprocessing_parts.empty();
+  if (architecture.empty() && said)
+    throw Error(
+        ErrorKind::usage, file.path().string(),
+        ": labels and preprocessing belong to a network, and its tensors fit no single one known here; "
+        "name it with --model");
+  if (architecture.empty()) return {};
+  const PublishedWeights* published = find_published(file.sha256(), architecture);
+  return metadata_of(architecture, make_card(model_info(architecture), known.num_classes,
+                                             Metadata(file.path(), file.metadata()), published,
+                                             {.labels = load.labels,
+                                              .label_set = load.label_set,
+                                              .preprocessing = {},
+                                              .parts = load.preprocessing_parts}));
+}
+
 void run(Options& options) {
   const StoredType dtype = parse_dtype(options.dtype);
   if (!options.force && std::filesystem::exists(std::filesystem::symlink_status(options.output)))
     throw Error(ErrorKind::usage, options.output, ": exists; --force overwrites it");
-  const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .prefix = options.prefix});
+  const Checkpoint file =
+      Checkpoint::open(options.file, {.key = options.network.key, .prefix = options.network.prefix});
   const std::vector<StoredTensor>& tensors = file.tensors();
-  const Recognition known = recognise(tensors, file.metadata());
+  const Recognition known = recognise(tensors, Metadata(file.path(), file.metadata()).for_recognition());
+  const std::string architecture = architecture_of(file, known, options.network.model);
 
   std::map<std::string, std::string> metadata = file.metadata();
+  std::erase_if(metadata, [](const auto& each) { return Metadata::is_own(each.first); });
+  metadata.merge(card_of(file, known, architecture, options.network));
   metadata["format"] = "pt";
   metadata["source"] = file.path().filename().string();
   metadata["source_sha256"] = file.sha256();
   metadata["converted_by"] = "backlight " + std::string(version());
-  if (known.architectures.size() == 1) metadata["architecture"] = known.architectures.front();
 
   std::vector<TensorToWrite> to_write;
   for (const StoredTensor& tensor : tensors) to_write.push_back({tensor.name(), &tensor});
   write_safetensors(options.output, to_write, metadata, {.dtype = dtype, .overwrite = options.force});
   options.console.note(printable(options.output), ": ", tensors.size(), " tensors as ", name_of(dtype),
-                       known.architectures.size() == 1 ? ", " + known.architectures.front() : std::string());
+                       architecture.empty() ? "" : ", ", architecture);
 }
 
 constexpr const char* kFooter = R"(Examples:
   backlight convert resnet18-f37072fd.pth -o resnet18.safetensors
-  backlight convert checkpoint.pt --key ema --dtype f16 -o ema.safetensors)";
+  backlight convert checkpoint.pt --key ema --dtype f16 -o ema.safetensors
+  backlight convert mine.pth -o birds.safetensors --labels birds.txt --input-size 256 --interpolation bicubic)";
 
 }  // namespace
 
@@ -63,12 +102,15 @@ void add_convert_command(CLI::App& app) {
   command.add_option("--dtype", options->dtype, "Type of floating-point values: f32, f16, bf16")
       ->capture_default_str()
       ->type_name("NAME");
-  command.add_option("--key", options->key, "Which dictionary of a training checkpoint to take")
+  command.add_option("--key", options->network.key, "Which dictionary of a training checkpoint to take")
       ->type_name("KEY");
   command
-      .add_option("--prefix", options->prefix,
+      .add_option("--prefix", options->network.prefix,
                   "Take only tensors whose names begin with this, and leave it out")
       ->type_name("PREFIX");
+  command.add_option("--model", options->network.model, "The architecture, where the tensors leave a doubt")
+      ->type_name("NAME");
+  add_picture_options(command, options->network, "What OUT says of itself");
   command.add_flag("--force", options->force, "Overwrite OUT");
   options->console.add_options(command);
   command.footer(kFooter);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "tools/class_names.hpp"
 #include "tools/commands.hpp"
 #include "tools/explain_picture.hpp"
 
@@ -15,7 +16,7 @@ struct Options {
   DeviceOptions device;
   std::vector<std::string> classes, methods, layers, formats;
   std::size_t top_k = 0;
-  std::string preset = "pytorch-grad-cam", fit = "crop", folder = "backlight-out";
+  std::string preset = "pytorch-grad-cam", fit = "crop", exif = "apply", folder = "backlight-out";
   bool counterfactual = false, box = false, json = false, force = false;
   Console console;
 };
@@ -44,6 +45,7 @@ Request parse_request(const Options& options, std::vector<Method>& methods) {
   Request request;
   request.preset = parse_preset(options.preset);
   request.fit = parse_fit(options.fit);
+  request.exif = parse_exif(options.exif);
   request.formats = parse_formats(options.formats);
   request.formats.box = options.box;
   request.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
@@ -109,7 +111,22 @@ void ask(Request& request, const Options& options, const std::vector<Method>& me
     if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
       throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
                   "; `backlight layers` lists those it can use");
-  for (const std::string& name : options.classes) add_once(request.classes, find_class(model.labels, name));
+}
+
+/// The classes that the user named, each said how it was taken.
+Json choose_classes(Request& request, const Options& options, const Model& model, Console& console) {
+  Json list = Json::array();
+  for (const std::string& name : options.classes) {
+    const ClassChoice choice = find_class(model.labels, model.wordnet_ids, name);
+    if (!choice.remark.empty()) console.note("--class ", printable(choice.remark));
+    add_once(request.classes, choice.index);
+    Json entry = class_json(model, choice.index);
+    entry["asked"] = name;
+    entry["taken_as"] = name_of(choice.taken_as);
+    entry["others"] = choice.others;
+    list.push_back(std::move(entry));
+  }
+  return list;
 }
 
 void make_folder(const std::filesystem::path& folder) {
@@ -156,13 +173,16 @@ void run(Options& options) {
   Request request = parse_request(options, methods);
   const PictureList list = list_pictures(options.inputs, console);
   Model model = load_network(options.network, console);
+  note_labels(model, console);
   Context context = make_context(options.device, console);
   model.network.to(context);
   ask(request, options, methods, model);
+  Json asked = choose_classes(request, options, model, console);
 
   Json json = document("explain");
   json["model"] = model_json(model);
-  json["preprocessing"] = preprocessing_json(model.info.preprocessing, request.fit);
+  json["preprocessing"] = preprocessing_json(model, request.fit, request.exif);
+  json["asked"] = std::move(asked);
   json["preset"] = name_of(request.preset);
   json["device"] = text(context.device());
   json["precision"] = name_of(context.precision());
@@ -210,7 +230,8 @@ void add_explain_command(CLI::App& app) {
         ->type_name(type)
         ->allow_extra_args(false);
   };
-  add_list("--class", options->classes, "A class by index or name; several times for several", "N|NAME");
+  add_list("--class", options->classes,
+           "A class by index, name, synonym or WordNet id; several times for several", "N|NAME");
   command.add_option("--top-k", options->top_k, "Explain the K best classes [1 where no --class is given]")
       ->group("Question")
       ->option_text("K")
@@ -225,6 +246,7 @@ void add_explain_command(CLI::App& app) {
   };
   add_name("--preset", options->preset, kPresetHelp);
   add_name("--fit", options->fit, kFitHelp);
+  add_name("--exif", options->exif, kExifHelp);
   command.add_flag("--counterfactual", options->counterfactual, "What would lower the score")
       ->group("Question");
   command.add_flag("--box", options->box, "Box of the largest segment above 15 % of the map's maximum")

@@ -179,7 +179,7 @@ Json Explainer::result(Work& work, std::int64_t index, const Question& question,
 }
 
 Json Explainer::explain(const PictureSource& source) const {
-  const Image image = source.read();
+  const Image image = source.read(request_.exif);
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
   Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,

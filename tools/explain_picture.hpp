@@ -29,6 +29,7 @@ struct Request {
   Preset preset = Preset::pytorch_grad_cam;
   Direction direction = Direction::evidence;
   Fit fit = Fit::crop;
+  ExifOrientation exif = ExifOrientation::apply;
   Formats formats;
   std::filesystem::path folder;
   bool force = false;

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "models/model_card.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
 #include "tools/result_json.hpp"
@@ -56,6 +57,44 @@ std::int64_t total_values(std::span<const StoredTensor> tensors) {
   return values;
 }
 
+Recognition recognition_of(const Checkpoint& file) {
+  if (!file.chosen()) return {};
+  const Metadata metadata(file.path(), file.metadata());
+  try {
+    return recognise(file.tensors(), metadata.for_recognition());
+  } catch (const Error&) {  // the name of no network, which check_load says
+    return recognise(file.tensors());
+  }
+}
+
+/// `1000 (metadata): tench, goldfish, great white shark …`
+std::string labels_text(const ModelCard& card) {
+  constexpr std::size_t kShown = 5;
+  const std::vector<std::string>& names = card.labels.names;
+  const std::size_t shown = std::min(names.size(), kShown);
+  return text(names.size(), " (", name_of(card.labels_from), "): ",
+              printable(list_text({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)})),
+              shown < names.size() ? " …" : "");
+}
+
+/// `input_size 224 (network), mean [0.485,0.456,0.406] (metadata) …`
+std::string preprocessing_text(const ModelCard& card) {
+  const Json json = preprocessing_json(card.preprocessing, card.origins);
+  std::string out;
+  for (const auto& [part, from] : json["from"].items())
+    out += text(out.empty() ? "" : ", ", part, " ",
+                json[part].is_string() ? json[part].get<std::string>() : json[part].dump(), " (",
+                from.get<std::string>(), ")");
+  return out;
+}
+
+/// Without the bulk of a long list.
+std::string metadata_text(const std::string& key, const std::string& value) {
+  constexpr std::size_t kShown = 200;
+  if (value.size() <= kShown) return printable(key + ": " + value);
+  return printable(key) + text(": ", value.size(), " bytes (--json shows them)");
+}
+
 Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCheck& check,
                   std::size_t limit) {
   Json json = document("inspect");
@@ -82,6 +121,11 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCh
   json["left_out"] = check.left_out;
   json["refused"] = check.refusal.empty() ? Json() : Json(check.refusal);
   json["metadata"] = file.metadata();
+  json["card"] = Json();
+  if (check.card)
+    json["card"] = {{"labels_from", name_of(check.card->labels_from)},
+                    {"labels", check.card->labels.names},
+                    {"preprocessing", preprocessing_json(check.card->preprocessing, check.card->origins)}};
   if (!file.chosen()) return json;
   json["tensor_count"] = file.tensors().size();
   json["value_count"] = total_values(file.tensors());
@@ -111,10 +155,12 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, const
     facts.add({"prefix", printable(file.prefix()) + " (left out of the names below)"});
   if (file.prefix().empty() && file.networks().size() > 1)
     facts.add({"networks", printable(listed(file.networks())) + " (choose with --prefix)"});
-  for (const auto& [key, value] : file.metadata()) facts.add({"metadata", printable(key + ": " + value)});
+  for (const auto& [key, value] : file.metadata()) facts.add({"metadata", metadata_text(key, value)});
   if (!file.chosen())
     return facts.str() + "\nSeveral dictionaries hold tensors: choose one with --key to see them.\n";
   facts.add({"architecture", architecture_text(known)});
+  if (check.card) facts.add({"class names", labels_text(*check.card)});
+  if (check.card) facts.add({"preprocessing", preprocessing_text(*check.card)});
   if (!check.refusal.empty()) facts.add({"refused", printable(check.refusal)});
   if (!check.left_out.empty()) facts.add({"left out", left_out_text(check.left_out)});
   facts.add({"tensors", text(file.tensors().size(), " with ", total_values(file.tensors()), " values")});
@@ -135,7 +181,7 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, const
 
 void run(const CLI::App& command, Options& options) {
   const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .prefix = options.prefix});
-  const Recognition known = file.chosen() ? recognise(file.tensors(), file.metadata()) : Recognition{};
+  const Recognition known = recognition_of(file);
   const LoadCheck check = check_load(file, {});
   if (options.json && command.count("--limit") == 0) options.limit = 0;
   options.console.print(options.json ? dump(inspect_json(file, known, check, options.limit))

@@ -33,7 +33,7 @@ Subject subject_of(const Options& options, Console& console) {
     return {model.info.name, model.info, std::move(model.network), std::move(model.left_out)};
   }
   const ModelInfo& info = model_info(from.model.empty() ? kDefaultModel : from.model);
-  const std::size_t labels = built_in_labels(info.labels).size();
+  const std::size_t labels = built_in_labels(info.labels).names.size();
   return {info.name, info, build_model(info.name, static_cast<std::int64_t>(labels > 0 ? labels : 1000))};
 }
 

@@ -116,8 +116,9 @@ const char* name_of(ErrorKind kind) {
 
 }  // namespace
 
-Image PictureSource::read() const {
-  return path == "-" ? decode_image(read_standard_input(), "standard input") : read_image(path);
+Image PictureSource::read(ExifOrientation orientation) const {
+  return path == "-" ? decode_image(read_standard_input(), "standard input", orientation)
+                     : read_image(path, orientation);
 }
 
 void add_inputs(CLI::App& command, std::vector<std::string>& inputs) {

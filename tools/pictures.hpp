@@ -18,7 +18,7 @@ struct PictureSource {
   std::string path;  ///< "-" for standard input
   std::string stem;  ///< what the names of results begin with; unique within a run
 
-  Image read() const;
+  Image read(ExifOrientation orientation) const;
 };
 
 /// Adds the positional argument IMAGE|DIR|-, once or several times.

@@ -27,18 +27,33 @@ Json model_json(const Model& model) {
           {"classes", model.labels.size()},
           {"weights", model.weights.string()},
           {"weights_sha256", model.weights_sha256},
-          {"left_out", model.left_out}};
+          {"left_out", model.left_out},
+          {"labels_from", name_of(model.labels_from)}};
 }
 
-Json preprocessing_json(const Preprocessing& how, Fit fit) {
-  return {{"fit", name_of(fit)},
-          {"input_size", how.input_size},
+Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& from) {
+  return {{"input_size", how.input_size},
           {"resize_size", how.resize_size},
+          {"interpolation", name_of(how.interpolation)},
           {"divisor", number(how.divisor)},
           {"mean", numbers(how.mean)},
           {"std", numbers(how.std)},
           {"channel_order", how.bgr ? "BGR" : "RGB"},
-          {"exif_orientation", "applied"}};
+          {"from",
+           {{"input_size", name_of(from.input_size)},
+            {"resize_size", name_of(from.resize_size)},
+            {"interpolation", name_of(from.interpolation)},
+            {"divisor", name_of(from.divisor)},
+            {"mean", name_of(from.mean)},
+            {"std", name_of(from.std)},
+            {"channel_order", name_of(from.channel_order)}}}};
+}
+
+Json preprocessing_json(const Model& model, Fit fit, ExifOrientation exif) {
+  Json json = {{"fit", name_of(fit)},
+               {"exif_orientation", exif == ExifOrientation::apply ? "applied" : "ignored"}};
+  json.update(preprocessing_json(model.info.preprocessing, model.preprocessing_from));
+  return json;
 }
 
 Json image_json(const PictureSource& source, const Image& image, const Fitted& fitted) {

@@ -25,7 +25,10 @@ inline constexpr int kSchemaVersion = 1;
 Json document(std::string_view kind);
 /// Architecture, classes, file and SHA-256.
 Json model_json(const Model& model);
-Json preprocessing_json(const Preprocessing& how, Fit fit);
+/// Sizes and arithmetic, and who said so.
+Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& from);
+/// The same with what belongs to a run.
+Json preprocessing_json(const Model& model, Fit fit, ExifOrientation exif);
 /// The file, its size, what it held before it became 8-bit RGB, and what the network saw of it.
 Json image_json(const PictureSource& source, const Image& image, const Fitted& fitted);
 /// `{"index", "name"}`.

@@ -24,7 +24,7 @@ install_packages() {
 }
 
 # What the library and the program need to build.
-packages=(g++ cmake ninja-build libstb-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev fonts-dejavu-core)
+packages=(g++ cmake ninja-build libstb-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev libutf8proc-dev fonts-dejavu-core)
 
 # configure_and_build CMAKE_ARGUMENTS...: the release preset; only what changed is built again.
 configure_and_build() {

@@ -7,10 +7,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "engine/training/init.hpp"
 #include "engine/training/trainer.hpp"
+#include "models/labels/label_file.hpp"
 #include "models/scenes/batch.hpp"
 #include "models/scenes/evaluate.hpp"
 #include "models/scenes/shapes.hpp"
@@ -40,7 +40,7 @@ struct Options {
 
 /// What decides the outcome beside the trainer's own options.
 std::map<std::string, std::string> settings(const Options& options) {
-  return {{"architecture", "backlight_scenes"},
+  return {{"backlight.architecture", "backlight_scenes"},
           {"data.seed", std::to_string(options.data.seed)},
           {"data.scenes", std::to_string(options.data.scenes)},
           {"data.batch", std::to_string(options.data.batch)}};
@@ -100,8 +100,7 @@ std::string rounded(double value) {
 void finish(Options& options, const Network& network, Context& context) {
   Console& console = options.console;
   std::map<std::string, std::string> metadata = settings(options);
-  metadata["labels"] =
-      nlohmann::json(std::vector<std::string>(scenes::kClassNames.begin(), scenes::kClassNames.end())).dump();
+  metadata["backlight.labels"] = labels_json(built_in_labels(LabelSet::scenes));
   metadata["training.steps"] = std::to_string(options.steps);
   metadata["training.seed"] = std::to_string(options.seed);
   if (options.evaluate > 0) {

@@ -40,4 +40,9 @@ const PublishedWeights* find_published(std::string_view sha256) {
   return found == kPublished.end() ? nullptr : &*found;
 }
 
+const PublishedWeights* find_published(std::string_view sha256, std::string_view architecture) {
+  const PublishedWeights* published = find_published(sha256);
+  return published && published->architecture == architecture ? published : nullptr;
+}
+
 }  // namespace backlight

@@ -16,5 +16,7 @@ struct PublishedWeights {
 std::span<const PublishedWeights> published_weights();
 /// The entry whose digits `sha256` begins with, or null.
 const PublishedWeights* find_published(std::string_view sha256);
+/// The same, but null as well where the entry is of another architecture.
+const PublishedWeights* find_published(std::string_view sha256, std::string_view architecture);
 
 }  // namespace backlight

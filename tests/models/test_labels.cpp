@@ -1,113 +1,151 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include "engine/error.hpp"
-#include "models/labels/labels.hpp"
+#include "models/labels/label_file.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace backlight;
 
 namespace {
 
-class LabelFile {
- public:
-  explicit LabelFile(const std::string& content) { std::ofstream(path(), std::ios::binary) << content; }
-  std::filesystem::path path() const { return folder_.path() / "labels.txt"; }
+using Strings = std::vector<std::string>;
 
- private:
-  test::TemporaryFolder folder_;
-};
+ClassNames parsed(std::string_view text, std::int64_t classes = 0) {
+  return parse_labels(text, "labels", classes);
+}
+
+/// The text is refused, and the message says `why`.
+void refuses(std::string_view text, const std::string& why, std::int64_t classes = 0) {
+  CAPTURE(text);
+  CHECK_THROWS_WITH_AS(parsed(text, classes), doctest::Contains(why.c_str()), Error);
+  CHECK_THROWS_WITH_AS(parsed(text, classes), doctest::Contains("labels: "), Error);
+}
 
 }  // namespace
 
 TEST_CASE("labels: the built-in names are ImageNet's and CIFAR-10's in order") {
-  const auto imagenet = built_in_labels(LabelSet::imagenet);
-  REQUIRE(imagenet.size() == 1000);
-  CHECK(imagenet[0] == "tench");
-  CHECK(imagenet[242] == "boxer");
-  CHECK(imagenet[282] == "tiger cat");
-  CHECK(imagenet[812] == "space shuttle");
-  CHECK(imagenet[967] == "espresso");
-  CHECK(imagenet[999] == "toilet tissue");
-  const auto cifar = built_in_labels(LabelSet::cifar10);
-  REQUIRE(cifar.size() == 10);
-  CHECK(cifar[3] == "cat");
-  CHECK(cifar[9] == "truck");
-  CHECK(built_in_labels(LabelSet::none).empty());
+  const ClassNames imagenet = built_in_labels(LabelSet::imagenet);
+  REQUIRE(imagenet.names.size() == 1000);
+  CHECK(imagenet.names[0] == "tench");
+  CHECK(imagenet.names[242] == "boxer");
+  CHECK(imagenet.names[282] == "tiger cat");
+  CHECK(imagenet.names[812] == "space shuttle");
+  CHECK(imagenet.names[967] == "espresso");
+  CHECK(imagenet.names[999] == "toilet tissue");
+  const ClassNames cifar = built_in_labels(LabelSet::cifar10);
+  REQUIRE(cifar.names.size() == 10);
+  CHECK(cifar.names[3] == "cat");
+  CHECK(cifar.names[9] == "truck");
+  CHECK(cifar.wordnet_ids.empty());
+  CHECK(built_in_labels(LabelSet::scenes).names.size() == 10);
+  CHECK(built_in_labels(LabelSet::none).names.empty());
+  CHECK(numbered_labels(2).names == Strings{"class 0", "class 1"});
 }
 
-TEST_CASE("labels: built-in names serve only the number of classes they are for") {
-  CHECK(labels_for(LabelSet::imagenet, 1000)[282] == "tiger cat");
-  CHECK(labels_for(LabelSet::imagenet, 3) == std::vector<std::string>{"class 0", "class 1", "class 2"});
-  CHECK(built_in_labels(LabelSet::scenes).size() == 10);
-  CHECK(labels_for(LabelSet::none, 1) == std::vector<std::string>{"class 0"});
-}
-
-TEST_CASE("labels: a class is found by index or by name in any case") {
-  const auto labels = built_in_labels(LabelSet::imagenet);
-  CHECK(find_class(labels, "282") == 282);
-  CHECK(find_class(labels, "tiger cat") == 282);
-  CHECK(find_class(labels, " Tiger Cat ") == 282);
-  CHECK(find_class(labels, "0") == 0);
-  CHECK(find_class(labels, "999") == 999);
-  CHECK(find_class(labels, "crane") == 517);
-  CHECK(find_class(labels, "crane bird") == 134);
-  CHECK(find_class(labels, "maillot tank suit") == 639);
-  CHECK(find_class(labels_for(LabelSet::none, 5), "class 3") == 3);
-}
-
-TEST_CASE("labels: each of the comma-separated names of a class finds it") {
-  const std::vector<std::string> labels = {"tench, Tinca tinca", "crane", "crane, lifting machine"};
-  CHECK(find_class(labels, "tinca tinca") == 0);
-  CHECK(find_class(labels, "tench, tinca tinca") == 0);
-  CHECK(find_class(labels, "lifting machine") == 2);
-  CHECK_THROWS_WITH_AS(find_class(labels, "crane"),
-                       doctest::Contains("1 (crane), 2 (crane, lifting machine)"), Error);
-}
-
-TEST_CASE("labels: a name of two classes asks for the index") {
-  const auto labels = built_in_labels(LabelSet::imagenet);
-  CHECK_THROWS_WITH_AS(find_class(labels, "cardigan"), doctest::Contains("264 (Cardigan), 474 (cardigan)"),
-                       Error);
-}
-
-TEST_CASE("labels: a mistyped name is answered with the nearest") {
-  const auto labels = built_in_labels(LabelSet::imagenet);
-  CHECK_THROWS_WITH_AS(find_class(labels, "tigr cat"), doctest::Contains("\"tiger cat\""), Error);
-  CHECK_THROWS_WITH_AS(find_class(labels, "expresso"), doctest::Contains("\"espresso\""), Error);
-}
-
-TEST_CASE("labels: what is no class is refused") {
-  const auto labels = built_in_labels(LabelSet::cifar10);
-  for (const std::string text : {"10", "-1", "99999999999999999999", "", " ", "1e3", "xyzzyplugh"}) {
-    CAPTURE(text);
-    CHECK_THROWS_AS(find_class(labels, text), Error);
+TEST_CASE("labels: ImageNet's classes have WordNet's ids, in order, and WordNet's names") {
+  const ClassNames imagenet = built_in_labels(LabelSet::imagenet);
+  REQUIRE(imagenet.wordnet_ids.size() == 1000);
+  CHECK(std::ranges::is_sorted(imagenet.wordnet_ids));
+  CHECK(imagenet.wordnet_ids[0] == "n01440764");
+  CHECK(imagenet.wordnet_ids[282] == "n02123159");
+  CHECK(imagenet.wordnet_ids[999] == "n15075141");
+  CHECK(wordnet_names("n02123045") == "tabby, tabby cat");
+  CHECK(wordnet_names("n00000000").empty());
+  CHECK(wordnet_names("").empty());
+  for (std::size_t i = 0; i < 1000; ++i) {
+    const std::string_view all = wordnet_names(imagenet.wordnet_ids[i]);
+    CAPTURE(i);
+    CHECK(all.find(imagenet.names[i].substr(0, imagenet.names[i].find(' '))) != all.npos);
   }
 }
 
-TEST_CASE("labels: a file has one name per line or is a JSON list") {
-  const std::vector<std::string> expected = {"a cat", "chien", "Pferd"};
-  CHECK(read_labels(LabelFile("a cat\nchien\nPferd\n").path(), 3) == expected);
-  CHECK(read_labels(LabelFile("a cat \r\nchien\r\nPferd").path(), 3) == expected);
-  CHECK(read_labels(LabelFile("a cat\nchien\nPferd\n\n\n").path(), 3) == expected);
-  CHECK(read_labels(LabelFile(R"( ["a cat", "chien", "Pferd"])").path(), 3) == expected);
+TEST_CASE("labels: a file of lines is read however its lines end and whatever mark it begins with") {
+  const Strings expected = {"a cat", "chien", "Pferd"};
+  for (const char* text : {"a cat\nchien\nPferd\n", "a cat \r\nchien\r\nPferd", "a cat\rchien\rPferd\r",
+                           "a cat\nchien\nPferd\n\n\n",
+                           "\xEF\xBB\xBF"
+                           "a cat\nchien\nPferd\n"}) {
+    CAPTURE(text);
+    CHECK(parsed(text, 3).names == expected);
+  }
+  CHECK(parsed("\xEF\xBB\xBF[\"\xC3\xA4\"]").names == Strings{"ä"});
 }
 
-TEST_CASE("labels: a file that does not fit is refused with its name") {
-  const auto refuses = [](const std::string& content, std::int64_t classes, const std::string& why) {
-    CAPTURE(content);
-    const LabelFile file(content);
-    CHECK_THROWS_WITH_AS(read_labels(file.path(), classes), doctest::Contains(why.c_str()), Error);
-    CHECK_THROWS_WITH_AS(read_labels(file.path(), classes), doctest::Contains("labels.txt"), Error);
-  };
-  refuses("a\nb\n", 3, "has 2 class names, the network has 3 classes");
-  refuses("", 3, "has 0 class names");
-  refuses("a\n\nb\n", 3, "the name of class 1 is empty");
-  refuses("[\"a\", \"b\"", 2, "no list of strings");
-  refuses("[\"a\", 2]", 2, "no list of strings");
-  refuses("[1]", 1, "no list of strings");
+TEST_CASE("labels: every form of JSON gives the names in the order of their indices") {
+  const Strings expected = {"a cat", "chien", "Pferd"};
+  for (const char* text :
+       {R"( ["a cat", "chien", "Pferd"])", R"({"1": "chien", "0": "a cat", "2": "Pferd"})",
+        R"({"chien": 1, "a cat": 0, "Pferd": 2})",
+        R"({"model_type": "resnet", "id2label": {"0": "a cat", "1": "chien", "2": "Pferd"}})"}) {
+    CAPTURE(text);
+    CHECK(parsed(text, 3).names == expected);
+    CHECK(parsed(text, 3).wordnet_ids.empty());
+  }
+}
+
+TEST_CASE("labels: WordNet's ids beside names are kept") {
+  const ClassNames expected = {{"tabby, tabby cat", "tench"}, {"n02123045", "n01440764"}};
+  for (const char* text : {R"({"0": ["n02123045", "tabby, tabby cat"], "1": ["n01440764", "tench"]})",
+                           R"([["n02123045", "tabby, tabby cat"], ["n01440764", "tench"]])",
+                           "n02123045 tabby, tabby cat\nn01440764\ttench\n"}) {
+    CAPTURE(text);
+    CHECK(parsed(text, 2) == expected);
+    CHECK(parsed(labels_json(parsed(text, 2)), 2) == expected);
+  }
+  CHECK(parsed("n02123045\nn01440764") == ClassNames{{"n02123045", "n01440764"}, {"n02123045", "n01440764"}});
+  CHECK(parsed("n02123045 tabby\nno id").wordnet_ids.empty());
+}
+
+TEST_CASE("labels: a number beside a text is the index, and texts that are numbers stay names") {
+  CHECK(parsed(R"({"7": 0, "3": 1})").names == Strings{"7", "3"});
+  CHECK(parsed(R"({"0": "7", "1": "3"})").names == Strings{"7", "3"});
+  CHECK(parsed(R"(["7", "3"])").names == Strings{"7", "3"});
+  CHECK(parsed("7\n3\n").names == Strings{"7", "3"});
+}
+
+TEST_CASE("labels: two classes may share a name") {
+  CHECK(parsed("crane\ncrane\n", 2).names == Strings{"crane", "crane"});
+}
+
+TEST_CASE("labels: what does not name every class once is refused") {
+  refuses("a\nb\n", "has 2 class names, the network has 3 classes", 3);
+  refuses("", "has 0 class names", 3);
+  refuses("", "no class names");
+  refuses("a\n\nb\n", "the name of class 1 is empty");
+  refuses(R"(["a", " "])", "the name of class 1 is empty");
+  refuses(R"({"0": "a", "2": "b"})", "class 1 has no name");
+  refuses(R"({"1": "a", "2": "b"})", "class 0 has no name");
+  refuses(R"({"0": "a", "0": "b"})", "'0' appears twice");
+  refuses(R"({"a": 0, "b": 0})", "class 0 has two names, 'a' and 'b'");
+  refuses(R"({"0": "a", "00": "b"})", "class 0 has two names");
+  refuses(R"({"a": -1})", "index -1");
+  refuses(R"({"a": 99999999999})", "out of range");
+  refuses("[\"a\", \"b\"", "begins like JSON but is not");
+  refuses("[\"a\", 2]", "what it has for class 1 is no name");
+  refuses("[1]", "what it has for class 0 is no name");
+  refuses("{\"0\": {\"name\": \"a\"}}", "what it has for class 0 is no name");
+  refuses("{\"a\": \"b\"}", "'a' is no index");
+  refuses("{\"id2label\": 3}", "labels");
+  refuses(std::string(1001, 'x'), "has 1001 bytes");
+  refuses("gr\xFC\xDF\n", "not UTF-8");
+  refuses(std::string_view("\xFF\xFE"
+                           "a\0\n\0",
+                           6),
+          "UTF-16");
+  refuses(std::string_view("a\0b", 3), "not UTF-8 text");
+}
+
+TEST_CASE("labels: a file that cannot be read or is no list is refused with its name") {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "labels.txt";
+  std::ofstream(path, std::ios::binary) << "\xEF\xBB\xBF"
+                                        << "ant\r\nbee\r\n";
+  CHECK(read_labels(path, 2).names == Strings{"ant", "bee"});
+  CHECK_THROWS_WITH_AS(read_labels(path, 3), doctest::Contains("labels.txt: has 2 class names"), Error);
   CHECK_THROWS_WITH_AS(read_labels("/nonexistent/labels.txt", 3), doctest::Contains("cannot be read"), Error);
   CHECK_THROWS_WITH_AS(read_labels(std::filesystem::temp_directory_path(), 3),
                        doctest::Contains("cannot be read"), Error);

@@ -74,7 +74,8 @@ TEST_CASE("model: a file is recognised and loaded to the bit") {
   const Weights weights;
   const Model model = load_model(weights.write());
   CHECK(model.info.name == "resnet20_cifar");
-  CHECK(model.labels == built_in_labels(LabelSet::cifar10));
+  CHECK(model.labels == built_in_labels(LabelSet::cifar10).names);
+  CHECK(model.labels_from == LabelsFrom::assumed);
   CHECK(model.weights_sha256.size() == 64);
   CHECK(model.notes.empty());
   CHECK(same_bits(logits(model.network), logits(weights.network())));
@@ -105,6 +106,28 @@ TEST_CASE("model: the caller's preprocessing and model come before what is recog
   check_refused(weights.write(), {.model = "resnet32_cifar"}, ErrorKind::bad_input, "layer1.3.conv1.weight");
   check_refused(weights.write(), {.model = "resnet18"}, ErrorKind::bad_input, "no tensor 'fc.weight'");
   check_refused(weights.write(), {.model = "resnet20cifar"}, ErrorKind::usage, "resnet20_cifar");
+}
+
+TEST_CASE(
+    "model: a file's own word on names and preprocessing holds and an input size must suit the network") {
+  const Weights weights;
+  const Model model = load_model(weights.write("own.safetensors", {{"backlight.labels",
+                                                                    "[\"a\",\"b\",\"c\",\"d\","
+                                                                    "\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"]"},
+                                                                   {"backlight.input_size", "48"},
+                                                                   {"backlight.interpolation", "bicubic"}}));
+  CHECK(model.labels[1] == "b");
+  CHECK(model.labels_from == LabelsFrom::metadata);
+  CHECK(model.info.preprocessing.input_size == 48);
+  CHECK(model.info.preprocessing.interpolation == Filter::bicubic);
+  CHECK(model.preprocessing_from.input_size == Origin::metadata);
+  check_refused(weights.write("two.safetensors", {{"backlight.labels", "[\"a\",\"b\"]"}}), {},
+                ErrorKind::bad_input, "two.safetensors: metadata 'backlight.labels': has 2 class names");
+  check_refused(weights.write("what.safetensors", {{"backlight.architecture", "resnet21_cifar"}}), {},
+                ErrorKind::unsupported, "what.safetensors: metadata 'backlight.architecture'");
+  CHECK(load_model(weights.write("what.safetensors", {{"backlight.architecture", "resnet21_cifar"}}),
+                   {.model = "resnet20_cifar"})
+            .info.name == "resnet20_cifar");
 }
 
 TEST_CASE("model: a NaN or an infinity in any weight is refused by name") {

@@ -110,9 +110,9 @@ TEST_CASE("backlight_scenes: the file is small and names its architecture and cl
   REQUIRE(path.has_value());
   CHECK(std::filesystem::file_size(*path) < 1'500'000);
   const Checkpoint checkpoint = Checkpoint::open(*path);
-  CHECK(checkpoint.metadata().at("architecture") == "backlight_scenes");
-  for (const std::string& label : built_in_labels(LabelSet::scenes))
-    CHECK(checkpoint.metadata().at("labels").find('"' + label + '"') != std::string::npos);
+  CHECK(checkpoint.metadata().at("backlight.architecture") == "backlight_scenes");
+  for (const std::string& label : built_in_labels(LabelSet::scenes).names)
+    CHECK(checkpoint.metadata().at("backlight.labels").find('"' + label + '"') != std::string::npos);
   CHECK(std::stod(checkpoint.metadata().at("evaluation.accuracy")) >= 0.95);
   CHECK(std::stod(checkpoint.metadata().at("evaluation.pointing.grad_cam")) >= 0.85);
   CHECK_FALSE(shipped_weights("resnet50").has_value());

@@ -92,7 +92,7 @@ TEST_CASE("trained networks: EfficientNet-Lite0's input gradients under every Re
   model.network.to(context);
   const Network& network = model.network;
   Pass pass(network, context, input_of(model, "chelsea"), {.gradients_at = {network.input()}});
-  const std::int64_t target[] = {find_class(model.labels, "tiger cat")};
+  const std::int64_t target[] = {282};
   const Seed seed = one_hot(network.output(), pass.shape(network.output()), target);
   const std::pair<std::string, ReluRule> rules[] = {
       {"standard", ReluRule::standard}, {"deconvnet", ReluRule::deconvnet}, {"guided", ReluRule::guided}};

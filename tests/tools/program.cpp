@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "engine/image/write.hpp"
+#include "models/labels/label_file.hpp"
 #include "models/registry.hpp"
 #include "support/fill_network.hpp"
 #include "support/random.hpp"
@@ -19,12 +20,17 @@
 namespace backlight::test {
 namespace {
 
-void save(const Network& network, const std::string& path) {
+/// Names of classes that the file says are its own.
+const std::map<std::string, std::string> kNamed = {
+    {"backlight.labels", labels_json(built_in_labels(LabelSet::cifar10))}};
+
+void save(const Network& network, const std::string& path,
+          const std::map<std::string, std::string>& metadata = kNamed) {
   std::vector<TensorToWrite> tensors;
   const std::vector<NamedParameter> parameters = network.parameters();
   for (const NamedParameter& p : parameters)
     tensors.push_back({p.name, static_cast<const Tensor*>(p.tensor)});
-  write_safetensors(path, tensors, {}, {.dtype = StoredType::f32, .overwrite = true});
+  write_safetensors(path, tensors, metadata, {.dtype = StoredType::f32, .overwrite = true});
 }
 
 Tensor& classifier_of(Network& network) {
@@ -84,6 +90,11 @@ Json Workspace::run_json(std::vector<std::string> arguments, int exit_code, Proc
 std::string Workspace::network() const {
   save(test_network(), str("net.safetensors"));
   return str("net.safetensors");
+}
+
+std::string Workspace::network_without_names() const {
+  save(test_network(), str("nameless.safetensors"), {});
+  return str("nameless.safetensors");
 }
 
 std::string Workspace::network_against_class_3() const {

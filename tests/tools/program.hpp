@@ -32,8 +32,11 @@ class Workspace {
   /// expected.
   Json run_json(std::vector<std::string> arguments, int exit_code = 0, ProcessOptions options = {}) const;
 
-  /// A CIFAR ResNet-20 with weights that depend on names alone, as `net.safetensors`; its path.
+  /// A CIFAR ResNet-20 with weights that depend on names alone, as `net.safetensors`, and CIFAR-10's names in
+  /// its metadata; its path.
   std::string network() const;
+  /// The same without the names.
+  std::string network_without_names() const;
   /// The same with one class (index 3) that every activation speaks against.
   std::string network_against_class_3() const;
   /// The same with finite weights so large that the scores overflow.

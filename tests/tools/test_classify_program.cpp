@@ -165,6 +165,72 @@ TEST_CASE("classify: the preprocessing can be overridden and is recorded") {
   CHECK(caffe["images"][0]["predictions"] != own["images"][0]["predictions"]);
 }
 
+TEST_CASE(
+    "classify: parts of the preprocessing are taken, recorded with their origin, and refused where they "
+    "cannot be") {
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png");
+  const Json json =
+      work.run_json({"classify", picture, "--weights", net, "--mean", "123.7,116.3,103.5", "--std",
+                     "58.4,57.1,57.4", "--input-size", "64", "--interpolation", "bicubic"});
+  const Json& how = json["preprocessing"];
+  CHECK(how["divisor"] == 1);
+  CHECK(how["mean"] == Json({123.7, 116.3, 103.5}));
+  CHECK(how["input_size"] == 64);
+  CHECK(how["resize_size"] == 64);
+  CHECK(how["interpolation"] == "bicubic");
+  CHECK(how["from"] == Json{{"input_size", "option"},
+                            {"resize_size", "derived"},
+                            {"interpolation", "option"},
+                            {"divisor", "derived"},
+                            {"mean", "option"},
+                            {"std", "option"},
+                            {"channel_order", "network"}});
+  CHECK(json["images"][0]["input"] == Json{{"height", 64}, {"width", 64}});
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"--mean", "1,2"},
+                                             {"--mean", "nan,1,1"},
+                                             {"--mean", ""},
+                                             {"--std", "1,0,1"},
+                                             {"--input-size", "0"},
+                                             {"--input-size", "99999"},
+                                             {"--resize-size", "8"},
+                                             {"--interpolation", "lanczos"},
+                                             {"--exif", "maybe"}}) {
+    std::vector<std::string> arguments = {"classify", picture, "--weights", net};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    CAPTURE(wrong.back());
+    const ProcessResult result = work.run(arguments);
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+  }
+}
+
+TEST_CASE("classify: EXIF's orientation can be ignored") {
+  const Workspace work;
+  const std::string net = work.network(), turned = work.turned_picture("a.png", 40, 30, 6);
+  const Json upright = work.run_json({"classify", turned, "--weights", net});
+  CHECK(upright["preprocessing"]["exif_orientation"] == "applied");
+  CHECK(upright["images"][0]["width"] == 30);
+  const Json stored = work.run_json({"classify", turned, "--weights", net, "--exif", "ignore"});
+  CHECK(stored["preprocessing"]["exif_orientation"] == "ignored");
+  CHECK(stored["images"][0]["width"] == 40);
+  CHECK(stored["images"][0]["orientation_applied"] == false);
+}
+
+TEST_CASE("classify: names that are only assumed are said to be, until the user confirms them") {
+  const Workspace work;
+  const std::string net = work.network_without_names(), picture = work.picture("a.png");
+  const ProcessResult assumed = work.run({"classify", picture, "--weights", net});
+  CHECK(contains(assumed.err, "names of classes are assumed"));
+  CHECK(contains(assumed.err, "--labels cifar10"));
+  CHECK(work.run_json({"classify", picture, "--weights", net})["model"]["labels_from"] == "assumed");
+  const ProcessResult said = work.run({"classify", picture, "--weights", net, "--labels", "cifar10"});
+  CHECK(said.err.empty());
+  CHECK(said.out == assumed.out);
+  CHECK(work.run({"classify", picture, "--weights", net, "--labels", "imagenet"}).exit_code == 2);
+}
+
 TEST_CASE("classify: every fit is recorded and none keeps the picture's size") {
   const Workspace work;
   const std::string net = work.network(), picture = work.picture("a.png", 61, 45);

@@ -161,6 +161,26 @@ TEST_CASE("explain: several classes and the best ones come in order and once eac
   CHECK(alone["images"][0]["results"][0]["class"]["index"] == image["predictions"][0]["index"]);
 }
 
+TEST_CASE("explain: how a class was taken is in the text and in the document") {
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png"), out = work.str("out");
+  const std::string labels =
+      work.file("digits.json", R"(["3", "1", "4", "15", "9", "2", "6", "5", "35", "8"])");
+  const std::vector<std::string> arguments = {"explain", picture,   "--weights", net,       "--labels",
+                                              labels,    "--class", "1",         "--class", "35",
+                                              "--class", "name:3",  "--out",     out};
+  const Json asked = work.run_json(arguments)["asked"];
+  CHECK(asked[0] ==
+        Json{{"index", 1}, {"name", "1"}, {"asked", "1"}, {"taken_as", "index"}, {"others", Json::array()}});
+  CHECK(asked[1]["index"] == 8);
+  CHECK(asked[1]["taken_as"] == "name");
+  CHECK(asked[2]["index"] == 0);
+  const ProcessResult three =
+      work.run({"explain", picture, "--weights", net, "--labels", labels, "--class", "3", "--out", out});
+  CHECK(contains(three.err, "--class 3 was taken as the index of class 3 (15); name:3 means class 0 (3)"));
+  CHECK(contains(three.out, "15 (3)"));
+}
+
 TEST_CASE("explain: nothing is overwritten without force") {
   const Workspace work;
   const std::string picture = work.picture("a.png"), net = work.network(), out = work.str("out");

@@ -110,7 +110,7 @@ TEST_CASE("convert: a converted file classifies with the same bits and says wher
   CHECK(first.exit_code == 0);
   CHECK(first.out.empty());
   const Json copy = work.run_json({"inspect", out}), source = work.run_json({"inspect", net});
-  CHECK(copy["metadata"]["architecture"] == "resnet20_cifar");
+  CHECK(copy["metadata"]["backlight.architecture"] == "resnet20_cifar");
   CHECK(copy["metadata"]["source_sha256"] == source["sha256"]);
   CHECK(contains(copy["metadata"]["converted_by"].get<std::string>(), "backlight"));
   CHECK(copy["tensors"] == source["tensors"]);
@@ -122,6 +122,40 @@ TEST_CASE("convert: a converted file classifies with the same bits and says wher
   CHECK(contains(again.err, "--force"));
   CHECK(work.run({"convert", net, "-o", out, "--force"}).exit_code == 0);
   CHECK(work.run({"convert", net, "-o", "/proc/no/such.safetensors"}).exit_code == 5);
+}
+
+TEST_CASE("convert: names and preprocessing that it is told need no option afterwards") {
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png"), out = work.str("own.safetensors");
+  const std::string labels = work.file("ten.txt", "ant\nbee\ncow\ndog\nelk\nfox\ngnu\nhen\nibis\njay\n");
+  const std::vector<std::string> told = {"--labels",      labels,         "--mean",          "0.5,0.4,0.3",
+                                         "--std",         "0.2,0.2,0.25", "--input-size",    "40",
+                                         "--resize-size", "44",           "--interpolation", "bicubic"};
+  const auto with = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), told.begin(), told.end());
+    return arguments;
+  };
+  REQUIRE(work.run(with({"convert", net, "-o", out})).exit_code == 0);
+  const Json by_options = work.run_json(with({"classify", picture, "--weights", net}));
+  const Json by_file = work.run_json({"classify", picture, "--weights", out});
+  CHECK(by_file["images"] == by_options["images"]);
+  CHECK(by_options["model"]["labels_from"] == "option");
+  CHECK(by_file["model"]["labels_from"] == "metadata");
+  CHECK(by_file["preprocessing"]["interpolation"] == "bicubic");
+  CHECK(by_file["preprocessing"]["from"]["mean"] == "metadata");
+  CHECK(by_options["preprocessing"]["from"]["mean"] == "option");
+  const Json facts = work.run_json({"inspect", out});
+  CHECK(facts["metadata"]["backlight.input_size"] == "40");
+  CHECK(facts["card"]["labels"][2] == "cow");
+  CHECK(facts["refused"].is_null());
+  CHECK(contains(work.run({"inspect", out}).out, "ant, bee, cow, dog, elk …"));
+
+  CHECK(
+      work.run({"convert", net, "-o", work.str("b"), "--labels", work.file("two.txt", "a\nb\n")}).exit_code ==
+      3);
+  CHECK(work.run({"convert", net, "-o", work.str("b"), "--std", "1,0,1"}).exit_code == 2);
+  CHECK(work.run({"convert", net, "-o", work.str("b"), "--model", "resnet18"}).exit_code == 2);
+  CHECK_FALSE(fs::exists(work / "b"));
 }
 
 TEST_CASE("convert: half precision halves the file and is still recognised") {

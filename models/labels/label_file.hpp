@@ -1,0 +1,29 @@
+// Names of classes as people write them down.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "models/labels/labels.hpp"
+
+namespace backlight {
+
+/// One name per line, or JSON: a list `["cat", "dog"]`, an object `{"0": "cat"}` or `{"cat": 0}`, or either
+/// with WordNet's ids, `["n02123045", "tabby"]` in a name's place; Hugging Face's `config.json` by its
+/// `id2label`. Where every line begins with a WordNet id (`n02123045 tabby, tabby cat`), it is taken as such.
+/// UTF-8 with or without a byte-order mark, lines ended in any way. Names may repeat.
+///
+/// `num_classes` is how many are expected, 0 where any number is right. Throws Error(bad_input) beginning
+/// with `where` for another number, an index that is missing or appears twice, a name that is empty or longer
+/// than 1000 bytes, text that is not UTF-8, and JSON of another form.
+ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t num_classes);
+
+/// The same from a file. Throws Error(bad_input) naming it, also when it cannot be read or is larger than
+/// 16 MiB.
+ClassNames read_labels(const std::filesystem::path& path, std::int64_t num_classes);
+
+/// The JSON list that parse_labels reads back.
+std::string labels_json(const ClassNames& classes);
+
+}  // namespace backlight

@@ -1,0 +1,198 @@
+#include "models/preprocessing_parts.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace backlight {
+namespace {
+
+constexpr int kMaxSize = 16384;
+constexpr float kMaxNumber = 1000;
+constexpr float kSamplesTo255 = 1, kSamplesTo1 = 255;  // divisors
+
+template <class... Parts>
+[[noreturn]] void refuse(const Place& place, std::string_view found, const Parts&... expected) {
+  constexpr std::size_t kShown = 100;
+  throw Error(place.kind, place.where, ": found '", found.substr(0, kShown),
+              found.size() > kShown ? "…'" : "'", ", expected ", expected...);
+}
+
+template <class T>
+bool parse_number(std::string_view text, T& value) {
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return status == std::errc() && end == text.data() + text.size();
+}
+
+int parse_size(std::string_view text, const Place& place) {
+  int size = 0;
+  if (!parse_number(text, size) || size < 1 || size > kMaxSize)
+    refuse(place, text, "a whole number of pixels from 1 to ", kMaxSize);
+  return size;
+}
+
+std::vector<float> parse_numbers(std::string_view text, bool positive, const Place& place) {
+  const std::string expected = std::string("one number per channel, such as 0.485,0.456,0.406, each ") +
+                               (positive ? "above 0" : "finite") + " and at most 1000";
+  std::string_view rest = text;
+  if (rest.starts_with('[') && rest.ends_with(']')) rest = rest.substr(1, rest.size() - 2);
+  std::vector<float> numbers;
+  while (true) {
+    constexpr const char* kSeparators = ", ";
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    const std::string_view word = rest.substr(0, rest.find_first_of(kSeparators));
+    float number = 0;
+    if (!parse_number(word, number) || !(std::abs(number) <= kMaxNumber) || (positive && !(number > 0)))
+      refuse(place, text, expected);
+    numbers.push_back(number);
+    rest.remove_prefix(word.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    if (rest.empty()) return numbers;
+    if (rest.starts_with(',')) rest.remove_prefix(1);
+  }
+}
+
+/// The fewest digits that mean each number.
+std::string list_text(const std::vector<float>& numbers) {
+  std::string out;
+  for (const float number : numbers) {
+    char digits[32];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    out.append(out.empty() ? "[" : ",").append(digits, end);
+  }
+  return out + "]";
+}
+
+float implied_divisor(const PreprocessingParts& parts) {
+  const auto large = [](float v) { return std::abs(v) > 1; };
+  return std::ranges::any_of(parts.mean, large) || std::ranges::any_of(parts.std, large) ? kSamplesTo255
+                                                                                         : kSamplesTo1;
+}
+
+const char* range_of(float divisor) { return divisor == kSamplesTo255 ? "0 to 255" : "0 to 1"; }
+
+/// Only one of mean and std is given: it must be of the samples that the other is of.
+void require_same_samples(const PreprocessingParts& parts, float divisor, const Preprocessing& how,
+                          const Place& place) {
+  if (parts.mean.empty() == parts.std.empty() || divisor == how.divisor) return;
+  const bool mean = !parts.mean.empty();
+  throw Error(place.kind, place.where, ": found a ", mean ? "mean" : "std", " of ",
+              list_text(mean ? parts.mean : parts.std), ", for samples of ", range_of(divisor), ", beside a ",
+              mean ? "std" : "mean", " for samples of ", range_of(how.divisor),
+              "; expected both mean and std");
+}
+
+void require_channels(const std::vector<float>& numbers, std::size_t channels, const char* what,
+                      const Place& place) {
+  if (!numbers.empty() && numbers.size() != channels)
+    throw Error(place.kind, place.where, ": found ", numbers.size(), " numbers for the ", what,
+                ", expected one for each of the network's ", channels, " channels");
+}
+
+}  // namespace
+
+std::string_view name_of(Origin origin) {
+  switch (origin) {
+    case Origin::network:
+      return "network";
+    case Origin::published:
+      return "published";
+    case Origin::metadata:
+      return "metadata";
+    case Origin::option:
+      return "option";
+    case Origin::derived:
+      return "derived";
+  }
+  throw Error(ErrorKind::internal, "an origin without a name");
+}
+
+PreprocessingParts PreprocessingParts::of(const Preprocessing& how) {
+  return {how.input_size,
+          how.resize_size,
+          how.interpolation,
+          how.divisor,
+          how.bgr,
+          {how.mean.begin(), how.mean.end()},
+          {how.std.begin(), how.std.end()}};
+}
+
+void set_part(PreprocessingParts& parts, std::string_view part, std::string_view text, const Place& place) {
+  if (part == "input_size") {
+    parts.input_size = parse_size(text, place);
+  } else if (part == "resize_size") {
+    parts.resize_size = parse_size(text, place);
+  } else if (part == "mean") {
+    parts.mean = parse_numbers(text, false, place);
+  } else if (part == "std") {
+    parts.std = parse_numbers(text, true, place);
+  } else if (part == "divisor") {
+    if (text != "1" && text != "255")
+      refuse(place, text, "255 (samples of 0 to 1) or 1 (samples of 0 to 255)");
+    parts.divisor = text == "1" ? kSamplesTo255 : kSamplesTo1;
+  } else if (part == "channel_order") {
+    if (text != "RGB" && text != "BGR") refuse(place, text, "RGB or BGR");
+    parts.bgr = text == "BGR";
+  } else if (part == "interpolation") {
+    if (text != name_of(Filter::bilinear) && text != name_of(Filter::bicubic))
+      refuse(place, text, "bilinear or bicubic");
+    parts.interpolation = text == name_of(Filter::bicubic) ? Filter::bicubic : Filter::bilinear;
+  } else {
+    throw Error(place.kind, place.where, ": '", part, "' is no part of a preprocessing");
+  }
+}
+
+std::map<std::string, std::string> parts_text(const PreprocessingParts& parts) {
+  std::map<std::string, std::string> out;
+  if (parts.input_size) out["input_size"] = std::to_string(*parts.input_size);
+  if (parts.resize_size) out["resize_size"] = std::to_string(*parts.resize_size);
+  if (parts.interpolation) out["interpolation"] = name_of(*parts.interpolation);
+  if (!parts.mean.empty()) out["mean"] = list_text(parts.mean);
+  if (!parts.std.empty()) out["std"] = list_text(parts.std);
+  if (parts.divisor) out["divisor"] = *parts.divisor == kSamplesTo255 ? "1" : "255";
+  if (parts.bgr) out["channel_order"] = *parts.bgr ? "BGR" : "RGB";
+  return out;
+}
+
+void apply(const PreprocessingParts& parts, Origin origin, const Place& place, Preprocessing& how,
+           PreprocessingOrigins& origins) {
+  require_channels(parts.mean, how.mean.size(), "mean", place);
+  require_channels(parts.std, how.std.size(), "std", place);
+  if (!parts.mean.empty() || !parts.std.empty() || parts.divisor) {
+    const float divisor = parts.divisor.value_or(implied_divisor(parts));
+    require_same_samples(parts, divisor, how, place);
+    how.divisor = divisor;
+    origins.divisor = parts.divisor ? origin : Origin::derived;
+  }
+  if (!parts.mean.empty()) {
+    std::ranges::copy(parts.mean, how.mean.begin());
+    origins.mean = origin;
+  }
+  if (!parts.std.empty()) {
+    std::ranges::copy(parts.std, how.std.begin());
+    origins.std = origin;
+  }
+  if (parts.bgr) {
+    how.bgr = *parts.bgr;
+    origins.channel_order = origin;
+  }
+  if (parts.interpolation) {
+    how.interpolation = *parts.interpolation;
+    origins.interpolation = origin;
+  }
+  if (parts.input_size && !parts.resize_size) {
+    how.resize_size = static_cast<int>(
+        std::lround(static_cast<double>(how.resize_size) * *parts.input_size / how.input_size));
+    origins.resize_size = Origin::derived;
+  }
+  if (parts.input_size) {
+    how.input_size = *parts.input_size;
+    origins.input_size = origin;
+  }
+  if (parts.resize_size) {
+    how.resize_size = *parts.resize_size;
+    origins.resize_size = origin;
+  }
+}
+
+}  // namespace backlight
