@@ -176,11 +176,17 @@ LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) t
   const MatchReport report =
       match_completely(checkpoint, built.network.parameters(), built.info.name, options.ignore_unused);
   const PublishedWeights* published = find_published(checkpoint.sha256(), built.info.name);
-  return {.card = card_for(checkpoint, built, published, options),
+  return {.architecture = built.info.name,
+          .card = card_for(checkpoint, built, published, options),
           .left_out = left_out_by(report, checkpoint),
-          .refusal = {}};
+          .refusal = {},
+          .refusal_kind = {}};
 } catch (const Error& error) {
-  return {.card = std::nullopt, .left_out = {}, .refusal = error.what()};
+  return {.architecture = {},
+          .card = std::nullopt,
+          .left_out = {},
+          .refusal = error.what(),
+          .refusal_kind = error.kind()};
 }
 
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options) {

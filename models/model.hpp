@@ -61,10 +61,12 @@ std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Net
 
 /// What load_model would make of a file, without reading a value of its tensors.
 struct LoadCheck {
+  std::string architecture;       ///< the network's name; empty where it would refuse
   std::optional<ModelCard> card;  ///< nothing where it would refuse
   std::vector<std::string> left_out;
   /// Why it would refuse; empty where it would not.
   std::string refusal;
+  ErrorKind refusal_kind = ErrorKind::bad_input;
 };
 LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options = {});
 

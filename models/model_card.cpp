@@ -109,8 +109,19 @@ PreprocessingParts Metadata::preprocessing() const {
   return parts;
 }
 
+void Metadata::require_known() const {
+  for (const auto& [key, value] : values_) {
+    if (!is_own(key)) continue;
+    const std::string part = key.substr(std::string_view(kPrefix).size());
+    if (part != "architecture" && part != "labels" && std::ranges::find(kParts, part) == std::end(kParts))
+      throw Error(ErrorKind::unsupported, where(file_, part.substr(0, 100)),
+                  ": not known here; mistyped, or written by a newer backlight");
+  }
+}
+
 ModelCard make_card(const ModelInfo& info, std::int64_t num_classes, const Metadata& metadata,
                     const PublishedWeights* published, const CardOptions& options) {
+  metadata.require_known();
   ModelCard out;
   if (const auto said = said_labels(num_classes, metadata, options)) {
     out = *said;

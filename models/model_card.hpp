@@ -63,6 +63,9 @@ class Metadata {
   std::optional<ClassNames> labels(std::int64_t num_classes) const;
   /// Throws Error(bad_input) naming file and key.
   PreprocessingParts preprocessing() const;
+  /// Throws Error(unsupported) naming file and key where a key of ours is not known here: what it says would be
+  /// missing.
+  void require_known() const;
   const std::string& file() const { return file_; }
   /// Whether a key is one of these, known or not.
   static bool is_own(std::string_view key) { return key.starts_with("backlight."); }

@@ -9,7 +9,6 @@
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
 #include "weights/checkpoint.hpp"
-#include "weights/recognise.hpp"
 #include "weights/safetensors.hpp"
 
 namespace backlight::tools {
@@ -28,36 +27,19 @@ StoredType parse_dtype(std::string_view name) {
   return parse_choice("dtype", name, kTypes);
 }
 
-/// The one network that the file is of, or empty.
-std::string architecture_of(const Checkpoint& file, const Recognition& known, const std::string& wanted) {
-  if (wanted.empty()) return known.architectures.size() == 1 ? known.architectures.front() : "";
-  static_cast<void>(model_info(wanted));  // refuses a mistyped name
-  if (!known.architectures.empty() &&
-      std::ranges::find(known.architectures, wanted) == known.architectures.end())
-    throw Error(ErrorKind::usage, file.path().string(), ": its tensors are of ", known.architectures.front(),
-                ", not of ", wanted, "; leave --model away");
-  return wanted;
-}
-
-/// What the file is to say of itself: what it said, what is known of it, and what the options say.
-std::map<std::string, std::string> card_of(const Checkpoint& file, const Recognition& known,
-                                           const std::string& architecture, const NetworkOptions& network) {
-  const LoadOptions load = load_options(network);
+/// What the file is to say of itself: what it said, what is known of it, and what the options say. Empty
+/// where it fits no network and nobody says anything.
+std::map<std::string, std::string> card_of(const Checkpoint& file, const NetworkOptions& network) {
+  LoadOptions load = load_options(network);
+  load.ignore_unused = true;  // who explains decides
+  const LoadCheck check = check_load(file, load);
+  if (check.card) return metadata_of(check.architecture, *check.card);
+  const bool asked = !network.model.empty() || !network.labels.empty() || !network.preprocessing.empty() ||
+                     !network.preprocessing_parts.empty();
   const bool said =
-      !network.labels.empty() || !network.preprocessing.empty() || !network.preprocessing_parts.empty();
-  if (architecture.empty() && said)
-    throw Error(
-        ErrorKind::usage, file.path().string(),
-        ": labels and preprocessing belong to a network, and its tensors fit no single one known here; "
-        "name it with --model");
-  if (architecture.empty()) return {};
-  const PublishedWeights* published = find_published(file.sha256(), architecture);
-  return metadata_of(architecture, make_card(model_info(architecture), known.num_classes,
-                                             Metadata(file.path(), file.metadata()), published,
-                                             {.labels = load.labels,
-                                              .label_set = load.label_set,
-                                              .preprocessing = {},
-                                              .parts = load.preprocessing_parts}));
+      std::ranges::any_of(file.metadata(), [](const auto& each) { return Metadata::is_own(each.first); });
+  if (asked || said) throw Error(check.refusal_kind, check.refusal);
+  return {};
 }
 
 void run(Options& options) {
@@ -67,12 +49,10 @@ void run(Options& options) {
   const Checkpoint file =
       Checkpoint::open(options.file, {.key = options.network.key, .prefix = options.network.prefix});
   const std::vector<StoredTensor>& tensors = file.tensors();
-  const Recognition known = recognise(tensors, Metadata(file.path(), file.metadata()).for_recognition());
-  const std::string architecture = architecture_of(file, known, options.network.model);
 
   std::map<std::string, std::string> metadata = file.metadata();
   std::erase_if(metadata, [](const auto& each) { return Metadata::is_own(each.first); });
-  metadata.merge(card_of(file, known, architecture, options.network));
+  metadata.merge(card_of(file, options.network));
   metadata["format"] = "pt";
   metadata["source"] = file.path().filename().string();
   metadata["source_sha256"] = file.sha256();
@@ -81,8 +61,9 @@ void run(Options& options) {
   std::vector<TensorToWrite> to_write;
   for (const StoredTensor& tensor : tensors) to_write.push_back({tensor.name(), &tensor});
   write_safetensors(options.output, to_write, metadata, {.dtype = dtype, .overwrite = options.force});
+  const auto architecture = metadata.find("backlight.architecture");
   options.console.note(printable(options.output), ": ", tensors.size(), " tensors as ", name_of(dtype),
-                       architecture.empty() ? "" : ", ", architecture);
+                       architecture == metadata.end() ? std::string() : ", " + architecture->second);
 }
 
 constexpr const char* kFooter = R"(Examples:

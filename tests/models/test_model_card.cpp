@@ -155,6 +155,12 @@ TEST_CASE("model card: metadata of strangers is refused by file and key") {
       doctest::Contains("net.safetensors: metadata 'backlight.architecture': found 'resnet19'"), Error);
 }
 
+TEST_CASE("model card: a key of ours that is not known is not passed over") {
+  CHECK_THROWS_WITH_AS(card({{"backlight.resize", "256"}}),
+                       doctest::Contains("net.safetensors: metadata 'backlight.resize': not known here"),
+                       Error);
+}
+
 TEST_CASE("model card: what other programs write is no word to us") {
   const Values values = {{"labels", "7"}, {"mean", "abc"}, {"architecture", "Resnet-18"}};
   CHECK(card(values).labels_from == LabelsFrom::assumed);

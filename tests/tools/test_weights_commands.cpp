@@ -154,7 +154,9 @@ TEST_CASE("convert: names and preprocessing that it is told need no option after
       work.run({"convert", net, "-o", work.str("b"), "--labels", work.file("two.txt", "a\nb\n")}).exit_code ==
       3);
   CHECK(work.run({"convert", net, "-o", work.str("b"), "--std", "1,0,1"}).exit_code == 2);
-  CHECK(work.run({"convert", net, "-o", work.str("b"), "--model", "resnet18"}).exit_code == 2);
+  CHECK(work.run({"convert", net, "-o", work.str("b"), "--model", "resnet18"}).exit_code == 3);
+  CHECK(work.run({"convert", net, "-o", work.str("b"), "--model", "resnet"}).exit_code == 2);
+  CHECK(work.run({"convert", net, "-o", work.str("b"), "--resize-size", "8"}).exit_code == 2);
   CHECK_FALSE(fs::exists(work / "b"));
 }
 
