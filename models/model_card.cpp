@@ -4,6 +4,7 @@
 
 #include "engine/nearest.hpp"
 #include "models/labels/label_file.hpp"
+#include "weights/pickle.hpp"
 
 namespace backlight {
 namespace {
@@ -78,7 +79,7 @@ std::string Metadata::architecture() const {
   const std::vector<std::string> known = model_names();
   if (const std::string* own = find("architecture")) {
     if (std::ranges::find(known, *own) == known.end())
-      throw Error(ErrorKind::unsupported, where(file_, "architecture"), ": found '", own->substr(0, 100),
+      throw Error(ErrorKind::unsupported, where(file_, "architecture"), ": found '", weights::printable(*own),
                   "', expected a network known here", did_you_mean(*own, known),
                   "; name one with --model to go on");
     return *own;
@@ -114,7 +115,7 @@ void Metadata::require_known() const {
     if (!is_own(key)) continue;
     const std::string part = key.substr(std::string_view(kPrefix).size());
     if (part != "architecture" && part != "labels" && std::ranges::find(kParts, part) == std::end(kParts))
-      throw Error(ErrorKind::unsupported, where(file_, part.substr(0, 100)),
+      throw Error(ErrorKind::unsupported, where(file_, weights::printable(part)),
                   ": not known here; mistyped, or written by a newer backlight");
   }
 }

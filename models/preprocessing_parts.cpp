@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "weights/pickle.hpp"
+
 namespace backlight {
 namespace {
 
@@ -13,9 +15,7 @@ constexpr float kSamplesTo255 = 1, kSamplesTo1 = 255;  // divisors
 
 template <class... Parts>
 [[noreturn]] void refuse(const Place& place, std::string_view found, const Parts&... expected) {
-  constexpr std::size_t kShown = 100;
-  throw Error(place.kind, place.where, ": found '", found.substr(0, kShown),
-              found.size() > kShown ? "…'" : "'", ", expected ", expected...);
+  throw Error(place.kind, place.where, ": found '", weights::printable(found), "', expected ", expected...);
 }
 
 template <class T>

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "engine/error.hpp"
+#include "weights/pickle.hpp"
 
 namespace backlight {
 namespace {
@@ -54,6 +55,8 @@ class Collector {
     if (index < 0 || index >= kMaxClasses) refuse("the index ", index, " of a class is out of range");
     const std::string_view kept = trimmed(name);
     if (kept.empty()) refuse("the name of class ", index, " is empty");
+    if (std::ranges::any_of(kept, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+      refuse("the name of class ", index, " holds a control character: \"", weights::printable(kept), "\"");
     if (kept.size() > kMaxNameBytes)
       refuse("the name of class ", index, " has ", kept.size(), " bytes, expected at most ", kMaxNameBytes);
     if (!by_index_.emplace(index, Entry{std::string(kept), std::string(wordnet_id)}).second)
@@ -107,7 +110,8 @@ void add_members(Collector& into, const Json& object) {
       into.add(value.get<std::int64_t>(), key);
     } else {
       const auto index = whole_number(key);
-      if (!index) into.refuse("begins like JSON, but '", key, "' is no index of a class; ", kForms);
+      if (!index)
+        into.refuse("begins like JSON, but '", weights::printable(key), "' is no index of a class; ", kForms);
       add_value(into, *index, value);
     }
   }
@@ -120,7 +124,7 @@ Json parse_json(std::string_view text, const Collector& into) {
     if (event == Json::parse_event_t::object_start) members.emplace_back();
     if (event == Json::parse_event_t::object_end) members.pop_back();
     if (event == Json::parse_event_t::key && !members.back().insert(value.get<std::string>()).second)
-      into.refuse("'", value.get<std::string>(), "' appears twice");
+      into.refuse("'", weights::printable(value.get<std::string>()), "' appears twice");
     return true;
   };
   Json json = Json::parse(text, watch, /*allow_exceptions=*/false);

@@ -15,8 +15,8 @@ namespace backlight {
 /// UTF-8 with or without a byte-order mark, lines ended in any way. Names may repeat.
 ///
 /// `num_classes` is how many are expected, 0 where any number is right. Throws Error(bad_input) beginning
-/// with `where` for another number, an index that is missing or appears twice, a name that is empty or longer
-/// than 1000 bytes, text that is not UTF-8, and JSON of another form.
+/// with `where` for another number, an index that is missing or appears twice, a name that is empty, longer
+/// than 1000 bytes or holds a control character, text that is not UTF-8, and JSON of another form.
 ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t num_classes);
 
 /// The same from a file. Throws Error(bad_input) naming it, also when it cannot be read or is larger than

@@ -130,6 +130,8 @@ TEST_CASE("labels: what does not name every class once is refused") {
   refuses("{\"0\": {\"name\": \"a\"}}", "what it has for class 0 is no name");
   refuses("{\"a\": \"b\"}", "'a' is no index");
   refuses("{\"id2label\": 3}", "labels");
+  refuses("[\"a\\u001b[31m\"]", "control character: \"a?[31m\"");
+  refuses("{\"0\": \"a\\nb\"}", "control character");
   refuses(std::string(1001, 'x'), "has 1001 bytes");
   refuses("gr\xFC\xDF\n", "not UTF-8");
   refuses(std::string_view("\xFF\xFE"

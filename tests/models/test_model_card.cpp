@@ -129,6 +129,7 @@ TEST_CASE("model card: a new input size scales the resize that is not given") {
 TEST_CASE("model card: metadata of strangers is refused by file and key") {
   check_refused("mean", "abc", "found 'abc'");
   check_refused("mean", "", "found ''");
+  check_refused("mean", "\33[31m\n", "found '?[31m?'");
   check_refused("mean", "0.5,0.5", "found 2 numbers for the mean");
   check_refused("mean", "0.5,nan,0.5", "finite");
   check_refused("mean", "0.5,inf,0.5", "finite");

@@ -136,6 +136,6 @@ TEST_CASE("registry: an unknown name is answered with the nearest") {
 }
 
 TEST_CASE("registry: a network without classes is refused") {
-  CHECK_THROWS_WITH_AS(build_model("resnet18", 0), doctest::Contains("one or more"), Error);
+  CHECK_THROWS_WITH_AS(build_model("resnet18", 0), doctest::Contains("at least one class"), Error);
   CHECK_THROWS_WITH_AS(build_model("resnet18", -3), doctest::Contains("-3"), Error);
 }
