@@ -10,13 +10,18 @@ namespace {
 class Conv2d final : public Layer {
  public:
   Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options) : in_(in), out_(out), o_(options) {
-    const auto positive = [](const Extent2d& e) { return e.h >= 1 && e.w >= 1; };
-    const Padding2d& pad = o_.padding;
-    if (in < 1 || out < 1 || !positive(o_.kernel) || !positive(o_.stride) || !positive(o_.dilation) ||
-        std::min({pad.top, pad.bottom, pad.left, pad.right}) < 0)
-      throw Error(
-          ErrorKind::usage,
-          "[conv2d] channels, kernel, stride and dilation must be positive and the padding not negative");
+    if (in < 1 || out < 1)
+      throw Error(ErrorKind::usage, "[conv2d] ", in, " input and ", out,
+                  " output channels were asked for, expected 1 or more");
+    for (const Extent2d& e : {o_.kernel, o_.stride, o_.dilation})
+      if (!e.within(1, kLargestExtent))
+        throw Error(ErrorKind::usage, "[conv2d] kernel ", o_.kernel, ", stride ", o_.stride, ", dilation ",
+                    o_.dilation, ": expected numbers from 1 to ", kLargestExtent);
+    const auto [least, most] =
+        std::minmax({o_.padding.top, o_.padding.bottom, o_.padding.left, o_.padding.right});
+    if (least < 0 || most > kLargestExtent)
+      throw Error(ErrorKind::usage, "[conv2d] padding (top, bottom, left, right) is ", o_.padding,
+                  ", expected numbers from 0 to ", kLargestExtent);
     if (o_.same && o_.padding != Padding2d(0))
       throw Error(ErrorKind::usage, "[conv2d] SAME padding excludes an explicit one");
     if (o_.groups < 1 || in % o_.groups || out % o_.groups)

@@ -22,12 +22,10 @@ class Pool2d : public Layer {
   Pool2d(std::string_view kind, const Pool2dOptions& options) : kind_(kind), options_(options) {
     if (options_.stride == Extent2d(0)) options_.stride = options_.kernel;
     const auto& [kernel, stride, padding, dilation, ceil_mode, include] = options_;
-    // Far beyond any picture, and small enough that no product of two overflows.
-    constexpr std::int64_t kLargest = 1 << 20;
     for (const Extent2d e : {kernel, stride, dilation})
-      if (e.h < 1 || e.w < 1 || e.h > kLargest || e.w > kLargest)
+      if (!e.within(1, kLargestExtent))
         throw Error(ErrorKind::usage, "[", kind_, "] kernel ", kernel, ", stride ", stride, ", dilation ",
-                    dilation, ": expected numbers from 1 to ", kLargest);
+                    dilation, ": expected numbers from 1 to ", kLargestExtent);
     if (padding.h < 0 || padding.w < 0 || 2 * padding.h > kernel.h || 2 * padding.w > kernel.w)
       throw Error(ErrorKind::usage, "[", kind_, "] padding is ", padding,
                   ", expected at most half of the kernel of ", kernel);

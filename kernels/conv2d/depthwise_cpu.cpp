@@ -17,16 +17,20 @@ struct Reach {
   }
 };
 
-/// The plane with its padding, so that no tap needs a bounds check. A row is cut into `stride` rows by the
-/// remainder of its columns, so that neighbouring outputs read neighbours.
+/// The plane with its padding, so that no tap needs a bounds check. A row is cut into up to `stride` rows by
+/// the remainder of its columns, so that neighbouring outputs read neighbours.
 struct PaddedPlane {
   PaddedPlane(const Axis& v, const Axis& h, std::int64_t lanes)
-      : rows(v), columns(h), stride(h.stride), pitch((columns.extent - 1) / stride + 1 + lanes) {}
+      : rows(v),
+        columns(h),
+        stride(h.stride),
+        phases(std::min(stride, columns.extent)),
+        pitch((columns.extent - 1) / stride + 1 + lanes) {}
 
-  std::int64_t size() const { return rows.extent * stride * pitch; }
+  std::int64_t size() const { return rows.extent * phases * pitch; }
   /// Position of a row and column counted from the first ones read.
   std::int64_t at(std::int64_t row, std::int64_t column) const {
-    return (row * stride + column % stride) * pitch + column / stride;
+    return (row * phases + column % stride) * pitch + column / stride;
   }
 
   template <class T>
@@ -43,7 +47,7 @@ struct PaddedPlane {
   }
 
   Reach rows, columns;
-  std::int64_t stride, pitch;
+  std::int64_t stride, phases, pitch;
 };
 
 }  // namespace

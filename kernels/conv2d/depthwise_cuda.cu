@@ -1,6 +1,7 @@
 // Bound by memory: depthwise_cost over the card's bandwidth is the least time; a 3×3 kernel has 2.25
 // operations for each byte. Neighbouring threads work on neighbouring columns; the taps that they share come
 // from the first level cache, which is why there is no shared memory here.
+#include <algorithm>
 #include <utility>
 
 #include "engine/cuda/check.hpp"
@@ -171,6 +172,13 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+/// Whether every index along an axis that the kernels compute is at most `most`.
+bool axis_fits(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride,
+               std::int64_t dilation, std::int64_t pad, std::int64_t most) {
+  if (std::max({in, out, kernel, stride, dilation, pad}) > most) return false;
+  return in + pad <= most && std::max<std::int64_t>(out - 1, 0) * stride + kernel * dilation + pad <= most;
+}
+
 /// Throws Error(unsupported) where an index would not fit.
 Planes planes_of(const Conv2dParams& p) {
   if (p.groups != p.in_channels || p.groups != p.out_channels)
@@ -179,9 +187,12 @@ Planes planes_of(const Conv2dParams& p) {
   const std::int64_t planes = p.batch * p.in_channels;
   const std::int64_t most = std::numeric_limits<int>::max() - kThreads;
   if (planes * p.in_height * p.in_width > most || planes * p.out_height * p.out_width > most ||
-      p.in_channels * p.kernel_height * p.kernel_width > most)
+      p.in_channels * p.kernel_height * p.kernel_width > most ||
+      !axis_fits(p.in_height, p.out_height, p.kernel_height, p.stride_height, p.dilation_height, p.pad_top,
+                 most) ||
+      !axis_fits(p.in_width, p.out_width, p.kernel_width, p.stride_width, p.dilation_width, p.pad_left, most))
     throw Error(ErrorKind::unsupported, "[depthwise] ", planes, " planes of ", p.in_height, "×", p.in_width,
-                " have too many elements for one kernel");
+                " have too many elements for one kernel, or its stride, dilation or padding is too large");
   const auto i = [](std::int64_t extent) { return static_cast<int>(extent); };
   return {i(p.in_channels),    i(p.in_height),    i(p.in_width),      i(p.out_height),   i(p.out_width),
           i(p.kernel_height),  i(p.kernel_width), i(p.stride_height), i(p.stride_width), i(p.dilation_height),
@@ -199,18 +210,12 @@ using StripKernel = void (*)(Planes, unsigned, const float*, const float*, const
 
 /// Null where there is none for the shape.
 StripKernel strip_kernel_for(const Planes& p) {
-  switch (10 * square_kernel(p) + square_stride(p)) {
-    case 31:
-      return strip_kernel<3, 1, false>;
-    case 32:
-      return strip_kernel<3, 2, false>;
-    case 51:
-      return strip_kernel<5, 1, false>;
-    case 52:
-      return strip_kernel<5, 2, false>;
-    default:
-      return nullptr;
-  }
+  const int kernel = square_kernel(p), stride = square_stride(p);
+  if (kernel == 3 && stride == 1) return strip_kernel<3, 1, false>;
+  if (kernel == 3 && stride == 2) return strip_kernel<3, 2, false>;
+  if (kernel == 5 && stride == 1) return strip_kernel<5, 1, false>;
+  if (kernel == 5 && stride == 2) return strip_kernel<5, 2, false>;
+  return nullptr;
 }
 
 void launch_strips(Context& context, StripKernel kernel, const Planes& p, std::int64_t planes, const float* x,

@@ -61,6 +61,15 @@ constexpr Case kCases[] = {
     {"3x5", 1, 2, {6, 8}, {3, 5}, {1, 1}, {1, 1}, {1, 2}, {1, 2}},
     {"4x4 stride 2", 1, 2, {9, 8}, {4, 4}, {2, 2}, {1, 1}, {1, 1}, {2, 1}},
     {"1x1", 1, 4, {5, 5}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
+    {"2x2 stride 11", 1, 2, {24, 25}, {2, 2}, {11, 11}, {1, 1}, {0, 0}, {0, 0}},
+    {"2x2 stride 12", 1, 2, {27, 26}, {2, 2}, {12, 12}, {1, 1}, {1, 0}, {0, 1}},
+    {"1x1 stride 21", 1, 1, {44, 22}, {1, 1}, {21, 21}, {1, 1}, {0, 0}, {0, 0}},
+    {"4x4 stride 11", 1, 1, {16, 27}, {4, 4}, {11, 11}, {1, 1}, {0, 1}, {1, 0}},
+    {"3x5 stride 31", 1, 1, {35, 40}, {3, 5}, {31, 31}, {1, 1}, {0, 0}, {0, 0}},
+    {"3x3 dilated stride 51", 1, 1, {57, 60}, {3, 3}, {51, 51}, {2, 2}, {1, 1}, {0, 0}},
+    {"3x3 stride 4", 2, 2, {13, 10}, {3, 3}, {4, 4}, {1, 1}, {1, 1}, {1, 1}},
+    {"5x5 stride 7", 1, 2, {20, 16}, {5, 5}, {7, 7}, {1, 1}, {2, 2}, {2, 2}},
+    {"5x3 strides 5 and 4", 1, 2, {17, 14}, {5, 3}, {5, 4}, {2, 1}, {2, 0}, {1, 2}},
     {"wide", 1, 1, {2, 300}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
 };
 
@@ -206,6 +215,14 @@ TEST_CASE("depthwise: on CUDA other groups and too many elements are refused and
   p.batch = std::int64_t{1} << 30;
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
                        doctest::Contains("too many elements for one kernel"), Error);
+  p = kCases[0].params();
+  p.stride_width = std::int64_t{1} << 32;  // as an int it would be 0
+  CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
+                       doctest::Contains("its stride, dilation or padding is too large"), Error);
+  p = kCases[0].params();
+  p.pad_top = std::numeric_limits<int>::max();
+  CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
+                       doctest::Contains("its stride, dilation or padding is too large"), Error);
   p = kCases[0].params();
   p.in_height = p.in_width = p.out_height = p.out_width = 1;
   p.kernel_height = p.kernel_width = 1 << 15;

@@ -54,6 +54,10 @@ inline const Conv2dCase kConv2dCases[] = {
      {2, 3, 17, 19},
      3,
      {.kernel = {3, 4}, .stride = {3, 1}, .dilation = {1, 2}, .padding = {1, 0, 2, 3}, .groups = 3}},
+    {"stride 5", {2, 3, 17, 14}, 4, {.kernel = {2, 3}, .stride = 5, .padding = 1}},
+    {"depthwise 2x2 stride 11", {1, 2, 24, 25}, 2, {.kernel = 2, .stride = 11, .groups = 2}},
+    {"depthwise 3x5 stride 31", {1, 2, 35, 40}, 2, {.kernel = {3, 5}, .stride = 31, .groups = 2}},
+    {"depthwise 3x3 stride 9 on 7x5", {2, 3, 7, 5}, 3, {.kernel = 3, .stride = 9, .padding = 1, .groups = 3}},
     {"depthwise multiplier 2", {2, 5, 8, 9}, 10, {.kernel = 3, .padding = 1, .groups = 5}},
 };
 

@@ -255,7 +255,28 @@ TEST_CASE("conv2d: errors name both sides") {
   CHECK_THROWS_WITH_AS(
       conv2d(6, 8, {.groups = 4}),
       "[conv2d] 6 input and 8 output channels were asked for with 4 groups, which must divide both", Error);
-  CHECK_THROWS_AS(conv2d(6, 8, {.stride = {1, 0}}), Error);
-  CHECK_THROWS_AS(conv2d(6, 8, {.padding = {0, -1, 0, 0}}), Error);
+  CHECK_THROWS_WITH_AS(conv2d(0, 8, {}),
+                       "[conv2d] 0 input and 8 output channels were asked for, expected 1 or more", Error);
+  CHECK_THROWS_WITH_AS(conv2d(6, 8, {.stride = {1, 0}}),
+                       "[conv2d] kernel 1×1, stride 1×0, dilation 1×1: expected numbers from 1 to 1048576",
+                       Error);
+  CHECK_THROWS_WITH_AS(
+      conv2d(6, 8, {.padding = {0, -1, 0, 0}}),
+      "[conv2d] padding (top, bottom, left, right) is 0,-1,0,0, expected numbers from 0 to 1048576", Error);
+  for (const std::int64_t huge : {std::int64_t{1 << 20} + 1, std::numeric_limits<std::int64_t>::max()})
+    for (const Conv2dOptions& options :
+         {Conv2dOptions{.kernel = {1, huge}}, Conv2dOptions{.stride = huge},
+          Conv2dOptions{.dilation = {huge, 1}}, Conv2dOptions{.padding = {0, 0, 0, huge}}}) {
+      try {
+        conv2d(6, 8, options);
+        FAIL_CHECK("was not refused");
+      } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::usage);
+      }
+    }
+  // The largest of all leave no room, or more outputs than memory holds, and no index overflows.
+  const auto largest = conv2d(1, 1, {.kernel = 3, .dilation = 1 << 20, .padding = 1 << 20, .bias = false});
+  const Shape x{1, 1, 9, 9};
+  CHECK(largest->output_shape({&x, 1}) == Shape{1, 1, 9, 9});
   CHECK_THROWS_AS(conv2d(6, 8, {.padding = 1, .same = true}), Error);
 }
