@@ -44,7 +44,12 @@ struct Node {
   std::vector<NodeId> items;
 };
 
+/// Its nodes view its names, so that it moves and is never copied.
 struct Pickle {
+  Pickle() = default;
+  Pickle(Pickle&&) = default;
+  Pickle& operator=(Pickle&&) = default;
+
   std::vector<Node> nodes;
   NodeId root = 0;
   std::unordered_set<std::string> global_names;

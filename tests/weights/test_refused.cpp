@@ -100,6 +100,19 @@ TEST_CASE("pickle: an element put into a container is shared and not copied") {
   CHECK(items[0] != items[2]);
 }
 
+static_assert(!std::is_copy_constructible_v<weights::Pickle> && !std::is_copy_assignable_v<weights::Pickle>);
+
+TEST_CASE("pickle: names are the same after a move") {
+  const std::string pickle = "cm\nName\n.";  // so short that it lies within a string object
+  weights::ByteReader reader(std::as_bytes(std::span(pickle)), "the pickle");
+  weights::Pickle first = weights::unpickle(reader, {});
+  weights::Pickle second = std::move(first), third;
+  third = std::move(second);
+  CHECK(third[third.root].kind == weights::NodeKind::global);
+  CHECK(third[third.root].text == "m.Name");
+  CHECK(third.global_names.count(std::string(third[third.root].text)) == 1);
+}
+
 TEST_CASE("pickle: numbers of every opcode have their values") {
   const auto root = [](const std::string& pickle) {
     weights::ByteReader reader(std::as_bytes(std::span(pickle)), "the pickle");
