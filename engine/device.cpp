@@ -8,11 +8,13 @@
 #include <exception>
 #include <mutex>
 #include <ostream>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "engine/cuda/backend.hpp"
+#include "engine/processors.hpp"
 
 namespace backlight {
 
@@ -48,6 +50,15 @@ struct ThreadPool::State {
   std::exception_ptr failure;
   std::atomic<std::int64_t> next{0};
 
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    job_posted.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
   void work(int worker) {
     for (std::int64_t item = next++; item < items; item = next++) {
       try {
@@ -80,19 +91,18 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   if (threads < 0)
     throw Error(ErrorKind::usage, "the number of threads is ", threads, ": expected 0 or more");
-  if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  for (int worker = 1; worker < threads; ++worker)
-    state_->workers.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+  if (threads == 0) threads = usable_processors();
+  int worker = 1;
+  try {
+    for (; worker < threads; ++worker)
+      state_->workers.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+  } catch (const std::system_error& error) {
+    throw Error(ErrorKind::resources, "thread ", worker + 1, " of ", threads, " could not be started (",
+                error.code().message(), "): ask for fewer threads");
+  }
 }
 
-ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stop = true;
-  }
-  state_->job_posted.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
-}
+ThreadPool::~ThreadPool() = default;
 
 int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
 
@@ -127,7 +137,7 @@ Context::Context(Device device, int threads, Precision precision) : device_(devi
   } else {
     memory_ = make_host_pool();
   }
-  threads_ = std::make_shared<ThreadPool>(threads);
+  threads_ = std::make_unique<ThreadPool>(threads);
 }
 
 Context Context::for_replay(Device device, Precision precision) {
@@ -155,6 +165,13 @@ Tensor Context::copy(const Tensor& tensor) const {
   return result;
 }
 
+Tensor Context::share(const Tensor& tensor) const {
+  if (!stream_) return tensor.to_host();
+  Tensor result(tensor.shape(), tensor.dtype(), cuda::make_shared_pool(stream_));
+  copy(tensor, result);
+  return result;
+}
+
 void Context::copy(const Tensor& from, Tensor& to) const {
   if (from.shape() != to.shape() || !holds(to))
     throw Error(ErrorKind::internal, "a tensor of ", from.shape(), " was to be copied into one of ",
@@ -163,8 +180,7 @@ void Context::copy(const Tensor& from, Tensor& to) const {
     if (from.on_host())
       from_host(to.data<T>(), from.data<T>(), from.bytes());
     else if (!stream_)
-      throw Error(ErrorKind::internal, "a tensor of ", from.shape(),
-                  " lies in a CUDA device's memory: copy it by to_host of the context that computed it");
+      from_host(to.data<T>(), from.to_host().template data<T>(), from.bytes());
     else if (!holds(from))
       cuda::copy_between(*stream_, to.data<T>(), from.data<T>(), from.device(), from.bytes());
     else
@@ -173,11 +189,7 @@ void Context::copy(const Tensor& from, Tensor& to) const {
 }
 
 Tensor Context::to_host(const Tensor& tensor) const {
-  if (tensor.on_host()) return tensor.clone();
-  if (!holds(tensor))
-    throw Error(ErrorKind::internal, "a tensor of ", tensor.shape(), " in the memory of ",
-                Device{Device::Kind::cuda, tensor.device()}, " was to be read by a context on ", device_,
-                ": copy it by to_host of the context that computed it");
+  if (tensor.on_host() || !holds(tensor)) return tensor.to_host();
   Tensor result(tensor.shape(), tensor.dtype());
   dispatch_dtype(tensor.dtype(),
                  [&]<class T>() { to_host(result.data<T>(), tensor.data<T>(), tensor.bytes()); });

@@ -40,7 +40,8 @@ class Stream;
 /// Work that is the same on every item, done by whichever thread is free.
 class ThreadPool {
  public:
-  /// `threads` counts the caller too; 0 takes all the processors this process may use.
+  /// `threads` counts the caller too; 0 takes all the processors this process may use. Throws Error(usage)
+  /// for a negative number, Error(resources) where the system starts no more threads.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -58,10 +59,12 @@ class ThreadPool {
 };
 
 /// Belongs to one calling thread at a time; several threads explain with one network through a context each.
+/// Moves, and is never copied: its threads and its stream are its own.
 class Context {
  public:
   /// Throws Error(unsupported) for a device that this build does not know or a precision that the device does
-  /// not have, Error(resources) for a device that this machine does not have.
+  /// not have, Error(resources) for a device that this machine does not have or threads that it does not
+  /// start.
   explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict);
   /// A context on a CUDA device whose freed memory stays with it until something is recorded, so that what it
   /// computed once can be recorded without allocating. Throws as the constructor does.
@@ -89,9 +92,12 @@ class Context {
   /// A copy in this context's memory, of a tensor anywhere. One that another context computes must be done
   /// there, synchronize() that context first, and stay until it is copied; from another device this waits.
   Tensor copy(const Tensor& tensor) const;
+  /// The same for a tensor that other contexts on this device will read, too, as parameters are. It is freed
+  /// when every one of them has done what was asked of it, for which the thread that frees it waits.
+  Tensor share(const Tensor& tensor) const;
   /// Overwrites `to`, of the same shape and type, which lies in this context's memory.
   void copy(const Tensor& from, Tensor& to) const;
-  /// A copy in the host's memory, of a tensor there or in this context's. Waits until it is computed.
+  /// A copy in the host's memory, of a tensor anywhere. Waits until it is computed.
   Tensor to_host(const Tensor& tensor) const;
   template <class T>
   Buffer<T> copy(std::span<const T> values) const {
@@ -138,7 +144,7 @@ class Context {
 
   Device device_;
   Precision precision_;
-  std::shared_ptr<ThreadPool> threads_;
+  std::unique_ptr<ThreadPool> threads_;
   std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
   std::shared_ptr<MemoryPool> memory_;
 };

@@ -137,6 +137,10 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   return out;
 }
 
+void MemoryPool::read(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
 std::shared_ptr<MemoryPool> make_host_pool(std::size_t cached_bytes_limit) {
   return std::make_shared<HostPool>(cached_bytes_limit);
 }
@@ -209,6 +213,13 @@ Tensor Tensor::clone() const {
   require_host();
   Tensor copy(shape_, dtype_, pool_);
   if (bytes()) std::memcpy(copy.data_, data_, bytes());
+  return copy;
+}
+
+Tensor Tensor::to_host() const {
+  if (on_host()) return clone();
+  Tensor copy(shape_, dtype_);
+  pool_->read(copy.data_, data_, bytes());
   return copy;
 }
 

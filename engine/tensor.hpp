@@ -72,6 +72,9 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   /// The CUDA device whose memory this is, which only its kernels and copies may touch; kHost for the host's.
   virtual int device() const { return kHost; }
   static constexpr int kHost = -1;
+  /// Copies `bytes` bytes of a block to the host's memory. Waits until whoever has this pool has computed
+  /// them.
+  virtual void read(void* to, const void* from, std::size_t bytes);
 };
 
 /// A pool of host memory. `cached_bytes_limit` bounds what is kept for reuse.
@@ -109,7 +112,7 @@ class Tensor {
     return static_cast<const T*>(data_);
   }
   /// All float32 values. Like clone(), to() and fill() throws Error(internal) for a tensor in a device's
-  /// memory; Context::to_host and Context::copy move those.
+  /// memory; to_host() and Context::copy move those.
   std::span<const float> values() const {
     require_host();
     return {data<float>(), static_cast<std::size_t>(numel())};
@@ -123,6 +126,9 @@ class Tensor {
   bool on_host() const { return device() == MemoryPool::kHost; }
 
   Tensor clone() const;
+  /// A copy in the host's memory, of a tensor anywhere. Waits until the context that allocated it has
+  /// computed it.
+  Tensor to_host() const;
   Tensor to(DType dtype) const;
   /// The same elements under another shape of the same size.
   Tensor reshaped(Shape shape) &&;

@@ -155,7 +155,8 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       .add_flag("--autotune", options.autotune,
                 "On a GPU: measure cuDNN's algorithms for each convolution and keep the fastest")
       ->group("Computation");
-  command.add_option("--threads", options.threads, "Threads to use [all processors]")
+  command
+      .add_option("--threads", options.threads, "Threads to use [all processors that the process may use]")
       ->group("Computation")
       ->option_text("N")
       ->check(CLI::Range(1, 1024));
@@ -164,13 +165,17 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
 Context make_context(const DeviceOptions& options, Console& console) {
   const Precision precision = parse_choice("precision", options.precision, kPrecisions);
   Device device;
-  if (options.device != "auto") {
+  const bool asked = !options.device.empty();
+  if (asked && options.device != "auto") {
     device = Device::parse(options.device);
   } else if (const cuda::Devices all = cuda::devices(); all.build == cuda::Build::real) {
-    if (all.found.empty())
-      console.note("no CUDA device can be used (", all.obstacle, "): computing on the CPU");
-    else
+    const std::string why = text("no CUDA device can be used (", all.obstacle, "): computing on the CPU");
+    if (!all.found.empty())
       device = {Device::Kind::cuda, 0};
+    else if (asked)
+      console.note(why);
+    else
+      console.detail(why);
   }
   Context context(device, options.threads, precision);
   context.tune(options.autotune);

@@ -61,7 +61,7 @@ std::string left_out_text(std::span<const std::string> names);
 Model load_network(const NetworkOptions& options, Console& console);
 
 struct DeviceOptions {
-  std::string device = "auto", precision = "strict";
+  std::string device, precision = "strict";  ///< no device: auto, and not a word about it
   int threads = 0;
   bool autotune = false;
 };

@@ -123,9 +123,9 @@ void finish(Options& options, const Network& network, Context& context) {
   }
   std::vector<Tensor> values;
   std::vector<TensorToWrite> tensors;
-  const std::vector<NamedParameter> parameters = network.parameters();
+  const std::vector<ConstNamedParameter> parameters = network.parameters();
   values.reserve(parameters.size());
-  for (const NamedParameter& p : parameters)
+  for (const ConstNamedParameter& p : parameters)
     tensors.push_back({p.name, &values.emplace_back(context.to_host(*p.tensor))});
   write_safetensors(options.out, tensors, metadata, {.overwrite = true});
   console.print_unless_quiet(text(options.out.string(), "\n"));

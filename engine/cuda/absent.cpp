@@ -25,6 +25,7 @@ void copy_between(Stream&, void*, const void*, int, std::size_t) { refuse(); }
 void clear(Stream&, void*, std::size_t) { refuse(); }
 void synchronize(Stream&) { refuse(); }
 std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream>) { refuse(); }
+std::shared_ptr<MemoryPool> make_shared_pool(std::shared_ptr<Stream>) { refuse(); }
 std::shared_ptr<Graph> capture(Stream&, std::shared_ptr<MemoryPool>, const std::function<void()>&) {
   refuse();
 }

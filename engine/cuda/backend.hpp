@@ -21,6 +21,9 @@ std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream> stream);
 /// The same, but a freed block stays with the pool for the next that asks for its size: work that was done
 /// once can be done again without any allocation.
 std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream> stream);
+/// Memory that other streams of the device read, too: a block is freed when all that was asked of any of them
+/// is done, for which the caller waits.
+std::shared_ptr<MemoryPool> make_shared_pool(std::shared_ptr<Stream> stream);
 /// Host to device, through pinned memory. `from` may change as soon as this returns.
 void upload(Stream& stream, void* to, const void* from, std::size_t bytes);
 /// Device to host, through pinned memory. Waits until `to` has been written.

@@ -17,7 +17,35 @@ namespace backlight::cuda {
 /// unsupported where cuBLAS does not support what was asked, internal for a bad parameter, else resources.
 void check(cublasStatus_t status, const char* call, const char* file, int line);
 
-#define CUBLAS_CHECK(call) ::backlight::cuda::check((call), #call, __FILE__, __LINE__)
+#define BACKLIGHT_CUBLAS_FUNCTIONS(X)     \
+  X(cublasLtCreate)                       \
+  X(cublasLtDestroy)                      \
+  X(cublasLtGetStatusName)                \
+  X(cublasLtGetVersion)                   \
+  X(cublasLtMatmul)                       \
+  X(cublasLtMatmulAlgoGetHeuristic)       \
+  X(cublasLtMatmulDescCreate)             \
+  X(cublasLtMatmulDescDestroy)            \
+  X(cublasLtMatmulDescSetAttribute)       \
+  X(cublasLtMatmulPreferenceCreate)       \
+  X(cublasLtMatmulPreferenceDestroy)      \
+  X(cublasLtMatmulPreferenceSetAttribute) \
+  X(cublasLtMatrixLayoutCreate)           \
+  X(cublasLtMatrixLayoutDestroy)
+
+/// What is used of cuBLASLt: NVIDIA's functions under their own names.
+struct CublasFunctions {
+#define BACKLIGHT_MEMBER(name) decltype(&::name) name;
+  BACKLIGHT_CUBLAS_FUNCTIONS(BACKLIGHT_MEMBER)
+#undef BACKLIGHT_MEMBER
+};
+/// Loads the library when it is first called. Throws Error(resources) where it is missing or of another
+/// release.
+const CublasFunctions& cublas();
+
+/// Calls one of them, and checks its status.
+#define CUBLAS_CALL(call) \
+  ::backlight::cuda::check(::backlight::cuda::cublas().call, #call, __FILE__, __LINE__)
 
 /// D (+)= A·B for packed float32 matrices by columns: D is m×n, A is m×k, or k×m and transposed, B is k×n, or
 /// n×k and transposed.

@@ -3,22 +3,45 @@
 #include <array>
 #include <utility>
 
+#include "engine/cuda/library.hpp"
+
 namespace backlight::cuda {
+namespace {
+
+CudnnFunctions load() {
+#ifdef BACKLIGHT_CUDA_EMULATED
+#define BACKLIGHT_FIND(name) &::name,
+#else
+  const Library library("cuDNN", text("libcudnn.so.", CUDNN_MAJOR), BACKLIGHT_CUDNN_FOLDER);
+#define BACKLIGHT_FIND(name) library.function<decltype(&::name)>(#name),
+#endif
+  const CudnnFunctions functions{BACKLIGHT_CUDNN_FUNCTIONS(BACKLIGHT_FIND)};
+#undef BACKLIGHT_FIND
+  require_version("cuDNN", functions.cudnnGetVersion(), CUDNN_MAJOR, 90800);
+  return functions;
+}
+
+}  // namespace
+
+const CudnnFunctions& cudnn() {
+  static const CudnnFunctions functions = load();
+  return functions;
+}
 
 void check(cudnnStatus_t status, const char* call, const char* file, int line) {
   if (status == CUDNN_STATUS_SUCCESS) return;
   std::array<char, 512> why{};
-  cudnnGetLastErrorString(why.data(), why.size());
+  cudnn().cudnnGetLastErrorString(why.data(), why.size());
   const int category = status / 1000;
   const ErrorKind kind = category == 3   ? ErrorKind::unsupported
                          : category == 2 ? ErrorKind::internal
                                          : ErrorKind::resources;
-  throw Error(kind, "[cudnn ", cudnnGetVersion(), "] ", call, " failed: ", cudnnGetErrorString(status), " (",
-              why.data(), ") at ", file, ":", line);
+  throw Error(kind, "[cudnn ", cudnn().cudnnGetVersion(), "] ", call,
+              " failed: ", cudnn().cudnnGetErrorString(status), " (", why.data(), ") at ", file, ":", line);
 }
 
 CudnnDescriptor::CudnnDescriptor(cudnnBackendDescriptorType_t type) {
-  CUDNN_CHECK(cudnnBackendCreateDescriptor(type, &handle_));
+  CUDNN_CALL(cudnnBackendCreateDescriptor(type, &handle_));
 }
 
 CudnnDescriptor::CudnnDescriptor(CudnnDescriptor&& other) noexcept
@@ -30,15 +53,15 @@ CudnnDescriptor& CudnnDescriptor::operator=(CudnnDescriptor&& other) noexcept {
 }
 
 CudnnDescriptor::~CudnnDescriptor() {
-  if (handle_) cudnnBackendDestroyDescriptor(handle_);
+  if (handle_) cudnn().cudnnBackendDestroyDescriptor(handle_);
 }
 
 void CudnnDescriptor::set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
                           std::int64_t count, const void* values) {
-  CUDNN_CHECK(cudnnBackendSetAttribute(handle_, name, type, count, values));
+  CUDNN_CALL(cudnnBackendSetAttribute(handle_, name, type, count, values));
 }
 
-void CudnnDescriptor::finalize() { CUDNN_CHECK(cudnnBackendFinalize(handle_)); }
+void CudnnDescriptor::finalize() { CUDNN_CALL(cudnnBackendFinalize(handle_)); }
 
 CudnnDescriptor cudnn_device(cudnnHandle_t handle) {
   CudnnDescriptor device(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);

@@ -20,6 +20,33 @@ class Stream;
 /// parameter, else resources.
 void check(cudnnStatus_t status, const char* call, const char* file, int line);
 
+#define BACKLIGHT_CUDNN_FUNCTIONS(X) \
+  X(cudnnBackendCreateDescriptor)    \
+  X(cudnnBackendDestroyDescriptor)   \
+  X(cudnnBackendExecute)             \
+  X(cudnnBackendFinalize)            \
+  X(cudnnBackendGetAttribute)        \
+  X(cudnnBackendSetAttribute)        \
+  X(cudnnCreate)                     \
+  X(cudnnDestroy)                    \
+  X(cudnnGetErrorString)             \
+  X(cudnnGetLastErrorString)         \
+  X(cudnnGetVersion)                 \
+  X(cudnnSetStream)
+
+/// What is used of cuDNN: NVIDIA's functions under their own names.
+struct CudnnFunctions {
+#define BACKLIGHT_MEMBER(name) decltype(&::name) name;
+  BACKLIGHT_CUDNN_FUNCTIONS(BACKLIGHT_MEMBER)
+#undef BACKLIGHT_MEMBER
+};
+/// Loads the library when it is first called. Throws Error(resources) where it is missing, of another
+/// release, or older than 9.8, which plans for a described device.
+const CudnnFunctions& cudnn();
+
+/// Calls one of them, and checks its status.
+#define CUDNN_CALL(call) ::backlight::cuda::check(::backlight::cuda::cudnn().call, #call, __FILE__, __LINE__)
+
 #define CUDNN_CHECK(call) ::backlight::cuda::check((call), #call, __FILE__, __LINE__)
 
 template <class T>
@@ -88,7 +115,7 @@ class Cudnn {
 
  private:
   struct Close {
-    void operator()(cudnnHandle_t handle) const { cudnnDestroy(handle); }
+    void operator()(cudnnHandle_t handle) const { cudnn().cudnnDestroy(handle); }
   };
   using Handle = std::unique_ptr<cudnnContext, Close>;
   static Handle open(const Stream& stream);

@@ -8,9 +8,9 @@ Cudnn::Cudnn(Stream& stream) : stream_(stream), handle_(open(stream)), device_(c
 Cudnn::Handle Cudnn::open(const Stream& stream) {
   const cudaStream_t where = stream.get();
   cudnnHandle_t handle = nullptr;
-  CUDNN_CHECK(cudnnCreate(&handle));
+  CUDNN_CALL(cudnnCreate(&handle));
   Handle owner(handle);
-  CUDNN_CHECK(cudnnSetStream(handle, where));
+  CUDNN_CALL(cudnnSetStream(handle, where));
   return owner;
 }
 

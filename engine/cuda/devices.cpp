@@ -3,6 +3,8 @@
 #include <cuda_runtime_api.h>
 
 #include "engine/cuda/check.hpp"
+#include "engine/cuda/cublas.hpp"
+#include "engine/cuda/cudnn.hpp"
 
 namespace backlight::cuda {
 namespace {
@@ -41,6 +43,10 @@ Devices devices() {
     return all;
   }
   try {
+    if (count > 0) {
+      cublas();
+      cudnn();
+    }
     for (int index = 0; index < count; ++index) all.found.push_back(describe(index));
   } catch (const Error& error) {
     all.found.clear();

@@ -3,53 +3,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <mutex>
 #include <utility>
 
 #include "engine/cuda/check.hpp"
+#include "engine/cuda/cublas.hpp"
+#include "engine/cuda/cudnn.hpp"
 
 namespace backlight::cuda {
-namespace {
-
-/// Freed blocks stay with the driver's pool of the device, which hands them out again in stream order.
-class DevicePool final : public MemoryPool {
- public:
-  explicit DevicePool(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
-
-  void* allocate(std::size_t bytes) override {
-    void* block = nullptr;
-    CUDA_CHECK(cudaMallocAsync(&block, std::max<std::size_t>(bytes, 1), stream_->get()));
-    const std::lock_guard lock(mutex_);
-    in_use_ += bytes;
-    peak_ = std::max(peak_, in_use_);
-    return block;
-  }
-
-  // Where the device is lost, freeing fails, and its memory is lost with it.
-  void deallocate(void* block, std::size_t bytes) noexcept override {
-    cudaFreeAsync(block, stream_->handle());
-    const std::lock_guard lock(mutex_);
-    in_use_ -= bytes;
-  }
-
-  std::size_t bytes_in_use() const override {
-    const std::lock_guard lock(mutex_);
-    return in_use_;
-  }
-  std::size_t peak_bytes() const override {
-    const std::lock_guard lock(mutex_);
-    return peak_;
-  }
-  int device() const override { return stream_->device(); }
-
- private:
-  std::shared_ptr<Stream> stream_;
-  mutable std::mutex mutex_;
-  std::size_t in_use_ = 0, peak_ = 0;
-};
-
-}  // namespace
-
 Stream::Stream(int device) : device_(device) {
   int count = 0;
   const cudaError_t code = cudaGetDeviceCount(&count);
@@ -59,9 +19,15 @@ Stream::Stream(int device) : device_(device) {
   if (device >= count)
     throw Error(ErrorKind::resources, "device cuda:", device, " was asked for, but this machine has ", count,
                 count == 1 ? " CUDA device" : " CUDA devices");
+  cublas();
+  cudnn();
   CUDA_CHECK(cudaSetDevice(device));
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location = {cudaMemLocationTypeDevice, device};
   cudaMemPool_t pool = nullptr;
-  CUDA_CHECK(cudaDeviceGetDefaultMemPool(&pool, device));
+  CUDA_CHECK(cudaMemPoolCreate(&pool, &properties));
+  pool_.reset(pool);
   std::uint64_t keep_all = std::numeric_limits<std::uint64_t>::max();
   CUDA_CHECK(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all));
   CUDA_CHECK(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking));
@@ -84,11 +50,19 @@ cudaStream_t Stream::get() const {
   return handle_;
 }
 
-std::shared_ptr<Stream> open_stream(int device) { return std::make_shared<Stream>(device); }
-
-std::shared_ptr<MemoryPool> make_pool(std::shared_ptr<Stream> stream) {
-  return std::make_shared<DevicePool>(std::move(stream));
+void* Stream::allocate(std::size_t bytes) {
+  if (capturing())
+    throw Error(ErrorKind::internal, "memory of ", bytes,
+                " bytes is needed while a graph is captured: run the same work once before it is captured");
+  void* block = nullptr;
+  CUDA_CHECK(cudaMallocFromPoolAsync(&block, std::max<std::size_t>(bytes, 1), pool_.get(), get()));
+  return block;
 }
+
+// Where the device is lost, freeing fails, and its memory is lost with it.
+void Stream::free(void* block) noexcept { cudaFreeAsync(block, handle_); }
+
+std::shared_ptr<Stream> open_stream(int device) { return std::make_shared<Stream>(device); }
 
 void upload(Stream& stream, void* to, const void* from, std::size_t bytes) {
   stream.staging().upload(stream.get(), to, from, bytes);

@@ -3,7 +3,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstddef>
 #include <memory>
+#include <type_traits>
 #include <typeindex>
 #include <utility>
 #include <vector>
@@ -15,7 +17,8 @@ namespace backlight::cuda {
 
 class Stream {
  public:
-  /// Throws Error(resources) where there is no such device.
+  /// Loads the libraries that compute on it. Throws Error(resources) where there is no such device or a
+  /// library is missing.
   explicit Stream(int device);
   ~Stream();
   Stream(const Stream&) = delete;
@@ -34,6 +37,13 @@ class Stream {
   void tune(bool on) { tunes_ = on; }
   Staging& staging() { return staging_; }
 
+  /// Device memory from a pool of the stream's own, usable by what is enqueued from now on. The pool keeps
+  /// what is freed as long as the stream is there. Throws Error(resources) where there is not enough,
+  /// Error(internal) while the stream is captured: the graph would allocate at every replay.
+  void* allocate(std::size_t bytes);
+  /// In the order of the stream.
+  void free(void* block) noexcept;
+
   /// The stream's object of type T: a library's handle, a cache of plans. Made from the stream when it is
   /// first asked for; goes, in reverse order, before the stream does.
   template <class T>
@@ -46,8 +56,13 @@ class Stream {
   }
 
  private:
+  struct DestroyPool {
+    void operator()(cudaMemPool_t pool) const { cudaMemPoolDestroy(pool); }
+  };
+
   int device_;
   bool tunes_ = false;
+  std::unique_ptr<std::remove_pointer_t<cudaMemPool_t>, DestroyPool> pool_;
   cudaStream_t handle_ = nullptr;
   std::vector<std::pair<std::type_index, std::shared_ptr<void>>> parts_;
   Staging staging_;

@@ -1,15 +1,14 @@
 #include "engine/cuda/workspace.hpp"
 
-#include "engine/cuda/check.hpp"
 #include "engine/cuda/stream.hpp"
 
 namespace backlight::cuda {
 
-Workspace::Workspace(Stream& stream) : stream_(stream), handle_(stream.get()) {}
+Workspace::Workspace(Stream& stream) : stream_(stream) {}
 
 Workspace::~Workspace() {
-  for (void* block : graphs_blocks_) cudaFreeAsync(block, handle_);
-  if (block_) cudaFreeAsync(block_, handle_);
+  for (void* block : graphs_blocks_) stream_.free(block);
+  if (block_) stream_.free(block_);
 }
 
 void* Workspace::reserve(std::size_t bytes) {
@@ -20,12 +19,11 @@ void* Workspace::reserve(std::size_t bytes) {
       throw Error(ErrorKind::internal, "a workspace of ", bytes,
                   " bytes is needed while a graph is captured, but ", bytes_,
                   " are there: run the same work once before it is captured");
-    void* block = nullptr;
-    CUDA_CHECK(cudaMallocAsync(&block, bytes, handle_));
+    void* block = stream_.allocate(bytes);
     if (in_graph_)
       graphs_blocks_.push_back(block_);
     else if (block_)
-      cudaFreeAsync(block_, handle_);
+      stream_.free(block_);
     block_ = block;
     bytes_ = bytes;
     in_graph_ = false;

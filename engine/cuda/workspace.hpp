@@ -1,8 +1,6 @@
 // Scratch memory of one stream, shared by everything that runs in it: work in a stream takes turns.
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <vector>
 
@@ -26,7 +24,6 @@ class Workspace {
 
  private:
   Stream& stream_;
-  cudaStream_t handle_;
   void* block_ = nullptr;
   std::size_t bytes_ = 0;
   bool in_graph_ = false;

@@ -148,19 +148,19 @@ std::vector<CudnnDescriptor> engine_configs(const CudnnDescriptor& graph, const 
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device);
-  const cudnnStatus_t status = cudnnBackendFinalize(heuristics.get());
+  const cudnnStatus_t status = cudnn().cudnnBackendFinalize(heuristics.get());
   if (status / 1000 * 1000 == CUDNN_STATUS_NOT_SUPPORTED) return {};
   CUDNN_CHECK(status);
   std::int64_t count = 0;
-  CUDNN_CHECK(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr));
+  CUDNN_CALL(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                      CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr));
   std::vector<CudnnDescriptor> configs;
   std::vector<cudnnBackendDescriptor_t> handles;
   for (std::int64_t i = 0; i < count; ++i)
     handles.push_back(configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR).get());
   if (count > 0)
-    CUDNN_CHECK(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                         CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count, handles.data()));
+    CUDNN_CALL(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count, handles.data()));
   configs.erase(configs.begin() + static_cast<std::ptrdiff_t>(count), configs.end());
   return configs;
 }
@@ -169,17 +169,17 @@ CudnnDescriptor engine_of(const CudnnDescriptor& config) {
   CudnnDescriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   cudnnBackendDescriptor_t handle = engine.get();
   std::int64_t count = 0;
-  CUDNN_CHECK(cudnnBackendGetAttribute(config.get(), CUDNN_ATTR_ENGINECFG_ENGINE,
-                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &handle));
+  CUDNN_CALL(cudnnBackendGetAttribute(config.get(), CUDNN_ATTR_ENGINECFG_ENGINE,
+                                      CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &handle));
   return engine;
 }
 
 bool allowed(const CudnnDescriptor& engine, Precision precision) {
   std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes{};
   std::int64_t count = 0;
-  CUDNN_CHECK(cudnnBackendGetAttribute(engine.get(), CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
-                                       CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count,
-                                       notes.data()));
+  CUDNN_CALL(cudnnBackendGetAttribute(engine.get(), CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                      CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count,
+                                      notes.data()));
   return std::all_of(notes.begin(), notes.begin() + count, [&](cudnnBackendNumericalNote_t note) {
     const bool rounds = note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE ||
                         note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS ||
@@ -190,7 +190,7 @@ bool allowed(const CudnnDescriptor& engine, Precision precision) {
 
 std::int64_t get_int64(const CudnnDescriptor& descriptor, cudnnBackendAttributeName_t name) {
   std::int64_t value = 0, count = 0;
-  CUDNN_CHECK(cudnnBackendGetAttribute(descriptor.get(), name, CUDNN_TYPE_INT64, 1, &count, &value));
+  CUDNN_CALL(cudnnBackendGetAttribute(descriptor.get(), name, CUDNN_TYPE_INT64, 1, &count, &value));
   return value;
 }
 
@@ -225,7 +225,7 @@ std::vector<ConvPlan> conv_plans(const ConvProblem& problem, const CudnnDescript
       plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
       plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device);
       // The heuristics also name engines that then refuse the problem.
-      if (cudnnBackendFinalize(plan.get()) != CUDNN_STATUS_SUCCESS) continue;
+      if (cudnn().cudnnBackendFinalize(plan.get()) != CUDNN_STATUS_SUCCESS) continue;
       const auto bytes = static_cast<std::size_t>(get_int64(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
       if (bytes > workspace_limit) continue;
       plans.push_back(
@@ -249,7 +249,7 @@ void execute(const ConvPlan& plan, cudnnHandle_t handle, std::initializer_list<C
   pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(addresses));
   pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
   pack.finalize();
-  CUDNN_CHECK(cudnnBackendExecute(handle, plan.plan.get(), pack.get()));
+  CUDNN_CALL(cudnnBackendExecute(handle, plan.plan.get(), pack.get()));
 }
 
 }  // namespace backlight::cuda

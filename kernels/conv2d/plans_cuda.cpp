@@ -1,5 +1,7 @@
 #include "kernels/conv2d/plans_cuda.hpp"
 
+#include <algorithm>
+#include <exception>
 #include <limits>
 #include <utility>
 
@@ -45,11 +47,12 @@ const ConvPlan* ConvPlans::find(Context& context, const ConvProblem& problem) {
 
 const ConvPlan& ConvPlans::get(Context& context, const ConvProblem& problem) {
   if (const ConvPlan* plan = find(context, problem)) return *plan;
-  throw Error(ErrorKind::unsupported, "[conv2d] cuDNN ", cudnnGetVersion(), " has no plan within ",
+  throw Error(ErrorKind::unsupported, "[conv2d] cuDNN ", cudnn().cudnnGetVersion(), " has no plan within ",
               kWorkspaceLimit >> 20, " MiB of workspace for ", problem, ": use the device cpu");
 }
 
-/// Measures on arrays of its own: a plan may add to what it writes.
+/// Measures on arrays of its own: a plan may add to what it writes. A plan that fails is passed over; where
+/// all do, the first failure is thrown.
 std::size_t ConvPlans::fastest(Context& context, const ConvProblem& problem,
                                const std::vector<ConvPlan>& plans) {
   const Conv2dParams& p = problem.params;
@@ -60,12 +63,10 @@ std::size_t ConvPlans::fastest(Context& context, const ConvProblem& problem,
   const Event start, stop;
   const cudnnHandle_t handle = stream_.part<Cudnn>().handle();
   const cudaStream_t stream = stream_.get();
-  std::size_t best = 0;
-  float least = std::numeric_limits<float>::infinity();
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    void* workspace = stream_.part<Workspace>().reserve(plans[i].workspace_bytes);
+  const auto milliseconds_of = [&](const ConvPlan& plan) {
+    void* workspace = stream_.part<Workspace>().reserve(plan.workspace_bytes);
     const auto once = [&] {
-      execute(plans[i], handle,
+      execute(plan, handle,
               {{ConvTensor::x, x.data<float>()},
                {ConvTensor::w, w.data<float>()},
                {ConvTensor::y, y.data<float>()},
@@ -74,6 +75,7 @@ std::size_t ConvPlans::fastest(Context& context, const ConvProblem& problem,
               workspace);
     };
     once();  // loads the kernels
+    float least = std::numeric_limits<float>::infinity();
     for (int run = 0; run < kRuns; ++run) {
       CUDA_CHECK(cudaEventRecord(start.get(), stream));
       once();
@@ -81,13 +83,25 @@ std::size_t ConvPlans::fastest(Context& context, const ConvProblem& problem,
       CUDA_CHECK(cudaEventSynchronize(stop.get()));
       float milliseconds = 0;
       CUDA_CHECK(cudaEventElapsedTime(&milliseconds, start.get(), stop.get()));
-      if (milliseconds < least) {
-        least = milliseconds;
-        best = i;
-      }
+      least = std::min(least, milliseconds);
+    }
+    return least;
+  };
+  std::optional<std::size_t> best;
+  float least = 0;
+  std::exception_ptr failure;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    try {
+      const float milliseconds = milliseconds_of(plans[i]);
+      if (best && milliseconds >= least) continue;
+      best = i;
+      least = milliseconds;
+    } catch (const Error&) {  // others may do what this one cannot
+      if (!failure) failure = std::current_exception();
     }
   }
-  return best;
+  if (!best) std::rethrow_exception(failure);
+  return *best;
 }
 
 }  // namespace backlight::cuda

@@ -1,11 +1,16 @@
 // A context on a CUDA device: streams, memory, copies, errors, and which kernels run.
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdint>
 #include <string>
 
 #include "engine/cuda/backend.hpp"
 #include "engine/cuda/check.hpp"
+#include "engine/cuda/library.hpp"
 #include "engine/cuda/stream.hpp"
+#include "engine/layers/conv2d.hpp"
+#include "engine/pass.hpp"
 #include "errors.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"
@@ -96,6 +101,110 @@ TEST_CASE("context: a tensor may outlive its context") {
     }
     CHECK(tensor.defined());
   });
+}
+
+TEST_CASE("context: the device's own pool stays as the host program has it") {
+  in_every_mode([] {
+    cudaMemPool_t pool = nullptr;
+    REQUIRE(cudaDeviceGetDefaultMemPool(&pool, 0) == cudaSuccess);
+    std::uint64_t threshold = 12345, found = 0, used = 0, used_before = 0;
+    REQUIRE(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold) == cudaSuccess);
+    REQUIRE(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used_before) == cudaSuccess);
+    {
+      const Context context(kCudaDevice, 1);
+      const Tensor tensor = context.zeros({1000});
+      context.synchronize();
+      REQUIRE(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &found) == cudaSuccess);
+      REQUIRE(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used) == cudaSuccess);
+    }
+    CHECK(found == threshold);
+    CHECK(used == used_before);
+    threshold = 0;
+    REQUIRE(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold) == cudaSuccess);
+  });
+}
+
+TEST_CASE("context: memory that was not there before is refused while a graph is captured") {
+  const FreshDevice device;
+  Context context = Context::for_replay(kCudaDevice, Precision::strict);
+  { const Tensor known = context.zeros({100}); }
+  CHECK(context.record([&] { (void)context.zeros({100}); }) != nullptr);
+  { const Tensor known = context.zeros({100}); }
+  const std::string what =
+      error_of(ErrorKind::internal, [&] { (void)context.record([&] { (void)context.zeros({101}); }); });
+  CHECK(contains(what, "404 bytes is needed while a graph is captured"));
+  CHECK(context.zeros({101}).defined());
+}
+
+TEST_CASE("context: shared memory is freed when no stream of the device reads it any more") {
+  in_every_mode([] {
+    const Context one(kCudaDevice, 1), other(kCudaDevice, 1);
+    const Tensor host = random_tensor({1000}, "cuda.shared");
+    Tensor shared = one.share(host);
+    one.synchronize();
+    const Tensor copy = other.copy(shared);  // which a stream may do later
+    shared = Tensor();
+    CHECK(same_bits(other.to_host(copy), host));
+  });
+}
+
+TEST_CASE("network: parameters go to the device and back again to other contexts") {
+  in_every_mode([] {
+    Network network(3);
+    network.add("conv", conv2d(3, 4, {.kernel = 3}));
+    for (NamedParameter& p : network.parameters()) fill(*p.tensor, p.name);
+    const auto unchanged = [&] {
+      return std::ranges::all_of(network.parameters(), [](const NamedParameter& p) {
+        Tensor expected(p.tensor->shape());
+        fill(expected, p.name);
+        return p.tensor->on_host() && same_bits(*p.tensor, expected);
+      });
+    };
+    const Context cpu({}, 1);
+    {
+      const Context device(kCudaDevice, 1);
+      network.to(device);
+      CHECK(!network.parameters().front().tensor->on_host());
+      network.to(cpu);
+      CHECK(unchanged());
+      network.to(device);
+    }
+    network.to(cpu);  // the context that brought them there is gone
+    CHECK(unchanged());
+  });
+}
+
+TEST_CASE("network: parameters may move while another context reads them") {
+  in_every_mode([] {
+    Network network(3);
+    network.add("conv", conv2d(3, 4, {.kernel = 3}));
+    for (NamedParameter& p : network.parameters()) fill(*p.tensor, p.name);
+    const Context one(kCudaDevice, 1), cpu({}, 1);
+    Context other(kCudaDevice, 1), host({}, 1);
+    const Tensor x = random_tensor({1, 3, 7, 6}, "cuda.moved");
+    const Tensor expected = Pass(network, host, x.clone()).output().clone();
+    network.to(one);
+    const Pass pass(network, other, x.clone());  // its kernels may run later
+    network.to(cpu);
+    CHECK(relative_error(other.to_host(pass.output()), expected) <= 1e-5);
+  });
+}
+
+TEST_CASE("library: one that is missing, older or without a function is named with what to do") {
+  const std::string missing =
+      error_of(ErrorKind::resources, [] { cuda::Library("cuNothing", "libcunothing.so.9", "/nowhere"); });
+  CHECK(contains(missing, "cuNothing cannot be loaded (libcunothing.so.9: cannot open shared object file"));
+  CHECK(contains(missing, "LD_LIBRARY_PATH, or use the device cpu"));
+  const cuda::Library mathematics("libm", "libm.so.6", "");
+  CHECK(mathematics.function<double (*)(double)>("sqrt")(9) == 3);
+  CHECK(contains(error_of(ErrorKind::resources, [&] { mathematics.function<void (*)()>("cudnnCreate"); }),
+                 "the installed libm has no function cudnnCreate"));
+  cuda::require_version("cuDNN", 90800, 9, 90800);
+  cuda::require_version("cuDNN", 92000, 9, 90800);
+  CHECK(contains(error_of(ErrorKind::resources, [] { cuda::require_version("cuDNN", 90701, 9, 90800); }),
+                 "the installed cuDNN is 9.7.1, expected 9.8.0 or a later one of 9.x"));
+  CHECK(contains(error_of(ErrorKind::resources, [] { cuda::require_version("cuDNN", 100000, 9, 90800); }),
+                 "is 10.0.0"));
 }
 
 TEST_CASE("context: the host may not read or write a tensor on the device") {

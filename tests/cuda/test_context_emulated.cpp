@@ -42,7 +42,7 @@ TEST_CASE("context: running out of device memory is an error that names the call
   const FreshDevice device({.memory_bytes = 1000});
   const Context context(kCudaDevice, 1);
   const std::string what = error_of(ErrorKind::resources, [&] { (void)context.empty({1000}); });
-  CHECK(contains(what, "cudaMallocAsync"));
+  CHECK(contains(what, "cudaMallocFromPoolAsync"));
   CHECK(contains(what, "cudaErrorMemoryAllocation"));
   CHECK(contains(what, "stream.cpp:"));
   CHECK(context.empty({10}).defined());

@@ -70,6 +70,22 @@ TEST_CASE("conv2d: strict plans use neither tensor cores nor atomics nor more wo
   CHECK(engines({.params = uneven}) == std::vector<std::int64_t>{10, 0});
 }
 
+TEST_CASE("conv2d: tuning passes over plans that fail and says why where all do") {
+  const ConvArrays c(kSmall);
+  {
+    const FreshDevice device({.failing_engines = {11, 10}});
+    Context context(kCudaDevice, 1);
+    context.tune(true);
+    CHECK(error_of(context, c) <= 1e-5);
+    CHECK(plans_of(context).find(context, {.params = kSmall})->engine == 0);
+  }
+  const FreshDevice device({.failing_engines = {11, 10, 0}});
+  Context context(kCudaDevice, 1);
+  context.tune(true);
+  const std::string what = message_of(ErrorKind::resources, [&] { error_of(context, c); });
+  CHECK(what.find("engine 11 fails") != std::string::npos);
+}
+
 TEST_CASE("linear: where cuBLASLt has no algorithm the error says for what") {
   const FreshDevice device({.plans = Plans::none});
   Context context(kCudaDevice, 1);

@@ -17,6 +17,7 @@ function(add_emulator name sanitizers)
     ${folder}/runtime/device.cpp
     ${folder}/runtime/graph.cpp
     ${folder}/runtime/memory.cpp
+    ${folder}/runtime/pool.cpp
     ${folder}/runtime/runtime.cpp
     ${folder}/runtime/stream.cpp
   )

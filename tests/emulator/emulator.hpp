@@ -27,6 +27,7 @@ struct Options {
   std::size_t memory_bytes = std::size_t{8} << 30;  ///< of each device
   Plans plans = Plans::all;                         ///< with `none`, cuBLASLt finds no algorithm either
   int devices = 1;
+  std::vector<std::int64_t> failing_engines = {};  ///< of cuDNN's, whose plans fail when they are run
 };
 /// Throws std::invalid_argument for an unknown value in the environment.
 Options& options();

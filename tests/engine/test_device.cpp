@@ -1,7 +1,13 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <stdexcept>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 #include "engine/device.hpp"
@@ -45,6 +51,46 @@ TEST_CASE("thread pool: the exception of an item reaches the caller and the thre
   pool.run(10, [&](std::int64_t item, int) { sum += static_cast<int>(item); });
   CHECK(sum == 45);
 }
+
+static_assert(!std::is_copy_constructible_v<Context> && !std::is_copy_assignable_v<Context>);
+static_assert(std::is_nothrow_move_constructible_v<Context> && std::is_nothrow_move_assignable_v<Context>);
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than the limit
+TEST_CASE("thread pool: threads that the system does not start are an error and end nothing") {
+  std::array<int, 2> report{};
+  REQUIRE(pipe(report.data()) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit room{std::size_t{1} << 30, std::size_t{1} << 30};  // each thread has a stack
+    setrlimit(RLIMIT_AS, &room);
+    std::string what = "started";
+    try {
+      const Context context({}, 1024);
+    } catch (const Error& error) {
+      what = text(static_cast<int>(error.kind()), " ", error.what());
+      ThreadPool few(2);  // which are there still
+      std::atomic<int> done = 0;
+      few.run(10, [&](std::int64_t, int) { ++done; });
+      if (done != 10) what = "the pool does not work";
+    }
+    const bool written = write(report[1], what.data(), what.size()) == static_cast<ssize_t>(what.size());
+    _exit(written ? 0 : 1);
+  }
+  close(report[1]);
+  std::string what(1000, ' ');
+  const ssize_t size = read(report[0], what.data(), what.size());
+  close(report[0]);
+  what.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CAPTURE(what);
+  CHECK(what.starts_with("5 thread "));
+  CHECK(
+      what.find(" of 1024 could not be started (Resource temporarily unavailable): ask for fewer threads") !=
+      std::string::npos);
+}
+#endif
 
 TEST_CASE("context: ranges cover every element once for any number of threads") {
   Context context({}, 3);

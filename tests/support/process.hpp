@@ -1,6 +1,7 @@
 // Runs a program and takes what it says.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct ProcessOptions {
   std::string stdout_path = {};  ///< a file to write to instead of taking it, e.g. /dev/full
   bool closed_stdout = false;    ///< a pipe that nobody reads
   std::string folder = {};       ///< to run in, instead of this process's
+  std::size_t address_space = 0;  ///< bytes, threads' stacks included; 0 for no limit
 };
 
 /// Ends after two minutes at the latest, by a signal. Throws std::runtime_error when the process cannot be

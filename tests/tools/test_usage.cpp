@@ -128,18 +128,53 @@ TEST_CASE("usage: a device that is not there is refused rather than replaced") {
                                                    : "device " + device + " was asked for"));
 }
 
-TEST_CASE("usage: auto computes on the CPU where there is no GPU and a build for GPUs says so once") {
+TEST_CASE("usage: auto computes on the CPU where there is no GPU and says so once to who asks") {
   const cuda::Devices there = cuda::devices();
   if (there.build == cuda::Build::real && !there.found.empty()) return skip("there is a GPU");
   const Workspace work;
   const std::vector<std::string> arguments{"classify", work.picture("a.png"), work.picture("b.png"),
                                            "--weights", work.network()};
-  const ProcessResult result = work.run(arguments);
-  CHECK(result.exit_code == 0);
-  const std::string why = text("no CUDA device can be used (", there.obstacle, "): computing on the CPU\n");
+  const auto err_with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.end(), more.begin(), more.end());
+    const ProcessResult result = work.run(all);
+    CHECK(result.exit_code == 0);
+    return result.err;
+  };
+  const std::string why =
+      there.build != cuda::Build::real
+          ? ""
+          : text("no CUDA device can be used (", there.obstacle, "): computing on the CPU\n");
   const std::string done = "2 of 2 pictures done, 0 failed\n";
-  CHECK(result.err == (there.build == cuda::Build::real ? why + done : done));
+  CHECK(err_with({}) == done);
+  CHECK(err_with({"--device", "auto"}) == why + done);
+  const std::string talkative = err_with({"-v"});
+  const std::size_t at = talkative.find(why);
+  CHECK(at != std::string::npos);
+  if (!why.empty()) CHECK(talkative.find(why, at + 1) == std::string::npos);
 }
+
+TEST_CASE("usage: no library of CUDA's is loaded at the start") {
+  // The loader names what it would load, as ldd does, and ends.
+  const ProcessResult result =
+      Workspace().run({"--version"}, {.environment = {{"LD_TRACE_LOADED_OBJECTS", "1"}}});
+  CHECK(contains(result.out, "libc.so"));
+  for (const char* library : {"libcudnn", "libcublas", "libcuda"}) CHECK(!contains(result.out, library));
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than the limit
+TEST_CASE("usage: threads that the system does not start are named with what to do") {
+  const Workspace work;
+  const ProcessResult result =
+      work.run({"classify", work.picture("a.png"), "--weights", work.network(), "--threads", "1024"},
+               {.address_space = std::size_t{1} << 30});
+  CHECK(result.exit_code == 5);
+  CHECK(result.out.empty());
+  CHECK(contains(result.err, "error: "));
+  CHECK(contains(result.err, " of 1024 could not be started"));
+  CHECK(result.err.find('\n') == result.err.size() - 1);
+}
+#endif
 
 TEST_CASE("usage: only a GPU rounds its factors") {
   const Workspace work;

@@ -81,6 +81,8 @@ set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn_handle.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/graph.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/library.cpp
+  ${PROJECT_SOURCE_DIR}/engine/cuda/pools.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
   ${PROJECT_SOURCE_DIR}/engine/cuda/workspace.cpp
@@ -97,7 +99,7 @@ function(add_emulated_cuda target emulator)
   target_sources(${target} PRIVATE ${cuda_kernels} ${cuda_host_sources})
   set_source_files_properties(${cuda_kernels} TARGET_DIRECTORY ${target} PROPERTIES
     LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
-  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${emulator}>)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${emulator}> ${CMAKE_DL_LIBS})
 endfunction()
 
 if(BACKLIGHT_CUDA STREQUAL "OFF")
@@ -127,9 +129,12 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   target_compile_options(backlight PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
   set_source_files_properties(${cuda_picture_kernels} TARGET_DIRECTORY backlight PROPERTIES COMPILE_OPTIONS -fmad=false)
   set_target_properties(backlight PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}" CUDA_STANDARD 20)
-  target_link_libraries(backlight PRIVATE CUDA::cudart_static CUDA::cublasLt)
+  target_link_libraries(backlight PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
   target_include_directories(backlight PRIVATE ${CUDNN_INCLUDE_DIR})
-  target_link_libraries(backlight PRIVATE ${CUDNN_LIBRARY})
+  # cuBLASLt and cuDNN are loaded when a device is first asked for; these are the second places to seek them.
+  cmake_path(GET CUDA_cublasLt_LIBRARY PARENT_PATH cublas_folder)
+  cmake_path(GET CUDNN_LIBRARY PARENT_PATH cudnn_folder)
+  target_compile_definitions(backlight PRIVATE BACKLIGHT_CUDA_FOLDER="${cublas_folder}" BACKLIGHT_CUDNN_FOLDER="${cudnn_folder}")
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)
   include(${PROJECT_SOURCE_DIR}/tests/emulator/emulator.cmake)

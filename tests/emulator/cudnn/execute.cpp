@@ -308,6 +308,8 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
   if (current_device() != handle->device)
     return fail(CUDNN_STATUS_BAD_PARAM, "a handle of device ", handle->device, " was used while device ",
                 current_device(), " is the current one");
+  if (std::ranges::count(r.options.failing_engines, engine_of(*how).index) > 0)
+    return fail(CUDNN_STATUS_EXECUTION_FAILED, "engine ", engine_of(*how).index, " fails, as it was told to");
   Execution execution{graph_of(*how), engine_of(*how), {}, nullptr, handle->device};
   execution.workspace = static_cast<std::byte*>(pack->one<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE));
   const auto ids = pack->all<std::int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);

@@ -7,6 +7,8 @@
 
 #include "cuda_runtime_api.h"
 
+#define CUDNN_MAJOR 9
+
 extern "C" {
 
 typedef struct cudnnContext* cudnnHandle_t;

@@ -76,6 +76,7 @@ cudaError_t Runtime::allocate(void** block, const Allocation& allocation) {
   guard(begin, bytes, true);
   allocations[begin] = allocation;
   if (allocation.on_device) where.bytes += bytes;
+  if (allocation.pool) allocation.pool->bytes += bytes;
   *block = reinterpret_cast<void*>(begin);
   return cudaSuccess;
 }
@@ -89,6 +90,7 @@ cudaError_t Runtime::release(void* block, bool on_device) {
   if (const std::string what = damage_of(it->first, it->second); !what.empty()) note(what);
   guard(it->first, it->second.bytes, false);
   if (on_device) device(it->second.device).bytes -= it->second.bytes;
+  if (CUmemPoolHandle_st* from = pool(it->second.pool)) from->bytes -= it->second.bytes;
   unsigned char* raw = static_cast<unsigned char*>(block) - kRedZone;
   std::memset(raw, kFill, kRedZone + extent(it->second.bytes));
   allocations.erase(it);
@@ -157,18 +159,6 @@ cudaError_t run_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKi
   return cudaSuccess;
 }
 
-/// The emulator has no memory nodes in graphs: what a graph uses is allocated before it is captured.
-cudaError_t refuse_memory_node(CUstream_st& stream, const char* call) {
-  if (!stream.capture) return cudaSuccess;
-  stream.capture->invalid = true;
-  return runtime().error(cudaErrorStreamCaptureUnsupported, call, " while a stream is being captured");
-}
-
-bool is_pool(Runtime& r, cudaMemPool_t pool) {
-  return std::ranges::any_of(
-      r.devices, [&](auto& device) { return pool == reinterpret_cast<cudaMemPool_t>(&device.second); });
-}
-
 }  // namespace
 }  // namespace backlight::emulator
 
@@ -189,35 +179,6 @@ cudaError_t cudaFree(void* block) {
   if (const cudaError_t code = r.refuse_in_capture("cudaFree")) return code;
   if (const Allocation* allocation = r.find(block)) r.drain_device(allocation->device);
   return r.release(block, true);
-}
-
-cudaError_t cudaMallocAsync(void** block, size_t bytes, cudaStream_t stream) {
-  Runtime& r = runtime();
-  const std::lock_guard lock(r.mutex);
-  CUstream_st* s = r.stream(stream);
-  if (!s) return r.error(cudaErrorInvalidResourceHandle);
-  if (const cudaError_t code = refuse_memory_node(*s, "cudaMallocAsync")) return code;
-  return r.allocate(block, {.bytes = bytes, .on_device = true, .device = s->device, .from_pool = true});
-}
-
-cudaError_t cudaFreeAsync(void* block, cudaStream_t stream) {
-  Runtime& r = runtime();
-  const std::lock_guard lock(r.mutex);
-  if (!block) return cudaSuccess;
-  CUstream_st* s = r.stream(stream);
-  if (!s) return r.error(cudaErrorInvalidResourceHandle);
-  if (const cudaError_t code = refuse_memory_node(*s, "cudaFreeAsync")) return code;
-  std::uintptr_t begin = 0;
-  Allocation* allocation = r.find(block, &begin);
-  if (!allocation || begin != reinterpret_cast<std::uintptr_t>(block) || !allocation->on_device)
-    return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a pointer that is no device block");
-  if (allocation->being_freed)
-    return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a block that was freed before");
-  if (allocation->device != s->device)
-    return r.error(cudaErrorInvalidValue, "cudaFreeAsync of a block of device ", allocation->device,
-                   " in a stream of device ", s->device);
-  allocation->being_freed = true;
-  return r.enqueue(stream, {[block] { return runtime().release(block, true); }});
 }
 
 cudaError_t cudaMallocHost(void** block, size_t bytes) {
@@ -268,7 +229,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     return r.error(cudaErrorInvalidValue, "a copy of ", bytes, " bytes: ", fault);
   // The driver reaches a pool's memory from its own device alone (NVIDIA bug 3446335).
   const Allocation *target = r.find(to), *source = r.find(from);
-  const bool from_pool = (target && target->from_pool) || (source && source->from_pool);
+  const bool from_pool = (target && target->pool) || (source && source->pool);
   for (const Allocation* block : {target, source})
     if (from_pool && block && block->on_device && block->device != current_device())
       return r.error(cudaErrorInvalidValue, "a copy with a pool's memory, in which device ", block->device,
@@ -333,26 +294,6 @@ cudaError_t cudaMemsetAsync(void* block, int value, size_t bytes, cudaStream_t s
 
 cudaError_t cudaMemset(void* block, int value, size_t bytes) {
   return cudaMemsetAsync(block, value, bytes, nullptr);
-}
-
-// One pool for each device. Its blocks are never used again, so that a use after cudaFreeAsync shows.
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  Runtime& r = runtime();
-  const std::lock_guard lock(r.mutex);
-  if (!r.exists(device)) return r.error(cudaErrorInvalidDevice);
-  *pool = reinterpret_cast<cudaMemPool_t>(&r.device(device));
-  return cudaSuccess;
-}
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  Runtime& r = runtime();
-  const std::lock_guard lock(r.mutex);
-  const bool known = is_pool(r, pool) && value != nullptr && attribute == cudaMemPoolAttrReleaseThreshold;
-  return r.error(known ? cudaSuccess : cudaErrorInvalidValue);
-}
-cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
-  Runtime& r = runtime();
-  const std::lock_guard lock(r.mutex);
-  return r.error(is_pool(r, pool) ? cudaSuccess : cudaErrorInvalidValue);
 }
 
 }  // extern "C"

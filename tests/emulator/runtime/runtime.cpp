@@ -71,6 +71,7 @@ cudaError_t Runtime::last_error(bool clear) {
 
 void Runtime::clear() {
   streams.clear();
+  pools.clear();
   for (CUevent_st* event : events) delete event;
   for (CUgraph_st* graph : graphs) delete graph;
   for (CUgraphExec_st* executable : executables) delete executable;
@@ -112,6 +113,7 @@ std::string leak_report() {
   list(device, "blocks of device memory");
   list(pinned, "blocks of pinned memory");
   if (bytes) out << " (" << bytes << " bytes)";
+  list(r.pools.size(), "pools of memory");
   list(r.streams.size(), "streams");
   list(r.events.size(), "events");
   list(r.graphs.size(), "graphs");

@@ -52,7 +52,7 @@ struct Allocation {
   std::size_t bytes;
   bool on_device;          ///< or pinned memory of the host
   int device;              ///< whose memory it is, or for which it was pinned
-  bool from_pool = false;  ///< of the device, in the order of a stream
+  cudaMemPool_t pool = nullptr;  ///< from which it comes in the order of a stream
   bool being_freed = false;
 };
 
@@ -73,6 +73,12 @@ struct CUevent_st {
   std::shared_ptr<backlight::emulator::Capture> capture;
   std::set<std::size_t> frontier;
 };
+struct CUmemPoolHandle_st {
+  explicit CUmemPoolHandle_st(int of) : device(of) {}
+  int device;
+  std::uint64_t release_threshold = 0;
+  std::size_t bytes = 0;  ///< of memory handed out
+};
 struct CUgraph_st {
   std::vector<backlight::emulator::GraphNode> nodes;
 };
@@ -84,11 +90,12 @@ namespace backlight::emulator {
 
 /// What each device has of its own.
 struct DeviceState {
-  explicit DeviceState(int index) {
+  explicit DeviceState(int index) : pool(index) {
     legacy.device = index;
     legacy.is_legacy = true;
   }
   CUstream_st legacy;
+  CUmemPoolHandle_st pool;  ///< the default one
   std::size_t bytes = 0;  ///< of memory handed out
 };
 
@@ -136,6 +143,9 @@ class Runtime {
   /// Says which red zone was written to, or nothing.
   std::string damage() const;
   std::map<std::uintptr_t, Allocation> allocations;
+  /// Null when there is no such pool.
+  CUmemPoolHandle_st* pool(cudaMemPool_t handle);
+  std::vector<std::unique_ptr<CUmemPoolHandle_st>> pools;  ///< but for the devices' own
 
   // --- devices
   bool exists(int device) const { return device >= 0 && device < options.devices; }
