@@ -1,6 +1,16 @@
 #include "engine/layer.hpp"
 
+#include <utility>
+
 namespace backlight {
+
+std::vector<ConstParameter> Layer::parameters() const {
+  std::vector<ConstParameter> all;
+  // Naming a parameter changes nothing, and here it is handed out to be read.
+  for (Parameter& p : const_cast<Layer*>(this)->parameters())
+    all.push_back({std::move(p.name), p.tensor, p.trainable});
+  return all;
+}
 
 void require_inputs(std::string_view kind, std::span<const Shape> x, std::size_t count) {
   if (x.size() != count)

@@ -20,6 +20,7 @@ namespace backlight {
 struct Saved {
   std::vector<Tensor> tensors;
   Buffer<std::int32_t> indices;
+  std::vector<Tensor> statistics;  ///< what update_statistics takes over; the last backward leaves them
 };
 
 /// Which of a layer's values its backward reads.
@@ -70,12 +71,16 @@ struct BackwardArgs {
   Mode mode = {};
 };
 
-/// A named tensor that a layer owns, under PyTorch's name ("weight", "bias", "running_mean").
-struct Parameter {
+/// A named tensor that a layer owns, under PyTorch's name ("weight", "bias", "running_mean"), to be written
+/// or only to be read.
+template <class T>
+struct BasicParameter {
   std::string name;
-  Tensor* tensor = nullptr;
+  T* tensor = nullptr;
   bool trainable = true;  ///< false for running statistics
 };
+using Parameter = BasicParameter<Tensor>;
+using ConstParameter = BasicParameter<const Tensor>;
 
 class Layer {
  public:
@@ -86,6 +91,7 @@ class Layer {
   /// Shape rule. Throws Error(bad_input) naming what was found and what was expected.
   virtual Shape output_shape(std::span<const Shape> x) const = 0;
   virtual std::vector<Parameter> parameters() { return {}; }
+  std::vector<ConstParameter> parameters() const;
   /// `parameter_gradients` is true in training mode, too.
   virtual Needs needs(bool parameter_gradients) const = 0;
   /// True when forward may write y over x[0] (same shape, and backward does not need x[0]).

@@ -26,7 +26,8 @@ NodeId Network::add(std::string name, std::unique_ptr<Layer> layer, std::vector<
   for (const NodeId input : inputs)
     if (input < 0 || input >= size())
       throw Error(ErrorKind::usage, "node '", name, "' reads node ", input, ", but only ", size(), " exist");
-  nodes_.push_back({std::move(name), std::move(layer), std::move(inputs)});
+  layers_.push_back(std::move(layer));
+  nodes_.push_back({std::move(name), layers_.back().get(), std::move(inputs)});
   return output();
 }
 
@@ -87,18 +88,26 @@ std::vector<Shape> Network::shapes(const Shape& input) const {
   return shapes;
 }
 
-std::vector<NamedParameter> Network::parameters() const {
+std::vector<NamedParameter> Network::parameters() {
   std::vector<NamedParameter> all;
   for (NodeId id = 1; id < size(); ++id)
-    for (const Parameter& p : node(id).layer->parameters())
-      all.push_back({node(id).name + "." + p.name, p.tensor, p.trainable, id});
+    for (const Parameter& p : layers_[static_cast<std::size_t>(id) - 1]->parameters())
+      all.push_back({{node(id).name + "." + p.name, p.tensor, p.trainable}, id});
+  return all;
+}
+
+std::vector<ConstNamedParameter> Network::parameters() const {
+  std::vector<ConstNamedParameter> all;
+  for (NodeId id = 1; id < size(); ++id)
+    for (const ConstParameter& p : node(id).layer->parameters())
+      all.push_back({{node(id).name + "." + p.name, p.tensor, p.trainable}, id});
   return all;
 }
 
 std::int64_t Network::parameter_count(NodeId id) const {
   std::int64_t count = 0;
-  if (const auto& layer = node(id).layer)
-    for (const Parameter& p : layer->parameters())
+  if (const Layer* layer = node(id).layer)
+    for (const ConstParameter& p : layer->parameters())
       if (p.trainable) count += p.tensor->numel();
   return count;
 }
@@ -114,14 +123,17 @@ void Network::to(DType dtype) {
 }
 
 void Network::to(const Context& context) {
-  for (NamedParameter& p : parameters())
-    if (!context.holds(*p.tensor)) *p.tensor = context.copy(*p.tensor);
+  const std::vector<NamedParameter> all = parameters();
+  std::vector<Tensor> copies;
+  for (const NamedParameter& p : all)
+    copies.push_back(context.holds(*p.tensor) ? Tensor() : context.share(*p.tensor));
   context.synchronize();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (copies[i].defined()) *all[i].tensor = std::move(copies[i]);
 }
 
 void Network::update_statistics(Context& context, std::span<const Saved> saved) {
-  for (NodeId id = 1; id < size(); ++id)
-    node(id).layer->update_statistics(context, saved[static_cast<std::size_t>(id)]);
+  for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->update_statistics(context, saved[i + 1]);
 }
 
 }  // namespace backlight

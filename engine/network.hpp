@@ -16,17 +16,17 @@ using NodeId = int;
 
 struct Node {
   std::string name;              ///< PyTorch's module path, e.g. "layer1.0.conv1"
-  std::unique_ptr<Layer> layer;  ///< null for the input
+  const Layer* layer = nullptr;  ///< null for the input
   std::vector<NodeId> inputs;
 };
 
 /// A parameter under its full name, e.g. "layer1.0.conv1.weight".
-struct NamedParameter {
-  std::string name;
-  Tensor* tensor = nullptr;
-  bool trainable = true;
+template <class T>
+struct BasicNamedParameter : BasicParameter<T> {
   NodeId node = 0;
 };
+using NamedParameter = BasicNamedParameter<Tensor>;
+using ConstNamedParameter = BasicNamedParameter<const Tensor>;
 
 class Network {
  public:
@@ -57,7 +57,8 @@ class Network {
   std::vector<Shape> shapes(const Shape& input) const;
 
   /// Every parameter, node by node. Writing to one changes the network for every pass.
-  std::vector<NamedParameter> parameters() const;
+  std::vector<NamedParameter> parameters();
+  std::vector<ConstNamedParameter> parameters() const;
   /// Number of elements in all trainable parameters.
   std::int64_t parameter_count() const;
   /// Number of elements in the trainable parameters of one node.
@@ -65,13 +66,14 @@ class Network {
   /// Converts every parameter, which must lie in the host's memory.
   void to(DType dtype);
   /// Copies every parameter into the memory of the context's device, where every context on that device can
-  /// use it. Waits until they are there.
+  /// use it, or back to the host's. Waits until they are there; changes none where that fails.
   void to(const Context& context);
   /// After a training pass: batch norm takes over the statistics that `saved`, one per node, observed.
   void update_statistics(Context& context, std::span<const Saved> saved);
 
  private:
   std::int64_t channels_;
+  std::vector<std::unique_ptr<Layer>> layers_;  ///< node i + 1 has layer i
   std::vector<Node> nodes_;
 };
 

@@ -47,8 +47,8 @@ Pass::Pass(const Network& network, Context& context, Tensor input, const Forward
   for (const NodeId id : options.keep) pinned_[checked(id)] = true;
   first_parameter_.assign(at(network.size()) + 1, 0);
   for (NodeId id = 1; id < network.size(); ++id) {
-    const std::vector<Parameter> parameters = network.node(id).layer->parameters();
-    for (const Parameter& p : parameters)
+    const std::vector<ConstParameter> parameters = network.node(id).layer->parameters();
+    for (const ConstParameter& p : parameters)
       if (!context.holds(*p.tensor))
         throw Error(ErrorKind::usage, "the network's parameter '", network.node(id).name, ".", p.name,
                     "' does not lie in the memory of ", context.device(),
@@ -145,12 +145,6 @@ const Tensor& Pass::value(NodeId node) const {
   return *value;
 }
 
-std::span<const Saved> Pass::saved() const {
-  if (consumed_)
-    throw Error(ErrorKind::usage, "what this pass saved was released by its last backward: read it before");
-  return saved_;
-}
-
 Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& options) {
   if (consumed_) throw Error(ErrorKind::usage, "this pass already ran its last backward");
   if (options.parameter_gradients && !parameter_gradients_)
@@ -177,7 +171,7 @@ Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& opt
 
   Gradients result;
   if (options.parameter_gradients)
-    for (const NamedParameter& p : network_.parameters())
+    for (const ConstNamedParameter& p : network_.parameters())
       result.parameters.push_back(p.trainable ? context_.zeros(p.tensor->shape(), p.tensor->dtype())
                                               : Tensor());
 
@@ -192,7 +186,8 @@ Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& opt
     dvalue.reset();
     if (options.last) {
       if (!pinned_[at(id)]) values_[at(id)].reset();
-      saved_[at(id)] = {};
+      saved_[at(id)].tensors.clear();
+      saved_[at(id)].indices = {};
     }
   }
   const DType dtype = seeds.empty() ? DType::f32 : seeds.front().dy.dtype();

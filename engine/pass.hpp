@@ -64,8 +64,8 @@ class Pass {
     return backward({&seed, 1}, options);
   }
 
-  /// What each node saved, for Network::update_statistics. Throws Error(usage) after the last backward.
-  std::span<const Saved> saved() const;
+  /// What each node saved, for Network::update_statistics; after the last backward only its statistics.
+  std::span<const Saved> saved() const { return saved_; }
   const Shape& shape(NodeId node) const { return shapes_[static_cast<std::size_t>(node)]; }
 
  private:

@@ -58,9 +58,9 @@ std::string decide_architecture(const Checkpoint& checkpoint, const Recognition&
   return recognised.architectures.front();
 }
 
-std::vector<ExpectedTensor> expected_tensors(std::span<const NamedParameter> parameters) {
+std::vector<ExpectedTensor> expected_tensors(std::span<const ConstNamedParameter> parameters) {
   std::vector<ExpectedTensor> expected;
-  for (const NamedParameter& p : parameters) expected.push_back({p.name, p.tensor->shape()});
+  for (const ConstNamedParameter& p : parameters) expected.push_back({p.name, p.tensor->shape()});
   return expected;
 }
 
@@ -94,9 +94,9 @@ Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
 }
 
 /// How the file's tensors go into the network. Throws Error where they do not.
-MatchReport match_completely(const Checkpoint& checkpoint, std::span<const NamedParameter> parameters,
+MatchReport match_completely(const Checkpoint& checkpoint, const Network& network,
                              const std::string& architecture, bool ignore_unused) {
-  const std::vector<ExpectedTensor> expected = expected_tensors(parameters);
+  const std::vector<ExpectedTensor> expected = expected_tensors(network.parameters());
   MatchReport report = match_file(expected, checkpoint);
   const std::string& path = checkpoint.path().string();
   if (!report.complete())
@@ -155,10 +155,10 @@ ModelCard card_for(const Checkpoint& checkpoint, const Built& built, const Publi
 
 }  // namespace
 
-std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Network& network,
+std::vector<std::string> load_parameters(const Checkpoint& checkpoint, Network& network,
                                          const std::string& architecture, bool ignore_unused) {
   const std::vector<NamedParameter> parameters = network.parameters();
-  const MatchReport report = match_completely(checkpoint, parameters, architecture, ignore_unused);
+  const MatchReport report = match_completely(checkpoint, network, architecture, ignore_unused);
   for (const MatchReport::Matched& m : report.matched) {
     Tensor tensor = m.tensor.to_f32();
     try {
@@ -174,7 +174,7 @@ std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Net
 LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) try {
   const Built built = build_for(checkpoint, options);
   const MatchReport report =
-      match_completely(checkpoint, built.network.parameters(), built.info.name, options.ignore_unused);
+      match_completely(checkpoint, built.network, built.info.name, options.ignore_unused);
   const PublishedWeights* published = find_published(checkpoint.sha256(), built.info.name);
   return {.architecture = built.info.name,
           .card = card_for(checkpoint, built, published, options),

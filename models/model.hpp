@@ -56,7 +56,7 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
 /// what errors call it. Returns the names of tensors that were left out because they compute nothing; with
 /// `ignore_unused` also of those that may. Throws Error naming the file: bad_input for what is missing,
 /// mis-shaped or not usable, unsupported for tensors that would compute something and are not used.
-std::vector<std::string> load_parameters(const Checkpoint& checkpoint, const Network& network,
+std::vector<std::string> load_parameters(const Checkpoint& checkpoint, Network& network,
                                          const std::string& architecture, bool ignore_unused = false);
 
 /// What load_model would make of a file, without reading a value of its tensors.

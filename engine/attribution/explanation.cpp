@@ -23,7 +23,7 @@ ForwardOptions forward_options(const Network& network, std::vector<NodeId> layer
 ChannelMaps maps_of(const Shape& shape) { return {shape[0], shape[1], shape[2] * shape[3]}; }
 
 const Tensor& weight_of(const Network& network, NodeId node) {
-  for (const Parameter& p : network.node(node).layer->parameters())
+  for (const ConstParameter& p : network.node(node).layer->parameters())
     if (p.name == "weight") return *p.tensor;
   throw Error(ErrorKind::internal, "'", network.node(node).name, "' has no weight");
 }

@@ -57,14 +57,14 @@ class BatchNorm2d final : public Layer {
                                  bias_.data<T>(), mean, variance, a.epilogue.as<T>(), a.y.data<T>());
       if (a.saved && a.mode.training)
         for (Tensor* observed : {&batch_mean, &batch_variance, &unbiased})
-          a.saved->tensors.push_back(std::move(*observed));
+          a.saved->statistics.push_back(std::move(*observed));
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      const Tensor& mean = a.mode.training ? a.saved.tensors.at(0) : running_mean_;
-      const Tensor& variance = a.mode.training ? a.saved.tensors.at(1) : running_var_;
+      const Tensor& mean = a.mode.training ? a.saved.statistics.at(0) : running_mean_;
+      const Tensor& variance = a.mode.training ? a.saved.statistics.at(1) : running_var_;
       const auto pointer = [](std::span<Tensor* const> tensors, std::size_t i) {
         return i < tensors.size() && tensors[i] ? tensors[i]->data<T>() : nullptr;
       };
@@ -75,10 +75,10 @@ class BatchNorm2d final : public Layer {
   }
 
   void update_statistics(Context& context, const Saved& saved) override {
-    if (saved.tensors.empty()) return;
+    if (saved.statistics.empty()) return;
     dispatch(context, running_mean_.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.batch_norm_update_running(context, running_mean_.numel(), momentum_, saved.tensors.at(0).data<T>(),
-                                  saved.tensors.at(2).data<T>(), running_mean_.data<T>(),
+      k.batch_norm_update_running(context, running_mean_.numel(), momentum_, saved.statistics.at(0).data<T>(),
+                                  saved.statistics.at(2).data<T>(), running_mean_.data<T>(),
                                   running_var_.data<T>());
     });
   }

@@ -17,7 +17,7 @@ void fill_uniform(Tensor& tensor, double bound, std::uint64_t key) {
 
 }  // namespace
 
-void initialise(const Network& network, std::uint64_t seed) {
+void initialise(Network& network, std::uint64_t seed) {
   for (const NamedParameter& p : network.parameters()) {
     Tensor& tensor = *p.tensor;
     const Shape& shape = tensor.shape();

@@ -11,6 +11,6 @@ namespace backlight {
 /// al. 2015, arXiv:1502.01852). Linear layers: uniform in ±√(1/fan_in). Batch norm: the identity, running
 /// statistics of mean 0 and variance 1. Biases: 0. A function of `seed` and the parameters' names and shapes
 /// alone.
-void initialise(const Network& network, std::uint64_t seed);
+void initialise(Network& network, std::uint64_t seed);
 
 }  // namespace backlight

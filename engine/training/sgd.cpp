@@ -7,7 +7,7 @@
 
 namespace backlight {
 
-Sgd::Sgd(const Network& network, const Context& context, const SgdOptions& options)
+Sgd::Sgd(Network& network, const Context& context, const SgdOptions& options)
     : options_(options), parameters_(network.parameters()) {
   for (const NamedParameter& p : parameters_)
     velocities_.push_back(p.trainable ? context.zeros(p.tensor->shape(), p.tensor->dtype()) : Tensor());
@@ -35,7 +35,7 @@ std::vector<NamedParameter> Sgd::velocities() {
   std::vector<NamedParameter> named;
   for (std::size_t i = 0; i < parameters_.size(); ++i)
     if (parameters_[i].trainable)
-      named.push_back({parameters_[i].name, &velocities_[i], true, parameters_[i].node});
+      named.push_back({{parameters_[i].name, &velocities_[i], true}, parameters_[i].node});
   return named;
 }
 

@@ -20,7 +20,7 @@ struct SgdOptions {
 class Sgd {
  public:
   /// The velocities lie in the context's memory. The network must outlive the optimiser.
-  Sgd(const Network& network, const Context& context, const SgdOptions& options);
+  Sgd(Network& network, const Context& context, const SgdOptions& options);
 
   /// Updates every trainable parameter. `gradients` as Pass::backward returns them.
   void step(Context& context, std::span<const Tensor> gradients, double learning_rate);

@@ -56,10 +56,11 @@ double Trainer::step(Batch batch) {
   if (!std::isfinite(loss.loss))
     throw Error(ErrorKind::usage, "the loss of training step ", steps_done_ + 1, " is ", loss.loss,
                 ", expected a finite number; try a lower learning rate");
-  network_.update_statistics(context_, pass.saved());
   const Gradients gradients = pass.backward({network_.output(), std::move(loss.dlogits)},
                                             {.parameter_gradients = true, .last = true});
+  // From here on nothing is allocated: weights and running statistics move together or not at all.
   sgd_.step(context_, gradients.parameters, learning_rate());
+  network_.update_statistics(context_, pass.saved());
   ++steps_done_;
   return loss.loss;
 }
@@ -130,8 +131,7 @@ void Trainer::restore(const std::filesystem::path& path, const std::map<std::str
       throw Error(ErrorKind::bad_input, path, ": '", p.name, "' is ", values.back().shape(), ", expected ",
                   p.tensor->shape());
   }
-  for (std::size_t i = 0; i < targets.size(); ++i)
-    *targets[i].tensor = context_.holds(values[i]) ? std::move(values[i]) : context_.copy(values[i]);
+  for (std::size_t i = 0; i < targets.size(); ++i) context_.copy(values[i], *targets[i].tensor);
   steps_done_ = steps;
 }
 

@@ -38,7 +38,7 @@ class Trainer {
   double learning_rate() const;
 
   /// One update. Returns the batch's mean cross-entropy before it. Throws Error(usage) when the loss is not
-  /// finite, leaving the parameters as they were.
+  /// finite, and what a layer throws, leaving parameters and running statistics as they were.
   double step(Batch batch);
 
   /// Writes parameters, running statistics, velocities and the step count as safetensors, atomically.

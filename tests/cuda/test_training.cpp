@@ -59,7 +59,7 @@ struct Run {
   }
   std::vector<Tensor> parameters() const {
     std::vector<Tensor> all;
-    for (const NamedParameter& p : network.parameters()) all.push_back(context.to_host(*p.tensor));
+    for (const ConstNamedParameter& p : network.parameters()) all.push_back(context.to_host(*p.tensor));
     return all;
   }
 

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "engine/network.hpp"
 #include "engine/pass.hpp"
@@ -108,6 +110,26 @@ TEST_CASE("network parameters: carry PyTorch's names and running statistics do n
   CHECK(network.parameter_count() == 4 * 27 + 4 + 8);
   CHECK(network.parameter_count(2) == 8);
   CHECK(network.parameter_count(network.input()) == 0);
+}
+
+static_assert(std::is_same_v<decltype(std::declval<Network&>().parameters().front().tensor), Tensor*>);
+static_assert(
+    std::is_same_v<decltype(std::declval<const Network&>().parameters().front().tensor), const Tensor*>);
+static_assert(
+    std::is_same_v<decltype(std::declval<const Node&>().layer->parameters().front().tensor), const Tensor*>);
+
+TEST_CASE("network parameters: those of a network that is only read are the same tensors") {
+  Network network = residual_network();
+  const Network& read = network;
+  const std::vector<NamedParameter> all = network.parameters();
+  const std::vector<ConstNamedParameter> seen = read.parameters();
+  REQUIRE(seen.size() == all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CHECK(seen[i].name == all[i].name);
+    CHECK(seen[i].tensor == all[i].tensor);
+    CHECK(seen[i].trainable == all[i].trainable);
+    CHECK(seen[i].node == all[i].node);
+  }
 }
 
 TEST_CASE("network to: computes in double what it computes in float") {

@@ -180,7 +180,7 @@ TEST_CASE("pass: the gradient at an inner node is that of the rest of the networ
   rest.add("flatten", flatten());
   rest.add("fc", linear(10, 5));
   for (NamedParameter& p : rest.parameters())
-    for (const NamedParameter& q : network.parameters())
+    for (const ConstNamedParameter& q : network.parameters())
       if (p.name == q.name) *p.tensor = context.copy(*q.tensor);
   Pass rest_pass(rest, context, context.copy(pass.value(inner)), {.gradients_at = {0}});
   CHECK(test::same_bits(context.to_host(rest_pass.output()), context.to_host(pass.output())));
@@ -293,7 +293,6 @@ TEST_CASE("pass: a backward that forward did not prepare is refused") {
   CHECK(pass.backward(target(network, {1}), {.wrt = {block}, .last = true}).nodes.size() == 1);
   CHECK_THROWS_WITH_AS(pass.backward(target(network, {1}), {.wrt = {block}}),
                        "this pass already ran its last backward", Error);
-  CHECK_THROWS_AS(pass.saved(), Error);
 }
 
 TEST_CASE("one_hot: refuses classes that are not there") {

@@ -67,6 +67,7 @@ TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch
     network.to(context);
     Pass pass(network, context, context.copy(inputs_of(c).x[0]),
               {.parameter_gradients = true, .mode = {.training = true}});
+    pass.backward({1, context.copy(inputs_of(c).dy)}, {.parameter_gradients = true, .last = true});
     network.update_statistics(context, pass.saved());
     const auto parameters = network.parameters();
     const Tensor mean = context.to_host(*parameters[2].tensor), var = context.to_host(*parameters[3].tensor);

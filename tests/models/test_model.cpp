@@ -200,7 +200,7 @@ TEST_CASE("model: any prefix that leaves a known network is left out") {
 TEST_CASE("model: of several networks in a file one must be chosen by its prefix") {
   Weights weights;
   weights.put_below("student.");
-  for (const NamedParameter& p : weights.network().parameters())
+  for (const ConstNamedParameter& p : weights.network().parameters())
     weights["teacher." + p.name] = Tensor::zeros(p.tensor->shape());
   const std::filesystem::path path = weights.write();
   check_refused(path, {}, ErrorKind::usage, "\"student.\" (97 tensors), \"teacher.\" (97 tensors)");
@@ -223,7 +223,7 @@ TEST_CASE("model: a network of the caller's own loads its own file whatever its 
         network.add(std::string(prefix) + name, conv2d(3, 3, {.kernel = 1}));
       return network;
     };
-    const Network filled = build();
+    Network filled = build();
     initialise(filled, 7);
     const TemporaryFolder folder;
     std::vector<TensorToWrite> list, bare;
@@ -234,7 +234,7 @@ TEST_CASE("model: a network of the caller's own loads its own file whatever its 
     write_safetensors(folder.path() / "own.safetensors", list);
     write_safetensors(folder.path() / "bare.safetensors", bare);
     for (const char* file : {"own.safetensors", "bare.safetensors"}) {
-      const Network loaded = build();
+      Network loaded = build();
       CHECK(load_parameters(Checkpoint::open(folder.path() / file), loaded, "mine").empty());
       for (std::size_t i = 0; i < list.size(); ++i)
         CHECK(same_bits(*loaded.parameters()[i].tensor, *filled.parameters()[i].tensor));

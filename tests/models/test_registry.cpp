@@ -29,7 +29,7 @@ TEST_CASE("registry: parameters have PyTorch's names and shapes and number") {
     const Network network = build_model(name, published_classes(name));
     const auto& entries = expected["entries"];
     std::size_t found = 0;
-    for (const NamedParameter& p : network.parameters()) {
+    for (const ConstNamedParameter& p : network.parameters()) {
       CAPTURE(p.name);
       REQUIRE(entries.contains(p.name));
       CHECK(Shape(entries[p.name].get<std::vector<std::int64_t>>()) == p.tensor->shape());

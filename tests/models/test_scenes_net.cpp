@@ -45,7 +45,7 @@ double pointing_rate_of_cam(const Network& network, Context& context, std::uint6
                             std::uint64_t scenes) {
   const NodeId layer = network.find("layer2");
   const Tensor* weight = nullptr;
-  for (const NamedParameter& p : network.parameters())
+  for (const ConstNamedParameter& p : network.parameters())
     if (p.name == "fc.weight") weight = p.tensor;
   REQUIRE(weight != nullptr);
   int hits = 0;
@@ -99,7 +99,7 @@ TEST_CASE(
 
 TEST_CASE("backlight_scenes: without training it guesses and points at random") {
   Context context;
-  const Network network = scenes_net(kClasses);
+  Network network = scenes_net(kClasses);
   initialise(network, 1);
   CHECK(classification_accuracy(network, context, kSeed, 300) <= 0.25);
   CHECK(pointing_rates(network, context, network.find("layer2"), kSeed, 50).grad_cam <= 0.5);

@@ -27,9 +27,8 @@ const std::map<std::string, std::string> kNamed = {
 void save(const Network& network, const std::string& path,
           const std::map<std::string, std::string>& metadata = kNamed) {
   std::vector<TensorToWrite> tensors;
-  const std::vector<NamedParameter> parameters = network.parameters();
-  for (const NamedParameter& p : parameters)
-    tensors.push_back({p.name, static_cast<const Tensor*>(p.tensor)});
+  const std::vector<ConstNamedParameter> parameters = network.parameters();
+  for (const ConstNamedParameter& p : parameters) tensors.push_back({p.name, p.tensor});
   write_safetensors(path, tensors, metadata, {.dtype = StoredType::f32, .overwrite = true});
 }
 

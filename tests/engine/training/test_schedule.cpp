@@ -22,7 +22,7 @@ TEST_CASE("schedule: warms up linearly and falls along half a cosine") {
 
 TEST_CASE(
     "initialise: convolutions keep the variance that He et al. ask for and batch norm is the identity") {
-  const Network network = scenes_net(10);
+  Network network = scenes_net(10);
   initialise(network, 5);
   int convolutions = 0;
   for (const NamedParameter& p : network.parameters()) {
@@ -51,7 +51,7 @@ TEST_CASE(
 }
 
 TEST_CASE("initialise: a function of the seed") {
-  const Network a = scenes_net(10, 2), b = scenes_net(10, 2), c = scenes_net(10, 2);
+  Network a = scenes_net(10, 2), b = scenes_net(10, 2), c = scenes_net(10, 2);
   initialise(a, 5);
   initialise(b, 5);
   initialise(c, 6);

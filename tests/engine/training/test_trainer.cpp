@@ -10,6 +10,11 @@
 #include <limits>
 #include <thread>
 
+#include "engine/layers/batch_norm.hpp"
+#include "engine/layers/conv2d.hpp"
+#include "engine/layers/flatten.hpp"
+#include "engine/layers/linear.hpp"
+#include "engine/layers/pool.hpp"
 #include "engine/pass.hpp"
 #include "engine/training/init.hpp"
 #include "engine/training/trainer.hpp"
@@ -63,6 +68,21 @@ std::vector<std::string> different(const Network& a, const Network& b) {
     if (!same_bits(*pa[i].tensor, *pb[i].tensor)) names.push_back(pa[i].name);
   return names;
 }
+
+/// The identity, whose backward throws on demand.
+class FailsBackward final : public Layer {
+ public:
+  static inline bool failing = false;
+
+  std::string_view kind() const override { return "fails_backward"; }
+  Shape output_shape(std::span<const Shape> x) const override { return x[0]; }
+  Needs needs(bool) const override { return {}; }
+  void forward(const ForwardArgs& a) const override { a.context.copy(*a.x[0], a.y); }
+  void backward(const BackwardArgs& a) const override {
+    if (failing) throw Error(ErrorKind::resources, "backward failed");
+    a.context.copy(a.dy, *a.dx[0]);
+  }
+};
 
 /// A path in a directory of this test alone, which is removed at the end with what a killed writer left in
 /// it.
@@ -124,6 +144,30 @@ TEST_CASE("training: eight scenes are learnt by heart") {
   CHECK(last <= 0.05);
 }
 
+TEST_CASE("training: a step that fails in backward changes neither weights nor running statistics") {
+  Context context({}, 1);
+  Network network(3), before(3);
+  for (Network* n : {&network, &before}) {
+    n->add("conv", conv2d(3, 4, {.kernel = 3, .bias = false}));
+    n->add("norm", batch_norm2d(4));
+    n->add("faulty", std::make_unique<FailsBackward>());
+    n->add("pool", adaptive_avg_pool2d(1));
+    n->add("flatten", flatten());
+    n->add("fc", linear(4, kClasses));
+    initialise(*n, 3);
+  }
+  Trainer trainer(network, context, {.steps = kSteps, .learning_rate = 0.05});
+  FailsBackward::failing = true;
+  CHECK_THROWS_WITH_AS(trainer.step(batch_of(0)), "backward failed", Error);
+  CHECK(different(network, before) == std::vector<std::string>{});
+  CHECK(trainer.steps_done() == 0);
+  FailsBackward::failing = false;
+  trainer.step(batch_of(0));
+  CHECK(different(network, before) == std::vector<std::string>{"conv.weight", "norm.weight", "norm.bias",
+                                                               "norm.running_mean", "norm.running_var",
+                                                               "fc.weight", "fc.bias"});
+}
+
 TEST_CASE("training: the same seed gives the same bits on any number of threads") {
   Run one(1), again(1), three(3);
   one.train();
@@ -132,7 +176,7 @@ TEST_CASE("training: the same seed gives the same bits on any number of threads"
   CHECK(different(one.network, again.network) == std::vector<std::string>{});
   CHECK(different(one.network, three.network) == std::vector<std::string>{});
 
-  const Network start = scenes_net(kClasses, kWidth);
+  Network start = scenes_net(kClasses, kWidth);
   initialise(start, 3);
   CHECK(different(one.network, start).size() == one.network.parameters().size());
 }
