@@ -24,8 +24,7 @@ Row vgg_row(int depth, bool batch_norm) {
            .preprocessing = Preprocessing::torchvision(),
            .labels = LabelSet::imagenet,
            // The last of `features` are the convolution, batch norm where there is one, ReLU, pooling.
-           .default_layers = {"features[-2]", "features[-1]", batch_norm ? "features[-4]" : "features[-3]",
-                              "avgpool"},
+           .default_layers = {"features[-2]", "features[-1]", "features[-2]", "avgpool"},
            .min_input_size = 32,
            .classifier = "classifier.6"},
           [=](std::int64_t n) { return vgg(depth, batch_norm, n); }};
@@ -53,7 +52,7 @@ Row efficientnet_lite_row(int version, int input_size) {
   return {{.name = "efficientnet_lite" + std::to_string(version),
            .preprocessing = Preprocessing::efficientnet_lite(input_size, input_size + 32),
            .labels = LabelSet::imagenet,
-           .default_layers = {"_bn1", "_bn1", "_bn1", "_swish_1"},
+           .default_layers = {"_swish_1", "_swish_1", "_swish_1", "_swish_1"},
            .classifier = "_fc"},
           [=](std::int64_t n) { return efficientnet_lite(version, n); }};
 }
@@ -64,14 +63,14 @@ const std::vector<Row>& rows() {
       {{.name = "alexnet",
         .preprocessing = Preprocessing::torchvision(),
         .labels = LabelSet::imagenet,
-        .default_layers = {"features.11", "features.12", "features.10", "avgpool"},
+        .default_layers = {"features.11", "features.12", "features.11", "avgpool"},
         .min_input_size = 63,
         .classifier = "classifier.6"},
        alexnet},
       {{.name = "alexnet_original",
         .preprocessing = Preprocessing::caffe(227, 256),
         .labels = LabelSet::imagenet,
-        .default_layers = {"relu5", "pool5", "conv5", "pool5"},
+        .default_layers = {"relu5", "pool5", "relu5", "pool5"},
         .min_input_size = 199,
         .any_size = false,
         .classifier = "fc8"},

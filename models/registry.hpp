@@ -12,8 +12,9 @@
 
 namespace backlight {
 
-/// Where Grad-CAM looks when no layer is named, as each implementation would have it; paths for
-/// Network::find. Where one leaves the choice to the caller, the last layer that fits its examples stands.
+/// Where Grad-CAM looks when no layer is named; paths for Network::find. It is the activation that the head
+/// pools, the value whose places add up to the score. The exceptions are AlexNet and VGG, for which
+/// pytorch-grad-cam's examples name the last pooling and torch-cam finds the last value with places.
 struct DefaultLayers {
   std::string paper, pytorch_grad_cam, captum, torch_cam;
 };

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "engine/image/overlay.hpp"
-#include "engine/image/segment.hpp"
 #include "engine/image/write.hpp"
 #include "engine/version.hpp"
 #include "tools/explain_panel.hpp"
@@ -29,14 +28,6 @@ Json range_json(const Tensor& tensor) {
   json["min"] = number(low);
   json["max"] = number(high);
   return json;
-}
-
-/// Paper, section 4.1: the largest segment above 15 % of the map's maximum, on the picture that was given.
-std::optional<Box> locate(const Tensor& map, const Placement& placement, Preset preset) {
-  const Upsampling mode = preset == Preset::paper ? Upsampling::bilinear_align_corners : Upsampling::bilinear;
-  const auto segment = largest_segment(upsample(map, placement.input_height, placement.input_width, mode));
-  if (!segment) return std::nullopt;
-  return placement.to_source(segment->box);
 }
 
 /// What travels in every picture: the facts of the run, the image and the result.
@@ -160,7 +151,8 @@ Json Explainer::result(Work& work, std::int64_t index, const Question& question,
   require_finite("the result of " + std::string(name_of(question.method)), answer.raw());
   const bool evidence = answer.map != nullptr && has_positive_evidence(answer.map->map);
   std::optional<Box> box;
-  if (request_.formats.box && evidence) box = locate(answer.map->map, work.placement, request_.preset);
+  if (request_.formats.box && answer.map != nullptr)
+    box = locate(answer.map->map, work.placement, request_.preset);
 
   Json json;
   json["method"] = name_of(question.method);

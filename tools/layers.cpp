@@ -47,6 +47,17 @@ std::vector<std::string> presets_at(const std::array<NodeId, kPresets.size()>& d
   return names;
 }
 
+bool is_pooling(const Node& node) { return kind_of(node).ends_with("pool2d"); }
+
+/// What makes this node a default, by its place before the head.
+const char* reason_for(const Network& network, NodeId id) {
+  if (is_pooling(network.node(id))) return "the last pooling, where the package looks";
+  for (NodeId reader = id + 1; reader < network.size(); ++reader)
+    if (is_pooling(network.node(reader)) && network.node(reader).inputs.front() == id)
+      return "the activation that the head pools";
+  return "the last value with places";
+}
+
 void run(Options& options) {
   const Subject subject = subject_of(options, options.console);
   const Network& network = subject.network;
@@ -58,7 +69,7 @@ void run(Options& options) {
     defaults[i] = network.find(default_layer(subject.info, kPresets[i]));
 
   Json nodes = Json::array();
-  Table table({"name", "kind", "shape", "parameters", "Grad-CAM", "default of"});
+  Table table({"name", "kind", "shape", "parameters", "Grad-CAM", "default of", "because it is"});
   table.align_right(3);
   for (NodeId id = 0; id < network.size(); ++id) {
     const Node& node = network.node(id);
@@ -67,16 +78,18 @@ void run(Options& options) {
     const std::vector<std::string> presets = presets_at(defaults, id);
     std::string marks;
     for (const std::string& preset : presets) marks += (marks.empty() ? "" : ", ") + preset;
+    const char* reason = presets.empty() ? nullptr : reason_for(network, id);
     const std::int64_t parameters = network.parameter_count(id);
     table.add({node.name, kind_of(node), text(shape), parameters > 0 ? std::to_string(parameters) : "",
-               obstacle.empty() ? "yes" : "no", marks});
+               obstacle.empty() ? "yes" : "no", marks, reason ? reason : ""});
     nodes.push_back({{"name", node.name},
                      {"kind", kind_of(node)},
                      {"shape", shape.extents()},
                      {"parameters", parameters},
                      {"grad_cam", obstacle.empty()},
                      {"obstacle", obstacle.empty() ? Json() : Json(obstacle)},
-                     {"default_of", presets}});
+                     {"default_of", presets},
+                     {"default_reason", reason ? Json(reason) : Json()}});
   }
   if (options.json) {
     Json json = document("layers");

@@ -8,6 +8,7 @@
 #include "engine/image/map.hpp"
 #include "engine/image/overlay.hpp"
 #include "engine/image/saliency.hpp"
+#include "engine/image/segment.hpp"
 #include "engine/nearest.hpp"
 
 namespace backlight {
@@ -31,6 +32,20 @@ Tensor rescaled(Tensor map, float epsilon) {
 /// Two factors 1e-7 are pytorch-grad-cam's scale_cam_image, once per layer and once after averaging layers.
 constexpr float kScaleCamEpsilon = 1e-7f;
 constexpr float kTorchCamEpsilon = 1e-8f;
+
+Upsampling upsampling_of(Preset preset) {
+  switch (preset) {
+    case Preset::paper:
+      return Upsampling::bilinear_align_corners;
+    case Preset::pytorch_grad_cam:
+      return Upsampling::bilinear;
+    case Preset::captum:
+      return Upsampling::nearest;
+    case Preset::torch_cam:
+      return Upsampling::bicubic;
+  }
+  throw Error(ErrorKind::internal, "a preset that enlarges nothing");
+}
 
 OverlayStyle overlay_style(Preset preset) {
   switch (preset) {
@@ -73,24 +88,36 @@ bool has_positive_evidence(const Tensor& map) {
 }
 
 Tensor display_map(const Tensor& map, Preset preset, std::int64_t height, std::int64_t width) {
+  const Upsampling mode = upsampling_of(preset);
   switch (preset) {
     case Preset::paper: {
       const Tensor positive = positive_part(map);
       // Between equal values rounding would make differences, and rescaling a picture of them.
       const auto [low, high] = std::ranges::minmax(positive.values());
       if (low == high) return Tensor::zeros({height, width});
-      return rescaled(upsample(positive, height, width, Upsampling::bilinear_align_corners), 0);
+      return rescaled(upsample(positive, height, width, mode), 0);
     }
     case Preset::pytorch_grad_cam: {
       const Tensor coarse = rescaled(positive_part(map), kScaleCamEpsilon);
-      return rescaled(upsample(coarse, height, width, Upsampling::bilinear), kScaleCamEpsilon);
+      return rescaled(upsample(coarse, height, width, mode), kScaleCamEpsilon);
     }
     case Preset::captum:
-      return upsample(map, height, width, Upsampling::nearest);
+      return upsample(map, height, width, mode);
     case Preset::torch_cam:
       return rescaled(positive_part(map), kTorchCamEpsilon);
   }
   throw Error(ErrorKind::internal, "a preset without a display map");
+}
+
+Tensor enlarged_evidence(const Tensor& map, Preset preset, std::int64_t height, std::int64_t width) {
+  return upsample(positive_part(map), height, width, upsampling_of(preset));
+}
+
+std::optional<Box> locate(const Tensor& map, const Placement& placement, Preset preset) {
+  const auto segment =
+      largest_segment(enlarged_evidence(map, preset, placement.input_height, placement.input_width));
+  if (!segment) return std::nullopt;
+  return placement.to_source(segment->box);
 }
 
 Tensor guided_product(const Tensor& gradient, const Tensor& map, Preset preset) {
@@ -102,9 +129,7 @@ Tensor guided_product(const Tensor& gradient, const Tensor& map, Preset preset) 
   const std::int64_t channels = gradient.shape()[0], height = gradient.shape()[1],
                      width = gradient.shape()[2];
   const Tensor factor = preset == Preset::pytorch_grad_cam ? display_map(map, preset, height, width)
-                        : preset == Preset::paper
-                            ? upsample(positive_part(map), height, width, Upsampling::bilinear_align_corners)
-                            : upsample(positive_part(map), height, width, Upsampling::nearest);
+                                                           : enlarged_evidence(map, preset, height, width);
   Tensor product = gradient.clone();
   for (std::int64_t c = 0; c < channels; ++c)
     std::ranges::transform(factor.values(),

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "engine/attribution/explanation.hpp"
+#include "engine/image/geometry.hpp"
 #include "engine/image/image.hpp"
 #include "engine/image/upsample.hpp"
 
@@ -19,6 +21,7 @@ namespace backlight {
 /// upsampling           align-corners       half-pixel bilinear     nearest         bicubic
 /// Guided Grad-CAM with the unnormalised    the normalised map      the ReLU'd map  (not defined)
 /// gradient shown by    joint min-max       deprocess_image         2 % outliers    joint min-max
+/// box                  where the ReLU'd map, upsampled so, has 15 % of its maximum
 ///
 /// paper: github ramprs/grad-cam (Lua); pytorch_grad_cam 1.5; captum 0.9; torch_cam 0.5.
 enum class Preset : std::uint8_t { paper, pytorch_grad_cam, captum, torch_cam };
@@ -45,6 +48,15 @@ Tensor display_map(const Tensor& map, Preset preset, std::int64_t height, std::i
 /// Guided Grad-CAM (or Deconvolution Grad-CAM): the C×H×W gradient times the map at H×W. Throws
 /// Error(unsupported) for torch_cam, which has no such method.
 Tensor guided_product(const Tensor& gradient, const Tensor& map, Preset preset);
+
+/// What speaks for the class, at height × width: the map rectified at its own resolution, then enlarged as
+/// the preset enlarges. Enlarging first would let what speaks against the class eat into what speaks for it.
+Tensor enlarged_evidence(const Tensor& map, Preset preset, std::int64_t height, std::int64_t width);
+
+/// Where the evidence lies (paper, section 4.1), on the picture that the user gave: the box around the
+/// largest segment of `enlarged_evidence` above 15 % of its maximum. So under captum, too, whose display is
+/// signed: a box shows what speaks for the class. Nothing without positive evidence.
+std::optional<Box> locate(const Tensor& map, const Placement& placement, Preset preset);
 
 /// The overlay on the picture that the user gave, at its own size. Without positive evidence the picture
 /// itself (captum, being signed, shows what there is).

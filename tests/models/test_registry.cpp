@@ -103,11 +103,26 @@ TEST_CASE("registry: default layers exist and have a spatial value") {
   }
 }
 
-TEST_CASE("registry: presets choose the layers that their programs do") {
-  const auto kind_at = [](const std::string& model, const std::string& layer) {
-    const Network network = build_model(model, 7);
-    return std::string(network.node(network.find(layer)).layer->kind());
+TEST_CASE("registry: by default Grad-CAM looks at the activation that the head pools") {
+  const auto kind = [](const Network& network, NodeId id) {
+    return std::string(network.node(id).layer->kind());
   };
+  for (const std::string& name : model_names()) {
+    CAPTURE(name);
+    const Network network = build_model(name, 7);
+    const DefaultLayers& layers = model_info(name).default_layers;
+    const NodeId pooled = network.find(layers.paper);
+    CHECK(kind(network, pooled).starts_with("relu"));
+    CHECK(kind(network, pooled + 1).ends_with("pool2d"));
+    CHECK(network.node(pooled + 1).inputs == std::vector<NodeId>{pooled});
+    CHECK(network.find(layers.captum) == pooled);
+    // Their packages find a pooling where one stands before the head.
+    for (const std::string& layer : {layers.pytorch_grad_cam, layers.torch_cam})
+      CHECK((network.find(layer) == pooled || kind(network, network.find(layer)).ends_with("pool2d")));
+  }
+}
+
+TEST_CASE("registry: default layers have the names that people know") {
   const auto name_at = [](const std::string& model, const std::string& layer) {
     const Network network = build_model(model, 7);
     return network.node(network.find(layer)).name;
@@ -115,18 +130,14 @@ TEST_CASE("registry: presets choose the layers that their programs do") {
   const DefaultLayers& vgg16 = model_info("vgg16").default_layers;
   CHECK(name_at("vgg16", vgg16.paper) == "features.29");
   CHECK(name_at("vgg16", vgg16.pytorch_grad_cam) == "features.30");
-  CHECK(name_at("vgg16", vgg16.captum) == "features.28");
+  CHECK(name_at("vgg16", vgg16.captum) == "features.29");
   CHECK(name_at("vgg16", vgg16.torch_cam) == "avgpool");
-  for (const std::string model : {"vgg11", "vgg11_bn", "vgg19", "vgg19_bn", "alexnet"}) {
-    CAPTURE(model);
-    const DefaultLayers& layers = model_info(model).default_layers;
-    CHECK(kind_at(model, layers.paper) == "relu");
-    CHECK(kind_at(model, layers.pytorch_grad_cam) == "max_pool2d");
-    CHECK(kind_at(model, layers.captum) == "conv2d");
-  }
+  CHECK(name_at("vgg16_bn", model_info("vgg16_bn").default_layers.captum) == "features.42");
   CHECK(name_at("resnet50", model_info("resnet50").default_layers.pytorch_grad_cam) == "layer4.2.relu_2");
   CHECK(name_at("resnet18", "layer4[-1]") == "layer4.1.relu_1");
-  CHECK(name_at("efficientnet_lite0", model_info("efficientnet_lite0").default_layers.paper) == "_bn1");
+  for (const std::string& layer : {model_info("efficientnet_lite0").default_layers.pytorch_grad_cam,
+                                   model_info("efficientnet_lite0").default_layers.torch_cam})
+    CHECK(name_at("efficientnet_lite0", layer) == "_swish_1");
 }
 
 TEST_CASE("registry: an unknown name is answered with the nearest") {

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "support/skip.hpp"
 #include "tools/program.hpp"
 
@@ -40,6 +42,26 @@ TEST_CASE("layers: without a name it shows the network that explain takes") {
   const Workspace work;
   CHECK(work.run_json({"layers"})["architecture"] == "efficientnet_lite0");
   CHECK(contains(work.run({"explain", work.picture("a.png")}).err, "no weights of efficientnet_lite0"));
+}
+
+TEST_CASE("layers: says why presets look where they do") {
+  const Workspace work;
+  const auto reason_at = [&](const std::string& model, const std::string& preset) {
+    const Json json = work.run_json({"layers", "--model", model});
+    for (const Json& layer : json["layers"]) {
+      const auto presets = layer["default_of"].get<std::vector<std::string>>();
+      CHECK(layer["default_reason"].is_null() == presets.empty());
+      if (std::ranges::find(presets, preset) != presets.end())
+        return layer["name"].get<std::string>() + ": " + layer["default_reason"].get<std::string>();
+    }
+    return std::string("nowhere");
+  };
+  CHECK(reason_at("efficientnet_lite0", "pytorch-grad-cam") ==
+        "_swish_1: the activation that the head pools");
+  CHECK(reason_at("resnet18", "torch-cam") == "layer4.1.relu_1: the activation that the head pools");
+  CHECK(reason_at("vgg11", "paper") == "features.19: the activation that the head pools");
+  CHECK(reason_at("vgg11", "pytorch-grad-cam") == "features.20: the last pooling, where the package looks");
+  CHECK(contains(work.run({"layers", "--model", "resnet18"}).out, "the activation that the head pools"));
 }
 
 TEST_CASE("layers: a file of weights gives its own number of classes") {
