@@ -1,18 +1,12 @@
 #include "weights/safetensors.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <unordered_set>
-#include <utility>
 
+#include "engine/output_file.hpp"
 #include "weights/float16.hpp"
 #include "weights/names.hpp"
 
@@ -21,52 +15,6 @@ namespace {
 
 constexpr std::array<const char*, 10> kNames = {"F64", "F32", "F16", "BF16", "I64",
                                                 "I32", "I16", "I8",  "U8",   "BOOL"};
-
-/// A file beside the target that takes its place on commit(), and is removed otherwise.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::filesystem::path& target) : target_(target) {
-    constexpr int kAttempts = 100;
-    for (int i = 0; i < kAttempts && descriptor_ < 0; ++i) {
-      path_ = text(target.string(), ".", ::getpid(), "-", i, ".tmp");
-      descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (descriptor_ < 0 && errno != EEXIST) break;
-    }
-    if (descriptor_ < 0) {
-      path_.clear();
-      fail("cannot create a file beside it");
-    }
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-
-  void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) fail("cannot write");
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-  }
-  void commit() {
-    if (::fsync(descriptor_) != 0) fail("cannot write");
-    if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot write");
-    if (::rename(path_.c_str(), target_.c_str()) != 0) fail("cannot rename the finished file");
-    path_.clear();
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) const {
-    throw Error(ErrorKind::resources, target_.string(), ": ", what, ": ", std::strerror(errno));
-  }
-
-  std::filesystem::path target_;
-  std::string path_;
-  int descriptor_ = -1;
-};
 
 struct Planned {
   const TensorToWrite* tensor;
@@ -109,7 +57,7 @@ std::string header_text(std::span<const Planned> plans,
   throw Error(ErrorKind::usage, "the metadata of a safetensors file must be UTF-8 text");
 }
 
-void write_floats(TemporaryFile& file, const std::string& name, std::span<const float> values,
+void write_floats(OutputFile& file, const std::string& name, std::span<const float> values,
                   StoredType dtype) {
   if (dtype == StoredType::f32) return file.write(std::as_bytes(values));
   const bool half = dtype == StoredType::f16;
@@ -128,7 +76,7 @@ void write_floats(TemporaryFile& file, const std::string& name, std::span<const 
   }
 }
 
-void write_tensor(TemporaryFile& file, const TensorToWrite& tensor, StoredType dtype) {
+void write_tensor(OutputFile& file, const TensorToWrite& tensor, StoredType dtype) {
   if (const auto* const* stored = std::get_if<const StoredTensor*>(&tensor.source)) {
     if (!is_floating(dtype)) return file.write((*stored)->to_bytes());
     return write_floats(file, tensor.name, (*stored)->to_f32().values(), dtype);
@@ -146,8 +94,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
     throw Error(ErrorKind::usage, "safetensors are written in float32, float16 or bfloat16, not in ",
                 options.dtype);
   }
-  std::error_code ignored;
-  if (!options.overwrite && std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) {
+  if (!options.overwrite && is_taken(path)) {
     throw Error(ErrorKind::usage, path.string(),
                 ": exists already; give another name, or --force to replace it");
   }
@@ -166,10 +113,11 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   const std::string header = header_text(plans, metadata);
   const std::uint64_t size = header.size();
 
-  TemporaryFile file(path);
+  OutputFile file(path);
   file.write(std::as_bytes(std::span(&size, 1)));
   file.write(std::as_bytes(std::span(header)));
   for (const Planned& planned : plans) write_tensor(file, *planned.tensor, planned.dtype);
+  file.sync();
   file.commit();
 }
 

@@ -27,7 +27,7 @@ struct SafetensorsOptions {
   bool overwrite = false;
 };
 
-/// Atomic: writes a temporary file beside `path` and renames it, so that `path` is never half written.
+/// Atomic, by OutputFile: `path` is never half written; devices and pipes are written to.
 /// Throws Error(usage) when `path` exists and may not be overwritten, a name appears twice, or the dtype is
 /// no target; bad_input naming the tensor when a finite value is too large for float16; resources when
 /// writing fails.

@@ -1,17 +1,13 @@
 #include "engine/image/write.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <string_view>
 
 #include "engine/image/codec.hpp"
+#include "engine/output_file.hpp"
 
 namespace backlight {
 namespace {
@@ -34,30 +30,6 @@ std::vector<std::uint8_t> itxt_chunk(const PngText& entry) {
   chunk.insert(chunk.end(), body.begin(), body.end());
   append_big_endian(chunk, crc32(0, chunk.data() + 4, static_cast<uInt>(body.size())));
   return chunk;
-}
-
-/// An open file descriptor; closing reports nothing, so the success path closes by hand.
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
-
-[[noreturn]] void cannot_write(const std::string& path) {
-  throw Error(ErrorKind::resources, path, ": cannot be written (", std::strerror(errno), ")");
-}
-
-/// Creates a file beside `path` that was not there before.
-std::string create_beside(const std::string& path, Descriptor& file) {
-  constexpr int kAttempts = 1000;
-  for (int i = 0; i < kAttempts; ++i) {
-    std::string candidate = text(path, ".partial", i);
-    file.fd = open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file.fd >= 0) return candidate;
-    if (errno != EEXIST) break;
-  }
-  cannot_write(path);
 }
 
 }  // namespace
@@ -106,25 +78,9 @@ std::vector<std::uint8_t> encode_npy(const Tensor& tensor) {
 void write_npy(const std::string& path, const Tensor& tensor) { write_file(path, encode_npy(tensor)); }
 
 void write_file(const std::string& path, std::span<const std::uint8_t> bytes) {
-  Descriptor file;
-  const std::string partial = create_beside(path, file);
-  bool written = true;
-  while (written && !bytes.empty()) {
-    const ssize_t count = write(file.fd, bytes.data(), bytes.size());
-    if (count > 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
-    written = count > 0 || (count < 0 && errno == EINTR);
-  }
-  if (written) {
-    // A full disk may be reported only on closing.
-    written = close(file.fd) == 0;
-    file.fd = -1;
-  }
-  if (!written || std::rename(partial.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    unlink(partial.c_str());
-    errno = reason;
-    cannot_write(path);
-  }
+  OutputFile file(path);
+  file.write(std::as_bytes(bytes));
+  file.commit();
 }
 
 }  // namespace backlight

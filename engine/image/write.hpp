@@ -26,8 +26,8 @@ void write_png(const std::string& path, const Image& image, std::span<const PngT
 std::vector<std::uint8_t> encode_npy(const Tensor& tensor);
 void write_npy(const std::string& path, const Tensor& tensor);
 
-/// Writes beside the target and renames, so that a file is there whole or not at all; an existing file is
-/// replaced. Throws Error(resources) naming the path.
+/// As OutputFile does: a file is there whole or not at all; an existing one is replaced. Throws
+/// Error(resources) naming the path.
 void write_file(const std::string& path, std::span<const std::uint8_t> bytes);
 
 }  // namespace backlight

@@ -1,0 +1,64 @@
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "engine/image/origin.hpp"
+#include "engine/image/write.hpp"
+#include "image/pictures.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+std::string written(const TemporaryFolder& folder, const std::string& bytes) {
+  const std::string path = (folder.path() / "picture").string();
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
+}
+
+std::string png(std::span<const PngText> texts) {
+  const auto bytes = encode_png(picture("origin", 9, 7), texts);
+  return {bytes.begin(), bytes.end()};
+}
+
+/// A JPEG's first segments, up to its scan.
+std::string jpeg(const std::string& comment) {
+  std::string bytes = "\xFF\xD8\xFF\xE0";
+  bytes += std::string("\0\x04", 2) + "ab\xFF\xFE";
+  bytes += static_cast<char>((comment.size() + 2) >> 8);
+  bytes += static_cast<char>((comment.size() + 2) & 0xFF);
+  return bytes + comment + "\xFF\xDA";
+}
+
+}  // namespace
+
+TEST_CASE("origin: pictures that carry backlight's facts are known") {
+  const TemporaryFolder folder;
+  const PngText facts[] = {{"Software", "backlight 1"}, {"backlight", "{}"}};
+  CHECK(is_written_by_backlight(written(folder, png(facts))));
+  CHECK(is_written_by_backlight(written(folder, jpeg("{\n  \"backlight_version\": \"1\"}"))));
+}
+
+TEST_CASE("origin: other pictures are not taken for backlight's") {
+  const TemporaryFolder folder;
+  const PngText others[] = {{"Software", "backlight 1"}, {"backlights", "{}"}, {"Title", "backlight"}};
+  CHECK_FALSE(is_written_by_backlight(written(folder, png(others))));
+  CHECK_FALSE(is_written_by_backlight(written(folder, png({}))));
+  CHECK_FALSE(is_written_by_backlight(written(folder, jpeg("a portrait in backlight"))));
+  CHECK_FALSE(is_written_by_backlight(written(folder, "backlight_version")));
+  CHECK_FALSE(is_written_by_backlight((folder.path() / "missing").string()));
+}
+
+TEST_CASE("origin: a file cut anywhere is read without harm") {
+  const TemporaryFolder folder;
+  const PngText facts[] = {{"backlight", "{}"}};
+  for (const std::string& whole : {png(facts), jpeg("{\"backlight_version\": 1}")})
+    for (std::size_t length = 0; length < 60; ++length)
+      is_written_by_backlight(written(folder, whole.substr(0, length)));
+  // A length beyond the file's end.
+  CHECK_FALSE(
+      is_written_by_backlight(written(folder, std::string("\x89PNG\r\n\x1A\n\xFF\xFF\xFF\xFFtEXtab", 18))));
+}
