@@ -2,22 +2,21 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "tools/batch.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
-#include "tools/pictures.hpp"
-#include "tools/result_json.hpp"
 #include "tools/scores.hpp"
 
 namespace backlight::tools {
 namespace {
 
 struct Options {
-  std::vector<std::string> inputs;
+  InputOptions inputs;
   NetworkOptions network;
   DeviceOptions device;
   std::string fit = "crop", exif = "apply";
   std::size_t top_k = 5;
-  bool json = false;
+  JsonOptions json;
   Console console;
 };
 
@@ -31,7 +30,7 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
   const Scores scores(context.to_host(pass.value(node)));
   const std::vector<std::int64_t> best = scores.best(options.top_k);
   record["predictions"] = predictions_json(model, scores, best);
-  if (!options.json) {
+  if (!options.json.any()) {
     console.print(printable(source.path) + "\n");
     for (const std::int64_t c : best) console.print(prediction_line(model, scores, c));
   }
@@ -45,28 +44,26 @@ void run(Options& options) {
   const PictureList list = list_pictures(options.inputs, console);
   Model model = load_network(options.network, console);
   note_labels(model, console);
+  inputs_of(list, {model.weights, load_options(options.network).labels}).keep_from("/dev/stdout");
   Context context = make_context(options.device, console);
   model.network.to(context);
 
-  BatchResult result = for_each_picture(list, console, [&](const PictureSource& source) {
+  Json head = document("classify");
+  head["model"] = model_json(model);
+  head["preprocessing"] = preprocessing_json(model, fit, exif);
+  head["device"] = text(context.device());
+  head["precision"] = name_of(context.precision());
+  head["threads"] = context.threads();
+  BatchOutput output(options.json, std::move(head), list, console);
+  const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
     return classify_picture(source, model, context, fit, exif, options, console);
   });
-  if (options.json) {
-    Json json = document("classify");
-    json["model"] = model_json(model);
-    json["preprocessing"] = preprocessing_json(model, fit, exif);
-    json["device"] = text(context.device());
-    json["precision"] = name_of(context.precision());
-    json["threads"] = context.threads();
-    json["images"] = std::move(result.images);
-    json["errors"] = std::move(result.errors);
-    console.print(dump(json));
-  }
-  if (result.exit_code != 0) throw CLI::RuntimeError(result.exit_code);
+  if (exit_code != 0) throw CLI::RuntimeError(exit_code);
 }
 
 constexpr const char* kFooter = R"(Examples:
   backlight classify photo.jpg
+  backlight classify photos/ --recursive --json-lines > classes.jsonl
   backlight classify photos/ --weights resnet50-0676ba61.pth --top-k 3
   curl -s https://example.org/photo.jpg | backlight classify - --json)";
 
@@ -85,7 +82,7 @@ void add_classify_command(CLI::App& app) {
   add_network_options(command, options->network);
   add_picture_options(command, options->network);
   add_device_options(command, options->device);
-  command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of text");
+  add_json_options(command, options->json);
   options->console.add_options(command);
   command.footer(kFooter);
   command.callback([options] { run(*options); });

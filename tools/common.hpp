@@ -85,7 +85,7 @@ Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backwar
 
 /// Text for --preset's help.
 inline constexpr const char* kPresetHelp =
-    "Whose pictures to make: paper, pytorch-grad-cam, captum, torch-cam";
+    "Whose pictures to make: paper, pytorch-grad-cam, captum, torch-cam [pytorch-grad-cam]";
 inline constexpr const char* kFitHelp =
     "How the picture meets the network: crop (short side, then the centre), stretch (both sides), none (own "
     "size)";

@@ -30,6 +30,8 @@ void Console::print(std::string_view text) {
   put(stdout, text);
 }
 
+void Console::flush() { std::fflush(stdout); }
+
 void Console::progress(std::size_t done, std::size_t total, std::string_view what) {
   if (quiet_ || isatty(fileno(stderr)) == 0) return;
   constexpr std::size_t kShown = 50;

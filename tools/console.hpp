@@ -21,6 +21,8 @@ class Console {
 
   /// Data. Whether stdout took it is checked once, by `flush_stdout`.
   void print(std::string_view text);
+  /// Passes on what was printed so far, for whoever reads along.
+  void flush();
   /// Data for people, left out when quiet.
   void print_unless_quiet(std::string_view text) {
     if (!quiet_) print(text);

@@ -1,13 +1,14 @@
 // backlight convert: any checkpoint to safetensors.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
+#include "engine/output_file.hpp"
 #include "engine/version.hpp"
 #include "models/model_card.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
+#include "tools/inputs.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/safetensors.hpp"
 
@@ -44,8 +45,13 @@ std::map<std::string, std::string> card_of(const Checkpoint& file, const Network
 
 void run(Options& options) {
   const StoredType dtype = parse_dtype(options.dtype);
-  if (!options.force && std::filesystem::exists(std::filesystem::symlink_status(options.output)))
-    throw Error(ErrorKind::usage, options.output, ": exists; --force overwrites it");
+  const std::string output = options.output == "-" ? "/dev/stdout" : options.output;
+  Inputs inputs;
+  inputs.add(options.file);
+  inputs.add(load_options(options.network).labels);
+  inputs.keep_from(output);
+  if (!options.force && is_taken(output))
+    throw Error(ErrorKind::usage, output, ": exists; --force overwrites it");
   const Checkpoint file =
       Checkpoint::open(options.file, {.key = options.network.key, .prefix = options.network.prefix});
   const std::vector<StoredTensor>& tensors = file.tensors();
@@ -60,16 +66,17 @@ void run(Options& options) {
 
   std::vector<TensorToWrite> to_write;
   for (const StoredTensor& tensor : tensors) to_write.push_back({tensor.name(), &tensor});
-  write_safetensors(options.output, to_write, metadata, {.dtype = dtype, .overwrite = options.force});
+  write_safetensors(output, to_write, metadata, {.dtype = dtype, .overwrite = options.force});
   const auto architecture = metadata.find("backlight.architecture");
-  options.console.note(printable(options.output), ": ", tensors.size(), " tensors as ", name_of(dtype),
+  options.console.note(printable(output), ": ", tensors.size(), " tensors as ", name_of(dtype),
                        architecture == metadata.end() ? std::string() : ", " + architecture->second);
 }
 
 constexpr const char* kFooter = R"(Examples:
   backlight convert resnet18-f37072fd.pth -o resnet18.safetensors
   backlight convert checkpoint.pt --key ema --dtype f16 -o ema.safetensors
-  backlight convert mine.pth -o birds.safetensors --labels birds.txt --input-size 256 --interpolation bicubic)";
+  backlight convert mine.pth -o birds.safetensors --labels birds.txt --input-size 256 --interpolation bicubic
+  backlight convert resnet18-f37072fd.pth -o - | ssh host 'cat > resnet18.safetensors')";
 
 }  // namespace
 
@@ -77,7 +84,7 @@ void add_convert_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App& command = *app.add_subcommand("convert", "Convert a PyTorch checkpoint to safetensors");
   command.add_option("FILE", options->file, "PyTorch checkpoint or safetensors file")->required();
-  command.add_option("-o,--output", options->output, "The safetensors file to write")
+  command.add_option("-o,--output", options->output, "The safetensors file to write; - for standard output")
       ->required()
       ->type_name("OUT");
   command.add_option("--dtype", options->dtype, "Type of floating-point values: f32, f16, bf16")

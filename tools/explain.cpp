@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "tools/batch.hpp"
 #include "tools/class_names.hpp"
 #include "tools/commands.hpp"
 #include "tools/explain_picture.hpp"
@@ -11,13 +12,15 @@ namespace backlight::tools {
 namespace {
 
 struct Options {
-  std::vector<std::string> inputs;
+  InputOptions inputs;
   NetworkOptions network;
   DeviceOptions device;
   std::vector<std::string> classes, methods, layers, formats;
   std::size_t top_k = 0;
-  std::string preset = "pytorch-grad-cam", fit = "crop", exif = "apply", folder = "backlight-out";
-  bool counterfactual = false, box = false, json = false, force = false;
+  std::optional<std::string> preset, fit;
+  std::string exif = "apply", folder = "backlight-out";
+  bool counterfactual = false, box = false, force = false, skip_existing = false;
+  JsonOptions json;
   Console console;
 };
 
@@ -43,14 +46,21 @@ Formats parse_formats(const std::vector<std::string>& names) {
 /// What can be refused before a network is loaded.
 Request parse_request(const Options& options, std::vector<Method>& methods) {
   Request request;
-  request.preset = parse_preset(options.preset);
-  request.fit = parse_fit(options.fit);
+  if (options.preset) request.preset = parse_preset(*options.preset);
+  if (options.fit) request.fit = parse_fit(*options.fit);
   request.exif = parse_exif(options.exif);
+  request.layer_given = !options.layers.empty();
+  for (const auto& choice : {options.preset, options.fit})
+    if (choice) request.choices += "_" + *choice;
   request.formats = parse_formats(options.formats);
   request.formats.box = options.box;
   request.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
+  if (options.folder == "-")
+    throw Error(ErrorKind::usage,
+                "--out names a folder, which standard output cannot be; --json prints there");
   request.folder = options.folder;
   request.force = options.force;
+  request.skip_existing = options.skip_existing;
   request.top_k = options.top_k == 0 && options.classes.empty() ? 1 : options.top_k;
   for (const std::string& name : options.methods) add_once(methods, parse_method(name));
   if (methods.empty()) methods.push_back(Method::grad_cam);
@@ -129,14 +139,6 @@ Json choose_classes(Request& request, const Options& options, const Model& model
   return list;
 }
 
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error || !std::filesystem::is_directory(folder, error))
-    throw Error(ErrorKind::resources, folder.string(), ": the folder for results cannot be made: ",
-                error ? error.message() : "something else has this name");
-}
-
 std::string quoted_layer(const Json& result) {
   return result["layer"].is_null() ? "" : " at " + result["layer"].get<std::string>();
 }
@@ -179,30 +181,28 @@ void run(Options& options) {
   ask(request, options, methods, model);
   Json asked = choose_classes(request, options, model, console);
 
-  Json json = document("explain");
-  json["model"] = model_json(model);
-  json["preprocessing"] = preprocessing_json(model, request.fit, request.exif);
-  json["asked"] = std::move(asked);
-  json["preset"] = name_of(request.preset);
-  json["device"] = text(context.device());
-  json["precision"] = name_of(context.precision());
-  json["threads"] = context.threads();
+  Json head = document("explain");
+  head["model"] = model_json(model);
+  head["preprocessing"] = preprocessing_json(model, request.fit, request.exif);
+  head["asked"] = std::move(asked);
+  head["preset"] = name_of(request.preset);
+  head["device"] = text(context.device());
+  head["precision"] = name_of(context.precision());
+  head["threads"] = context.threads();
+  Inputs inputs = inputs_of(list, {model.weights, load_options(options.network).labels});
+  inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
-  const Explainer explainer(model, context, std::move(request), json);
+  const Explainer explainer(model, context, std::move(request), head, std::move(inputs));
   explainer.check_outputs(list.pictures);
   make_folder(folder);
 
-  BatchResult result = for_each_picture(list, console, [&](const PictureSource& source) {
-    Json record = explainer.explain(source);
-    if (!options.json) console.print_unless_quiet(report(record));
+  BatchOutput output(options.json, std::move(head), list, console);
+  const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
+    std::optional<Json> record = explainer.explain(source);
+    if (record && !options.json.any()) console.print_unless_quiet(report(*record));
     return record;
   });
-  if (options.json) {
-    json["images"] = std::move(result.images);
-    json["errors"] = std::move(result.errors);
-    console.print(dump(json));
-  }
-  if (result.exit_code != 0) throw CLI::RuntimeError(result.exit_code);
+  if (exit_code != 0) throw CLI::RuntimeError(exit_code);
 }
 
 constexpr const char* kFooter =
@@ -213,6 +213,7 @@ Examples:
   backlight explain photo.jpg
   backlight explain photo.jpg --class boxer --class "tiger cat" --method grad-cam,guided-grad-cam
   backlight explain photos/ --weights resnet50-0676ba61.pth --top-k 2 --format overlay,npy --out results
+  backlight explain photos/ --recursive --skip-existing --json-lines > results.jsonl
   backlight explain photo.jpg --class 242 --box --json > boxes.json
   backlight explain photo.jpg --class boxer --class "tiger cat" --format panel)";
 
@@ -241,12 +242,15 @@ void add_explain_command(CLI::App& app) {
   add_list("--layer", options->layers, "Where Grad-CAM looks [the preset's]; see `backlight layers`",
            "NAME,...")
       ->delimiter(',');
-  const auto add_name = [&](const char* name, std::string& value, const char* help) {
-    command.add_option(name, value, help)->group("Question")->type_name("NAME")->capture_default_str();
+  const auto add_name = [&](const char* name, std::optional<std::string>& value, const std::string& help) {
+    command.add_option(name, value, help)->group("Question")->type_name("NAME");
   };
   add_name("--preset", options->preset, kPresetHelp);
-  add_name("--fit", options->fit, kFitHelp);
-  add_name("--exif", options->exif, kExifHelp);
+  add_name("--fit", options->fit, text(kFitHelp, " [crop]"));
+  command.add_option("--exif", options->exif, kExifHelp)
+      ->group("Question")
+      ->type_name("NAME")
+      ->capture_default_str();
   command.add_flag("--counterfactual", options->counterfactual, "What would lower the score")
       ->group("Question");
   command.add_flag("--box", options->box, "Box of the largest segment above 15 % of the map's maximum")
@@ -263,9 +267,13 @@ void add_explain_command(CLI::App& app) {
       ->group("Output")
       ->type_name("DIR")
       ->capture_default_str();
-  command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of text")
-      ->group("Output");
-  command.add_flag("--force", options->force, "Overwrite results")->group("Output");
+  add_json_options(command, options->json);
+  auto* force = command.add_flag("--force", options->force, "Overwrite results")->group("Output");
+  command
+      .add_flag("--skip-existing", options->skip_existing,
+                "Keep results that are there, and go on with what is missing")
+      ->group("Output")
+      ->excludes(force);
   options->console.add_options(command);
   command.footer(kFooter);
   command.callback([options] { run(*options); });

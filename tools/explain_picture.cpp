@@ -5,6 +5,7 @@
 
 #include "engine/image/overlay.hpp"
 #include "engine/image/write.hpp"
+#include "engine/output_file.hpp"
 #include "engine/version.hpp"
 #include "tools/explain_panel.hpp"
 #include "tools/names.hpp"
@@ -54,6 +55,14 @@ void draw_box_on(Image& image, const Box& box) {
 
 }  // namespace
 
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error || !fs::is_directory(folder, error))
+    throw Error(ErrorKind::resources, folder.string(), ": the folder for results cannot be made: ",
+                error ? error.message() : "something else has this name");
+}
+
 /// One picture under way.
 struct Explainer::Work {
   const PictureSource& source;
@@ -63,11 +72,12 @@ struct Explainer::Work {
   const Json& record;
 };
 
-Explainer::Explainer(const Model& model, Context& context, Request request, Json header)
+Explainer::Explainer(const Model& model, Context& context, Request request, Json header, Inputs inputs)
     : model_(model),
       context_(context),
       request_(std::move(request)),
       header_(std::move(header)),
+      inputs_(std::move(inputs)),
       class_names_(file_safe_classes(model.labels)) {
   UniqueNames names;
   for (const NodeId layer : request_.layers)
@@ -79,10 +89,22 @@ fs::path Explainer::file(const PictureSource& source, std::int64_t index, const 
   std::string name = source.stem + "_" + class_names_.at(static_cast<std::size_t>(index)) + "_" +
                      std::string(name_of(question.method));
   if (request_.direction == Direction::counterfactual) name += "-counterfactual";
-  const auto same_method = [&](const Question& q) { return q.method == question.method; };
-  if (std::ranges::count_if(request_.questions, same_method) > 1)
-    name += "_" + layer_names_.at(*question.layer);
-  return request_.folder / name.append("_").append(kind).append(extension);
+  if (request_.layer_given && uses_layer(question.method)) name += "_" + layer_names_.at(*question.layer);
+  name.append(request_.choices).append("_").append(kind).append(extension);
+  return request_.folder / source.folder / name;
+}
+
+fs::path Explainer::panel_file(const PictureSource& source) const {
+  const std::string layer = request_.layer_given ? "_" + layer_names_.at(request_.panel_layer) : "";
+  return request_.folder / source.folder / (source.stem + layer + request_.choices + "_panel.png");
+}
+
+fs::path Explainer::json_file(const PictureSource& source) const {
+  std::string layers;
+  if (request_.layer_given)
+    for (const NodeId layer : request_.layers)
+      layers += (layers.empty() ? "_" : "+") + layer_names_.at(layer);
+  return request_.folder / source.folder / (source.stem + layers + request_.choices + "_results.json");
 }
 
 std::vector<fs::path> Explainer::files(const PictureSource& source,
@@ -95,21 +117,29 @@ std::vector<fs::path> Explainer::files(const PictureSource& source,
       if (formats.heatmap) all.push_back(file(source, index, question, "heatmap", ".png"));
       if (formats.npy) all.push_back(file(source, index, question, raw_kind(question), ".npy"));
     }
-  if (formats.panel) all.push_back(request_.folder / (source.stem + "_panel.png"));
-  if (formats.json) all.push_back(request_.folder / (source.stem + "_results.json"));
+  if (formats.panel) all.push_back(panel_file(source));
+  if (formats.json) all.push_back(json_file(source));
   return all;
 }
 
-void Explainer::refuse_existing(const std::vector<fs::path>& files) const {
-  if (request_.force) return;
-  for (const fs::path& file : files)
-    if (fs::exists(fs::symlink_status(file)))
+void Explainer::require_free(const std::vector<fs::path>& files) const {
+  for (const fs::path& file : files) {
+    inputs_.keep_from(file);
+    if (!request_.force && !request_.skip_existing && is_taken(file))
       throw Error(ErrorKind::usage, file.string(),
-                  ": exists; --force overwrites results, --out chooses another folder");
+                  ": exists; --force overwrites results, --skip-existing keeps them, --out chooses another "
+                  "folder");
+  }
+}
+
+/// Files appear whole; only a failing machine leaves an empty one.
+bool Explainer::is_done(const fs::path& file) const {
+  std::error_code error;
+  return request_.skip_existing && fs::file_size(file, error) > 0 && !error;
 }
 
 void Explainer::check_outputs(const std::vector<PictureSource>& pictures) const {
-  for (const PictureSource& picture : pictures) refuse_existing(files(picture, request_.classes));
+  for (const PictureSource& picture : pictures) require_free(files(picture, request_.classes));
 }
 
 std::vector<std::int64_t> Explainer::classes_of(const Scores& scores) const {
@@ -129,7 +159,7 @@ Json Explainer::write_files(Work& work, std::int64_t index, const Question& ques
   Json written = Json::object();
   const auto write_picture = [&](const char* kind, const Image& image) {
     const std::string path = file(work.source, index, question, kind, ".png").string();
-    write_png(path, image, texts);
+    if (!is_done(path)) write_png(path, image, texts);
     written[kind] = path;
   };
   if (formats.overlay) {
@@ -140,7 +170,7 @@ Json Explainer::write_files(Work& work, std::int64_t index, const Question& ques
   if (formats.heatmap) write_picture("heatmap", heatmap_of(answer, work.placement, request_.preset));
   if (formats.npy) {
     const std::string path = file(work.source, index, question, raw_kind(question), ".npy").string();
-    write_npy(path, answer.raw());
+    if (!is_done(path)) write_npy(path, answer.raw());
     written["npy"] = path;
   }
   return written;
@@ -170,7 +200,12 @@ Json Explainer::result(Work& work, std::int64_t index, const Question& question,
   return json;
 }
 
-Json Explainer::explain(const PictureSource& source) const {
+std::optional<Json> Explainer::explain(const PictureSource& source) const {
+  const auto all_done = [&](std::span<const std::int64_t> classes) {
+    return request_.skip_existing &&
+           std::ranges::all_of(files(source, classes), [&](const fs::path& file) { return is_done(file); });
+  };
+  if (request_.top_k == 0 && all_done(request_.classes)) return std::nullopt;
   const Image image = source.read(request_.exif);
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
@@ -178,7 +213,9 @@ Json Explainer::explain(const PictureSource& source) const {
                           request_.input_gradient);
   const Scores scores(context_.to_host(explanation.scores()));
   const std::vector<std::int64_t> classes = classes_of(scores);
-  refuse_existing(files(source, classes));
+  if (all_done(classes)) return std::nullopt;
+  require_free(files(source, classes));
+  make_folder(request_.folder / source.folder);
 
   record["predictions"] = predictions_json(model_, scores, scores.best(kPredictions));
   Work work{source, image, fitted.placement, scores, record};
@@ -196,20 +233,20 @@ Json Explainer::explain(const PictureSource& source) const {
   }
   record["results"] = std::move(results);
   if (panel) {
-    const std::string path = (request_.folder / (source.stem + "_panel.png")).string();
+    const std::string path = panel_file(source).string();
     Json facts = header_;
     facts["image"] = record;
-    write_png(path, draw_panel(*panel), png_texts(facts));
+    if (!is_done(path)) write_png(path, draw_panel(*panel), png_texts(facts));
     record["files"]["panel"] = path;
   }
   if (request_.formats.json) {
-    const std::string path = (request_.folder / (source.stem + "_results.json")).string();
+    const std::string path = json_file(source).string();
     record["files"]["json"] = path;
     Json json = header_;
     json["images"] = Json::array({record});
     json["errors"] = Json::array();
     const std::string text = dump(json);
-    write_file(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    if (!is_done(path)) write_file(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   }
   return record;
 }

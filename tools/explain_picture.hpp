@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tools/common.hpp"
+#include "tools/inputs.hpp"
 #include "tools/methods.hpp"
 #include "tools/pictures.hpp"
 #include "tools/result_json.hpp"
@@ -32,29 +34,40 @@ struct Request {
   ExifOrientation exif = ExifOrientation::apply;
   Formats formats;
   std::filesystem::path folder;
-  bool force = false;
+  bool force = false, skip_existing = false;
+  bool layer_given = false;  ///< by option; then names of results hold it
+  std::string choices;       ///< what else names hold, "_captum_stretch"
 };
+
+/// Throws Error(resources) when the folder neither is there nor can be made.
+void make_folder(const std::filesystem::path& folder);
 
 /// What stays the same from picture to picture.
 class Explainer {
  public:
-  /// `header` is the document that results belong to; it travels in every picture that is written.
-  Explainer(const Model& model, Context& context, Request request, Json header);
+  /// `header` is the document that results belong to; it travels in every picture that is written. `inputs`
+  /// are never written to.
+  Explainer(const Model& model, Context& context, Request request, Json header, Inputs inputs);
 
-  /// Throws Error(usage) when a result whose name is known before the forward pass exists already.
+  /// Throws Error(usage) when a result whose name is known before the forward pass exists already, or is an
+  /// input.
   void check_outputs(const std::vector<PictureSource>& pictures) const;
 
-  /// Explains and writes. The record of the picture: facts, predictions, results.
-  Json explain(const PictureSource& source) const;
+  /// Explains and writes. The record of the picture: facts, predictions, results. Nothing when all results
+  /// are there and existing ones are to be skipped.
+  std::optional<Json> explain(const PictureSource& source) const;
 
  private:
   struct Work;
 
   std::filesystem::path file(const PictureSource& source, std::int64_t index, const Question& question,
                              std::string_view kind, std::string_view extension) const;
+  std::filesystem::path panel_file(const PictureSource& source) const;
+  std::filesystem::path json_file(const PictureSource& source) const;
   std::vector<std::filesystem::path> files(const PictureSource& source,
                                            std::span<const std::int64_t> classes) const;
-  void refuse_existing(const std::vector<std::filesystem::path>& files) const;
+  void require_free(const std::vector<std::filesystem::path>& files) const;
+  bool is_done(const std::filesystem::path& file) const;
   std::vector<std::int64_t> classes_of(const Scores& scores) const;
   Json result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const;
   Json write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,
@@ -64,6 +77,7 @@ class Explainer {
   Context& context_;
   Request request_;
   Json header_;
+  Inputs inputs_;
   std::vector<std::string> class_names_;  ///< file-safe
   std::map<NodeId, std::string> layer_names_;
 };

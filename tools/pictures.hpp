@@ -1,49 +1,46 @@
 // Pictures to work on: files, the files of a folder, standard input.
 #pragma once
 
-#include <functional>
-#include <nlohmann/json.hpp>
+#include <cstddef>
+#include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/image/image.hpp"
 #include "tools/console.hpp"
+#include "tools/inputs.hpp"
 
 namespace backlight::tools {
 
-/// Exit code of a batch in which some pictures failed; the others are the values of ErrorKind.
-inline constexpr int kSomeFailed = 6;
-
 struct PictureSource {
-  std::string path;  ///< "-" for standard input
-  std::string stem;  ///< what the names of results begin with; unique within a run
+  std::string path;              ///< "-" for standard input
+  std::filesystem::path folder;  ///< below the folder that was given; where its results go below theirs
+  std::string stem = {};         ///< what the names of results begin with; unique in their folder
 
   Image read(ExifOrientation orientation) const;
 };
 
-/// Adds the positional argument IMAGE|DIR|-, once or several times.
-void add_inputs(CLI::App& command, std::vector<std::string>& inputs);
+struct InputOptions {
+  std::vector<std::string> inputs;
+  bool recursive = false;
+};
+
+/// Adds the positional argument IMAGE|DIR|-, once or several times, and --recursive.
+void add_inputs(CLI::App& command, InputOptions& options);
 
 struct PictureList {
   std::vector<PictureSource> pictures;
   bool batch = false;  ///< a folder, or several inputs: one bad picture does not end the run
+  std::size_t written_by_backlight = 0, not_pictures = 0;          ///< files of folders that are left out
+  std::vector<std::pair<std::string, std::string>> unreadable{};  ///< folders below, and why
 };
 
-/// Expands folders into their pictures, in the order of the names' bytes and without descending; what is
-/// neither named nor signed as a picture is left out. Throws Error(bad_input) for an input that does not
-/// exist and a folder that cannot be read or holds no picture, Error(usage) for "-" given twice.
-PictureList list_pictures(const std::vector<std::string>& inputs, Console& console);
+/// Expands folders into their pictures, in the order of the names' bytes; see list_folder. Throws
+/// Error(bad_input) for a folder that cannot be read or holds no picture, Error(usage) for "-" given twice.
+PictureList list_pictures(const InputOptions& options, Console& console);
 
-/// Of a batch: what each picture gave, and the errors of those that failed.
-struct BatchResult {
-  nlohmann::ordered_json images = nlohmann::ordered_json::array();
-  nlohmann::ordered_json errors = nlohmann::ordered_json::array();
-  int exit_code = 0;
-};
-
-/// Calls `work` on every picture. In a batch an Error is reported and the next picture follows; otherwise it
-/// is thrown on.
-BatchResult for_each_picture(const PictureList& list, Console& console,
-                             const std::function<nlohmann::ordered_json(const PictureSource&)>& work);
+/// What a run on these pictures reads, with the network's files.
+Inputs inputs_of(const PictureList& list, std::initializer_list<std::filesystem::path> others);
 
 }  // namespace backlight::tools

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "engine/image/write.hpp"
+#include "engine/output_file.hpp"
 #include "models/scenes/scene.hpp"
 #include "tools/commands.hpp"
 #include "tools/console.hpp"
@@ -41,20 +42,30 @@ Json scene_json(const Options& options, std::uint64_t index, const scenes::Scene
   return json;
 }
 
+struct SceneFiles {
+  fs::path picture, boxes;
+};
+
+SceneFiles files_of(const Options& options, std::uint64_t index) {
+  char stem[32];
+  std::snprintf(stem, sizeof stem, "scene_%06llu", static_cast<unsigned long long>(index));
+  return {options.out / (std::string(stem) + ".png"), options.out / (std::string(stem) + ".json")};
+}
+
 void run(Options& options) {
+  if (options.out == "-")
+    throw Error(ErrorKind::usage, "--out names a folder, which standard output cannot be");
+  const std::uint64_t end = options.first + options.count;
+  for (std::uint64_t index = options.first; index < end && !options.force; ++index)
+    for (const auto& [picture, boxes] = files_of(options, index); const fs::path& path : {picture, boxes})
+      if (is_taken(path)) throw Error(ErrorKind::usage, path.string(), " exists; --force replaces it");
   std::error_code failure;
   fs::create_directories(options.out, failure);
   if (failure)
     throw Error(ErrorKind::resources, options.out.string(),
                 ": cannot be made a directory: ", failure.message());
-  for (std::uint64_t index = options.first; index < options.first + options.count; ++index) {
-    char stem[32];
-    std::snprintf(stem, sizeof stem, "scene_%06llu", static_cast<unsigned long long>(index));
-    const fs::path picture = options.out / (std::string(stem) + ".png");
-    const fs::path boxes = options.out / (std::string(stem) + ".json");
-    for (const fs::path& path : {picture, boxes})
-      if (fs::exists(path) && !options.force)
-        throw Error(ErrorKind::usage, path.string(), " exists; --force replaces it");
+  for (std::uint64_t index = options.first; index < end; ++index) {
+    const auto [picture, boxes] = files_of(options, index);
     const scenes::Scene scene = scenes::render_scene(
         options.seed, index,
         {.size = options.size, .min_objects = options.objects, .max_objects = options.objects});

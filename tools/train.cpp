@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "engine/output_file.hpp"
 #include "engine/training/init.hpp"
 #include "engine/training/trainer.hpp"
 #include "models/labels/label_file.hpp"
@@ -17,6 +18,7 @@
 #include "models/scenes_net.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
+#include "tools/inputs.hpp"
 #include "weights/safetensors.hpp"
 
 namespace backlight::tools {
@@ -34,6 +36,7 @@ struct Options {
   std::int64_t checkpoint_every = 100;
   std::int64_t evaluate = 1000;
   bool resume = false, force = false;
+  bool streams = false;  ///< the result goes to a device or a pipe, which may be standard output
   DeviceOptions device;
   Console console;
 };
@@ -46,10 +49,19 @@ std::map<std::string, std::string> settings(const Options& options) {
           {"data.batch", std::to_string(options.data.batch)}};
 }
 
+/// The checkpoint goes when the result is written, so that it must not be the result.
+void require_two_files(const Options& options) {
+  if (same_file(options.out, options.checkpoint))
+    throw Error(ErrorKind::usage, options.out.string(),
+                ": is the file of --checkpoint, too, which is removed at ",
+                "the end; name another with --checkpoint");
+}
+
 /// Refuses to lose work: an existing result, or the checkpoint of an unfinished run.
 void require_free(const Options& options) {
+  require_two_files(options);
   if (options.force) return;
-  if (fs::exists(options.out))
+  if (is_taken(options.out))
     throw Error(ErrorKind::usage, options.out.string(), " exists; --force replaces it");
   if (fs::exists(options.checkpoint) && !options.resume)
     throw Error(ErrorKind::usage, options.checkpoint.string(),
@@ -116,10 +128,14 @@ void finish(Options& options, const Network& network, Context& context) {
     metadata["evaluation.pointing.grad_cam"] = rounded(rates.grad_cam);
     metadata["evaluation.pointing.guided_backprop"] = rounded(rates.guided_backprop);
     metadata["evaluation.pointing.deconvolution"] = rounded(rates.deconvolution);
-    console.print_unless_quiet(text("accuracy                  ", rounded(accuracy), "\n",
-                                    "pointing, Grad-CAM        ", rounded(rates.grad_cam), "\n",
-                                    "pointing, Guided Backprop ", rounded(rates.guided_backprop), "\n",
-                                    "pointing, Deconvolution   ", rounded(rates.deconvolution), "\n"));
+    const std::string measured =
+        text("accuracy                  ", rounded(accuracy), "\n", "pointing, Grad-CAM        ",
+             rounded(rates.grad_cam), "\n", "pointing, Guided Backprop ", rounded(rates.guided_backprop),
+             "\n", "pointing, Deconvolution   ", rounded(rates.deconvolution));
+    if (options.streams)
+      console.note(measured);
+    else
+      console.print_unless_quiet(measured + "\n");
   }
   std::vector<Tensor> values;
   std::vector<TensorToWrite> tensors;
@@ -127,8 +143,9 @@ void finish(Options& options, const Network& network, Context& context) {
   values.reserve(parameters.size());
   for (const ConstNamedParameter& p : parameters)
     tensors.push_back({p.name, &values.emplace_back(context.to_host(*p.tensor))});
+  require_two_files(options);
   write_safetensors(options.out, tensors, metadata, {.overwrite = true});
-  console.print_unless_quiet(text(options.out.string(), "\n"));
+  if (!options.streams) console.print_unless_quiet(text(options.out.string(), "\n"));
 }
 
 void run(Options& options) {
@@ -138,7 +155,14 @@ void run(Options& options) {
     const double images = options.epochs * static_cast<double>(options.data.scenes);
     options.steps = static_cast<std::int64_t>(std::ceil(images / options.data.batch));
   }
-  if (options.checkpoint.empty()) {
+  if (options.out == "-") options.out = "/dev/stdout";
+  options.streams = is_stream(options.out);
+  const bool keep_checkpoints = !options.checkpoint.empty() || !options.streams;
+  if (!keep_checkpoints && options.resume)
+    throw Error(ErrorKind::usage, "--resume: no checkpoint lies beside ", options.out.string(),
+                "; name it with --checkpoint");
+  if (!keep_checkpoints) console.note("no checkpoint is kept; --checkpoint names one");
+  if (keep_checkpoints && options.checkpoint.empty()) {
     options.checkpoint = options.out;
     options.checkpoint.replace_extension(".checkpoint.safetensors");
   }
@@ -162,12 +186,12 @@ void run(Options& options) {
   while (trainer.steps_done() < options.steps) {
     const double loss = trainer.step(scenes::training_batch(context, options.data, trainer.steps_done()));
     progress.step_done(trainer.steps_done(), loss);
-    if (trainer.steps_done() % options.checkpoint_every == 0)
+    if (keep_checkpoints && trainer.steps_done() % options.checkpoint_every == 0)
       trainer.save(options.checkpoint, settings(options));
   }
   console.end_progress();
   finish(options, network, context);
-  fs::remove(options.checkpoint);
+  if (keep_checkpoints) fs::remove(options.checkpoint);
 }
 
 constexpr const char* kFooter = R"(Examples:
@@ -183,7 +207,9 @@ the run was interrupted and resumed.)";
 void add_train_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App& command = *app.add_subcommand("train", "Train the network that ships, backlight_scenes");
-  command.add_option("-o,--out", options->out, "File to write, safetensors")->required()->type_name("FILE");
+  command.add_option("-o,--out", options->out, "File to write, safetensors; - for standard output")
+      ->required()
+      ->type_name("FILE");
   command.add_option("--seed", options->seed, "Of the scenes, their order and the first weights")
       ->capture_default_str();
   auto* steps = command.add_option("--steps", options->steps, "Training steps, a batch each")

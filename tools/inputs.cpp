@@ -1,0 +1,45 @@
+#include "tools/inputs.hpp"
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <system_error>
+
+#include "engine/error.hpp"
+
+namespace backlight::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<std::pair<dev_t, ino_t>> identity_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return std::pair(status.st_dev, status.st_ino);
+}
+
+}  // namespace
+
+void Inputs::add(const fs::path& file) {
+  if (const auto identity = identity_of(file == "-" ? "/dev/stdin" : file))
+    files_.emplace(*identity, file.string());
+}
+
+void Inputs::keep_from(const fs::path& result) const {
+  const auto identity = identity_of(result);
+  const auto input = identity ? files_.find(*identity) : files_.end();
+  if (input == files_.end()) return;
+  const std::string also =
+      input->second == result ? "is an input" : "is the same file as the input " + input->second;
+  throw Error(ErrorKind::usage, result.string(), ": ", also,
+              " of this run, which is never written to, not even with --force; give results another place");
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  if (fs::equivalent(a, b, error)) return true;
+  const fs::path whole_a = fs::weakly_canonical(a, error), whole_b = fs::weakly_canonical(b, error);
+  return !whole_a.empty() && whole_a == whole_b;
+}
+
+}  // namespace backlight::tools
