@@ -144,6 +144,7 @@ TEST_CASE("context: shared memory is freed when no stream of the device reads it
     one.synchronize();
     const Tensor copy = other.copy(shared);  // which a stream may do later
     shared = Tensor();
+    one.synchronize();
     CHECK(same_bits(other.to_host(copy), host));
   });
 }
@@ -186,6 +187,7 @@ TEST_CASE("network: parameters may move while another context reads them") {
     network.to(one);
     const Pass pass(network, other, x.clone());  // its kernels may run later
     network.to(cpu);
+    one.synchronize();
     CHECK(relative_error(other.to_host(pass.output()), expected) <= 1e-5);
   });
 }
