@@ -26,11 +26,15 @@ install_packages() {
 # What the library and the program need to build.
 packages=(g++ cmake ninja-build libstb-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev libutf8proc-dev fonts-dejavu-core)
 
-# configure_and_build CMAKE_ARGUMENTS...: the release preset; only what changed is built again.
-configure_and_build() {
+# configure CMAKE_ARGUMENTS...: a Release tree in $build.
+configure() {
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" >"$build.log" 2>&1 ||
     { cat "$build.log" >&2; exit 1; }
-  cmake --build "$build" >&2
+}
+
+# build_targets TARGETS...: everything if none is named; only what changed is built again.
+build_targets() {
+  cmake --build "$build" --target "${@:-all}" >&2
 }
 
 mkdir -p "$root/build"

@@ -21,7 +21,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND GCOV AND Python3_FOUND AND NOT BACKL
   add_executable(test_cuda_coverage $<TARGET_OBJECTS:cuda_covered> $<TARGET_OBJECTS:test_cuda>)
   set_target_properties(test_cuda_coverage PROPERTIES LINKER_LANGUAGE CXX)
   target_link_options(test_cuda_coverage PRIVATE --coverage)
-  target_link_libraries(test_cuda_coverage PRIVATE backlight_emulated emulator)
+  target_link_libraries(test_cuda_coverage PRIVATE backlight_emulated emulator doctest_main)
   add_test(NAME ${coverage_test}
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/coverage.py --gcov ${GCOV} --minimum 95
             --source ${PROJECT_SOURCE_DIR} --objects ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/cuda_covered.dir
@@ -30,4 +30,4 @@ else()
   add_test(NAME ${coverage_test}
     COMMAND ${CMAKE_COMMAND} -E echo "skipped: this needs g++ with its gcov, python3, and a build without sanitizers")
 endif()
-set_tests_properties(${coverage_test} PROPERTIES LABELS "cuda;coverage" TIMEOUT 600 SKIP_REGULAR_EXPRESSION "skipped: ")
+set_tests_properties(${coverage_test} PROPERTIES LABELS "cuda;coverage" COST 100 TIMEOUT 600 SKIP_REGULAR_EXPRESSION "skipped: ")

@@ -1,6 +1,5 @@
 // The main of the tests that link the library. Where BACKLIGHT_TEST_DEVICE names a CUDA device and this
 // machine has none, nothing runs, and ctest shows the tests as skipped.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include "engine/cuda/devices.hpp"

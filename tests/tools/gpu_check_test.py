@@ -23,7 +23,8 @@ esac""",
     "nvcc": 'echo "Cuda compilation tools, release 13.0, V13.0.88"',
     "dpkg-query": 'echo "install ok installed"',
     "cmake": 'echo "cmake $*"; echo "$*" >>"$CALLS"; [ ! -e "$BROKEN/build" ]',
-    "ctest": """echo " 1/2 Test #1: relu on the GPU .... Passed 0.1 sec"
+    "ctest": """echo "ctest $*" >>"$CALLS"
+echo " 1/2 Test #1: relu on the GPU .... Passed 0.1 sec"
 [ -e "$BROKEN/tests" ] || { echo; echo "100% tests passed, 0 tests failed out of 2"; exit 0; }
 echo " 2/2 Test #2: add on the GPU ....***Failed 0.1 sec"
 echo "test_add.cpp:7: ERROR: CHECK( 1 == 2 ) is NOT correct!"
@@ -110,7 +111,8 @@ class GpuCheck(unittest.TestCase):
             self.assertIn(part, report)
         self.assertNotIn("Failed", report)
         calls = self.calls.read_text()
-        self.assertIn("-DBACKLIGHT_CUDA=REAL -DBACKLIGHT_TEST_GPU=ON -DCMAKE_CUDA_ARCHITECTURES=90", calls)
+        self.assertIn("-DBACKLIGHT_CUDA=REAL -DBACKLIGHT_TEST_GPU=ON -DBACKLIGHT_ALL_ARCHITECTURES=ON", calls)
+        self.assertIn("-L ^nvcc$", calls)
         self.assertIn("--tool memcheck", calls)
         self.assertIn("--device cuda:0 --repeat 50 --precision f16 --batch 8", calls)
 
@@ -120,9 +122,10 @@ class GpuCheck(unittest.TestCase):
             (self.broken / part).touch()
         result = self.check()
         self.assertEqual(result.returncode, 1)
-        self.assertIn("11 failed; the report is", result.stderr)
+        self.assertIn("12 failed; the report is", result.stderr)
         report = self.report.read_text()
-        for part in ("**Failed: the build**", "**Failed: the tests**", "2 - add on the GPU (Failed)",
+        for part in ("**Failed: the build**", "**Failed: what nvcc says of the kernels**", "**Failed: the tests**",
+                     "2 - add on the GPU (Failed)",
                      "test_add.cpp:7: ERROR", "**Failed: memcheck**", "Invalid __global__ read", "1 error",
                      "**Failed: networks, f16, batch 8**", "| relu | 12.5 |", "**Failed: the kernels' times**"):
             self.assertIn(part, report)

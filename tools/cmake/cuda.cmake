@@ -48,6 +48,8 @@ else()
 endif()
 set(BACKLIGHT_CUDA ${cuda_default} CACHE STRING "CUDA in the library: OFF, REAL or EMULATED")
 set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
+option(BACKLIGHT_ALL_ARCHITECTURES
+       "REAL: compile kernels for every architecture from 7.5 to 12.0, not for three; drivers translate for the others" OFF)
 
 set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
@@ -102,6 +104,18 @@ function(add_emulated_cuda target emulator)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${emulator}> ${CMAKE_DL_LIBS})
 endfunction()
 
+# How nvcc compiles a target's kernels. What it says of them stays beside the object files. Where there are tests, a kernel
+# that spills registers or gives a warning fails, and the PTX can be read in the object file.
+function(compile_by_nvcc target)
+  set(options --expt-relaxed-constexpr --resource-usage)
+  if(BACKLIGHT_BUILD_TESTS)
+    list(APPEND options "SHELL:-Xptxas -warn-spills" "SHELL:-Werror all-warnings" --no-compress)
+  endif()
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
+  set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}" CUDA_STANDARD 20
+    CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/tools/cmake/keep_output;${CMAKE_CUDA_COMPILER_LAUNCHER}")
+endfunction()
+
 if(BACKLIGHT_CUDA STREQUAL "OFF")
   if(cuda_obstacle)
     message(STATUS "Building without CUDA: ${cuda_obstacle}")
@@ -112,8 +126,12 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
     message(FATAL_ERROR "BACKLIGHT_CUDA is REAL, but ${cuda_obstacle}")
   endif()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(architectures 75 90 120)
+    if(BACKLIGHT_ALL_ARCHITECTURES)
+      set(architectures 75 80 86 89 90 100 120)
+    endif()
     execute_process(COMMAND ${NVCC} --list-gpu-arch OUTPUT_VARIABLE known_architectures)
-    foreach(architecture 75 80 86 89 90 100 120)
+    foreach(architecture IN LISTS architectures)
       if(known_architectures MATCHES "compute_${architecture}\n")
         list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture})
       endif()
@@ -126,9 +144,8 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   endif()
   find_package(CUDAToolkit REQUIRED)
   target_sources(backlight PRIVATE ${cuda_kernels} ${cuda_host_sources})
-  target_compile_options(backlight PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+  compile_by_nvcc(backlight)
   set_source_files_properties(${cuda_picture_kernels} TARGET_DIRECTORY backlight PROPERTIES COMPILE_OPTIONS -fmad=false)
-  set_target_properties(backlight PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}" CUDA_STANDARD 20)
   target_link_libraries(backlight PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
   target_include_directories(backlight PRIVATE ${CUDNN_INCLUDE_DIR})
   # cuBLASLt and cuDNN are loaded when a device is first asked for; these are the second places to seek them.
