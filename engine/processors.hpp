@@ -7,7 +7,7 @@
 namespace backlight {
 
 /// Those that the affinity mask of the calling thread has, as `taskset` and batch systems set it, or fewer
-/// where a control group grants less time, as containers do. At least 1.
+/// where a control group grants less time, rounded up, as containers do. At least 1.
 int usable_processors();
 
 /// The processor time that the control groups of this process grant it, in processors: the least of `cpu.max`
