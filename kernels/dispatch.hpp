@@ -1,7 +1,6 @@
 // The one switch on the device: a table of kernels per device and element type. A layer never names a device:
 //
-//   dispatch(context, x.dtype(), [&]<class T>(const Kernels<T>& k) { k.relu_forward(context, params, ...);
-//   });
+//   dispatch(context, x.dtype(), [&]<class T>(const Kernels<T>& k) { k.relu_forward(context, params, ...); });
 #pragma once
 
 #include <algorithm>
@@ -41,7 +40,7 @@ struct Missing {
   constexpr operator Function<Result, Arguments...>() const {
     return [](Arguments...) -> Result {
       throw Error(ErrorKind::unsupported, "the kernel ", name.characters,
-                  " is not there for this device; nothing else is run in its place");
+                  " is not supported on this device; nothing else is run in its place");
     };
   }
 };

@@ -22,7 +22,6 @@ std::uint32_t big_endian(std::span<const std::uint8_t> bytes, int count) {
 }
 
 // ---- PNG
-// ---------------------------------------------------------------------------------------------------------
 
 constexpr std::size_t kPngSignature = 8;
 
@@ -107,7 +106,6 @@ std::int64_t read_ihdr(std::span<const std::uint8_t> body, std::string_view name
 }
 
 // ---- JPEG
-// --------------------------------------------------------------------------------------------------------
 
 enum JpegMarker : int {
   kSof0 = 0xC0,

@@ -2,9 +2,10 @@
 //
 //   s = 1/√(variance + eps),  x̂ = (x − mean)·s
 //   forward     y = weight·x̂ + bias
-//   inference   dx = weight·s·dy                         mean and variance are constants
-//   training    dx = weight·s·(dy − D/m − x̂·E/m)         they are those of the batch, m = N·H·W values a
-//   channel parameters  dweight += E = Σ dy·x̂,  dbias += D = Σ dy
+//   parameters  dweight += E,  E = Σ dy·x̂
+//               dbias   += D,  D = Σ dy
+//   inference   dx = weight·s·dy                    mean and variance are constants
+//   training    dx = weight·s·(dy − D/m − x̂·E/m)    they are the batch's, over m = N·H·W values a channel
 #pragma once
 
 #include <cstdint>

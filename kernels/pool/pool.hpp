@@ -2,11 +2,13 @@
 //
 // Output (i, j) looks at the taps (i·stride_h − pad_h + p·dilation_h, j·stride_w − pad_w + q·dilation_w),
 // 0 ≤ p < kernel_h, 0 ≤ q < kernel_w.
-//   max       y = max of the taps inside the input, NaN if one is NaN;  the first maximum a receives dx[a] +=
-//   dy average   y = (Σ taps inside) / d;  each tap receives dx += dy / d.  d counts the taps inside the
-//   input, or,
-//             with count_include_pad, those inside the padded input
-//   adaptive  y = mean over rows ⌊i·h/oh⌋ … ⌈(i+1)·h/oh⌉−1 and columns alike
+//   max        forward   y = max of the taps inside the input, NaN if one is NaN
+//              backward  dx[a] += dy,  a the first maximum
+//   average    forward   y = (Σ taps inside) / d
+//              backward  dx += dy / d  at each tap inside
+//              d counts the taps inside the input or, with count_include_pad, those inside the padded input
+//   adaptive   forward   y = mean over rows ⌊i·h/oh⌋ … ⌈(i+1)·h/oh⌉−1 and columns alike
+//              backward  dx += dy / d  at each of the d places averaged
 #pragma once
 
 #include <cstdint>

@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kTileThreads)
 void upsample(Context& context, const UpsampleParams& params, const float* map, float* y) {
   if (params.mode == Upsampling::bicubic)
     throw Error(ErrorKind::unsupported,
-                "[upsample] bicubic is not there on CUDA: copy the map to the host and enlarge it there");
+                "[upsample] bicubic is not supported on CUDA: copy the map to the host and enlarge it there");
   if (params.batch == 0) return;
   const TileGrid grid = tile_grid(params);
   CUDA_CHECK(launch(upsample_kernel, grid.blocks(params.batch), kTileBlock, 0, context.stream().get(), grid,

@@ -48,7 +48,6 @@ class Observer {
 void observe(Observer* observer);
 
 // --- called by the running CUDA thread
-// -------------------------------------------------------------------------
 
 unsigned lane_index();
 unsigned thread_index();  ///< in its block

@@ -1,7 +1,8 @@
 // Bilinear upsampling of maps (kernels' names for what engine/image/upsample.hpp does): its versions.
 //
-//   half-pixel     position = (i + 1/2)·in/out − 1/2         align-corners     position = i·(in − 1)/(out −
-//   1) output = (1 − t)·in[lower] + t·in[upper]                 along x, then along y; edges repeated
+//   half-pixel       position = (i + 1/2)·in/out − 1/2
+//   align-corners    position = i·(in − 1)/(out − 1)
+//   both             output = (1 − t)·in[lower] + t·in[upper], along x, then along y; edges repeated
 #pragma once
 
 #include <cstdint>

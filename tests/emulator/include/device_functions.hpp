@@ -55,7 +55,6 @@ T read_modify_write(T* address, Update update) {
 }  // namespace backlight::emulator
 
 // --- barriers and warp collectives
-// -----------------------------------------------------------------------------
 #define BACKLIGHT_WHERE ::backlight::emulator::Location where = ::backlight::emulator::Location::current()
 
 inline void __syncthreads(BACKLIGHT_WHERE) { backlight::emulator::block_barrier(true, where); }
@@ -113,7 +112,6 @@ inline int __all_sync(unsigned mask, int predicate, BACKLIGHT_WHERE) {
 inline unsigned __activemask() { return 1u << backlight::emulator::lane_index(); }
 
 // --- memory
-// ----------------------------------------------------------------------------------------------------
 template <class T>
 T __ldg(const T* address) {
   return *address;
@@ -162,7 +160,6 @@ T atomicOr(T* address, std::type_identity_t<T> value) {
 }
 
 // --- vectors, mathematics
-// --------------------------------------------------------------------------------------
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 inline int2 make_int2(int x, int y) { return {x, y}; }
