@@ -148,17 +148,17 @@ Image heatmap(const Tensor& map, const Placement& placement, Preset preset) {
   Tensor shown = display_map(map, preset, placement.input_height, placement.input_width);
   switch (preset) {
     case Preset::paper:
-      return colorize(project(shown, placement), ColorMap::paper_jet);
+      return heatmap_on_source(shown, placement, ColorMap::paper_jet);
     case Preset::pytorch_grad_cam:
-      return colorize(project(shown, placement), ColorMap::opencv_jet);
+      return heatmap_on_source(shown, placement, ColorMap::opencv_jet);
     case Preset::torch_cam:
       shown = upsample(shown, placement.input_height, placement.input_width, Upsampling::bicubic);
       for (float& v : shown.values()) v *= v;
-      return colorize(project(shown, placement), ColorMap::matplotlib_jet);
+      return heatmap_on_source(shown, placement, ColorMap::matplotlib_jet);
     case Preset::captum:
       shown = captum_normalise(shown);
       for (float& v : shown.values()) v = 0.5f + 0.5f * v;
-      return colorize(project(shown, placement), ColorMap::red_white_green);
+      return heatmap_on_source(shown, placement, ColorMap::red_white_green);
   }
   throw Error(ErrorKind::internal, "a preset without a heatmap");
 }

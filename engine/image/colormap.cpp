@@ -1,7 +1,7 @@
 #include "engine/image/colormap.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <span>
 
 #include "engine/image/map.hpp"
@@ -18,7 +18,7 @@ struct Node {
 
 /// Matplotlib's LinearSegmentedColormap: the channel sampled at i / 255, then truncated to 8 bits, so that
 /// the last bit of its arithmetic counts.
-std::uint8_t segmented(std::span<const Node> nodes, int index) {
+constexpr std::uint8_t segmented(std::span<const Node> nodes, int index) {
   if (index == 0) return static_cast<std::uint8_t>(nodes.front().y * 255);
   if (index == kColors - 1) return static_cast<std::uint8_t>(nodes.back().y * 255);
   constexpr double kLast = kColors - 1;
@@ -30,7 +30,7 @@ std::uint8_t segmented(std::span<const Node> nodes, int index) {
   return static_cast<std::uint8_t>(std::clamp(distance * (b.y - a.y) + a.y, 0.0, 1.0) * 255);
 }
 
-Rgb matplotlib_jet(int index) {
+constexpr Rgb matplotlib_jet(int index) {
   constexpr Node kRed[] = {{0, 0}, {0.35, 0}, {0.66, 1}, {0.89, 1}, {1, 0.5}};
   constexpr Node kGreen[] = {{0, 0}, {0.125, 0}, {0.375, 1}, {0.64, 1}, {0.91, 0}, {1, 0}};
   constexpr Node kBlue[] = {{0, 0.5}, {0.11, 1}, {0.34, 1}, {0.65, 0}, {1, 0}};
@@ -38,14 +38,14 @@ Rgb matplotlib_jet(int index) {
 }
 
 /// Matplotlib's "green" is (0, 128/255, 0).
-Rgb red_white_green(int index) {
+constexpr Rgb red_white_green(int index) {
   constexpr Node kRed[] = {{0, 1}, {0.5, 1}, {1, 0}};
   constexpr Node kGreen[] = {{0, 0}, {0.5, 1}, {1, 128.0 / 255}};
   constexpr Node kBlue[] = {{0, 0}, {0.5, 1}, {1, 0}};
   return {segmented(kRed, index), segmented(kGreen, index), segmented(kBlue, index)};
 }
 
-Rgb opencv_jet(int index) {
+constexpr Rgb opencv_jet(int index) {
   const auto byte = [](int v) { return static_cast<std::uint8_t>(std::clamp(v, 0, 255)); };
   // The formula gives 2 at index 159; OpenCV's table, rounded from decimals, has 1.
   const int falling_blue = index == 159 ? 1 : 638 - 4 * index;
@@ -55,10 +55,21 @@ Rgb opencv_jet(int index) {
   return {byte(red), byte(green), byte(blue)};
 }
 
+using Table = std::array<Rgb, kColors>;
+
+constexpr Table table(Rgb (*color)(int index)) {
+  Table colors{};
+  for (int i = 0; i < kColors; ++i) colors[i] = color(i);
+  return colors;
+}
+
+constexpr Table kOpencvJet = table(opencv_jet), kMatplotlibJet = table(matplotlib_jet),
+                kRedWhiteGreen = table(red_white_green);
+
 Rgb paper_jet(float value) {
   const float x = 4 * value;
   const auto byte = [](float v) {
-    return static_cast<std::uint8_t>(std::lround(255 * std::clamp(v, 0.0f, 1.0f)));
+    return static_cast<std::uint8_t>(double{255 * std::clamp(v, 0.0f, 1.0f)} + 0.5);  // to nearest
   };
   return {byte(x - 2), byte(std::min(x, 4 - x)), byte(2 - x)};
 }
@@ -81,16 +92,16 @@ std::string_view name_of(ColorMap map) {
 
 Rgb color_of(float value, ColorMap map) {
   const float v = value > 0 ? std::min(value, 1.0f) : 0.0f;
-  const int index256 = std::min(static_cast<int>(v * kColors), kColors - 1);
+  const auto index256 = static_cast<std::size_t>(std::min(static_cast<int>(v * kColors), kColors - 1));
   switch (map) {
     case ColorMap::opencv_jet:
-      return opencv_jet(static_cast<int>(v * 255));
+      return kOpencvJet[static_cast<std::size_t>(v * 255)];
     case ColorMap::paper_jet:
       return paper_jet(v);
     case ColorMap::matplotlib_jet:
-      return matplotlib_jet(index256);
+      return kMatplotlibJet[index256];
     case ColorMap::red_white_green:
-      return red_white_green(index256);
+      return kRedWhiteGreen[index256];
   }
   throw Error(ErrorKind::internal, "unknown colour map ", static_cast<int>(map));
 }

@@ -32,6 +32,7 @@ Image apply_orientation(Image image, int orientation) {
   if (orientation < 1 || orientation > 8)
     throw Error(ErrorKind::bad_input, "EXIF orientation is ", orientation, ", expected 1 to 8");
   if (orientation == 1) return image;
+  require_pixels(image, "orientation");
   // An orientation is a transposition followed by mirrorings, read from the upright picture's side.
   const bool transpose = orientation >= 5;
   const bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/error.hpp"
+
 namespace backlight {
 namespace {
 
@@ -21,6 +23,13 @@ Box Placement::to_source(const Box& box) const {
 }
 
 PixelRect Placement::seen() const {
+  const bool valid = input_width > 0 && input_height > 0 && source_width > 0 && source_height > 0 &&
+                     std::isfinite(scale_x) && std::isfinite(scale_y) && scale_x > 0 && scale_y > 0 &&
+                     std::isfinite(offset_x) && std::isfinite(offset_y);
+  if (!valid)
+    throw Error(ErrorKind::bad_input, "a placement of ", input_width, "×", input_height, " in ", source_width,
+                "×", source_height, " pixels at scale ", scale_x, "×", scale_y,
+                ", expected positive sizes and scales, and finite offsets");
   PixelRect rect;
   covered(offset_x * scale_x, (input_width + offset_x) * scale_x, source_width, rect.x0, rect.x1);
   covered(offset_y * scale_y, (input_height + offset_y) * scale_y, source_height, rect.y0, rect.y1);

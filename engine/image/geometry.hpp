@@ -30,7 +30,7 @@ struct Placement {
   /// A box of network-input pixels on the source, cut at the source's edges.
   Box to_source(const Box& box) const;
   /// The source pixels whose centres the network saw; the rest of the picture fell to the crop. At least one
-  /// pixel.
+  /// pixel. Throws Error(bad_input) for sizes or scales that are not positive.
   PixelRect seen() const;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/image/image.hpp"
 
+#include <algorithm>
+
 namespace backlight {
 
 Image::Image(int w, int h, std::uint8_t grey) : width(w), height(h) {
@@ -7,6 +9,16 @@ Image::Image(int w, int h, std::uint8_t grey) : width(w), height(h) {
     throw Error(ErrorKind::bad_input, "a picture of ", w, "×", h,
                 " pixels was asked for, expected at least 1×1 and at most ", kMaxPixels, " pixels");
   rgb.assign(static_cast<std::size_t>(w) * h * 3, grey);
+}
+
+void require_pixels(const Image& image, std::string_view who) {
+  const auto pixels = static_cast<std::size_t>(std::max(image.width, 0)) * std::max(image.height, 0);
+  if (pixels > 0 && image.rgb.size() == pixels * 3) return;
+  const bool alpha = pixels > 0 && image.rgb.size() == pixels * 4;
+  throw Error(ErrorKind::bad_input, "[", who, "] the picture says ", image.width, "×", image.height,
+              " pixels and holds ", image.rgb.size(), " bytes, expected ",
+              pixels == 0 ? std::string("at least one pixel") : text(pixels * 3, ", three for each pixel"),
+              alpha ? "; four for each are RGBA: leave the fourth out" : "");
 }
 
 }  // namespace backlight

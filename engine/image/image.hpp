@@ -1,4 +1,4 @@
-// Image: an 8-bit RGB picture and where it came from; decoding of PNG and JPEG.
+// Image: an 8-bit RGB picture and where it came from; decoding of picture files.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,15 @@ namespace backlight {
 
 /// What the file held before it became 8-bit RGB.
 struct Provenance {
-  std::string format;          ///< "PNG" or "JPEG"; empty for a picture made in memory
+  std::string format;          ///< "PNG", "JPEG", "BMP", "GIF", "WebP", "TIFF"; empty when made in memory
   int channels = 3;            ///< 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA or (JPEG) CMYK
   int bit_depth = 8;           ///< per sample, as stored
   bool palette = false;        ///< indexed colour
   bool alpha_dropped = false;  ///< transparency was there and was ignored, as Pillow's convert("RGB") does
   int exif_orientation = 1;    ///< 1…8 as stored; 1 when there is none
   bool orientation_applied = false;  ///< the pixels were turned upright accordingly
+  std::vector<std::string> warnings;  ///< damage that was read past: the pixels may be wrong
+  std::vector<std::string> notes;  ///< what the file holds and the pixels do not show, or the other way round
 };
 
 /// Pixels row by row from the top, `rgb[(y * width + x) * 3 + channel]`.
@@ -45,15 +47,24 @@ inline constexpr std::int64_t kMaxImageFileBytes = std::int64_t{1} << 30;
 /// Whether the EXIF orientation tag turns the pixels. It is recorded either way.
 enum class ExifOrientation { apply, ignore };
 
-/// Decodes PNG (every colour type, 1 to 16 bits) and JPEG (grey, YCbCr, RGB, CMYK, YCCK; baseline and
-/// progressive). Alpha is dropped; of 16 bits the upper 8 are kept; CMYK becomes RGB as in Pillow. `name` is
-/// what errors call it. Throws Error(bad_input) for files that are corrupt, truncated, empty or too large,
-/// Error(unsupported) for other picture formats, which are recognised by their first bytes and named.
+/// Throws Error(bad_input) naming `who`, what was found and what is expected, unless the picture has at least
+/// one pixel and three bytes for each.
+void require_pixels(const Image& image, std::string_view who);
+
+/// Decodes PNG (every colour type, 1 to 16 bits), JPEG (grey, YCbCr, RGB, CMYK, YCCK; baseline and
+/// progressive), BMP, the first frame of a GIF and, where the build found their libraries, WebP and the first
+/// page of a TIFF. The content decides, never the name. Alpha is dropped; of 16 bits the upper 8 are kept;
+/// CMYK becomes RGB as in Pillow. `name` is what errors call it. Throws Error(bad_input) for files that are
+/// corrupt, truncated, empty or too large, Error(unsupported) for other picture formats, which are recognised
+/// by their first bytes and named.
 Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name,
                    ExifOrientation orientation = ExifOrientation::apply);
 
-/// Reads and decodes a file. Throws Error(bad_input) also when the file cannot be read.
+/// Reads and decodes a file, a pipe or a device to its end. Throws Error(bad_input) also when it cannot be
+/// read, holds more than kMaxImageFileBytes, or is a pipe that nobody writes into.
 Image read_image(const std::string& path, ExifOrientation orientation = ExifOrientation::apply);
+/// The same from an open file descriptor, which stays open.
+Image read_image(int descriptor, std::string_view name, ExifOrientation orientation = ExifOrientation::apply);
 
 /// The picture turned upright: `orientation` is EXIF's tag 0x0112, 1…8. Widths and heights swap for 5…8.
 Image apply_orientation(Image image, int orientation);

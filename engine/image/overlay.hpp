@@ -39,6 +39,10 @@ enum class OverlayStyle {
 Image overlay_on_source(const Image& source, const Tensor& map, const Placement& placement,
                         OverlayStyle style);
 
+/// Only the heatmap, at the source's size: the map's colours where the network looked, the colour of no
+/// evidence around.
+Image heatmap_on_source(const Tensor& map, const Placement& placement, ColorMap colors);
+
 /// A picture over the network's input (a saliency picture) at its place on the source, the rest `surround`
 /// grey.
 Image place_on_source(const Image& picture, const Placement& placement, std::uint8_t surround = 225);

@@ -58,6 +58,7 @@ std::string_view name_of(Fit fit) {
 }
 
 Tensor normalise(const Image& image, const Preprocessing& how) {
+  require_pixels(image, "normalise");
   Tensor x({1, 3, image.height, image.width});
   const std::size_t pixels = static_cast<std::size_t>(image.width) * image.height;
   for (int c = 0; c < 3; ++c) {
@@ -73,6 +74,9 @@ FitPlan plan_fit(int image_width, int image_height, const Preprocessing& how, Fi
   if (how.input_size < 1 || how.resize_size < 1)
     throw Error(ErrorKind::bad_input, "preprocessing asks for an input of ", how.input_size,
                 " from a short side of ", how.resize_size, " pixels, expected positive sizes");
+  if (image_width < 1 || image_height < 1)
+    throw Error(ErrorKind::bad_input, "[preprocess] the picture is ", image_width, "×", image_height,
+                " pixels, expected at least one pixel");
   FitPlan plan;
   plan.placement.source_width = image_width;
   plan.placement.source_height = image_height;
@@ -94,6 +98,7 @@ FitPlan plan_fit(int image_width, int image_height, const Preprocessing& how, Fi
 }
 
 Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit) {
+  require_pixels(image, "preprocess");
   const FitPlan plan = plan_fit(image.width, image.height, how, fit);
   Fitted fitted;
   fitted.placement = plan.placement;

@@ -62,6 +62,7 @@ struct Fitted {
 
 /// Resizes as Pillow does and crops as torchvision does: the long side is truncated, the offset is
 /// round((size − input) / 2) with halves to even, a picture smaller than the crop is padded with black.
+/// Throws Error(bad_input) for an image that is none.
 Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit = Fit::crop);
 
 /// Only the arithmetic: 1×3×H×W from the picture at its own size.

@@ -22,10 +22,11 @@ std::uint8_t to_byte(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> kResizeFractionBits, 0, 255));
 }
 
-Image horizontal_pass(const Image& image, const FixedWeights& fixed) {
-  Image out(static_cast<int>(fixed.taps.size()), image.height);
+/// Of the part of the image, whose pixels the taps count.
+Image horizontal_pass(const Image& image, const PixelRect& part, const FixedWeights& fixed) {
+  Image out(static_cast<int>(fixed.taps.size()), static_cast<int>(part.height()));
   for (int y = 0; y < out.height; ++y) {
-    const std::uint8_t* row = image.at(0, y);
+    const std::uint8_t* row = image.at(static_cast<int>(part.x0), static_cast<int>(part.y0) + y);
     std::uint8_t* to = out.at(0, y);
     const std::int32_t* w = fixed.weights.data();
     for (const auto& [first, count] : fixed.taps) {
@@ -40,16 +41,16 @@ Image horizontal_pass(const Image& image, const FixedWeights& fixed) {
   return out;
 }
 
-Image vertical_pass(const Image& image, const FixedWeights& fixed) {
-  Image out(image.width, static_cast<int>(fixed.taps.size()));
-  const std::size_t row_bytes = static_cast<std::size_t>(image.width) * 3;
+Image vertical_pass(const Image& image, const PixelRect& part, const FixedWeights& fixed) {
+  Image out(static_cast<int>(part.width()), static_cast<int>(fixed.taps.size()));
+  const std::size_t row_bytes = static_cast<std::size_t>(out.width) * 3;
   std::vector<std::int32_t> sum(row_bytes);
   for (int y = 0; y < out.height; ++y) {
     const auto [first, count] = fixed.taps[y];
     const std::int32_t* w = &fixed.weights[static_cast<std::size_t>(y) * fixed.stride];
     std::fill(sum.begin(), sum.end(), kHalf);
     for (int k = 0; k < count; ++k) {
-      const std::uint8_t* from = image.at(0, static_cast<int>(first) + k);
+      const std::uint8_t* from = image.at(static_cast<int>(part.x0), static_cast<int>(part.y0 + first) + k);
       for (std::size_t i = 0; i < row_bytes; ++i) sum[i] += from[i] * w[k];
     }
     std::transform(sum.begin(), sum.end(), out.at(0, y), to_byte);
@@ -91,15 +92,19 @@ ResizePlan plan_resize(std::int64_t in_width, std::int64_t in_height, std::int64
 
 Image resize_window(const Image& image, std::int64_t width, std::int64_t height, const PixelRect& window,
                     Filter filter) {
+  require_pixels(image, "resize");
   const ResizePlan plan = plan_resize(image.width, image.height, width, height, window, filter);
-  const Image needed = crop(image, plan.needed);
-  Image out = plan.vertical_first ? horizontal_pass(vertical_pass(needed, plan.down), plan.across)
-                                  : vertical_pass(horizontal_pass(needed, plan.across), plan.down);
+  const auto all_of = [](const Image& i) { return PixelRect{0, 0, i.width, i.height}; };
+  const Image first = plan.vertical_first ? vertical_pass(image, plan.needed, plan.down)
+                                          : horizontal_pass(image, plan.needed, plan.across);
+  Image out = plan.vertical_first ? horizontal_pass(first, all_of(first), plan.across)
+                                  : vertical_pass(first, all_of(first), plan.down);
   out.provenance = image.provenance;
   return out;
 }
 
 Image crop(const Image& image, const PixelRect& rect) {
+  require_pixels(image, "crop");
   require_within(rect, image.width, image.height);
   Image out(static_cast<int>(rect.width()), static_cast<int>(rect.height()));
   for (int y = 0; y < out.height; ++y)

@@ -1,8 +1,10 @@
 #include "engine/image/saliency.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "engine/image/colormap.hpp"
 #include "engine/image/map.hpp"
@@ -67,23 +69,49 @@ Image saliency_min_max(const Tensor& gradient) {
   });
 }
 
-Tensor captum_normalise(const Tensor& attribution) {
+float captum_scale(std::int64_t height, std::int64_t width,
+                   const std::function<void(std::int64_t, float*)>& row) {
   constexpr double kKept = 0.98;
+  constexpr std::size_t kBins = std::size_t{1} << 16;
+  std::vector<float> values(static_cast<std::size_t>(width));
+  const auto for_each_magnitude = [&](auto visit) {
+    for (std::int64_t y = 0; y < height; ++y) {
+      row(y, values.data());
+      for (const float v : values) visit(std::abs(v));
+    }
+  };
+  // The bits of positive floats are in the order of their values: the upper 16 find the bin, the lower 16 the
+  // value.
+  const auto bits = [](float magnitude) { return std::bit_cast<std::uint32_t>(magnitude); };
+  std::vector<double> sums(kBins);
+  for_each_magnitude([&](float m) { sums[bits(m) >> 16] += m; });
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  if (total == 0) return 0;
+  double below = 0;
+  std::size_t bin = 0;
+  while (bin + 1 < kBins && below + sums[bin] < total * kKept) below += sums[bin++];
+  while (sums[bin] == 0) --bin;  // rounding may have left the loop beyond the last value
+  std::vector<std::int64_t> counts(kBins);
+  for_each_magnitude([&](float m) {
+    if (bits(m) >> 16 == bin) ++counts[bits(m) & 0xFFFF];
+  });
+  float scale = 0;
+  for (std::size_t low = 0; low < kBins && (scale == 0 || below < total * kKept); ++low) {
+    if (counts[low] == 0) continue;
+    scale = std::bit_cast<float>(static_cast<std::uint32_t>(bin << 16 | low));
+    below += static_cast<double>(counts[low]) * scale;
+  }
+  return scale;
+}
+
+Tensor captum_normalise(const Tensor& attribution) {
   const MapSize size = require_map(attribution, "captum normalise");
   Tensor out({size.height, size.width});
   const auto values = attribution.values();
-  std::vector<float> magnitudes(values.size());
-  std::transform(values.begin(), values.end(), magnitudes.begin(), [](float v) { return std::abs(v); });
-  std::sort(magnitudes.begin(), magnitudes.end());
-  double total = 0;
-  for (const float m : magnitudes) total += m;
-  double running = 0;
-  float scale = 0;
-  for (const float m : magnitudes) {
-    running += m;
-    scale = m;
-    if (running >= total * kKept) break;
-  }
+  const float scale = captum_scale(size.height, size.width, [&](std::int64_t y, float* to) {
+    std::copy_n(values.begin() + y * size.width, size.width, to);
+  });
   std::transform(values.begin(), values.end(), out.values().begin(),
                  [&](float v) { return scale > 0 ? std::clamp(v / scale, -1.0f, 1.0f) : 0.0f; });
   return out;

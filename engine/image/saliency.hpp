@@ -1,6 +1,9 @@
 // Showing a signed 3×H×W gradient as a picture, in the three ways in use.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+
 #include "engine/image/image.hpp"
 #include "engine/image/preprocess.hpp"
 #include "engine/tensor.hpp"
@@ -20,8 +23,13 @@ Image saliency_min_max(const Tensor& gradient);
 /// captum's heat map of a signed attribution: channels summed, see `captum_normalise`, then red–white–green.
 Image saliency_captum(const Tensor& gradient);
 
-/// captum's normalisation of an H×W attribution: divided by the magnitude below which 98 % of the summed
-/// magnitude lies, clipped to −1…1. An attribution that is zero everywhere stays zero.
+/// The magnitude below which 98 % of the summed magnitude of an attribution lies; 0 when all of it is zero.
+/// `row` writes the row's `width` values, and is called for each row several times.
+float captum_scale(std::int64_t height, std::int64_t width,
+                   const std::function<void(std::int64_t y, float* to)>& row);
+
+/// captum's normalisation of an H×W attribution: divided by captum_scale, clipped to −1…1. An attribution
+/// that is zero everywhere stays zero.
 Tensor captum_normalise(const Tensor& attribution);
 
 /// The gradient with its channels in the order R G B, whatever order the network takes.

@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
-#include <vector>
 
 #include "engine/image/map.hpp"
-#include "engine/image/resample.hpp"
 
 namespace backlight {
 namespace {
 
-/// Output = (1 − t) · in[lower] + t · in[upper].
-struct Tap {
-  std::int64_t lower, upper;
-  float t;
-};
+using Tap = MapRows::Tap;
 
 /// The two neighbours of a continuous coordinate (pixel centres at whole numbers), edges repeated.
 Tap tap_at(float coordinate, std::int64_t in) {
@@ -41,51 +35,6 @@ std::vector<Tap> taps(std::int64_t in, std::int64_t out, Upsampling mode) {
     }
   }
   return result;
-}
-
-/// Rows first blended along x, then along y.
-Tensor blend(const float* map, std::int64_t map_width, const std::vector<Tap>& rows,
-             const std::vector<Tap>& columns) {
-  Tensor out({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns.size())});
-  float* to = out.data<float>();
-  for (const Tap& row : rows) {
-    const float* upper_row = map + row.lower * map_width;
-    const float* lower_row = map + row.upper * map_width;
-    for (const Tap& column : columns) {
-      const float above = upper_row[column.lower] * (1 - column.t) + upper_row[column.upper] * column.t;
-      const float below = lower_row[column.lower] * (1 - column.t) + lower_row[column.upper] * column.t;
-      *to++ = above * (1 - row.t) + below * row.t;
-    }
-  }
-  return out;
-}
-
-Tensor bicubic(const float* map, MapSize size, std::int64_t height, std::int64_t width) {
-  const ResampleWeights columns = resample_weights(size.width, width, 0, width, Filter::bicubic);
-  const ResampleWeights rows = resample_weights(size.height, height, 0, height, Filter::bicubic);
-  // Pillow keeps float32 between the passes and sums in double within them.
-  std::vector<float> wide(static_cast<std::size_t>(size.height * width));
-  for (std::int64_t y = 0; y < size.height; ++y) {
-    for (std::int64_t x = 0; x < width; ++x) {
-      const auto [first, count] = columns.taps[x];
-      double sum = 0;
-      for (int k = 0; k < count; ++k)
-        sum += map[y * size.width + first + k] * columns.weights[x * columns.stride + k];
-      wide[y * width + x] = static_cast<float>(sum);
-    }
-  }
-  Tensor out({height, width});
-  float* to = out.data<float>();
-  for (std::int64_t y = 0; y < height; ++y) {
-    const auto [first, count] = rows.taps[y];
-    for (std::int64_t x = 0; x < width; ++x) {
-      double sum = 0;
-      for (int k = 0; k < count; ++k)
-        sum += wide[(first + k) * width + x] * rows.weights[y * rows.stride + k];
-      *to++ = static_cast<float>(sum);
-    }
-  }
-  return out;
 }
 
 /// Taps for the pixels [begin, end) of the source along one axis.
@@ -116,27 +65,87 @@ std::string_view name_of(Upsampling mode) {
   throw Error(ErrorKind::internal, "unknown upsampling ", static_cast<int>(mode));
 }
 
-Tensor upsample(const Tensor& map, std::int64_t height, std::int64_t width, Upsampling mode) {
+MapRows::MapRows(const Tensor& map, std::int64_t height, std::int64_t width, Upsampling mode)
+    : height_(height), width_(width) {
   const MapSize size = require_map(map, "upsample");
   if (height < 1 || width < 1)
     throw Error(ErrorKind::bad_input, "[upsample] ", height, "×", width,
                 " was asked for, expected positive extents");
-  if (mode == Upsampling::bicubic) return bicubic(map.data<float>(), size, height, width);
-  return blend(map.data<float>(), size.width, taps(size.height, height, mode), taps(size.width, width, mode));
+  if (mode == Upsampling::bicubic) {
+    widen_bicubic(map.data<float>(), size.height, size.width);
+  } else {
+    rows_ = taps(size.height, height, mode);
+    widen(map.data<float>(), size.height, size.width, taps(size.width, width, mode));
+  }
+}
+
+MapRows::MapRows(const Tensor& map, const Placement& placement) {
+  const MapSize size = require_map(map, "project");
+  const PixelRect seen = placement.seen();
+  height_ = seen.height();
+  width_ = seen.width();
+  rows_ = projection_taps(seen.y0, seen.y1, placement.scale_y, placement.offset_y, placement.input_height,
+                          size.height);
+  widen(map.data<float>(), size.height, size.width,
+        projection_taps(seen.x0, seen.x1, placement.scale_x, placement.offset_x, placement.input_width,
+                        size.width));
+}
+
+void MapRows::widen(const float* map, std::int64_t map_height, std::int64_t map_width,
+                    const std::vector<Tap>& columns) {
+  wide_.resize(static_cast<std::size_t>(map_height * width_));
+  float* to = wide_.data();
+  for (std::int64_t y = 0; y < map_height; ++y, map += map_width)
+    for (const Tap& column : columns)
+      *to++ = map[column.lower] * (1 - column.t) + map[column.upper] * column.t;
+}
+
+/// Pillow keeps float32 between the passes and sums in double within them.
+void MapRows::widen_bicubic(const float* map, std::int64_t map_height, std::int64_t map_width) {
+  const ResampleWeights columns = resample_weights(map_width, width_, 0, width_, Filter::bicubic);
+  bicubic_rows_ = resample_weights(map_height, height_, 0, height_, Filter::bicubic);
+  wide_.resize(static_cast<std::size_t>(map_height * width_));
+  float* to = wide_.data();
+  for (std::int64_t y = 0; y < map_height; ++y, map += map_width) {
+    for (std::int64_t x = 0; x < width_; ++x) {
+      const auto [first, count] = columns.taps[x];
+      double sum = 0;
+      for (int k = 0; k < count; ++k) sum += map[first + k] * columns.weights[x * columns.stride + k];
+      *to++ = static_cast<float>(sum);
+    }
+  }
+}
+
+void MapRows::row(std::int64_t y, float* to) const {
+  if (!rows_.empty()) {
+    const Tap& tap = rows_[y];
+    const float* above = &wide_[tap.lower * width_];
+    const float* below = &wide_[tap.upper * width_];
+    for (std::int64_t x = 0; x < width_; ++x) to[x] = above[x] * (1 - tap.t) + below[x] * tap.t;
+    return;
+  }
+  const auto [first, count] = bicubic_rows_.taps[y];
+  for (std::int64_t x = 0; x < width_; ++x) {
+    double sum = 0;
+    for (int k = 0; k < count; ++k)
+      sum += wide_[(first + k) * width_ + x] * bicubic_rows_.weights[y * bicubic_rows_.stride + k];
+    to[x] = static_cast<float>(sum);
+  }
+}
+
+Tensor upsample(const Tensor& map, std::int64_t height, std::int64_t width, Upsampling mode) {
+  const MapRows rows(map, height, width, mode);
+  Tensor out({height, width});
+  for (std::int64_t y = 0; y < height; ++y) rows.row(y, out.data<float>() + y * width);
+  return out;
 }
 
 Tensor project(const Tensor& map, const Placement& placement) {
-  const MapSize size = require_map(map, "project");
+  const MapRows rows(map, placement);
   const PixelRect seen = placement.seen();
-  const Tensor part = blend(map.data<float>(), size.width,
-                            projection_taps(seen.y0, seen.y1, placement.scale_y, placement.offset_y,
-                                            placement.input_height, size.height),
-                            projection_taps(seen.x0, seen.x1, placement.scale_x, placement.offset_x,
-                                            placement.input_width, size.width));
   Tensor out = Tensor::zeros({placement.source_height, placement.source_width});
-  for (std::int64_t y = 0; y < seen.height(); ++y)
-    std::copy_n(part.data<float>() + y * seen.width(), seen.width(),
-                out.data<float>() + (seen.y0 + y) * placement.source_width + seen.x0);
+  for (std::int64_t y = 0; y < rows.height(); ++y)
+    rows.row(y, out.data<float>() + (seen.y0 + y) * placement.source_width + seen.x0);
   return out;
 }
 
