@@ -43,9 +43,10 @@ PanelRow panel_row(const PanelSubject& subject, std::int64_t index, ClassEvidenc
   const bool found = has_positive_evidence(grad_cam.map->map);
 
   PanelRow row;
-  row.label = subject.model.labels.at(i);
-  row.details = {text("class ", index), "score " + decimal(subject.scores.logits[i], 2),
-                 percent(subject.scores.probabilities[i])};
+  const std::string& name = subject.model.labels.at(i);
+  row.label = can_label(name) ? name : text("class ", index);
+  row.details = {can_label(name) ? text("class ", index) : "name: see the JSON",
+                 "score " + decimal(subject.scores.logits[i], 2), percent(subject.scores.probabilities[i])};
   if (subject.direction == Direction::counterfactual) row.details.emplace_back("counterfactual");
   row.cells.push_back({subject.image, ""});
   row.cells.push_back({overlay(subject.image, grad_cam.map->map, subject.placement, subject.preset),

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/image/colormap.hpp"
@@ -11,7 +12,7 @@
 namespace backlight {
 
 struct PanelCell {
-  Image picture;        ///< any size; all cells of a panel are scaled to one height
+  Image picture;        ///< any size; scaled into cells of one size, of the first picture's shape
   std::string caption;  ///< small, under the picture; may be empty
 };
 
@@ -35,9 +36,12 @@ struct Panel {
   int picture_height = 0;  ///< of every cell; 0 chooses by the first picture, between 224 and 400
 };
 
-/// The whole figure on white. Text is UTF-8; what is too long is wrapped, then ellipsised. Throws
-/// Error(bad_input) for a panel without pictures, a row whose cells are not one per title, or a figure beyond
-/// the limit of pixels.
+/// The whole figure on white. The pictures of a row stand in one line, wide ones in two, and panoramas one
+/// below the other. Text is UTF-8; what is too long is wrapped, then ellipsised. Throws Error(bad_input) for
+/// a panel without pictures, a row whose cells are not one per title, or a figure beyond the limit of pixels.
 Image draw_panel(const Panel& panel);
+
+/// Whether a label's script can be drawn; see Font::can_draw.
+bool can_label(std::string_view text);
 
 }  // namespace backlight

@@ -100,6 +100,21 @@ Font::~Font() = default;
 Font::Font(Font&&) noexcept = default;
 Font& Font::operator=(Font&&) noexcept = default;
 
+bool Font::can_draw(std::string_view text) const {
+  struct Block {
+    char32_t first, last;
+  };
+  // Right to left; Indic to Khmer; Mongolian; Balinese and others; Indic again; presentation forms; beyond
+  // the BMP.
+  constexpr Block kShaped[] = {{0x0590, 0x08FF}, {0x0900, 0x109F}, {0x1780, 0x18AF}, {0x1900, 0x1CFF},
+                               {0xA800, 0xABFF}, {0xFB1D, 0xFDFF}, {0xFE70, 0xFEFE}, {0x10800, 0x11FFF}};
+  return std::ranges::all_of(code_points(text), [&](char32_t c) {
+    const bool shaped =
+        std::ranges::any_of(kShaped, [&](const Block& b) { return c >= b.first && c <= b.last; });
+    return !shaped && stbtt_FindGlyphIndex(&implementation_->info, static_cast<int>(c)) != 0;
+  });
+}
+
 double Font::width(std::string_view text, double size) const {
   return implementation_->width(code_points(text), size);
 }
@@ -112,6 +127,7 @@ double Font::cap_height(double size) const {
 
 void Font::draw(Image& image, double x, double baseline, std::string_view text, double size,
                 Rgb color) const {
+  require_pixels(image, "text");
   const float scale = implementation_->scale(size);
   implementation_->lay_out(code_points(text), size, [&](int glyph, double offset) {
     const double left = x + offset;

@@ -24,6 +24,9 @@ class Font {
   Font(Font&&) noexcept;
   Font& operator=(Font&&) noexcept;
 
+  /// Whether the font has every character, and what draws one after the other from the left writes the
+  /// script: false for Arabic, Hebrew, Devanagari and others that join, reorder or run from the right.
+  bool can_draw(std::string_view utf8) const;
   /// Width in pixels at a size of `size` pixels per em.
   double width(std::string_view utf8, double size) const;
   /// Height of capital letters in pixels, for centring.

@@ -94,6 +94,44 @@ TEST_CASE("panel: strange shapes are fitted into their cells") {
   CHECK(wide.x1 - wide.x0 == 300);
 }
 
+TEST_CASE("panel: headings of a portrait stay above their pictures") {
+  for (const int height : {480, 4000}) {  // 9:16, and a strip
+    Panel panel;
+    panel.columns = {"Picture", "Grad-CAM", "Guided Backprop", "Guided Grad-CAM"};
+    panel.rows.push_back({"cat", {}, {}});
+    std::vector<Rgb> colors = {kPink, kTeal, {1, 2, 3}, {3, 2, 1}};
+    for (const Rgb& color : colors) panel.rows[0].cells.push_back({plain(270, height, color), ""});
+    const Image figure = draw_panel(panel);
+    for (std::size_t i = 0; i + 1 < colors.size(); ++i) {
+      const Extent left = extent_of(figure, colors[i]), right = extent_of(figure, colors[i + 1]);
+      const int middle = (left.x1 + right.x0) / 2;
+      CHECK(all_white(figure, middle, middle + 1, 0, left.y0));
+      CHECK_FALSE(all_white(figure, left.x0 - 20, left.x1 + 20, 0, left.y0));
+    }
+  }
+}
+
+TEST_CASE("panel: panoramas stand one below the other and fill the figure") {
+  Panel panel = two_by_two("cat");
+  for (PanelRow& row : panel.rows) row.cells = {{plain(1800, 300, kPink), ""}, {plain(1800, 300, kTeal), ""}};
+  panel.rows.pop_back();
+  const Image figure = draw_panel(panel);
+  const Extent first = extent_of(figure, kPink), second = extent_of(figure, kTeal);
+  CHECK(first.x0 == second.x0);
+  CHECK(first.y1 < second.y0);
+  const double pictures = 2.0 * (first.x1 - first.x0) * (first.y1 - first.y0);
+  CHECK(pictures > 0.4 * figure.width * figure.height);
+
+  panel.rows[0].cells = {{plain(900, 300, kPink), ""}, {plain(900, 300, kTeal), ""}};
+  const Image wide = draw_panel(panel);
+  CHECK(extent_of(wide, kPink).y0 == extent_of(wide, kTeal).y0);
+}
+
+TEST_CASE("panel: a label is drawn where the font has the script and writes it from the left") {
+  for (const char* name : {"tiger cat", "Café", "кошка", "γάτα", "mèo – 5 %"}) CHECK(can_label(name));
+  for (const char* name : {"猫", "고양이", "قط", "חתול", "बिल्ली", "แมว"}) CHECK_FALSE(can_label(name));
+}
+
 TEST_CASE("panel: rows that do not match the titles and empty panels are refused") {
   Panel panel = two_by_two("cat");
   panel.columns.push_back("third");
