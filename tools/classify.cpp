@@ -22,7 +22,7 @@ struct Options {
 
 Json classify_picture(const PictureSource& source, const Model& model, Context& context, Fit fit,
                       ExifOrientation exif, const Options& options, Console& console) {
-  const Image image = source.read(exif);
+  const Image image = source.read(exif, console);
   Fitted fitted = fit_picture(image, model, fit, false);
   Json record = image_json(source, image, fitted);
   const NodeId node = score_node(model.network);

@@ -30,16 +30,22 @@ void add_once(std::vector<T>& values, T value) {
 }
 
 Formats parse_formats(const std::vector<std::string>& names) {
-  constexpr std::array<std::pair<std::string_view, bool Formats::*>, 5> kFormats{{
+  constexpr std::array<std::pair<std::string_view, bool Formats::*>, 7> kFormats{{
       {"overlay", &Formats::overlay},
       {"heatmap", &Formats::heatmap},
       {"panel", &Formats::panel},
       {"npy", &Formats::npy},
       {"json", &Formats::json},
+      {"png", &Formats::png},
+      {"jpg", &Formats::jpg},
   }};
   Formats formats;
   for (const std::string& name : names) formats.*parse_choice("format", name, kFormats) = true;
-  if (names.empty()) formats.overlay = true;
+  if (formats.png && formats.jpg)
+    throw Error(ErrorKind::usage,
+                "--format: png and jpg were both given, but pictures are written in one of them");
+  if (!formats.overlay && !formats.heatmap && !formats.panel && !formats.npy && !formats.json)
+    formats.overlay = true;
   return formats;
 }
 
@@ -198,7 +204,7 @@ void run(Options& options) {
 
   BatchOutput output(options.json, std::move(head), list, console);
   const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
-    std::optional<Json> record = explainer.explain(source);
+    std::optional<Json> record = explainer.explain(source, console);
     if (record && !options.json.any()) console.print_unless_quiet(report(*record));
     return record;
   });
@@ -259,7 +265,8 @@ void add_explain_command(CLI::App& app) {
   add_picture_options(command, options->network);
   add_device_options(command, options->device);
 
-  add_list("--format", options->formats, "What to write: overlay, heatmap, panel, npy, json [overlay]",
+  add_list("--format", options->formats,
+           "What to write: overlay, heatmap, panel, npy, json [overlay]; pictures as png [default] or jpg",
            "NAME,...")
       ->delimiter(',')
       ->group("Output");

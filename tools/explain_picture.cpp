@@ -31,11 +31,6 @@ Json range_json(const Tensor& tensor) {
   return json;
 }
 
-/// What travels in every picture: the facts of the run, the image and the result.
-std::vector<PngText> png_texts(const Json& facts) {
-  return {{"Software", "backlight " + std::string(version())}, {"backlight", dump(facts)}};
-}
-
 /// What the npy holds.
 const char* raw_kind(const Question& question) { return gradient_rule(question.method) ? "gradient" : "map"; }
 
@@ -96,7 +91,7 @@ fs::path Explainer::file(const PictureSource& source, std::int64_t index, const 
 
 fs::path Explainer::panel_file(const PictureSource& source) const {
   const std::string layer = request_.layer_given ? "_" + layer_names_.at(request_.panel_layer) : "";
-  return request_.folder / source.folder / (source.stem + layer + request_.choices + "_panel.png");
+  return request_.folder / source.folder / (source.stem + layer + request_.choices + "_panel" + picture_extension());
 }
 
 fs::path Explainer::json_file(const PictureSource& source) const {
@@ -113,13 +108,23 @@ std::vector<fs::path> Explainer::files(const PictureSource& source,
   const Formats& formats = request_.formats;
   for (const std::int64_t index : classes)
     for (const Question& question : request_.questions) {
-      if (formats.overlay) all.push_back(file(source, index, question, "overlay", ".png"));
-      if (formats.heatmap) all.push_back(file(source, index, question, "heatmap", ".png"));
+      if (formats.overlay) all.push_back(file(source, index, question, "overlay", picture_extension()));
+      if (formats.heatmap) all.push_back(file(source, index, question, "heatmap", picture_extension()));
       if (formats.npy) all.push_back(file(source, index, question, raw_kind(question), ".npy"));
     }
   if (formats.panel) all.push_back(panel_file(source));
   if (formats.json) all.push_back(json_file(source));
   return all;
+}
+
+/// What travels in every picture: the facts of the run, the image and the result.
+void Explainer::write_picture(const std::string& path, const Image& image, const Json& facts) const {
+  const PictureText texts[] = {{"Software", "backlight " + std::string(version())},
+                               {"backlight", dump(facts)}};
+  if (request_.formats.jpg)
+    write_jpeg(path, image, texts);
+  else
+    write_png(path, image, texts, &context_);
 }
 
 void Explainer::require_free(const std::vector<fs::path>& files) const {
@@ -155,19 +160,18 @@ Json Explainer::write_files(Work& work, std::int64_t index, const Question& ques
   Json record = header_;
   record["image"] = work.record;
   record["result"] = result;
-  const std::vector<PngText> texts = png_texts(record);
   Json written = Json::object();
-  const auto write_picture = [&](const char* kind, const Image& image) {
-    const std::string path = file(work.source, index, question, kind, ".png").string();
-    if (!is_done(path)) write_png(path, image, texts);
+  const auto write = [&](const char* kind, const Image& image) {
+    const std::string path = file(work.source, index, question, kind, picture_extension()).string();
+    if (!is_done(path)) write_picture(path, image, record);
     written[kind] = path;
   };
   if (formats.overlay) {
     Image image = overlay_of(work.image, answer, work.placement, request_.preset);
     if (box) draw_box_on(image, *box);
-    write_picture("overlay", image);
+    write("overlay", image);
   }
-  if (formats.heatmap) write_picture("heatmap", heatmap_of(answer, work.placement, request_.preset));
+  if (formats.heatmap) write("heatmap", heatmap_of(answer, work.placement, request_.preset));
   if (formats.npy) {
     const std::string path = file(work.source, index, question, raw_kind(question), ".npy").string();
     if (!is_done(path)) write_npy(path, answer.raw());
@@ -200,13 +204,13 @@ Json Explainer::result(Work& work, std::int64_t index, const Question& question,
   return json;
 }
 
-std::optional<Json> Explainer::explain(const PictureSource& source) const {
+std::optional<Json> Explainer::explain(const PictureSource& source, Console& console) const {
   const auto all_done = [&](std::span<const std::int64_t> classes) {
     return request_.skip_existing &&
            std::ranges::all_of(files(source, classes), [&](const fs::path& file) { return is_done(file); });
   };
   if (request_.top_k == 0 && all_done(request_.classes)) return std::nullopt;
-  const Image image = source.read(request_.exif);
+  const Image image = source.read(request_.exif, console);
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
   Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,
@@ -229,14 +233,20 @@ std::optional<Json> Explainer::explain(const PictureSource& source) const {
                            request_.preset);
     for (const Question& question : request_.questions)
       results.push_back(result(work, index, question, evidence.answer(question)));
-    if (panel) panel->rows.push_back(panel_row(subject, index, evidence));
+    if (!panel) continue;
+    panel->rows.push_back(panel_row(subject, index, evidence));
+    if (can_label(model_.labels.at(static_cast<std::size_t>(index)))) continue;
+    const std::string note =
+        text("the panel names class ", index, " by its index: its font cannot write the name");
+    console.note(printable(source.path), ": ", note);
+    record["notes"].push_back(note);
   }
   record["results"] = std::move(results);
   if (panel) {
     const std::string path = panel_file(source).string();
     Json facts = header_;
     facts["image"] = record;
-    if (!is_done(path)) write_png(path, draw_panel(*panel), png_texts(facts));
+    if (!is_done(path)) write_picture(path, draw_panel(*panel), facts);
     record["files"]["panel"] = path;
   }
   if (request_.formats.json) {

@@ -17,6 +17,7 @@ namespace backlight::tools {
 /// Which files are written.
 struct Formats {
   bool overlay = false, heatmap = false, panel = false, npy = false, json = false;
+  bool png = false, jpg = false;  ///< how pictures are written; PNG where neither is set
   bool box = false;  ///< localise, and draw the box in overlays
 };
 
@@ -55,7 +56,7 @@ class Explainer {
 
   /// Explains and writes. The record of the picture: facts, predictions, results. Nothing when all results
   /// are there and existing ones are to be skipped.
-  std::optional<Json> explain(const PictureSource& source) const;
+  std::optional<Json> explain(const PictureSource& source, Console& console) const;
 
  private:
   struct Work;
@@ -68,6 +69,8 @@ class Explainer {
                                            std::span<const std::int64_t> classes) const;
   void require_free(const std::vector<std::filesystem::path>& files) const;
   bool is_done(const std::filesystem::path& file) const;
+  const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
+  void write_picture(const std::string& path, const Image& image, const Json& facts) const;
   std::vector<std::int64_t> classes_of(const Scores& scores) const;
   Json result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const;
   Json write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,

@@ -30,10 +30,13 @@ bool named_as_picture(const fs::path& path) {
 }
 
 bool signed_as_picture(const fs::path& path) {
-  std::array<char, 4> begin{};
+  std::array<char, 12> begin{};
   std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
-  constexpr std::string_view kPng = "\x89PNG", kJpeg = "\xFF\xD8\xFF";
-  return std::string_view(begin.data(), 4) == kPng || std::string_view(begin.data(), 3) == kJpeg;
+  const std::string_view bytes(begin.data(), begin.size());
+  const bool tiff =
+      bytes.starts_with(std::string_view("II*\0", 4)) || bytes.starts_with(std::string_view("MM\0*", 4));
+  return bytes.starts_with("\x89PNG") || bytes.starts_with("\xFF\xD8\xFF") || bytes.starts_with("GIF8") ||
+         tiff || bytes.substr(8) == "WEBP";
 }
 
 /// Folders still to be read. Links come last, so that a folder is met under its own path where it has one.

@@ -4,9 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <map>
 
 #include "tools/folder.hpp"
@@ -28,8 +25,8 @@ void add_folder(const std::string& folder, bool recursive, PictureList& list, Co
     const std::string below = found.folders_below > 0 ? text("; --recursive searches the ",
                                                              found.folders_below, " folders below it, too")
                                                       : "";
-    throw Error(ErrorKind::bad_input, folder, ": the folder holds no picture (PNG or JPEG), only ",
-                found.not_pictures, " other files", own, below);
+    throw Error(ErrorKind::bad_input, folder, ": the folder holds no picture, only ", found.not_pictures,
+                " other files", own, below);
   }
   for (FolderListing::Picture& picture : found.pictures)
     list.pictures.push_back({picture.path.string(), std::move(picture.folder)});
@@ -44,24 +41,6 @@ void add_folder(const std::string& folder, bool recursive, PictureList& list, Co
     console.detail(printable(folder), ": ", found.not_pictures, " files that are not pictures are left out");
   list.written_by_backlight += found.written_by_backlight;
   list.not_pictures += found.not_pictures;
-}
-
-std::vector<std::uint8_t> read_standard_input() {
-  if (isatty(STDIN_FILENO) != 0)
-    throw Error(ErrorKind::usage,
-                "'-' reads a picture from standard input, which is a terminal; pipe one in");
-  std::vector<std::uint8_t> bytes;
-  std::array<std::uint8_t, 1 << 16> block;
-  for (;;) {
-    const ssize_t got = ::read(STDIN_FILENO, block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error(ErrorKind::bad_input, "standard input cannot be read: ", std::strerror(errno));
-    if (got == 0) return bytes;
-    bytes.insert(bytes.end(), block.begin(), block.begin() + got);
-    if (bytes.size() > static_cast<std::size_t>(kMaxImageFileBytes))
-      throw Error(ErrorKind::bad_input, "standard input holds more than ", kMaxImageFileBytes,
-                  " bytes, more than a picture may have");
-  }
 }
 
 /// `cat` for cat.png; `cat-png` and `cat-jpg` where both go to one folder.
@@ -89,15 +68,23 @@ void name_results(std::vector<PictureSource>& pictures) {
 
 }  // namespace
 
-Image PictureSource::read(ExifOrientation orientation) const {
-  return path == "-" ? decode_image(read_standard_input(), "standard input", orientation)
-                     : read_image(path, orientation);
+Image PictureSource::read(ExifOrientation orientation, Console& console) const {
+  const bool piped = path == "-";
+  if (piped && isatty(STDIN_FILENO) != 0)
+    throw Error(ErrorKind::usage,
+                "'-' reads a picture from standard input, which is a terminal; pipe one in");
+  const std::string name = piped ? "standard input" : path;
+  Image image = piped ? read_image(STDIN_FILENO, name, orientation) : read_image(path, orientation);
+  for (const std::string& warning : image.provenance.warnings)
+    console.warning(printable(name), ": ", warning);
+  for (const std::string& note : image.provenance.notes) console.note(printable(name), ": ", note);
+  return image;
 }
 
 void add_inputs(CLI::App& command, InputOptions& options) {
   command
       .add_option("IMAGE", options.inputs,
-                  "Pictures (PNG, JPEG), folders of pictures, or - for standard input")
+                  "Pictures (PNG, JPEG, BMP, GIF, WebP, TIFF), folders of pictures, or - for standard input")
       ->required();
   command.add_flag("-r,--recursive", options.recursive, "Take the folders below a folder, too");
 }

@@ -18,7 +18,8 @@ struct PictureSource {
   std::filesystem::path folder;  ///< below the folder that was given; where its results go below theirs
   std::string stem = {};         ///< what the names of results begin with; unique in their folder
 
-  Image read(ExifOrientation orientation) const;
+  /// Decodes it, and says what is to be said about its pixels.
+  Image read(ExifOrientation orientation, Console& console) const;
 };
 
 struct InputOptions {

@@ -69,6 +69,8 @@ Json image_json(const PictureSource& source, const Image& image, const Fitted& f
           {"alpha_dropped", from.alpha_dropped},
           {"exif_orientation", from.exif_orientation},
           {"orientation_applied", from.orientation_applied},
+          {"warnings", from.warnings},
+          {"notes", from.notes},
           {"input", {{"height", fitted.seen.height}, {"width", fitted.seen.width}}},
           {"seen", {{"x0", seen.x0}, {"y0", seen.y0}, {"x1", seen.x1}, {"y1", seen.y1}}}};
 }

@@ -1,6 +1,8 @@
-// What backlight takes from stb and libjpeg-turbo: pixels out of a PNG or a JPEG, and a PNG out of pixels.
+// Decoders: stb_image, libjpeg-turbo and, where the build found them, libwebp and libtiff. Each takes a whole
+// file whose declared size is within bounds and gives 8-bit RGB with what must be said about it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -8,21 +10,50 @@
 
 namespace backlight {
 
+/// Damage that a decoder read past.
+struct Damage {
+  std::string message;          ///< the first one, in the decoder's words; empty when there was none
+  int row = -1;                 ///< of pixels as stored, where it came; −1 before the first
+  int count = 0;                ///< how often
+  bool missing_pixels = false;  ///< data ended before the pixels did, or before their last bits
+};
+
+/// What the alpha channel, which is dropped, would have hidden.
+struct Transparency {
+  std::int64_t pixels = 0;               ///< that are not opaque
+  std::int64_t fully = 0;                ///< of these, that are invisible
+  std::array<std::uint8_t, 3> colour{};  ///< of the first invisible one
+  bool hidden_colours = false;           ///< the invisible ones are not all of that colour
+};
+
 struct Pixels {
   int width = 0;
   int height = 0;
   std::vector<std::uint8_t> rgb;
   std::string failure;  ///< the decoder's reason; empty on success
+  Damage damage;
+  Transparency transparency;
+  int largest = 0;  ///< of samples of 16 bits; 0 for 8
 };
 
-/// Through stb_image; alpha is dropped, of 16 bits the upper 8 are kept.
-Pixels decode_png(std::span<const std::uint8_t> bytes);
+/// Makes RGB of `channels` interleaved samples (grey, grey + alpha, RGB or RGBA), taking the upper 8 of 16
+/// bits, and records what alpha hides and the largest sample of 16 bits. Rows follow each other from
+/// `first_pixel` on.
+template <class Sample>
+void take_samples(const Sample* samples, int channels, std::size_t first_pixel, std::size_t count,
+                  Pixels& out);
+
+/// Through stb_image: PNG, BMP, and the first frame of a GIF.
+Pixels decode_with_stb(std::span<const std::uint8_t> bytes);
 
 /// Through libjpeg-turbo. Grey, YCbCr and RGB become RGB by libjpeg; CMYK and YCCK, taken as inverted ink, as
 /// Pillow's convert("RGB") does. Fails for a picture of more than `max_pixels` before memory is taken.
 Pixels decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
 
-/// A whole PNG file of 8-bit RGB, through stb_image_write. Empty when memory is lacking.
-std::vector<std::uint8_t> compress_png(std::span<const std::uint8_t> rgb, int width, int height);
+/// Through libwebp; of an animation the first frame.
+Pixels decode_webp(std::span<const std::uint8_t> bytes);
+
+/// Through libtiff; the first page.
+Pixels decode_tiff(std::span<const std::uint8_t> bytes);
 
 }  // namespace backlight

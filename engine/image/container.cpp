@@ -9,7 +9,6 @@
 #include <string>
 
 namespace backlight {
-namespace {
 
 std::uint32_t big_endian(std::span<const std::uint8_t> bytes, int count) {
   std::uint32_t value = 0;
@@ -17,9 +16,17 @@ std::uint32_t big_endian(std::span<const std::uint8_t> bytes, int count) {
   return value;
 }
 
-[[noreturn]] void corrupt(std::string_view name, const std::string& what) {
+std::uint32_t little_endian(std::span<const std::uint8_t> bytes, int count) {
+  std::uint32_t value = 0;
+  for (int i = count - 1; i >= 0; --i) value = value << 8 | bytes[i];
+  return value;
+}
+
+void corrupt(std::string_view name, const std::string& what) {
   throw Error(ErrorKind::bad_input, name, ": ", what, "; the file is damaged or was not copied completely");
 }
+
+namespace {
 
 // ---- PNG
 
@@ -188,7 +195,11 @@ ImageContainer inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_vie
     while (at + 1 < bytes.size() && (bytes[at] != 0xFF || bytes[at + 1] == 0 || bytes[at + 1] == 0xFF ||
                                      (bytes[at + 1] & 0xF8) == 0xD0))
       ++at;
-    if (at + 1 >= bytes.size()) corrupt(name, "the JPEG has no end-of-image marker");
+    if (at + 1 >= bytes.size()) {
+      if (scans == 0) corrupt(name, "the JPEG ends before its pixels begin");
+      jpeg.complete = false;
+      break;
+    }
     const int marker = bytes[at + 1];
     at += 2;
     if (marker == kEoi) break;

@@ -1,12 +1,13 @@
-// What must be known of a PNG or JPEG file before its pixels are decoded: integrity, size, orientation.
+// What must be known of a picture file before its pixels are decoded: integrity, size, orientation.
 //
-// stb_image, which decodes PNG, checks no checksums, and libjpeg reads past the end of a truncated JPEG as if
-// it went on. These passes over the file's structure refuse such files, and files whose declared size is out
-// of proportion to their bytes.
+// stb_image checks no checksums and takes zeros for what lies beyond a file's end, and libjpeg reads on there
+// as well. These passes over the file's structure refuse such files, and files whose declared size is out of
+// proportion to their bytes.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,15 +19,44 @@ struct ImageContainer {
   std::int64_t width = 0;
   std::int64_t height = 0;
   Provenance provenance;
+  int frames = 1;        ///< or pages; from 2 on there are others beside the one that is decoded
+  bool complete = true;  ///< false for a JPEG without its end-of-image marker
 };
+
+/// Throws Error(bad_input) saying that the file `name` is damaged.
+[[noreturn]] void corrupt(std::string_view name, const std::string& what);
+/// Throws as decode_image does unless the first bytes are those of a format that this build reads.
+void require_known_format(std::span<const std::uint8_t> bytes, std::string_view name);
+/// What require_known_format looks at, at most.
+inline constexpr std::size_t kLongestSignature = 16;
+/// The number in the first `count` bytes, at most four, the highest byte first or last.
+std::uint32_t big_endian(std::span<const std::uint8_t> bytes, int count);
+std::uint32_t little_endian(std::span<const std::uint8_t> bytes, int count);
 
 /// Walks a PNG's chunks: order, lengths, CRC-32, the size and Adler-32 of the inflated pixels, eXIf.
 /// Throws Error(bad_input) naming `name`.
 ImageContainer inspect_png(std::span<const std::uint8_t> bytes, std::string_view name);
 
-/// Walks a JPEG's markers up to the end-of-image marker. Throws Error(bad_input or unsupported) naming
-/// `name`.
+/// Walks a JPEG's markers up to the end-of-image marker, or to the end of the file within a scan. Throws
+/// Error(bad_input or unsupported) naming `name`.
 ImageContainer inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_view name);
+
+/// A BMP's header; all its rows must be there. Throws as inspect_jpeg does.
+ImageContainer inspect_bmp(std::span<const std::uint8_t> bytes, std::string_view name);
+
+/// A GIF's blocks.
+struct Gif {
+  ImageContainer container;
+  std::int64_t first_frame_pixels = 0;
+  std::vector<std::uint8_t> first_frame;  ///< a GIF of that alone, opaque, over transparent black
+};
+/// Throws Error(bad_input) naming `name` when the first frame is not whole.
+Gif inspect_gif(std::span<const std::uint8_t> bytes, std::string_view name);
+
+/// Only in builds with libwebp. Throws as inspect_jpeg does.
+ImageContainer inspect_webp(std::span<const std::uint8_t> bytes, std::string_view name);
+/// Only in builds with libtiff. Throws as inspect_jpeg does.
+ImageContainer inspect_tiff(std::span<const std::uint8_t> bytes, std::string_view name);
 
 /// The orientation tag of a TIFF header with its first directory (the body of EXIF); 1 when absent or
 /// malformed.

@@ -1,9 +1,6 @@
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <bit>
 #include <utility>
 
 #include "engine/image/codec.hpp"
@@ -13,99 +10,189 @@
 namespace backlight {
 namespace {
 
-struct Magic {
+using Bytes = std::span<const std::uint8_t>;
+
+struct Signature {
   std::size_t offset;
   std::string_view bytes;
-  std::string_view format;
 };
 
-constexpr std::string_view kPng("\x89PNG\r\n\x1a\n", 8);
-constexpr std::string_view kJpeg("\xFF\xD8\xFF", 3);
-constexpr std::array<Magic, 14> kOtherFormats = {{
-    {8, "WEBP", "a WebP picture"},
-    {0, "GIF8", "a GIF"},
-    {0, std::string_view("II*\0", 4), "a TIFF"},
-    {0, std::string_view("MM\0*", 4), "a TIFF"},
-    {4, "ftypavif", "an AVIF picture"},
-    {4, "ftypavis", "an AVIF animation"},
-    {4, "ftyphei", "a HEIC picture"},
-    {4, "ftyphev", "a HEIC picture"},
-    {4, "ftypmif1", "a HEIF picture"},
-    {0, std::string_view("\0\0\0\x0CJXL ", 8), "a JPEG XL picture"},
-    {0, std::string_view("\0\0\0\x0CjP  ", 8), "a JPEG 2000 picture"},
-    {0, "BM", "a BMP"},
-    {0, "8BPS", "a Photoshop document"},
-    {0, "%PDF", "a PDF"},
-}};
+/// A format that is read: how to tell it, and how to look into it. `decode` comes after `inspect`, where the
+/// declared size is within bounds.
+struct Format {
+  std::string_view name;
+  Signature signature;
+  ImageContainer (*inspect)(Bytes, std::string_view name);
+  Pixels (*decode)(Bytes, const ImageContainer&, std::string_view name);
+};
 
-bool has(std::string_view bytes, std::size_t offset, std::string_view magic) {
-  return bytes.size() >= offset + magic.size() && bytes.substr(offset, magic.size()) == magic;
+Pixels by_stb(Bytes bytes, const ImageContainer&, std::string_view) { return decode_with_stb(bytes); }
+
+Pixels by_libjpeg(Bytes bytes, const ImageContainer& jpeg, std::string_view) {
+  return decode_jpeg(bytes, jpeg.width * jpeg.height);
 }
 
-[[noreturn]] void refuse_format(std::string_view bytes, std::string_view name) {
+ImageContainer gif_container(Bytes bytes, std::string_view name) {
+  return inspect_gif(bytes, name).container;
+}
+
+/// What the first frame does not draw stays transparent.
+Pixels gif_pixels(Bytes bytes, const ImageContainer&, std::string_view name) {
+  const Gif gif = inspect_gif(bytes, name);
+  Pixels pixels = decode_with_stb(gif.first_frame);
+  const std::int64_t drawn = std::int64_t{pixels.width} * pixels.height - pixels.transparency.fully;
+  if (pixels.failure.empty() && drawn < gif.first_frame_pixels)
+    corrupt(name,
+            text("the GIF's first frame ends early: ", drawn, " of ", gif.first_frame_pixels, " pixels"));
+  pixels.transparency = {};
+  return pixels;
+}
+
+#if BACKLIGHT_WEBP
+Pixels by_libwebp(Bytes bytes, const ImageContainer&, std::string_view) { return decode_webp(bytes); }
+#endif
+#if BACKLIGHT_TIFF
+Pixels by_libtiff(Bytes bytes, const ImageContainer&, std::string_view) { return decode_tiff(bytes); }
+#endif
+
+constexpr Format kFormats[] = {
+    {"PNG", {0, {"\x89PNG\r\n\x1a\n", 8}}, inspect_png, by_stb},
+    {"JPEG", {0, "\xFF\xD8\xFF"}, inspect_jpeg, by_libjpeg},
+    {"BMP", {0, "BM"}, inspect_bmp, by_stb},
+    {"GIF", {0, "GIF8"}, gif_container, gif_pixels},
+#if BACKLIGHT_WEBP
+    {"WebP", {8, "WEBP"}, inspect_webp, by_libwebp},
+#endif
+#if BACKLIGHT_TIFF
+    {"TIFF", {0, {"II*\0", 4}}, inspect_tiff, by_libtiff},
+    {"TIFF", {0, {"MM\0*", 4}}, inspect_tiff, by_libtiff},
+    {"TIFF", {0, {"II+\0", 4}}, inspect_tiff, by_libtiff},
+    {"TIFF", {0, {"MM\0+", 4}}, inspect_tiff, by_libtiff},
+#endif
+};
+
+struct OtherFormat {
+  std::string_view name;
+  Signature signature;
+};
+
+/// What is recognised and refused, the first two in builds without their libraries.
+constexpr OtherFormat kOtherFormats[] = {
+    {"a WebP picture", {8, "WEBP"}},
+    {"a TIFF", {0, {"II*\0", 4}}},
+    {"a TIFF", {0, {"MM\0*", 4}}},
+    {"an AVIF picture", {4, "ftypavif"}},
+    {"an AVIF animation", {4, "ftypavis"}},
+    {"a HEIC picture", {4, "ftyphei"}},
+    {"a HEIC picture", {4, "ftyphev"}},
+    {"a HEIF picture", {4, "ftypmif1"}},
+    {"a JPEG XL picture", {0, {"\0\0\0\x0CJXL ", 8}}},
+    {"a JPEG 2000 picture", {0, {"\0\0\0\x0CjP  ", 8}}},
+    {"a Photoshop document", {0, "8BPS"}},
+    {"a PDF", {0, "%PDF"}},
+};
+
+bool has(Bytes bytes, const Signature& signature) {
+  return bytes.size() >= signature.offset + signature.bytes.size() &&
+         std::ranges::equal(bytes.subspan(signature.offset, signature.bytes.size()), signature.bytes,
+                            [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
+}
+
+std::string expected_formats() {
+  std::string list;
+  for (std::size_t i = 0; i < std::size(kFormats); ++i) {
+    const bool listed = i > 0 && kFormats[i].name == kFormats[i - 1].name;
+    if (!listed) list += (i == 0 ? "" : ", ") + std::string(kFormats[i].name);
+  }
+  return list;
+}
+
+const Format& find_format(Bytes bytes, std::string_view name) {
+  for (const Format& format : kFormats)
+    if (has(bytes, format.signature)) return format;
   if (bytes.empty())
-    throw Error(ErrorKind::bad_input, name, ": the file is empty, expected a PNG or JPEG picture");
-  for (const Magic& magic : kOtherFormats)
-    if (has(bytes, magic.offset, magic.bytes))
-      throw Error(ErrorKind::unsupported, name, ": is ", magic.format,
+    throw Error(ErrorKind::bad_input, name, ": the file is empty, expected a picture (", expected_formats(),
+                ")");
+  for (const OtherFormat& other : kOtherFormats)
+    if (has(bytes, other.signature))
+      throw Error(ErrorKind::unsupported, name, ": is ", other.name,
                   ", which is not supported; convert it to PNG or JPEG");
-  throw Error(ErrorKind::bad_input, name, ": is not a picture that backlight knows, expected PNG or JPEG");
+  throw Error(ErrorKind::bad_input, name, ": is not a picture that backlight knows, expected one of ",
+              expected_formats());
 }
 
-Image decode_pixels(std::span<const std::uint8_t> bytes, const ImageContainer& container,
-                    std::string_view name) {
-  const std::string& format = container.provenance.format;
-  Pixels pixels =
-      format == "PNG" ? decode_png(bytes) : decode_jpeg(bytes, container.width * container.height);
-  if (!pixels.failure.empty())
-    throw Error(ErrorKind::bad_input, name, ": the ", format, " cannot be decoded (", pixels.failure,
-                "); open it in an image editor and save it anew");
-  if (pixels.width != container.width || pixels.height != container.height)
-    throw Error(ErrorKind::bad_input, name, ": the ", format, " declares two sizes, ", container.width, "×",
-                container.height, " and ", pixels.width, "×", pixels.height);
-  Image image;
-  image.width = pixels.width;
-  image.height = pixels.height;
-  image.rgb = std::move(pixels.rgb);
-  return image;
+/// Damage that libjpeg read past.
+void add_warnings(const Pixels& pixels, const ImageContainer& container, std::string_view name,
+                  Provenance& provenance) {
+  const Damage& damage = pixels.damage;
+  if (damage.count == 0) return;
+  const std::string turned = provenance.exif_orientation == 1 ? "" : " as stored";
+  if (!container.complete && damage.missing_pixels)
+    corrupt(name,
+            text("the JPEG ends within its pixels, at row ", damage.row, " of ", pixels.height, turned));
+  const std::string where = damage.row < 0                ? " in its header"
+                            : damage.row >= pixels.height ? " after its last row; the pixels are there"
+                                                          : text(" from row ", damage.row, " on (of ",
+                                                                 pixels.height, turned, ", counted from 0)");
+  const std::string more = damage.count > 1 ? text("; and ", damage.count - 1, " more faults") : "";
+  provenance.warnings.push_back(text("the JPEG is damaged", where, ": ", damage.message, more));
+}
+
+/// What the file holds and 8 bits of RGB do not show.
+void add_notes(const Pixels& pixels, const ImageContainer& container, Provenance& provenance) {
+  constexpr int kDark = 14;  // bits: a quarter of the range is not used
+  std::vector<std::string>& notes = provenance.notes;
+  const Transparency& alpha = pixels.transparency;
+  if (alpha.pixels > 0) {
+    provenance.alpha_dropped = true;
+    notes.push_back(
+        text("transparency is dropped: ", alpha.pixels, " of ", std::int64_t{pixels.width} * pixels.height,
+             " pixels are not opaque and ",
+             provenance.format == "TIFF" ? "are shown over black" : "show their colours in full"));
+    if (alpha.hidden_colours)
+      notes.push_back(text("colours lie hidden under full transparency: ", alpha.fully,
+                           " invisible pixels are not of one colour, and the network sees them"));
+  } else if (provenance.format == "GIF" && provenance.alpha_dropped) {
+    notes.push_back("transparency is dropped: the transparent colour is shown as it is stored");
+  }
+  if (const int bits = static_cast<int>(std::bit_width(static_cast<unsigned>(pixels.largest)));
+      provenance.bit_depth == 16 && bits > 0 && bits <= kDark)
+    notes.push_back(
+        text("of 16 bits per sample ", bits, " are used (the largest is ", pixels.largest,
+             "): the upper 8 are taken, which is darker than meant; scale the picture to 16 bits"));
+  if (container.frames > 1) notes.push_back("the first of several frames or pages is taken");
 }
 
 }  // namespace
 
-Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, ExifOrientation orientation) {
-  const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const bool png = has(view, 0, kPng);
-  if (!png && !has(view, 0, kJpeg)) refuse_format(view, name);
+void require_known_format(Bytes bytes, std::string_view name) { find_format(bytes, name); }
+
+Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientation) {
+  const Format& format = find_format(bytes, name);
   if (static_cast<std::int64_t>(bytes.size()) > kMaxImageFileBytes)
     throw Error(ErrorKind::bad_input, name, ": the file has ", bytes.size(), " bytes, at most ",
                 kMaxImageFileBytes, " are read");
-
-  ImageContainer container = png ? inspect_png(bytes, name) : inspect_jpeg(bytes, name);
+  ImageContainer container = format.inspect(bytes, name);
   if (container.width * container.height > kMaxPixels)
     throw Error(ErrorKind::bad_input, name, ": ", container.width, "×", container.height, " pixels, at most ",
                 kMaxPixels, " are decoded; make the picture smaller first");
-  Image image = decode_pixels(bytes, container, name);
+  Pixels pixels = format.decode(bytes, container, name);
+  if (!pixels.failure.empty())
+    throw Error(ErrorKind::bad_input, name, ": the ", format.name, " cannot be decoded (", pixels.failure,
+                "); open it in an image editor and save it anew");
+  if (pixels.width != container.width || pixels.height != container.height)
+    throw Error(ErrorKind::bad_input, name, ": the ", format.name, " declares two sizes, ", container.width,
+                "×", container.height, " and ", pixels.width, "×", pixels.height);
+  Image image;
+  image.width = pixels.width;
+  image.height = pixels.height;
   image.provenance = std::move(container.provenance);
+  add_warnings(pixels, container, name, image.provenance);
+  add_notes(pixels, container, image.provenance);
+  image.rgb = std::move(pixels.rgb);
   if (orientation == ExifOrientation::ignore) return image;
   image.provenance.orientation_applied = image.provenance.exif_orientation != 1;
   return apply_orientation(std::move(image), image.provenance.exif_orientation);
-}
-
-Image read_image(const std::string& path, ExifOrientation orientation) {
-  if (std::filesystem::is_directory(path))
-    throw Error(ErrorKind::bad_input, path, ": is a directory, expected a PNG or JPEG file");
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const std::streamoff size = file ? static_cast<std::streamoff>(file.tellg()) : -1;
-  if (size < 0) throw Error(ErrorKind::bad_input, path, ": cannot be opened (", std::strerror(errno), ")");
-  if (size > kMaxImageFileBytes)
-    throw Error(ErrorKind::bad_input, path, ": the file has ", size, " bytes, at most ", kMaxImageFileBytes,
-                " are read");
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
-  file.seekg(0);
-  file.read(reinterpret_cast<char*>(bytes.data()), size);
-  if (file.gcount() != size)
-    throw Error(ErrorKind::bad_input, path, ": cannot be read (", std::strerror(errno), ")");
-  return decode_image(bytes, path, orientation);
 }
 
 }  // namespace backlight

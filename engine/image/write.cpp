@@ -1,56 +1,30 @@
 #include "engine/image/write.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <bit>
 #include <string_view>
 
-#include "engine/image/codec.hpp"
 #include "engine/output_file.hpp"
 
 namespace backlight {
-namespace {
 
-void append_big_endian(std::vector<std::uint8_t>& out, std::size_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
-}
-
-std::vector<std::uint8_t> itxt_chunk(const PngText& entry) {
-  const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
-  if (entry.keyword.empty() || entry.keyword.size() > 79 || !std::ranges::all_of(entry.keyword, printable))
-    throw Error(ErrorKind::bad_input, "a PNG text has the keyword \"", entry.keyword,
-                "\", expected 1 to 79 printable ASCII characters");
-  std::string body = "iTXt";
-  body += entry.keyword;
-  body.append(5, '\0');  // end of keyword, not compressed, method 0, no language, no translated keyword
-  body += entry.text;
-  std::vector<std::uint8_t> chunk;
-  append_big_endian(chunk, body.size() - 4);
-  chunk.insert(chunk.end(), body.begin(), body.end());
-  append_big_endian(chunk, crc32(0, chunk.data() + 4, static_cast<uInt>(body.size())));
-  return chunk;
-}
-
-}  // namespace
-
-std::vector<std::uint8_t> encode_png(const Image& image, std::span<const PngText> texts) {
-  constexpr std::ptrdiff_t kEndOfHeader = 8 + 25;  // signature and IHDR
-  std::vector<std::uint8_t> file = compress_png(image.rgb, image.width, image.height);
-  if (file.empty())
-    throw Error(ErrorKind::resources, "a PNG of ", image.width, "×", image.height,
-                " pixels could not be made: out of memory");
-  std::vector<std::uint8_t> chunks;
-  for (const PngText& entry : texts) {
-    const auto chunk = itxt_chunk(entry);
-    chunks.insert(chunks.end(), chunk.begin(), chunk.end());
-  }
-  file.insert(file.begin() + kEndOfHeader, chunks.begin(), chunks.end());
+std::vector<std::uint8_t> encode_png(const Image& image, std::span<const PictureText> texts,
+                                     const Context* context) {
+  std::vector<std::uint8_t> file;
+  for (const auto& part : encode_png_parts(image, texts, context))
+    file.insert(file.end(), part.begin(), part.end());
   return file;
 }
 
-void write_png(const std::string& path, const Image& image, std::span<const PngText> texts) {
-  write_file(path, encode_png(image, texts));
+void write_png(const std::string& path, const Image& image, std::span<const PictureText> texts,
+               const Context* context) {
+  const auto parts = encode_png_parts(image, texts, context);
+  write_file(path, std::vector<std::span<const std::uint8_t>>(parts.begin(), parts.end()));
+}
+
+void write_jpeg(const std::string& path, const Image& image, std::span<const PictureText> texts,
+                int quality) {
+  write_file(path, encode_jpeg(image, texts, quality));
 }
 
 std::vector<std::uint8_t> encode_npy(const Tensor& tensor) {
@@ -78,8 +52,12 @@ std::vector<std::uint8_t> encode_npy(const Tensor& tensor) {
 void write_npy(const std::string& path, const Tensor& tensor) { write_file(path, encode_npy(tensor)); }
 
 void write_file(const std::string& path, std::span<const std::uint8_t> bytes) {
+  write_file(path, std::span(&bytes, 1));
+}
+
+void write_file(const std::string& path, std::span<const std::span<const std::uint8_t>> parts) {
   OutputFile file(path);
-  file.write(std::as_bytes(bytes));
+  for (const auto& part : parts) file.write(std::as_bytes(part));
   file.commit();
 }
 

@@ -1,29 +1,17 @@
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "engine/image/write.hpp"
+#include "image/folder.hpp"
 #include "image/pictures.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-/// A folder of its own that goes with the test.
-struct Folder {
-  std::filesystem::path path;
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "backlight-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()));
-    path = pattern;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string file(const char* name) const { return (path / name).string(); }
-};
 
 std::string content(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -39,7 +27,7 @@ std::ptrdiff_t files_in(const std::filesystem::path& folder) {
 TEST_CASE("write: a PNG reads back as it was with its texts inside") {
   const Folder folder;
   const Image image = picture("write", 37, 23);
-  const PngText texts[] = {{"Software", "backlight"}, {"Class", "Café – 猫"}};
+  const PictureText texts[] = {{"Software", "backlight"}, {"Class", "Café – 猫"}};
   write_png(folder.file("a.png"), image, texts);
   CHECK(read_image(folder.file("a.png")).rgb == image.rgb);
   const std::string bytes = content(folder.file("a.png"));
@@ -50,9 +38,55 @@ TEST_CASE("write: a PNG reads back as it was with its texts inside") {
 
 TEST_CASE("write: a PNG keyword must be plain") {
   for (const std::string& keyword : {std::string(), std::string(80, 'k'), std::string("a\nb")}) {
-    const PngText texts[] = {{keyword, "x"}};
+    const PictureText texts[] = {{keyword, "x"}};
     CHECK_THROWS_AS(encode_png(Image(1, 1), texts), Error);
   }
+}
+
+TEST_CASE("write: a PNG has the same bytes for any number of threads") {
+  const Image image = picture("threads", 1500, 700);  // three strips
+  const std::vector<std::uint8_t> alone = encode_png(image);
+  for (const int threads : {1, 2, 5}) {
+    const Context context({}, threads);
+    CHECK(encode_png(image, {}, &context) == alone);
+  }
+  CHECK(decode_image(alone, "threads.png").rgb == image.rgb);
+}
+
+TEST_CASE("write: PNGs of extreme shapes and contents read back as they were") {
+  for (const auto& [width, height] : {std::pair{1, 1}, {1, 3000}, {3000, 1}, {400'000, 2}, {3, 2}}) {
+    const Image image = picture("shapes", width, height);
+    CHECK(decode_image(encode_png(image), "shape.png").rgb == image.rgb);
+  }
+  const Image plain(1000, 1000, 90);
+  CHECK(encode_png(plain).size() < 20'000);
+}
+
+TEST_CASE("write: a photograph's PNG is small") {
+  const Image image = photograph("chelsea");
+  // zlib's level 9 with the best filters of libpng makes 236,000 bytes of it.
+  CHECK(encode_png(image).size() < 290'000);
+}
+
+TEST_CASE("write: a JPEG is close to the picture and carries its texts as comments") {
+  const Image image = photograph("chelsea");
+  const std::string long_text(70'000, 'x');
+  const PictureText texts[] = {{"Software", "backlight"}, {"backlight", long_text}};
+  const auto file = encode_jpeg(image, texts);
+  const Image read = decode_image(file, "a.jpg");
+  CHECK(read.provenance.format == "JPEG");
+  CHECK(read.provenance.warnings.empty());
+  double squares = 0;
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) squares += std::pow(image.rgb[i] - read.rgb[i], 2);
+  CHECK(std::sqrt(squares / static_cast<double>(image.rgb.size())) < 4);
+  CHECK(file.size() < encode_png(image).size() / 2);
+  CHECK(encode_jpeg(image, {}, 30).size() < encode_jpeg(image).size());
+  const std::string bytes(file.begin(), file.end());
+  CHECK(bytes.find("\xFF\xFE") != std::string::npos);
+  CHECK(bytes.find("Software: backlight") != std::string::npos);
+  CHECK(std::ranges::count(bytes, 'x') >= 70'000);
+  CHECK_THROWS_AS(encode_jpeg(image, {}, 0), Error);
+  CHECK_THROWS_WITH_AS(encode_jpeg(Image(70'000, 1)), doctest::Contains("write a PNG"), Error);
 }
 
 TEST_CASE("write: NumPy arrays of any rank have an aligned header and the raw values") {

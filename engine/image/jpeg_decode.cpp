@@ -1,36 +1,50 @@
-#include <array>
 #include <csetjmp>
-#include <cstddef>
-#include <cstdio>
 
 #include "engine/image/codec.hpp"
+#include "engine/image/jpeg_errors.hpp"
 
 // clang-format off
-#include <jpeglib.h>  // needs <cstddef> and <cstdio> before it
+#include <jerror.h>  // needs jpeglib.h before it
 // clang-format on
 
 namespace backlight {
 namespace {
 
-/// libjpeg reports an error by a function that must not return; control goes back to the setjmp below.
-struct ErrorManager {
-  jpeg_error_mgr base;  // first, so that libjpeg's pointer to it is one to this
-  std::jmp_buf failed;
-  std::array<char, JMSG_LENGTH_MAX> message;
-};
-
+/// libjpeg reports an error by a function that must not return; control goes back to the setjmp of its
+/// caller.
 [[noreturn]] void fail(j_common_ptr common) {
-  auto* manager = reinterpret_cast<ErrorManager*>(common->err);
-  common->err->format_message(common, manager->message.data());
-  std::longjmp(manager->failed, 1);
+  auto* errors = reinterpret_cast<JpegErrors*>(common->err);
+  common->err->format_message(common, errors->message.data());
+  std::longjmp(errors->failed, 1);
 }
 
-void ignore_warning(j_common_ptr, int) {}
+/// Negative levels are warnings: damage that libjpeg reads past.
+void keep_warning(j_common_ptr common, int level) {
+  if (level >= 0) return;
+  auto* errors = reinterpret_cast<JpegErrors*>(common->err);
+  if (common->err->msg_code == JWRN_HIT_MARKER) errors->missing_pixels = true;
+  if (errors->warnings++ > 0) return;
+  errors->file_ended = common->err->msg_code == JWRN_JPEG_EOF;
+  common->err->format_message(common, errors->warning.data());
+  const auto* jpeg = reinterpret_cast<jpeg_decompress_struct*>(common);
+  if (common->is_decompressor && jpeg->max_v_samp_factor > 0)
+    errors->row = static_cast<int>(
+        std::min(jpeg->input_iMCU_row * jpeg->max_v_samp_factor * DCTSIZE, jpeg->image_height));
+}
 
 /// Pillow's arithmetic: (255 − ink) · (255 − black) / 255, rounded, where the file holds 255 − ink.
 std::uint8_t light(int uninked, int unblack) {
   const int product = (255 - uninked) * unblack + 128;
   return static_cast<std::uint8_t>(unblack - (((product >> 8) + product) >> 8));
+}
+
+/// A progressive file that ends between two scans has all rows, but not all of their bits.
+void note_missing_scans(const jpeg_decompress_struct& jpeg) {
+  if (!jpeg.progressive_mode || jpeg.coef_bits == nullptr) return;
+  auto* errors = reinterpret_cast<JpegErrors*>(jpeg.err);
+  for (int component = 0; component < jpeg.num_components; ++component)
+    for (const int bits : std::span(jpeg.coef_bits[component], DCTSIZE2))
+      errors->missing_pixels = errors->missing_pixels || bits != 0;
 }
 
 /// What libjpeg may leave by longjmp: it holds no object with a destructor, and is a function of its own so
@@ -59,27 +73,41 @@ std::uint8_t light(int uninked, int unblack) {
     for (std::size_t x = 0; x < row.size() / 4; ++x)
       for (std::size_t c = 0; c < 3; ++c) rgb[3 * x + c] = light(row[4 * x + c], row[4 * x + 3]);
   }
+  note_missing_scans(jpeg);
   jpeg_finish_decompress(&jpeg);
 }
 
 }  // namespace
 
+jpeg_error_mgr* JpegErrors::manager() {
+  jpeg_std_error(&base);
+  base.error_exit = fail;
+  base.emit_message = keep_warning;
+  return &base;
+}
+
 Pixels decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   Pixels out;
   std::vector<std::uint8_t> row;
-  ErrorManager manager;
+  JpegErrors errors;
   jpeg_decompress_struct jpeg;
-  jpeg.err = jpeg_std_error(&manager.base);
-  manager.base.error_exit = fail;
-  manager.base.emit_message = ignore_warning;
-  if (setjmp(manager.failed)) {
+  jpeg.err = errors.manager();
+  if (setjmp(errors.failed)) {
     jpeg_destroy_decompress(&jpeg);
-    out.failure = manager.message.data();
+    out.failure = errors.message.data();
     return out;
   }
   jpeg_create_decompress(&jpeg);
-  decode(jpeg, bytes, max_pixels, out, row);
+  try {
+    decode(jpeg, bytes, max_pixels, out, row);
+  } catch (...) {
+    jpeg_destroy_decompress(&jpeg);
+    throw;
+  }
   jpeg_destroy_decompress(&jpeg);
+  // The end of the file is met by reading ahead, and matters only where pixels are missing.
+  if (errors.file_ended && !errors.missing_pixels) errors.row = out.height;
+  out.damage = {errors.warning.data(), errors.row, errors.warnings, errors.missing_pixels};
   return out;
 }
 

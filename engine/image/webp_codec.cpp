@@ -1,0 +1,75 @@
+#include <webp/decode.h>
+#include <webp/demux.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "engine/image/codec.hpp"
+#include "engine/image/container.hpp"
+
+namespace backlight {
+namespace {
+
+using Demuxer = std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)>;
+
+Demuxer demux(std::span<const std::uint8_t> bytes) {
+  const WebPData data{bytes.data(), bytes.size()};
+  return {WebPDemux(&data), &WebPDemuxDelete};
+}
+
+}  // namespace
+
+ImageContainer inspect_webp(std::span<const std::uint8_t> bytes, std::string_view name) {
+  const Demuxer demuxer = demux(bytes);
+  if (!demuxer) corrupt(name, "the WebP's parts do not fit together, or end early");
+  const auto feature = [&](WebPFormatFeature which) { return WebPDemuxGetI(demuxer.get(), which); };
+  ImageContainer webp;
+  webp.width = feature(WEBP_FF_CANVAS_WIDTH);
+  webp.height = feature(WEBP_FF_CANVAS_HEIGHT);
+  webp.frames = static_cast<int>(feature(WEBP_FF_FRAME_COUNT));
+  const bool alpha = (feature(WEBP_FF_FORMAT_FLAGS) & ALPHA_FLAG) != 0;
+  webp.provenance.format = "WebP";
+  webp.provenance.channels = alpha ? 4 : 3;
+  webp.provenance.alpha_dropped = alpha;
+  WebPChunkIterator chunk;
+  if (WebPDemuxGetChunk(demuxer.get(), "EXIF", 1, &chunk)) {
+    std::span exif(chunk.chunk.bytes, chunk.chunk.size);
+    constexpr std::string_view kPrefix("Exif\0", 6);
+    if (exif.size() > kPrefix.size() && std::equal(kPrefix.begin(), kPrefix.end(), exif.begin()))
+      exif = exif.subspan(kPrefix.size());
+    webp.provenance.exif_orientation = exif_orientation(exif);
+    WebPDemuxReleaseChunkIterator(&chunk);
+  }
+  return webp;
+}
+
+Pixels decode_webp(std::span<const std::uint8_t> bytes) {
+  Pixels out;
+  const Demuxer demuxer = demux(bytes);
+  WebPIterator frame;
+  if (!demuxer || !WebPDemuxGetFrame(demuxer.get(), 1, &frame)) {
+    out.failure = "it has no frame";
+    return out;
+  }
+  const std::unique_ptr<WebPIterator, decltype(&WebPDemuxReleaseIterator)> release(&frame,
+                                                                                   &WebPDemuxReleaseIterator);
+  out.width = static_cast<int>(WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH));
+  out.height = static_cast<int>(WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT));
+  out.rgb.resize(static_cast<std::size_t>(out.width) * out.height * 3);
+  const int channels = frame.has_alpha ? 4 : 3;
+  const int row_bytes = frame.width * channels;
+  std::vector<std::uint8_t> samples(static_cast<std::size_t>(row_bytes) * frame.height);
+  const auto decode = frame.has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
+  if (!decode(frame.fragment.bytes, frame.fragment.size, samples.data(), samples.size(), row_bytes)) {
+    out.failure = "its compressed pixels are broken or end early";
+    return out;
+  }
+  // A frame of an animation may cover a part of the canvas, which is black elsewhere.
+  for (int y = 0; y < frame.height; ++y)
+    take_samples(&samples[static_cast<std::size_t>(y) * row_bytes], channels,
+                 static_cast<std::size_t>(frame.y_offset + y) * out.width + frame.x_offset,
+                 static_cast<std::size_t>(frame.width), out);
+  return out;
+}
+
+}  // namespace backlight
