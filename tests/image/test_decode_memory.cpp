@@ -1,0 +1,71 @@
+// What decoding leaves behind when memory is lacking.
+#include <doctest/doctest.h>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "engine/image/image.hpp"
+
+using namespace backlight;
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
+namespace {
+
+/// While it lives the process gets `bytes` more of address space and then none.
+class Scarcity {
+ public:
+  explicit Scarcity(std::size_t bytes) {
+    REQUIRE(getrlimit(RLIMIT_AS, &before_) == 0);
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit now{pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + bytes, before_.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_AS, &now) == 0);
+  }
+  ~Scarcity() { setrlimit(RLIMIT_AS, &before_); }
+  Scarcity(const Scarcity&) = delete;
+  Scarcity& operator=(const Scarcity&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+/// A JPEG whose frame header says 20000×4000.
+std::vector<std::uint8_t> large_jpeg() {
+  std::ifstream file(BACKLIGHT_SOURCE_DIR "/tests/images/explained.jpg", std::ios::binary);
+  std::vector<std::uint8_t> bytes(std::istreambuf_iterator<char>(file), {});
+  for (std::size_t i = 2; i + 8 < bytes.size();) {  // from marker to marker
+    if (bytes[i + 1] >= 0xC0 && bytes[i + 1] <= 0xC2) {
+      const std::uint16_t height = 4000, width = 20000;
+      bytes[i + 5] = height >> 8;
+      bytes[i + 6] = height & 0xFF;
+      bytes[i + 7] = width >> 8;
+      bytes[i + 8] = width & 0xFF;
+      return bytes;
+    }
+    i += 2 + (std::size_t{bytes[i + 2]} << 8 | bytes[i + 3]);
+  }
+  FAIL("no frame header");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("decode: a JPEG for which there is not enough memory leaves nothing of it behind") {
+  const std::vector<std::uint8_t> jpeg = large_jpeg();
+  const auto fail_once = [&] {
+    const Scarcity scarcity(std::size_t{100} << 20);  // the pixels alone are 240 MB
+    CHECK_THROWS_AS(decode_image(jpeg, "large.jpg"), std::bad_alloc);
+  };
+  fail_once();
+  const std::size_t before = mallinfo2().uordblks;
+  for (int i = 0; i < 20; ++i) fail_once();
+  const std::size_t after = mallinfo2().uordblks;
+  CHECK(after <= before + 4096);
+}
+#endif
