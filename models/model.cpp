@@ -93,29 +93,35 @@ Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
   return {info, classes, build_model(info.name, classes)};
 }
 
-/// How the file's tensors go into the network. Throws Error where they do not.
-MatchReport match_completely(const Checkpoint& checkpoint, const Network& network,
-                             const std::string& architecture, bool ignore_unused) {
-  const std::vector<ExpectedTensor> expected = expected_tensors(network.parameters());
+/// How the file's tensors go into the network. Throws Error(bad_input) where one is missing or mis-shaped.
+MatchReport match_completely(const Checkpoint& checkpoint, std::span<const ExpectedTensor> expected,
+                             const std::string& architecture) {
   MatchReport report = match_file(expected, checkpoint);
-  const std::string& path = checkpoint.path().string();
   if (!report.complete())
-    throw Error(ErrorKind::bad_input, path, ": does not fit ", architecture, ": ", report.describe(),
-                about_parts(checkpoint));
-  if (!report.unexpected.empty() && !ignore_unused)
-    throw Error(
-        ErrorKind::unsupported, path, ": is of another network than ", architecture, ": it has ",
-        report.describe_unexpected(expected),
-        "; what they compute would be missing. --ignore-unused (ignore_unused in C++) goes on without "
-        "them");
+    throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": does not fit ", architecture, ": ",
+                report.describe(), about_parts(checkpoint));
   return report;
 }
 
-/// What the network does not have, and what the caller did not choose.
-std::vector<std::string> left_out_by(const MatchReport& report, const Checkpoint& checkpoint) {
+/// Throws Error(unsupported) where the file has tensors that would compute what the network does not.
+void refuse_unexpected(const Checkpoint& checkpoint, const MatchReport& report,
+                       std::span<const ExpectedTensor> expected, const std::string& architecture) {
+  if (report.unexpected.empty()) return;
+  throw Error(ErrorKind::unsupported, checkpoint.path().string(), ": is of another network than ",
+              architecture, ": it has ", report.describe_unexpected(expected),
+              "; what they compute would be missing. --ignore-unused (ignore_unused in C++) goes on without "
+              "them");
+}
+
+std::vector<std::string> names_of(std::span<const MatchReport::Unpartnered> tensors) {
   std::vector<std::string> names;
-  for (const MatchReport::Unpartnered& each : report.unexpected) names.push_back(each.name);
-  names.insert(names.end(), report.idle.begin(), report.idle.end());
+  for (const MatchReport::Unpartnered& each : tensors) names.push_back(each.name);
+  return names;
+}
+
+/// Tensors that compute nothing, and those that the caller did not choose.
+std::vector<std::string> idle_in(const MatchReport& report, const Checkpoint& checkpoint) {
+  std::vector<std::string> names = report.idle;
   names.insert(names.end(), checkpoint.outside().begin(), checkpoint.outside().end());
   return names;
 }
@@ -158,35 +164,42 @@ ModelCard card_for(const Checkpoint& checkpoint, const Built& built, const Publi
 std::vector<std::string> load_parameters(const Checkpoint& checkpoint, Network& network,
                                          const std::string& architecture, bool ignore_unused) {
   const std::vector<NamedParameter> parameters = network.parameters();
-  const MatchReport report = match_completely(checkpoint, network, architecture, ignore_unused);
+  const std::vector<ExpectedTensor> expected = expected_tensors(std::as_const(network).parameters());
+  const MatchReport report = match_completely(checkpoint, expected, architecture);
+  if (!ignore_unused) refuse_unexpected(checkpoint, report, expected, architecture);
   for (const MatchReport::Matched& m : report.matched) {
-    Tensor tensor = m.tensor.to_f32();
     try {
+      require_parameter_type(m.tensor);
+      Tensor tensor = m.tensor.to_f32();
       require_usable(parameters[m.index].name, tensor);
+      *parameters[m.index].tensor = std::move(tensor);
     } catch (const Error& error) {
       throw Error(error.kind(), checkpoint.path().string(), ": ", error.what());
     }
-    *parameters[m.index].tensor = std::move(tensor);
   }
-  return left_out_by(report, checkpoint);
+  std::vector<std::string> left_out = names_of(report.unexpected);
+  const std::vector<std::string> idle = idle_in(report, checkpoint);
+  left_out.insert(left_out.end(), idle.begin(), idle.end());
+  return left_out;
 }
 
-LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) try {
-  const Built built = build_for(checkpoint, options);
-  const MatchReport report =
-      match_completely(checkpoint, built.network, built.info.name, options.ignore_unused);
-  const PublishedWeights* published = find_published(checkpoint.sha256(), built.info.name);
-  return {.architecture = built.info.name,
-          .card = card_for(checkpoint, built, published, options),
-          .left_out = left_out_by(report, checkpoint),
-          .refusal = {},
-          .refusal_kind = {}};
-} catch (const Error& error) {
-  return {.architecture = {},
-          .card = std::nullopt,
-          .left_out = {},
-          .refusal = error.what(),
-          .refusal_kind = error.kind()};
+LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) {
+  LoadCheck check;
+  try {
+    const Built built = build_for(checkpoint, options);
+    const std::vector<ExpectedTensor> expected = expected_tensors(built.network.parameters());
+    const MatchReport report = match_completely(checkpoint, expected, built.info.name);
+    check.left_out = idle_in(report, checkpoint);
+    check.unexpected = names_of(report.unexpected);
+    if (!options.ignore_unused) refuse_unexpected(checkpoint, report, expected, built.info.name);
+    const PublishedWeights* published = find_published(checkpoint.sha256(), built.info.name);
+    check.card = card_for(checkpoint, built, published, options);
+    check.architecture = built.info.name;
+  } catch (const Error& error) {
+    check.refusal = error.what();
+    check.refusal_kind = error.kind();
+  }
+  return check;
 }
 
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options) {

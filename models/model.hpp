@@ -63,7 +63,10 @@ std::vector<std::string> load_parameters(const Checkpoint& checkpoint, Network& 
 struct LoadCheck {
   std::string architecture;       ///< the network's name; empty where it would refuse
   std::optional<ModelCard> card;  ///< nothing where it would refuse
+  /// Tensors that compute nothing or lie beside the prefix asked for; they would be left out.
   std::vector<std::string> left_out;
+  /// Tensors that the network does not use and that would compute something.
+  std::vector<std::string> unexpected;
   /// Why it would refuse; empty where it would not.
   std::string refusal;
   ErrorKind refusal_kind = ErrorKind::bad_input;

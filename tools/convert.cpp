@@ -54,7 +54,9 @@ void run(Options& options) {
     throw Error(ErrorKind::usage, output, ": exists; --force overwrites it");
   const Checkpoint file =
       Checkpoint::open(options.file, {.key = options.network.key, .prefix = options.network.prefix});
-  const std::vector<StoredTensor>& tensors = file.tensors();
+  // Names that other tensors' names lean on stay as they are.
+  const bool shorter = covers(file.prefix(), file.as_stored());
+  const std::vector<StoredTensor>& tensors = shorter ? file.tensors() : file.as_stored();
 
   std::map<std::string, std::string> metadata = file.metadata();
   std::erase_if(metadata, [](const auto& each) { return Metadata::is_own(each.first); });

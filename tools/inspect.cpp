@@ -119,6 +119,7 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCh
   json["classes"] = known.num_classes > 0 ? Json(known.num_classes) : Json();
   json["doubt"] = known.doubt.empty() ? Json() : Json(known.doubt);
   json["left_out"] = check.left_out;
+  json["unexpected"] = check.unexpected;
   json["refused"] = check.refusal.empty() ? Json() : Json(check.refusal);
   json["metadata"] = file.metadata();
   json["card"] = Json();

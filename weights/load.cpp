@@ -189,15 +189,19 @@ MatchReport match_file(std::span<const ExpectedTensor> expected, const Checkpoin
     report = better(std::move(report), match(expected, without_prefix(checkpoint.as_stored(), prefix)));
   };
   if (!checkpoint.prefix().empty()) attempt(checkpoint.prefix());
-  if (report.complete() || expected.empty()) return report;
+  if (expected.empty()) return report;
   for (const std::string& prefix : prefixes_before(expected.front().name, checkpoint.as_stored()))
     attempt(prefix);
+  // Below what all expected names begin with, or its first parts.
   const std::string shared = shared_prefix(expected);
-  if (report.complete() || shared.empty()) return report;
-  std::vector<StoredTensor> below;
-  for (const StoredTensor& tensor : checkpoint.tensors())
-    below.push_back(tensor.renamed(shared + tensor.name()));
-  return better(std::move(report), match_names(expected, below));
+  for (std::size_t dot = shared.find('.'); dot != shared.npos; dot = shared.find('.', dot + 1)) {
+    if (report.complete()) break;
+    std::vector<StoredTensor> below;
+    for (const StoredTensor& tensor : checkpoint.tensors())
+      below.push_back(tensor.renamed(shared.substr(0, dot + 1) + tensor.name()));
+    report = better(std::move(report), match_names(expected, below));
+  }
+  return report;
 }
 
 std::string MatchReport::describe() const {
@@ -237,6 +241,13 @@ void require_finite(const std::string& name, const Tensor& tensor) {
   refuse_any(
       name, tensor, [](float value) { return !std::isfinite(value); }, " values that are not finite",
       "nothing can be explained with them");
+}
+
+void require_parameter_type(const StoredTensor& tensor) {
+  const StoredType type = tensor.dtype();
+  if (type != StoredType::i8 && type != StoredType::u8 && type != StoredType::bool_) return;
+  throw Error(ErrorKind::unsupported, "tensor \"", tensor.name(), "\" holds ", type,
+              ", as quantized networks do, and nothing says the scale; save the model in float32");
 }
 
 void require_usable(const std::string& name, const Tensor& tensor) {

@@ -73,4 +73,7 @@ void require_finite(const std::string& name, const Tensor& tensor);
 /// The same for a parameter, of which a variance (`running_var`) may not be negative either.
 void require_usable(const std::string& name, const Tensor& tensor);
 
+/// Throws Error(unsupported) naming a parameter whose elements are bytes or bools.
+void require_parameter_type(const StoredTensor& tensor);
+
 }  // namespace backlight

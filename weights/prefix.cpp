@@ -108,6 +108,13 @@ std::string choose_prefix(std::span<const StoredTensor> tensors, std::span<const
   return prefix;
 }
 
+bool covers(std::string_view prefix, std::span<const StoredTensor> tensors) {
+  const IdleTensors idle(tensors);
+  return std::ranges::all_of(tensors, [&](const StoredTensor& tensor) {
+    return tensor.name().starts_with(prefix) || idle.computes_nothing(tensor);
+  });
+}
+
 std::vector<StoredTensor> without_prefix(std::span<const StoredTensor> tensors, std::string_view prefix) {
   std::vector<StoredTensor> below, others;
   for (const StoredTensor& tensor : tensors) {

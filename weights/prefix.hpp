@@ -25,6 +25,10 @@ std::vector<NetworkBelow> find_networks(std::span<const StoredTensor> tensors);
 /// `_orig_mod.` and `backbone.` that all tensors share. Empty otherwise.
 std::string choose_prefix(std::span<const StoredTensor> tensors, std::span<const NetworkBelow> networks);
 
+/// Whether all tensors that may compute lie below `prefix`: then names without it tell as much as names with
+/// it.
+bool covers(std::string_view prefix, std::span<const StoredTensor> tensors);
+
 /// Tensors below `prefix` without it, then the others under their own names.
 std::vector<StoredTensor> without_prefix(std::span<const StoredTensor> tensors, std::string_view prefix);
 

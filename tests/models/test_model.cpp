@@ -171,7 +171,9 @@ TEST_CASE("model: tensors that would compute are refused, and left out only when
     const std::filesystem::path path = weights.write();
     check_refused(path, {}, ErrorKind::unsupported, name);
     check_refused(path, {}, ErrorKind::unsupported, "--ignore-unused");
-    CHECK(check_load(Checkpoint::open(path)).refusal.find(name) != std::string::npos);
+    const LoadCheck check = check_load(Checkpoint::open(path));
+    CHECK(check.refusal.find(name) != std::string::npos);
+    CHECK(check.unexpected == std::vector<std::string>{name});
     const Model model = load_model(path, {.ignore_unused = true});
     CHECK(model.left_out == std::vector<std::string>{name});
     CHECK(same_bits(logits(model.network), logits(weights.network())));

@@ -4,6 +4,7 @@
 
 #include "weights/load.hpp"
 #include "weights/made_of_shapes.hpp"
+#include "weights/safetensors.hpp"
 #include "weights/support.hpp"
 
 using namespace backlight;
@@ -152,4 +153,35 @@ TEST_CASE("require usable: NaN and infinity and negative variances are refused b
   const std::string negative = refusal([&] { require_usable("bn1.running_var", variance); });
   CHECK(negative.find("\"bn1.running_var\" of shape 3 holds 1 negative values, the first (-1e-09)") !=
         std::string::npos);
+}
+
+TEST_CASE("require parameter type: bytes and bools are refused and not taken for numbers") {
+  const Checkpoint checkpoint = Checkpoint::open(test::golden_file("zip_dtypes.pth"));
+  for (const StoredTensor& tensor : checkpoint.tensors()) {
+    CAPTURE(tensor.name());
+    const std::string why = refusal([&] { require_parameter_type(tensor); });
+    CHECK(why.empty() == (size_of(tensor.dtype()) > 1));
+    if (!why.empty())
+      CHECK(why.find("\"" + tensor.name() + "\" holds " + tensor.name()) != std::string::npos);
+  }
+}
+
+TEST_CASE("match file: prefixes of the file and of the network are tried after the names as they are") {
+  const test::TemporaryFolder folder;
+  const Tensor two = Tensor::zeros({2}), three = Tensor::zeros({3});
+  const auto report = [&](const std::vector<std::string>& names, const std::string& first,
+                          const std::string& second) {
+    const std::vector<TensorToWrite> list = {{names[0], &two}, {names[1], &three}};
+    const auto path = folder.path() / "file.safetensors";
+    write_safetensors(path, list, {}, {.overwrite = true});
+    const std::vector<ExpectedTensor> expected = {{first, {2}}, {second, {3}}};
+    return match_file(expected, Checkpoint::open(path));
+  };
+  CHECK(report({"model.a.weight", "model.a.bias"}, "model.a.weight", "model.a.bias").complete());
+  CHECK(report({"a.weight", "a.bias"}, "model.a.weight", "model.a.bias").complete());
+  CHECK(report({"my.net.a.weight", "my.net.a.bias"}, "a.weight", "a.bias").complete());
+  CHECK(
+      report({"module.model.a.weight", "module.model.a.bias"}, "model.a.weight", "model.a.bias").complete());
+  CHECK(report({"encoder.a.weight", "head.weight"}, "encoder.a.weight", "head.weight").complete());
+  CHECK_FALSE(report({"a.weight", "b.bias"}, "model.a.weight", "model.a.bias").complete());
 }

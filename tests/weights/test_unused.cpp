@@ -134,3 +134,10 @@ TEST_CASE("prefix: where no network is known only wrappers that all share are le
   CHECK(prefix_of({{"module.a.weight", {2}}, {"b.weight", {3}}}) == "");
   CHECK(prefix_of({{"net.a.weight", {2}}, {"net.b.weight", {3}}}) == "");
 }
+
+TEST_CASE("prefix: it covers a file when all that may compute lies below it") {
+  const std::vector<NamedShape> below = resnet20("module.");
+  CHECK(covers("module.", made_of_shapes(below)));
+  CHECK(covers("module.", made_of_shapes(below + std::vector<NamedShape>{{"n_averaged", {}}})));
+  CHECK_FALSE(covers("module.", made_of_shapes(below + std::vector<NamedShape>{{"fc.weight", {2, 3}}})));
+}
