@@ -69,9 +69,10 @@ std::int64_t count_classes(const Checkpoint& checkpoint, const ModelInfo& info) 
   const std::string name = info.classifier + ".weight";
   for (const StoredTensor& tensor : with_torchvision_names(checkpoint.tensors()))
     if (tensor.name() == name && !tensor.shape().empty() && tensor.shape()[0] > 0) return tensor.shape()[0];
+  const std::string family = unbuilt_family(checkpoint.as_stored());
   throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": does not fit ", info.name,
               ": it has no tensor '", name, "' from whose rows the classes are counted",
-              about_parts(checkpoint));
+              family.empty() ? "" : "; its keys are of " + family, about_parts(checkpoint));
 }
 
 /// The network that the file is of, with parameters that are still to be filled.

@@ -126,6 +126,9 @@ constexpr Family kFamilies[] = {
     {"a language model", kTheirOwn, {"embeddings.word_embeddings.weight"}},
 
     {"a DeepLabV3, which segments", kTorchvision, {"classifier.0.convs.0.0.weight", "backbone.conv1.weight"}},
+    {"an FCN, which segments",
+     kTorchvision,
+     {"backbone.conv1.weight", "classifier.0.weight", "classifier.4.weight"}},
     {"a detector of torchvision (Faster or Mask R-CNN)", kTorchvision, {"rpn.head.cls_logits.weight"}},
     {"a YOLO, which detects",
      kTheirOwn,

@@ -59,6 +59,11 @@ TEST_CASE("families: the keys that Hugging Face published and those of the first
   CHECK(family_of({{"features.0.0.weight", {1}}, {"features.1.conv.0.weight", {1}}}) == "a MobileNetV2");
   CHECK(family_of({{"downsample_layers.0.0.weight", {1}}, {"stages.0.0.dwconv.weight", {1}}}) ==
         "a ConvNeXt");
+  CHECK(family_of(
+            {{"backbone.conv1.weight", {1}}, {"classifier.0.weight", {1}}, {"classifier.4.weight", {1}}}) ==
+        "an FCN, which segments (torchvision's keys)");
+  CHECK(family_of({{"0.4.0.conv1.weight", {1}}, {"0.7.0.conv1.weight", {1}}}) ==
+        "a ResNet as a Sequential of its children, as fastai's vision_learner has it");
   CHECK(family_of({{"features.denseblock1.denselayer1.conv.1.weight", {1}}}) ==
         "a DenseNet (an old torchvision's keys)");
   CHECK(family_of({{"_conv_stem.weight", {1}}, {"_blocks.0._se_reduce.weight", {1}}}) ==
