@@ -19,7 +19,7 @@ std::string written(const TemporaryFolder& folder, const std::string& bytes) {
   return path;
 }
 
-std::string png(std::span<const PngText> texts) {
+std::string png(std::span<const PictureText> texts) {
   const auto bytes = encode_png(picture("origin", 9, 7), texts);
   return {bytes.begin(), bytes.end()};
 }
@@ -37,14 +37,14 @@ std::string jpeg(const std::string& comment) {
 
 TEST_CASE("origin: pictures that carry backlight's facts are known") {
   const TemporaryFolder folder;
-  const PngText facts[] = {{"Software", "backlight 1"}, {"backlight", "{}"}};
+  const PictureText facts[] = {{"Software", "backlight 1"}, {"backlight", "{}"}};
   CHECK(is_written_by_backlight(written(folder, png(facts))));
   CHECK(is_written_by_backlight(written(folder, jpeg("{\n  \"backlight_version\": \"1\"}"))));
 }
 
 TEST_CASE("origin: other pictures are not taken for backlight's") {
   const TemporaryFolder folder;
-  const PngText others[] = {{"Software", "backlight 1"}, {"backlights", "{}"}, {"Title", "backlight"}};
+  const PictureText others[] = {{"Software", "backlight 1"}, {"backlights", "{}"}, {"Title", "backlight"}};
   CHECK_FALSE(is_written_by_backlight(written(folder, png(others))));
   CHECK_FALSE(is_written_by_backlight(written(folder, png({}))));
   CHECK_FALSE(is_written_by_backlight(written(folder, jpeg("a portrait in backlight"))));
@@ -54,7 +54,7 @@ TEST_CASE("origin: other pictures are not taken for backlight's") {
 
 TEST_CASE("origin: a file cut anywhere is read without harm") {
   const TemporaryFolder folder;
-  const PngText facts[] = {{"backlight", "{}"}};
+  const PictureText facts[] = {{"backlight", "{}"}};
   for (const std::string& whole : {png(facts), jpeg("{\"backlight_version\": 1}")})
     for (std::size_t length = 0; length < 60; ++length)
       is_written_by_backlight(written(folder, whole.substr(0, length)));
