@@ -1,8 +1,6 @@
 // What decoding leaves behind when memory is lacking.
 #include <doctest/doctest.h>
 #include <malloc.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
@@ -11,29 +9,13 @@
 #include <vector>
 
 #include "engine/image/image.hpp"
+#include "image/scarcity.hpp"
 
 using namespace backlight;
+using namespace backlight::test;
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
 namespace {
-
-/// While it lives the process gets `bytes` more of address space and then none.
-class Scarcity {
- public:
-  explicit Scarcity(std::size_t bytes) {
-    REQUIRE(getrlimit(RLIMIT_AS, &before_) == 0);
-    std::size_t pages = 0;
-    std::ifstream("/proc/self/statm") >> pages;
-    const rlimit now{pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + bytes, before_.rlim_max};
-    REQUIRE(setrlimit(RLIMIT_AS, &now) == 0);
-  }
-  ~Scarcity() { setrlimit(RLIMIT_AS, &before_); }
-  Scarcity(const Scarcity&) = delete;
-  Scarcity& operator=(const Scarcity&) = delete;
-
- private:
-  rlimit before_{};
-};
 
 /// A JPEG whose frame header says 20000×4000.
 std::vector<std::uint8_t> large_jpeg() {

@@ -5,6 +5,7 @@
 #include "engine/image/resize.hpp"
 #include "engine/image/upsample.hpp"
 #include "image/pictures.hpp"
+#include "image/scarcity.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -73,6 +74,21 @@ TEST_CASE("overlay: on a cropped picture the part not seen is dim and grey and t
   const Image overlay = overlay_on_source(source, map, placement, OverlayStyle::torch_cam);
   CHECK(crop(overlay, seen).rgb == overlay_torch_cam(crop(source, seen), map).rgb);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
+TEST_CASE("overlay: of a large picture takes its result and a few rows of memory") {
+  const Image source(3000, 2000, 90);
+  const Placement placement = plan_fit(source.width, source.height, {}).placement;
+  const Tensor map = random_tensor({224, 224}, "overlay.memory", 0, 1);
+  for (const OverlayStyle style :
+       {OverlayStyle::pytorch_grad_cam, OverlayStyle::torch_cam, OverlayStyle::captum, OverlayStyle::paper}) {
+    const Scarcity scarcity(source.rgb.size() * 3 / 2);
+    CHECK(overlay_on_source(source, map, placement, style).width == 3000);
+  }
+  const Scarcity scarcity(source.rgb.size() * 3 / 2);
+  CHECK(heatmap_on_source(map, placement, ColorMap::opencv_jet).width == 3000);
+}
+#endif
 
 TEST_CASE("overlay: a map without evidence gives a picture and no NaN") {
   const Image black(8, 6);
