@@ -18,7 +18,8 @@ struct Mask {
   std::uint64_t seed, threshold;
   float scale;
   __device__ float operator()(std::int64_t i, float x) const {
-    return random_bits(seed, static_cast<std::uint64_t>(i)) >> 40 >= threshold ? scale * x : 0.0f;
+    const float kept = scale * x;  // before the choice: for 12.0 nvcc would load only what is kept, in pieces
+    return random_bits(seed, static_cast<std::uint64_t>(i)) >> 40 >= threshold ? kept : 0.0f;
   }
 };
 
