@@ -4,7 +4,7 @@ find_package(Python3 QUIET COMPONENTS Interpreter)
 string(REGEX MATCH "^[0-9]+" compiler_major "${CMAKE_CXX_COMPILER_VERSION}")
 find_program(GCOV NAMES gcov-${compiler_major} gcov)
 
-set(coverage_test "cuda: the tests execute at least 95 % of the CUDA code's lines")
+set(coverage_test "cuda: the tests execute at least 99 % of the CUDA code's lines")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND GCOV AND Python3_FOUND AND NOT BACKLIGHT_SANITIZE)
   add_library(cuda_covered OBJECT
     ${PROJECT_SOURCE_DIR}/engine/attribution/device_display.cpp
@@ -23,7 +23,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND GCOV AND Python3_FOUND AND NOT BACKL
   target_link_options(test_cuda_coverage PRIVATE --coverage)
   target_link_libraries(test_cuda_coverage PRIVATE backlight_emulated emulator doctest_main)
   add_test(NAME ${coverage_test}
-    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/coverage.py --gcov ${GCOV} --minimum 95
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/coverage.py --gcov ${GCOV} --minimum 99
             --source ${PROJECT_SOURCE_DIR} --objects ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/cuda_covered.dir
             --program $<TARGET_FILE:test_cuda_coverage>)
 else()
