@@ -10,9 +10,10 @@ namespace {
 /// Output positions along one axis.
 std::int64_t output_extent(std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
                            std::int64_t dilation, bool ceil_mode) {
-  const std::int64_t room = size + 2 * pad - dilation * (kernel - 1) - 1;
+  // Where a window may reach over the right edge, one that is larger than the whole input may, too.
+  const std::int64_t room = size + 2 * pad - dilation * (kernel - 1) - 1 + (ceil_mode ? stride - 1 : 0);
   if (room < 0) return 0;
-  std::int64_t outputs = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+  std::int64_t outputs = room / stride + 1;
   if (ceil_mode && (outputs - 1) * stride >= size + pad) --outputs;
   return outputs;
 }

@@ -40,6 +40,7 @@ def pooling():
     maximum("even", (3, 2, 13, 8), 2)
     maximum("overlapping", (2, 3, 7, 10), 3, stride=2, padding=1)
     maximum("ceil", (1, 2, 13, 12), 3, stride=2, ceil_mode=True)
+    maximum("ceil_larger", (1, 2, 2, 5), 3, stride=2, ceil_mode=True)
     maximum("ceil_drops", (1, 2, 4, 7), 2, stride=3, padding=1, ceil_mode=True)
     maximum("oblong", (1, 2, 5, 127), (3, 2), stride=(1, 3), padding=(1, 0))
     maximum("dilated", (2, 1, 9, 11), 3, stride=1, padding=1, dilation=2)
@@ -54,6 +55,7 @@ def pooling():
     average("inside", (2, 3, 7, 10), 3, stride=2, padding=1, count_include_pad=False)
     average("ceil", (1, 2, 6, 8), 3, stride=2, padding=1, ceil_mode=True)
     average("ceil_inside", (1, 2, 6, 8), 3, stride=2, padding=1, ceil_mode=True, count_include_pad=False)
+    average("ceil_larger", (1, 2, 2, 5), 3, stride=2, ceil_mode=True)
     average("ceil_drops", (1, 2, 4, 7), 2, stride=3, padding=1, ceil_mode=True)
     average("oblong", (1, 2, 5, 127), (3, 2), stride=(1, 3), padding=(1, 0))
 

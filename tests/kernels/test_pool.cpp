@@ -27,6 +27,7 @@ const PoolCase kMaxCases[] = {
     {"max_pool2d.even", {3, 2, 13, 8}, {.kernel = 2}},
     {"max_pool2d.overlapping", {2, 3, 7, 10}, {.kernel = 3, .stride = 2, .padding = 1}},
     {"max_pool2d.ceil", {1, 2, 13, 12}, {.kernel = 3, .stride = 2, .ceil_mode = true}},
+    {"max_pool2d.ceil_larger", {1, 2, 2, 5}, {.kernel = 3, .stride = 2, .ceil_mode = true}},
     {"max_pool2d.ceil_drops", {1, 2, 4, 7}, {.kernel = 2, .stride = 3, .padding = 1, .ceil_mode = true}},
     {"max_pool2d.oblong", {1, 2, 5, 127}, {.kernel = {3, 2}, .stride = {1, 3}, .padding = {1, 0}}},
     {"max_pool2d.dilated", {2, 1, 9, 11}, {.kernel = 3, .stride = 1, .padding = 1, .dilation = 2}},
@@ -44,6 +45,7 @@ const PoolCase kAvgCases[] = {
     {"avg_pool2d.ceil_inside",
      {1, 2, 6, 8},
      {.kernel = 3, .stride = 2, .padding = 1, .ceil_mode = true, .count_include_pad = false}},
+    {"avg_pool2d.ceil_larger", {1, 2, 2, 5}, {.kernel = 3, .stride = 2, .ceil_mode = true}},
     {"avg_pool2d.ceil_drops", {1, 2, 4, 7}, {.kernel = 2, .stride = 3, .padding = 1, .ceil_mode = true}},
     {"avg_pool2d.oblong", {1, 2, 5, 127}, {.kernel = {3, 2}, .stride = {1, 3}, .padding = {1, 0}}},
 };
@@ -181,6 +183,8 @@ TEST_CASE("pool: the output's size follows ceil_mode") {
   CHECK(size({.kernel = 3, .stride = 2}, 112) == 55);
   CHECK(size({.kernel = 3, .stride = 2, .ceil_mode = true}, 112) == 56);
   CHECK(size({.kernel = 3, .stride = 2, .padding = 1}, 112) == 56);
+  // A window larger than the whole input is one that reaches over its end.
+  CHECK(size({.kernel = 3, .stride = 2, .ceil_mode = true}, 2) == 1);
   // A third window would start at 5, in the trailing padding.
   CHECK(size({.kernel = 2, .stride = 3, .padding = 1, .ceil_mode = true}, 4) == 2);
 }
