@@ -5,11 +5,13 @@
 namespace backlight {
 namespace {
 
-class BatchNorm2d final : public Layer {
+class BatchNorm final : public Layer {
  public:
-  BatchNorm2d(std::int64_t channels, double eps, double momentum) : eps_(eps), momentum_(momentum) {
+  /// `places`: how many dimensions follow the channels.
+  BatchNorm(std::string_view kind, int places, std::int64_t channels, double eps, double momentum)
+      : kind_(kind), places_(places), eps_(eps), momentum_(momentum) {
     if (channels < 1)
-      throw Error(ErrorKind::usage, "[batch_norm2d] channels is ", channels, ", expected 1 or more");
+      throw Error(ErrorKind::usage, "[", kind_, "] channels is ", channels, ", expected 1 or more");
     weight_ = Tensor::zeros({channels});
     weight_.fill(1);
     bias_ = Tensor::zeros({channels});
@@ -17,7 +19,7 @@ class BatchNorm2d final : public Layer {
     running_var_ = weight_.clone();
   }
 
-  std::string_view kind() const override { return "batch_norm2d"; }
+  std::string_view kind() const override { return kind_; }
   std::vector<Parameter> parameters() override {
     return {{"weight", &weight_},
             {"bias", &bias_},
@@ -30,9 +32,9 @@ class BatchNorm2d final : public Layer {
 
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind(), x, 1);
-    require_rank(kind(), x[0], 4, "N×C×H×W");
+    require_rank(kind(), x[0], 2 + places_, places_ == 2 ? "N×C×H×W" : "N×C");
     if (x[0][1] != weight_.numel())
-      throw Error(ErrorKind::bad_input, "[batch_norm2d] x is ", x[0], ", weight expects C=", weight_.numel());
+      throw Error(ErrorKind::bad_input, "[", kind_, "] x is ", x[0], ", weight expects C=", weight_.numel());
     return x[0];
   }
 
@@ -43,8 +45,8 @@ class BatchNorm2d final : public Layer {
       const T* variance = running_var_.data<T>();
       Tensor batch_mean, batch_variance, unbiased;
       if (a.mode.training) {
-        if (shape[0] * shape[2] * shape[3] < 2)
-          throw Error(ErrorKind::bad_input, "[batch_norm2d] x is ", shape,
+        if (shape.numel() / shape[1] < 2)
+          throw Error(ErrorKind::bad_input, "[", kind_, "] x is ", shape,
                       ", training needs more than one value per channel");
         for (Tensor* observed : {&batch_mean, &batch_variance, &unbiased})
           *observed = a.context.empty({shape[1]}, a.y.dtype());
@@ -85,9 +87,12 @@ class BatchNorm2d final : public Layer {
 
  private:
   BatchNormParams params(const Shape& x, const Mode& mode) const {
-    return {.n = x[0], .channels = x[1], .plane = x[2] * x[3], .eps = eps_, .training = mode.training};
+    const std::int64_t plane = places_ == 2 ? x[2] * x[3] : 1;
+    return {.n = x[0], .channels = x[1], .plane = plane, .eps = eps_, .training = mode.training};
   }
 
+  std::string_view kind_;
+  int places_;
   Tensor weight_, bias_, running_mean_, running_var_;
   double eps_, momentum_;
 };
@@ -95,7 +100,11 @@ class BatchNorm2d final : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> batch_norm2d(std::int64_t channels, double eps, double momentum) {
-  return std::make_unique<BatchNorm2d>(channels, eps, momentum);
+  return std::make_unique<BatchNorm>("batch_norm2d", 2, channels, eps, momentum);
+}
+
+std::unique_ptr<Layer> batch_norm1d(std::int64_t channels, double eps, double momentum) {
+  return std::make_unique<BatchNorm>("batch_norm1d", 0, channels, eps, momentum);
 }
 
 }  // namespace backlight

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/layers/batch_norm.hpp"
+#include "engine/layers/flatten.hpp"
 #include "engine/pass.hpp"
 #include "kernels/dispatch.hpp"
 #include "support/compare.hpp"
@@ -133,4 +134,25 @@ TEST_CASE("batch_norm2d: errors name both sides") {
   CHECK_NOTHROW(train_on({2, 2, 1, 1}));
   CHECK_THROWS_WITH_AS(train_on({1, 2, 1, 1}),
                        "[batch_norm2d] x is 1×2×1×1, training needs more than one value per channel", Error);
+}
+
+TEST_CASE("batch_norm1d: is batch_norm2d of one place, in inference and in training") {
+  Context context({}, 1);
+  for (const bool training : {false, true}) {
+    CAPTURE(training);
+    Network flat(3), square(3);
+    flat.add("flatten", flatten());
+    flat.add("norm", batch_norm1d(3, 1e-3));
+    square.add("norm", batch_norm2d(3, 1e-3));
+    for (Network* network : {&flat, &square})
+      for (const NamedParameter& p : network->parameters()) fill(*p.tensor, p.name, 0.5, 2);
+    const Tensor x = random_tensor({7, 3, 1, 1}, "batch_norm1d.x");
+    const ForwardOptions options{.mode = {.training = training}};
+    const Pass of_flat(flat, context, x.clone(), options), of_square(square, context, x.clone(), options);
+    CHECK(of_flat.output().shape() == Shape{7, 3});
+    CHECK(same_bits(of_flat.output().clone().reshaped({7, 3, 1, 1}), of_square.output()));
+  }
+  const auto layer = batch_norm1d(64);
+  const Shape x{1, 64, 1, 1};
+  CHECK_THROWS_WITH_AS(layer->output_shape({&x, 1}), "[batch_norm1d] x is 1×64×1×1, expected N×C", Error);
 }
