@@ -28,6 +28,16 @@ const Tensor& weight_of(const Network& network, NodeId node) {
   throw Error(ErrorKind::internal, "'", network.node(node).name, "' has no weight");
 }
 
+/// A convolution whose weight is a matrix: 1×1 filters in one group, at every place.
+bool is_pointwise(const Network& network, NodeId node) try {
+  if (kind_of(network, node) != "conv2d") return false;
+  const Shape& weight = weight_of(network, node).shape();
+  const Shape probe = network.node(node).layer->output_shape(std::vector<Shape>{{1, weight[1], 5, 5}});
+  return weight[2] == 1 && weight[3] == 1 && probe[2] == 5 && probe[3] == 5;
+} catch (const Error&) {
+  return false;  // in groups, it takes more channels than its weight has columns
+}
+
 }  // namespace
 
 NodeId score_node(const Network& network) {
@@ -37,18 +47,31 @@ NodeId score_node(const Network& network) {
 }
 
 std::optional<CamHead> find_cam_head(const Network& network) {
-  const NodeId linear = score_node(network);
-  if (kind_of(network, linear) != "linear") return std::nullopt;
-  NodeId node = network.node(linear).inputs.front();
-  while (kind_of(network, node) == "flatten" || kind_of(network, node) == "dropout")
-    node = network.node(node).inputs.front();
+  const auto input_of = [&](NodeId node) { return network.node(node).inputs.front(); };
+  const auto below = [&](NodeId node, std::initializer_list<std::string_view> kinds) {
+    while (std::ranges::find(kinds, kind_of(network, node)) != kinds.end()) node = input_of(node);
+    return node;
+  };
+  NodeId node = score_node(network);
+  std::optional<NodeId> classifier;
+  if (kind_of(network, node) == "linear") {
+    classifier = node;
+    node = input_of(node);
+  }
+  node = below(node, {"flatten", "dropout"});
   if (kind_of(network, node) != "adaptive_avg_pool2d") return std::nullopt;
-  const NodeId features = network.node(node).inputs.front();
-  if (features == network.input()) return std::nullopt;
-  // One linear layer and nothing else: a pooled area other than 1×1 would give it more inputs than channels.
+  // One classifier and nothing else: a pooled area other than 1×1 would give it more inputs than channels.
   const Shape probe = network.node(node).layer->output_shape(std::vector<Shape>{{1, 1, 4, 4}});
   if (probe[2] != 1 || probe[3] != 1) return std::nullopt;
-  return CamHead{features, linear};
+  node = input_of(node);
+  if (!classifier) {
+    node = below(node, {"relu", "dropout"});
+    if (!is_pointwise(network, node)) return std::nullopt;
+    classifier = node;
+    node = below(input_of(node), {"dropout"});
+  }
+  if (node == network.input()) return std::nullopt;
+  return CamHead{node, *classifier};
 }
 
 std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<const Shape> shapes) {
@@ -136,13 +159,13 @@ Tensor Explanation::gradient(const Seed& target, ReluRule rule) {
 ClassMap Explanation::cam(std::span<const std::int64_t> classes, Direction direction) const {
   const std::optional<CamHead> head = find_cam_head(network_);
   if (!head)
-    throw Error(
-        ErrorKind::unsupported,
-        "CAM needs a network that ends in global average pooling and one linear layer, and this one ends "
-        "in '",
-        network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
+    throw Error(ErrorKind::unsupported,
+                "CAM needs a network that ends in global average pooling and one linear layer or 1×1 "
+                "convolution, and "
+                "this one ends in '",
+                network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
   const Tensor& activations = pass_.value(head->features);
-  const Tensor& weight = weight_of(network_, head->linear);
+  const Tensor& weight = weight_of(network_, head->classifier);
   const Tensor dscores = context_.copy(target(classes, direction).dy);
   const LinearParams linear{
       .batch = activations.shape()[0], .in = activations.shape()[1], .out = dscores.shape()[1]};

@@ -22,15 +22,15 @@ enum class AlphaReduction { mean, sum };
 /// What is explained: the score, or what would lower it (the negated score).
 enum class Direction { evidence, counterfactual };
 
-/// Where CAM (Zhou et al. 2016) applies: the features below global average pooling, and the linear layer
-/// above.
+/// Where CAM (Zhou et al. 2016) applies: the features, and the layer that weighs them for each class.
 struct CamHead {
   NodeId features;
-  NodeId linear;
+  NodeId classifier;  ///< linear, or a 1×1 convolution; its weight's rows are α
 };
 
-/// The head of a network that ends in global average pooling and one linear layer (flatten and dropout may
-/// stand between, a softmax may follow); nothing for other networks.
+/// The head of a network that ends in global average pooling and one linear layer, or in one 1×1 convolution
+/// and global average pooling (SqueezeNet; as in CAM's own code, the bias and a ReLU between are left out of
+/// the map). Flatten and dropout may stand between, a softmax may follow. Nothing for other networks.
 std::optional<CamHead> find_cam_head(const Network& network);
 
 /// The node whose value holds the scores: the output, or what a final softmax or log-softmax reads.
@@ -69,8 +69,8 @@ class Explanation {
   /// ∂target/∂x, N×C×H×W. `guided` gives Guided Backprop, `deconvnet` Deconvolution: these are no gradients.
   Tensor gradient(const Seed& target, ReluRule rule);
 
-  /// Class activation mapping: α is the class's row of the linear layer. The features must be among `layers`.
-  /// Throws Error(unsupported) for a network without the head that CAM needs.
+  /// Class activation mapping: α is the class's row of the head's classifier. The features must be among
+  /// `layers`. Throws Error(unsupported) for a network without the head that CAM needs.
   ClassMap cam(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const;
 
  private:

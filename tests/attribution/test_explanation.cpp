@@ -6,9 +6,15 @@
 
 #include "attribution/small_network.hpp"
 #include "engine/attribution/explanation.hpp"
+#include "engine/layers/conv2d.hpp"
+#include "engine/layers/dropout.hpp"
+#include "engine/layers/flatten.hpp"
+#include "engine/layers/pool.hpp"
+#include "engine/layers/relu.hpp"
 #include "engine/layers/softmax.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
+#include "support/fill_network.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -87,7 +93,7 @@ TEST_CASE("cam: equals grad-cam times the area on a residual network" * doctest:
   const auto head = find_cam_head(network);
   REQUIRE(head.has_value());
   CHECK(head->features == network.find("block"));
-  CHECK(head->linear == network.find("fc"));
+  CHECK(head->classifier == network.find("fc"));
   Explanation explanation(network, context, random_tensor({2, 3, 17, 9}, "explanation.x"), {head->features},
                           false);
   const auto classes = classes_of({0, 3});
@@ -196,6 +202,46 @@ TEST_CASE("explanation: threads with a context each explain with one network and
     CHECK(same_bits(result[0], expected[0]));
     CHECK(same_bits(result[1], expected[1]));
   }
+}
+
+TEST_CASE("cam: a head of one 1×1 convolution weighs the features by its rows" *
+          doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const auto ends_in = [&](const Conv2dOptions& last) {
+    Network network(3);
+    network.add("conv", conv2d(3, 8, {.kernel = 3, .padding = 1}));
+    network.add("relu", relu());
+    network.add("dropout", dropout());
+    network.add("scores", conv2d(8, 4, last));
+    network.add("scores.relu", relu());
+    network.add("pool", adaptive_avg_pool2d(1));
+    network.add("flatten", flatten());
+    fill_network(network, context);
+    return network;
+  };
+  Network host = ends_in({.kernel = 1});
+  const Tensor weight = [&] {
+    for (const NamedParameter& p : host.parameters())
+      if (p.name == "scores.weight") return p.tensor->clone();
+    return Tensor();
+  }();
+  const Network network = placed(std::move(host), context);
+  const auto head = find_cam_head(network);
+  REQUIRE(head.has_value());
+  CHECK(network.node(head->features).name == "relu");
+  CHECK(network.node(head->classifier).name == "scores");
+  Explanation explanation(network, context, random_tensor({1, 3, 9, 7}, "cam.x"), {head->features}, false);
+  const ClassMap cam = to_host(context, explanation.cam(classes_of({2})));
+  const Tensor features = context.to_host(explanation.activations(head->features));
+  Tensor expected = Tensor::zeros({1, 9, 7});
+  for (std::size_t k = 0; k < 8; ++k)
+    for (std::size_t i = 0; i < 63; ++i)
+      expected.values()[i] += weight.values()[2 * 8 + k] * features.values()[k * 63 + i];
+  CHECK(relative_error(cam.map, expected) <= tolerance_on(test_device(), 1e-6));
+
+  for (const Conv2dOptions& other :
+       {Conv2dOptions{.kernel = 3, .padding = 1}, {.kernel = 1, .stride = 2}, {.kernel = 1, .groups = 2}})
+    CHECK_FALSE(find_cam_head(ends_in(other)).has_value());
 }
 
 TEST_CASE("explanation: what cannot be explained is refused with the reason" *
