@@ -35,6 +35,9 @@ DeviceInput device_input(Context& context, std::int64_t batch, std::int64_t heig
 Placement preprocess_on_device(Context& context, const Image& image, const Preprocessing& how, Fit fit,
                                DeviceInput& input, std::int64_t n) {
   require_pixels(image, "preprocess");
+  if (how.channels != 3)
+    throw Error(ErrorKind::unsupported, "[preprocess] the network takes ", how.channels,
+                " channels, and on a device pictures become three; preprocess() makes the input on the host");
   const FitPlan fitted = plan_fit(image.width, image.height, how, fit);
   const std::int64_t height = fitted.placement.input_height, width = fitted.placement.input_width;
   const Shape& shape = input.x.shape();

@@ -26,6 +26,26 @@ void plan_crop(FitPlan& plan, int size) {
   plan.placement.offset_y = static_cast<double>(top);
 }
 
+/// Every pixel as Pillow's convert("L") has it: ITU-R 601-2 luma in 16-bit fixed point.
+Image grey_of(const Image& image) {
+  Image grey = image;
+  for (std::size_t i = 0; i + 2 < grey.rgb.size(); i += 3) {
+    const std::uint32_t luma =
+        (grey.rgb[i] * 19595u + grey.rgb[i + 1] * 38470u + grey.rgb[i + 2] * 7471u + 0x8000u) >> 16;
+    std::fill_n(grey.rgb.begin() + static_cast<std::ptrdiff_t>(i), 3, static_cast<std::uint8_t>(luma));
+  }
+  return grey;
+}
+
+void require_colors(const Preprocessing& how) {
+  if (how.channels != 1 && how.channels != 3)
+    throw Error(
+        ErrorKind::unsupported, "the network takes ", how.channels,
+        " channels, and a picture gives 3 (red, green, blue) or 1 (grey); what belongs into the others is "
+        "not known: in C++, pass a tensor of 1×",
+        how.channels, "×H×W to Explanation instead");
+}
+
 }  // namespace
 
 Preprocessing Preprocessing::torchvision(int input_size, int resize_size) {
@@ -45,6 +65,14 @@ Preprocessing Preprocessing::caffe(int input_size, int resize_size) {
 
 Preprocessing Preprocessing::cifar() { return torchvision(32, 32); }
 
+Preprocessing with_channels(Preprocessing how, int channels) {
+  if (how.channels == 3 && channels == 1)
+    for (std::array<float, 3>* each : {&how.mean, &how.std})
+      each->fill(((*each)[0] + (*each)[1] + (*each)[2]) / 3);
+  how.channels = channels;
+  return how;
+}
+
 std::string_view name_of(Fit fit) {
   switch (fit) {
     case Fit::crop:
@@ -59,10 +87,13 @@ std::string_view name_of(Fit fit) {
 
 Tensor normalise(const Image& image, const Preprocessing& how) {
   require_pixels(image, "normalise");
-  Tensor x({1, 3, image.height, image.width});
+  require_colors(how);
+  Tensor x({1, how.channels, image.height, image.width});
   const std::size_t pixels = static_cast<std::size_t>(image.width) * image.height;
-  for (int c = 0; c < 3; ++c) {
-    const std::uint8_t* from = image.rgb.data() + (how.bgr ? 2 - c : c);
+  const Image grey = how.channels == 1 ? grey_of(image) : Image();
+  const Image& samples = how.channels == 1 ? grey : image;
+  for (int c = 0; c < how.channels; ++c) {
+    const std::uint8_t* from = samples.rgb.data() + (how.bgr ? 2 - c : c);
     float* to = x.data<float>() + c * pixels;
     for (std::size_t i = 0; i < pixels; ++i)
       to[i] = (static_cast<float>(from[i * 3]) / how.divisor - how.mean[c]) / how.std[c];
@@ -102,9 +133,12 @@ Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit) {
   const FitPlan plan = plan_fit(image.width, image.height, how, fit);
   Fitted fitted;
   fitted.placement = plan.placement;
+  require_colors(how);
+  const Image grey = how.channels == 1 ? grey_of(image) : Image();
+  const Image& source = how.channels == 1 ? grey : image;
   Image part = fit == Fit::none
-                   ? image
-                   : resize_window(image, plan.width, plan.height, plan.window, how.interpolation);
+                   ? source
+                   : resize_window(source, plan.width, plan.height, plan.window, how.interpolation);
   if (part.width == plan.placement.input_width && part.height == plan.placement.input_height) {
     fitted.seen = std::move(part);
   } else {

@@ -20,6 +20,7 @@ struct Preprocessing {
   std::array<float, 3> std = {0.229f, 0.224f, 0.225f};
   bool bgr = false;
   Filter interpolation = Filter::bilinear;  ///< of the resize, antialiased as Pillow's
+  int channels = 3;  ///< of the input: 3, or 1 for grey, by Pillow's formula, with mean[0] and std[0]
 
   /// torchvision's ImageNet networks: 0…1, mean .485 .456 .406, std .229 .224 .225.
   static Preprocessing torchvision(int input_size = 224, int resize_size = 256);
@@ -32,6 +33,10 @@ struct Preprocessing {
 
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };
+
+/// The same for a network of so many input channels: where one takes the place of three, mean and std are
+/// averaged.
+Preprocessing with_channels(Preprocessing how, int channels);
 
 /// How a picture of any shape becomes the network's input.
 enum class Fit {
@@ -55,17 +60,19 @@ struct FitPlan {
 FitPlan plan_fit(int image_width, int image_height, const Preprocessing& how, Fit fit = Fit::crop);
 
 struct Fitted {
-  Tensor x;             ///< 1×3×H×W float32, normalised
-  Image seen;           ///< the same pixels before normalising: H×W, what the network sees
+  Tensor x;    ///< 1×C×H×W float32, normalised
+  Image seen;  ///< the same pixels before normalising: H×W, what the network sees, grey for one channel
   Placement placement;  ///< from input pixels to pixels of the picture given
 };
 
 /// Resizes as Pillow does and crops as torchvision does: the long side is truncated, the offset is
 /// round((size − input) / 2) with halves to even, a picture smaller than the crop is padded with black.
-/// Throws Error(bad_input) for an image that is none.
+/// A network of one channel gets the picture in grey, converted before it is resized. Throws
+/// Error(unsupported) for other numbers of channels than 1 and 3: what a picture should give them is not
+/// known; Error(bad_input) for an image that is none.
 Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit = Fit::crop);
 
-/// Only the arithmetic: 1×3×H×W from the picture at its own size.
+/// Only the arithmetic: 1×C×H×W from the picture at its own size, by preprocess()'s rules.
 Tensor normalise(const Image& image, const Preprocessing& how);
 
 }  // namespace backlight

@@ -13,29 +13,31 @@ namespace backlight {
 namespace {
 
 struct GradientSize {
-  int height, width;
+  int channels, height, width;
   std::size_t pixels;
 };
 
 GradientSize require_gradient(const Tensor& gradient, const char* who) {
   const Shape& shape = gradient.shape();
   const bool batch_of_one = shape.rank() == 4 && shape[0] == 1;
-  if (!gradient.defined() || (shape.rank() != 3 && !batch_of_one) || shape[-3] != 3 || shape.numel() == 0)
-    throw Error(ErrorKind::bad_input, "[", who, "] the gradient is ", shape, ", expected 3×H×W");
+  if (!gradient.defined() || (shape.rank() != 3 && !batch_of_one) || (shape[-3] != 3 && shape[-3] != 1) ||
+      shape.numel() == 0)
+    throw Error(ErrorKind::bad_input, "[", who, "] the gradient is ", shape, ", expected 3×H×W or 1×H×W");
   const auto values = gradient.values();
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
     throw Error(ErrorKind::bad_input, "[", who, "] the gradient ", shape, " holds NaN or infinity");
-  return {static_cast<int>(shape[-2]), static_cast<int>(shape[-1]),
+  return {static_cast<int>(shape[-3]), static_cast<int>(shape[-2]), static_cast<int>(shape[-1]),
           static_cast<std::size_t>(shape[-2] * shape[-1])};
 }
 
-/// Planes to interleaved pixels, each value through `to_byte`.
+/// Planes to interleaved pixels, each value through `to_byte`; one plane to all three colours.
 template <class ToByte>
 Image interleave(const Tensor& gradient, const GradientSize& size, ToByte to_byte) {
   Image out(size.width, size.height);
   const float* from = gradient.data<float>();
   for (std::size_t c = 0; c < 3; ++c)
-    for (std::size_t i = 0; i < size.pixels; ++i) out.rgb[i * 3 + c] = to_byte(from[c * size.pixels + i]);
+    for (std::size_t i = 0; i < size.pixels; ++i)
+      out.rgb[i * 3 + c] = to_byte(from[(size.channels == 3 ? c * size.pixels : 0) + i]);
   return out;
 }
 
@@ -119,10 +121,10 @@ Tensor captum_normalise(const Tensor& attribution) {
 
 Image saliency_captum(const Tensor& gradient) {
   const GradientSize size = require_gradient(gradient, "saliency");
-  Tensor sum({size.height, size.width});
+  Tensor sum = Tensor::zeros({size.height, size.width});
   const float* from = gradient.data<float>();
-  for (std::size_t i = 0; i < size.pixels; ++i)
-    sum.values()[i] = from[i] + from[size.pixels + i] + from[2 * size.pixels + i];
+  for (std::size_t c = 0; c < static_cast<std::size_t>(size.channels); ++c)
+    for (std::size_t i = 0; i < size.pixels; ++i) sum.values()[i] += from[c * size.pixels + i];
   Tensor shown = captum_normalise(sum);
   for (float& v : shown.values()) v = (v + 1) / 2;
   return colorize(shown, ColorMap::red_white_green);
@@ -130,7 +132,7 @@ Image saliency_captum(const Tensor& gradient) {
 
 Tensor to_rgb_order(Tensor gradient, const Preprocessing& how) {
   const GradientSize size = require_gradient(gradient, "channel order");
-  if (how.bgr) {
+  if (how.bgr && size.channels == 3) {
     float* blue = gradient.data<float>();
     std::swap_ranges(blue, blue + size.pixels, blue + 2 * size.pixels);
   }

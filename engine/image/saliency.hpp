@@ -1,4 +1,4 @@
-// Showing a signed 3×H×W gradient as a picture, in the three ways in use.
+// Showing a signed C×H×W gradient as a picture, in the three ways in use.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace backlight {
 
-/// All of these take 3×H×W or 1×3×H×W in the order R G B and throw Error(bad_input) for other shapes, NaN or
-/// infinity.
+/// All of these take C×H×W or 1×C×H×W, C being 3 in the order R G B, or 1 (grey, shown in grey), and throw
+/// Error(bad_input) for other shapes, NaN or infinity.
 
 /// pytorch-grad-cam's deprocess_image: (g − mean) / (std + 1e-5) · 0.1 + 0.5, clipped to 0…1, truncated to 8
 /// bits.

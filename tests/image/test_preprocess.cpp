@@ -118,6 +118,35 @@ TEST_CASE("placement: an extreme strip still shows a pixel") {
   CHECK(seen.y1 <= 2501);
 }
 
+TEST_CASE("preprocess: one channel gets the picture in Pillow's grey, converted before it is resized") {
+  Image image(3, 1);
+  image.rgb = {255, 0, 0, 0, 255, 0, 12, 34, 56};
+  Preprocessing how = with_channels(Preprocessing::efficientnet_lite(), 1);
+  // Pillow 13: convert("L") of these three pixels.
+  const std::vector<float> expected = {(76.0f - 127) / 128, (150.0f - 127) / 128, (30.0f - 127) / 128};
+  CHECK(std::ranges::equal(normalise(image, how).values(), expected));
+  const Fitted fitted = preprocess(picture("preprocess.grey", 40, 60), how);
+  CHECK(fitted.x.shape() == Shape{1, 1, 224, 224});
+  const float seen = fitted.seen.rgb[3 * 777];
+  CHECK(fitted.seen.rgb[3 * 777 + 1] == seen);
+  CHECK(fitted.x.values()[777] == (seen - 127) / 128);
+}
+
+TEST_CASE("preprocess: for one channel mean and std are averaged, once") {
+  const Preprocessing grey = with_channels(Preprocessing::torchvision(), 1);
+  CHECK(grey.channels == 1);
+  CHECK(grey.mean[0] == doctest::Approx(0.449));
+  CHECK(grey.std[0] == doctest::Approx(0.226));
+  Preprocessing own = grey;
+  own.mean[0] = 0.1f;
+  CHECK(with_channels(own, 1) == own);
+}
+
+TEST_CASE("preprocess: channels that no picture has are refused") {
+  CHECK_THROWS_WITH_AS(preprocess(Image(4, 4), with_channels({}, 4)), doctest::Contains("takes 4 channels"),
+                       Error);
+}
+
 TEST_CASE("preprocess: sizes that are not positive are refused") {
   CHECK_THROWS_AS(preprocess(Image(4, 4), Preprocessing::torchvision(0, 256)), Error);
   CHECK_THROWS_AS(preprocess(Image(4, 4), Preprocessing::torchvision(224, 0)), Error);
