@@ -7,12 +7,13 @@
 #include "engine/layers/local_response_norm.hpp"
 #include "engine/layers/pool.hpp"
 #include "engine/layers/relu.hpp"
+#include "models/head.hpp"
 
 namespace backlight {
 
-Network alexnet(std::int64_t num_classes) {
-  Network net;
-  net.add("features.0", conv2d(3, 64, {.kernel = 11, .stride = 4, .padding = 2}));
+Network alexnet(const NetworkDescription& description) {
+  Network net(description.channels);
+  net.add("features.0", conv2d(description.channels, 64, {.kernel = 11, .stride = 4, .padding = 2}));
   net.add("features.1", relu());
   net.add("features.2", max_pool2d({.kernel = 3, .stride = 2}));
   net.add("features.3", conv2d(64, 192, {.kernel = 5, .padding = 2}));
@@ -25,24 +26,18 @@ Network alexnet(std::int64_t num_classes) {
   net.add("features.10", conv2d(256, 256, {.kernel = 3, .padding = 1}));
   net.add("features.11", relu());
   net.add("features.12", max_pool2d({.kernel = 3, .stride = 2}));
-  net.add("avgpool", adaptive_avg_pool2d(6));
+  net.add("avgpool", adaptive_avg_pool2d(static_cast<int>(description.pooled)));
   net.add("flatten", flatten());
-  net.add("classifier.0", dropout(0.5));
-  net.add("classifier.1", linear(256 * 6 * 6, 4096));
-  net.add("classifier.2", relu());
-  net.add("classifier.3", dropout(0.5));
-  net.add("classifier.4", linear(4096, 4096));
-  net.add("classifier.5", relu());
-  net.add("classifier.6", linear(4096, num_classes));
+  add_head(net, description.head);
   return net;
 }
 
-Network alexnet_original(std::int64_t num_classes) {
+Network alexnet_original(const NetworkDescription& description) {
   // Caffe rounds pooled sizes up.
   const Pool2dOptions pool{.kernel = 3, .stride = 2, .ceil_mode = true};
   const LocalResponseNormOptions norm{.size = 5, .alpha = 1e-4, .beta = 0.75, .k = 1};
-  Network net;
-  net.add("conv1", conv2d(3, 96, {.kernel = 11, .stride = 4}));
+  Network net(description.channels);
+  net.add("conv1", conv2d(description.channels, 96, {.kernel = 11, .stride = 4}));
   net.add("relu1", relu());
   net.add("norm1", local_response_norm(norm));
   net.add("pool1", max_pool2d(pool));
@@ -64,7 +59,7 @@ Network alexnet_original(std::int64_t num_classes) {
   net.add("fc7", linear(4096, 4096));
   net.add("relu7", relu());
   net.add("drop7", dropout(0.5));
-  net.add("fc8", linear(4096, num_classes));
+  add_head(net, description.head);
   return net;
 }
 

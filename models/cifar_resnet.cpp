@@ -4,10 +4,10 @@
 #include "engine/layers/batch_norm.hpp"
 #include "engine/layers/conv2d.hpp"
 #include "engine/layers/flatten.hpp"
-#include "engine/layers/linear.hpp"
 #include "engine/layers/pool.hpp"
 #include "engine/layers/relu.hpp"
 #include "engine/layers/strided_identity_pad.hpp"
+#include "models/head.hpp"
 
 namespace backlight {
 namespace {
@@ -16,25 +16,37 @@ std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, int stride = 1
   return conv2d(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false});
 }
 
-void add_block(Network& net, const std::string& path, std::int64_t in, std::int64_t out, int stride) {
+/// What is added to the residual: x where the shapes agree, otherwise by option A or, with a projection, by
+/// B.
+NodeId add_shortcut(Network& net, const std::string& path, NodeId x, std::int64_t in, std::int64_t out,
+                    int stride, const std::string& projection) {
+  if (in == out) return x;
+  if (projection.empty()) return net.add(path + ".shortcut", strided_identity_pad(out, stride), {x});
+  const std::string module = path + "." + projection;
+  net.add(module + ".0", conv2d(in, out, {.kernel = 1, .stride = stride, .bias = false}), {x});
+  return net.add(module + ".1", batch_norm2d(out));
+}
+
+void add_block(Network& net, const std::string& path, std::int64_t in, std::int64_t out, int stride,
+               const std::string& projection) {
   const NodeId x = net.output();
   net.add(path + ".conv1", conv3x3(in, out, stride));
   net.add(path + ".bn1", batch_norm2d(out));
   net.add(path + ".relu", relu());
   net.add(path + ".conv2", conv3x3(out, out));
   const NodeId residual = net.add(path + ".bn2", batch_norm2d(out));
-  const NodeId shortcut = in == out ? x : net.add(path + ".shortcut", strided_identity_pad(out, stride), {x});
+  const NodeId shortcut = add_shortcut(net, path, x, in, out, stride, projection);
   net.add(path + ".add", add(), {residual, shortcut});
   net.add(path + ".relu_1", relu());
 }
 
 }  // namespace
 
-Network cifar_resnet(int depth, std::int64_t num_classes) {
+Network cifar_resnet(int depth, const NetworkDescription& description) {
   if (depth != 20 && depth != 32 && depth != 44 && depth != 56 && depth != 110)
     throw Error(ErrorKind::usage, "there is no CIFAR ResNet-", depth, ", expected 20, 32, 44, 56 or 110");
-  Network net;
-  net.add("conv1", conv3x3(3, 16));
+  Network net(description.channels);
+  net.add("conv1", conv3x3(description.channels, 16));
   net.add("bn1", batch_norm2d(16));
   net.add("relu", relu());
   const int blocks = (depth - 2) / 6;
@@ -43,13 +55,13 @@ Network cifar_resnet(int depth, std::int64_t num_classes) {
     const std::int64_t width = std::int64_t{16} << stage;
     for (int i = 0; i < blocks; ++i) {
       const std::string path = "layer" + std::to_string(stage + 1) + "." + std::to_string(i);
-      add_block(net, path, channels, width, stage > 0 && i == 0 ? 2 : 1);
+      add_block(net, path, channels, width, stage > 0 && i == 0 ? 2 : 1, description.projection);
       channels = width;
     }
   }
   net.add("avg_pool2d", adaptive_avg_pool2d(1));
   net.add("flatten", flatten());
-  net.add("linear", linear(channels, num_classes));
+  add_head(net, description.head);
   return net;
 }
 

@@ -9,9 +9,9 @@
 #include "engine/layers/conv2d.hpp"
 #include "engine/layers/dropout.hpp"
 #include "engine/layers/flatten.hpp"
-#include "engine/layers/linear.hpp"
 #include "engine/layers/pool.hpp"
 #include "engine/layers/relu.hpp"
+#include "models/head.hpp"
 
 namespace backlight {
 namespace {
@@ -80,12 +80,12 @@ void add_block(Network& net, const std::string& path, std::int64_t in, const Sta
 
 }  // namespace
 
-Network efficientnet_lite(int version, std::int64_t num_classes) {
+Network efficientnet_lite(int version, const NetworkDescription& description) {
   const auto [width, depth, dropout_rate] = scaling(version);
   // Lite does not scale the stem, the head, or the number of blocks of the first and the last stage.
   constexpr std::int64_t kStem = 32, kHead = 1280;
-  Network net;
-  net.add("_conv_stem", conv_same(3, kStem, 3, 2));
+  Network net(description.channels);
+  net.add("_conv_stem", conv_same(description.channels, kStem, 3, 2));
   net.add("_bn0", norm(kStem));
   net.add("_swish", relu6());
   std::int64_t channels = kStem;
@@ -107,7 +107,7 @@ Network efficientnet_lite(int version, std::int64_t num_classes) {
   net.add("_avg_pooling", adaptive_avg_pool2d(1));
   net.add("flatten", flatten());
   net.add("_dropout", dropout(dropout_rate));
-  net.add("_fc", linear(kHead, num_classes));
+  add_head(net, description.head);
   return net;
 }
 

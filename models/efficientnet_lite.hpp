@@ -2,15 +2,14 @@
 // https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 #pragma once
 
-#include <cstdint>
-
 #include "engine/network.hpp"
+#include "weights/description.hpp"
 
 namespace backlight {
 
 /// EfficientNet-Lite0, 1 or 2 with the keys of the package efficientnet-lite-pytorch: `_conv_stem` …
 /// `_blocks.N._expand_conv` … `_fc`. Padding is TensorFlow's SAME, from the input's size: at the native size
-/// (224, 240, 260) it is the package's. Input N×3×H×W of any size.
-Network efficientnet_lite(int version, std::int64_t num_classes);
+/// (224, 240, 260) it is the package's. Input N×C×H×W of any size.
+Network efficientnet_lite(int version, const NetworkDescription& description);
 
 }  // namespace backlight

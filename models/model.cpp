@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "weights/dialects.hpp"
 #include "weights/families.hpp"
 #include "weights/load.hpp"
 #include "weights/published.hpp"
@@ -75,11 +76,33 @@ std::int64_t count_classes(const Checkpoint& checkpoint, const ModelInfo& info) 
               family.empty() ? "" : "; its keys are of " + family, about_parts(checkpoint));
 }
 
+/// The network that the file holds: as its keys tell, or the published one of the name that they do not tell.
+NetworkDescription describe_file(const Checkpoint& checkpoint, const Recognition& recognised,
+                                 const std::string& wanted) {
+  const std::string architecture = decide_architecture(checkpoint, recognised, wanted);
+  const NetworkDescription& read = recognised.description;
+  if (read.architecture == architecture && !read.head.empty()) return read;
+  return describe(architecture, count_classes(checkpoint, model_info(architecture)));
+}
+
+/// What was read into the file, where it is the network that its keys tell, and what its input implies.
+std::vector<std::string> assumptions_of(const Recognition& recognised,
+                                        const NetworkDescription& description) {
+  std::vector<std::string> assumptions;
+  if (recognised.description == description) assumptions = recognised.assumptions;
+  if (description.channels == 1)
+    assumptions.emplace_back(
+        "its input has one channel: pictures are given in grey, normalised by the mean and std of the three "
+        "colours, averaged, where the file and the options say nothing else");
+  return assumptions;
+}
+
 /// The network that the file is of, with parameters that are still to be filled.
 struct Built {
   ModelInfo info;
-  std::int64_t classes;
+  std::int64_t outputs;
   Network network;
+  std::vector<std::string> assumptions;
 };
 
 Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
@@ -89,9 +112,9 @@ Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
   const Recognition recognised =
       recognise(checkpoint.tensors(),
                 options.model.empty() ? metadata.for_recognition() : std::map<std::string, std::string>{});
-  const ModelInfo& info = model_info(decide_architecture(checkpoint, recognised, options.model));
-  const std::int64_t classes = count_classes(checkpoint, info);
-  return {info, classes, build_model(info.name, classes)};
+  const NetworkDescription description = describe_file(checkpoint, recognised, options.model);
+  return {model_info(description), description.head.back().out, build_model(description),
+          assumptions_of(recognised, description)};
 }
 
 /// How the file's tensors go into the network. Throws Error(bad_input) where one is missing or mis-shaped.
@@ -138,7 +161,7 @@ void require_input_size(const ModelInfo& info, const Network& network, const Pre
   if (size < info.min_input_size)
     throw Error(kind, where, ": found ", size, ", ", info.name, " expects at least ", info.min_input_size);
   try {
-    network.shapes({1, 3, size, size});
+    network.shapes({1, info.preprocessing.channels, size, size});
   } catch (const Error& error) {
     throw Error(kind, where, ": found ", size, ", which ", info.name, " cannot take: ", error.what(),
                 "; its own is ", model_info(info.name).preprocessing.input_size);
@@ -149,11 +172,12 @@ void require_input_size(const ModelInfo& info, const Network& network, const Pre
 ModelCard card_for(const Checkpoint& checkpoint, const Built& built, const PublishedWeights* published,
                    const LoadOptions& options) {
   ModelCard card =
-      make_card(built.info, built.classes, Metadata(checkpoint.path(), checkpoint.metadata()), published,
+      make_card(built.info, built.outputs, Metadata(checkpoint.path(), checkpoint.metadata()), published,
                 {.labels = options.labels,
                  .label_set = options.label_set,
                  .preprocessing = options.preprocessing,
-                 .parts = options.preprocessing_parts});
+                 .parts = options.preprocessing_parts,
+                 .scores = options.scores});
   ModelInfo info = built.info;
   info.preprocessing = card.preprocessing;
   require_input_size(info, built.network, card.origins, checkpoint.path());
@@ -232,7 +256,10 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
           .weights = weights,
           .weights_sha256 = hash,
           .left_out = std::move(left_out),
-          .notes = std::move(notes)};
+          .notes = std::move(notes),
+          .assumptions = std::move(built.assumptions),
+          .scores = card.scores,
+          .outputs = built.outputs};
 }
 
 }  // namespace backlight

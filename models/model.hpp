@@ -8,6 +8,7 @@
 
 #include "models/model_card.hpp"
 #include "models/registry.hpp"
+#include "models/scores.hpp"
 #include "weights/checkpoint.hpp"
 
 namespace backlight {
@@ -21,17 +22,18 @@ struct LoadOptions {
   std::string prefix = {};
   /// Goes on where the file has tensors that the network does not have and that would compute something.
   bool ignore_unused = false;
-  /// Names of classes and preprocessing: as in CardOptions.
+  /// Names of classes, preprocessing and scores: as in CardOptions.
   std::filesystem::path labels = {};
   LabelSet label_set = LabelSet::none;
   std::optional<Preprocessing> preprocessing = {};
   std::vector<PreprocessingParts> preprocessing_parts = {};
+  std::optional<ScoreFunction> scores = {};
 };
 
 struct Model {
   ModelInfo info;  ///< the registry's entry; the preprocessing is the one to use with these weights
   Network network;
-  std::vector<std::string> labels;       ///< one per class
+  std::vector<std::string> labels;       ///< one per class; a network of one output has two (classes_of)
   std::vector<std::string> wordnet_ids;  ///< one per class, or empty
   LabelsFrom labels_from = LabelsFrom::none;
   PreprocessingOrigins preprocessing_from;  ///< of info.preprocessing
@@ -40,6 +42,15 @@ struct Model {
   /// Tensors of the file that the network does not have, by the names that the file gives them.
   std::vector<std::string> left_out;
   std::vector<std::string> notes;  ///< what a careful user wants to know of the file, a line each
+  /// What the file does not say and was taken to be so, a sentence each: it could be otherwise.
+  std::vector<std::string> assumptions;
+  ScoreFunction scores = ScoreFunction::softmax;
+  std::int64_t outputs = 0;  ///< of the network
+
+  /// What to explain for a class.
+  ClassTarget target(std::int64_t index, Direction direction = Direction::evidence) const {
+    return class_target(outputs, index, direction);
+  }
 };
 
 /// Opens a checkpoint of any container, builds the network that its keys are of with the number of classes

@@ -20,27 +20,38 @@ std::string where(const std::string& file, const std::string& key) {
 std::int64_t count(const ClassNames& classes) { return static_cast<std::int64_t>(classes.names.size()); }
 
 /// What the caller says, or else the file.
-std::optional<ModelCard> said_labels(std::int64_t num_classes, const Metadata& metadata,
+std::optional<ModelCard> said_labels(std::int64_t outputs, const Metadata& metadata,
                                      const CardOptions& options) {
   ModelCard said;
   said.labels_from = LabelsFrom::option;
   if (!options.labels.empty()) {
-    said.labels = read_labels(options.labels, num_classes);
+    said.labels = read_labels(options.labels, outputs);
     return said;
   }
   if (options.label_set != LabelSet::none) {
     said.labels = built_in_labels(options.label_set);
+    const std::int64_t num_classes = classes_of(outputs);
     if (num_classes > 0 && count(said.labels) != num_classes)
       throw Error(ErrorKind::usage, "the names '", name_of(options.label_set), "' are ", count(said.labels),
                   ", the network of ", metadata.file(), " has ", num_classes, " classes");
     return said;
   }
   said.labels_from = LabelsFrom::metadata;
-  if (const auto own = metadata.labels(num_classes)) {
+  if (const auto own = metadata.labels(outputs)) {
     said.labels = *own;
     return said;
   }
   return std::nullopt;
+}
+
+void choose_scores(ModelCard& card, std::int64_t outputs, const Metadata& metadata,
+                   const CardOptions& options) {
+  const std::optional<ScoreFunction> said = options.scores ? options.scores : metadata.scores();
+  if (said == ScoreFunction::softmax && outputs == 1)
+    throw Error(options.scores ? ErrorKind::usage : ErrorKind::bad_input, metadata.file(),
+                ": the softmax of the network's only output is always 1; its score goes through a sigmoid");
+  card.scores_said = said.has_value();
+  card.scores = said.value_or(outputs == 1 ? ScoreFunction::sigmoid : ScoreFunction::softmax);
 }
 
 /// The place where the sizes in force were said.
@@ -96,10 +107,19 @@ std::map<std::string, std::string> Metadata::for_recognition() const {
                         : std::map{std::pair{std::string("architecture"), stated}};
 }
 
-std::optional<ClassNames> Metadata::labels(std::int64_t num_classes) const {
+std::optional<ClassNames> Metadata::labels(std::int64_t outputs) const {
   const std::string* own = find("labels");
   if (!own) return std::nullopt;
-  return parse_labels(*own, where(file_, "labels"), num_classes);
+  return parse_labels(*own, where(file_, "labels"), outputs);
+}
+
+std::optional<ScoreFunction> Metadata::scores() const {
+  const std::string* own = find("scores");
+  if (!own) return std::nullopt;
+  for (const ScoreFunction function : {ScoreFunction::softmax, ScoreFunction::sigmoid})
+    if (*own == name_of(function)) return function;
+  throw Error(ErrorKind::bad_input, where(file_, "scores"), ": found '", own->substr(0, 100),
+              "', expected softmax or sigmoid");
 }
 
 PreprocessingParts Metadata::preprocessing() const {
@@ -114,19 +134,20 @@ void Metadata::require_known() const {
   for (const auto& [key, value] : values_) {
     if (!is_own(key)) continue;
     const std::string part = key.substr(std::string_view(kPrefix).size());
-    if (part != "architecture" && part != "labels" && std::ranges::find(kParts, part) == std::end(kParts))
+    if (part != "architecture" && part != "labels" && part != "scores" && std::ranges::find(kParts, part) == std::end(kParts))
       throw Error(ErrorKind::unsupported, where(file_, weights::printable(part)),
                   ": not known here; mistyped, or written by a newer backlight");
   }
 }
 
-ModelCard make_card(const ModelInfo& info, std::int64_t num_classes, const Metadata& metadata,
+ModelCard make_card(const ModelInfo& info, std::int64_t outputs, const Metadata& metadata,
                     const PublishedWeights* published, const CardOptions& options) {
   metadata.require_known();
   ModelCard out;
-  if (const auto said = said_labels(num_classes, metadata, options)) {
+  if (const auto said = said_labels(outputs, metadata, options)) {
     out = *said;
   } else {
+    const std::int64_t num_classes = classes_of(outputs);
     out.labels = built_in_labels(info.labels);
     if (out.labels.names.empty() || count(out.labels) != num_classes)
       out.labels = numbered_labels(num_classes);
@@ -134,6 +155,7 @@ ModelCard make_card(const ModelInfo& info, std::int64_t num_classes, const Metad
       out.labels_from = published ? LabelsFrom::published : LabelsFrom::assumed;
   }
 
+  choose_scores(out, outputs, metadata, options);
   out.preprocessing = info.preprocessing;
   if (published) {
     out.preprocessing.resize_size = published->resize;
@@ -163,6 +185,7 @@ std::map<std::string, std::string> metadata_of(const std::string& architecture, 
   if (card.labels_from != LabelsFrom::assumed && card.labels_from != LabelsFrom::none)
     out[std::string(kPrefix) + "labels"] = labels_json(card.labels);
 
+  if (card.scores_said) out[std::string(kPrefix) + "scores"] = name_of(card.scores);
   PreprocessingParts parts = PreprocessingParts::of(card.preprocessing);
   const PreprocessingOrigins& from = card.origins;
   if (from.input_size == Origin::network) parts.input_size.reset();

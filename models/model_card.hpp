@@ -1,9 +1,10 @@
-// A model card: what goes with a network's weights, the names of its classes and how pictures are prepared. It
-// is put together from what is known of the architecture, of the published file, what the file says of itself,
-// and the caller.
+// A model card: what goes with a network's weights, the names of its classes and how pictures are prepared.
+// It is put together from what is known of the architecture, of the published file, what the file says of
+// itself, and the caller.
 //
 // A safetensors file speaks in its `__metadata__`, under keys that begin with `backlight.`: `architecture`,
-// `labels` (JSON as parse_labels takes it), and the parts of PreprocessingParts. Nothing there is trusted.
+// `labels` (JSON as parse_labels takes it), `scores` (`softmax`, `sigmoid`), and the parts of
+// PreprocessingParts. Nothing there is trusted.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "models/labels/labels.hpp"
 #include "models/preprocessing_parts.hpp"
 #include "models/registry.hpp"
+#include "models/scores.hpp"
 #include "weights/published.hpp"
 
 namespace backlight {
@@ -41,6 +43,8 @@ struct CardOptions {
   std::optional<Preprocessing> preprocessing = {};
   /// Single parts that replace what is known so far, one after the other.
   std::vector<PreprocessingParts> parts = {};
+  /// How scores become probabilities; empty: what the file says, else softmax, and sigmoid for one output.
+  std::optional<ScoreFunction> scores = {};
 };
 
 struct ModelCard {
@@ -48,6 +52,8 @@ struct ModelCard {
   LabelsFrom labels_from = LabelsFrom::none;
   Preprocessing preprocessing;
   PreprocessingOrigins origins;
+  ScoreFunction scores = ScoreFunction::softmax;
+  bool scores_said = false;  ///< by the caller or the file
 };
 
 /// What a file says of itself.
@@ -60,8 +66,9 @@ class Metadata {
   /// Error(unsupported) for `backlight.architecture` of another name.
   std::string architecture() const;
   /// Throws Error(bad_input) naming file and key, also for another number of names than classes.
-  std::optional<ClassNames> labels(std::int64_t num_classes) const;
-  /// Throws Error(bad_input) naming file and key.
+  std::optional<ClassNames> labels(std::int64_t outputs) const;
+  /// These throw Error(bad_input) naming file and key.
+  std::optional<ScoreFunction> scores() const;
   PreprocessingParts preprocessing() const;
   /// Throws Error(unsupported) naming file and key where a key of ours is not known here: what it says would be
   /// missing.
@@ -81,8 +88,9 @@ class Metadata {
 
 /// The caller's word counts more than the file's, and the file's more than what is known of `published` (null
 /// where the content is of no published file). Throws Error naming file and key or option: what Metadata
-/// throws, a label set of another size, and sizes of which the crop is larger than the resized picture.
-ModelCard make_card(const ModelInfo& info, std::int64_t num_classes, const Metadata& metadata,
+/// throws, a label set of another size, the softmax of one output, and sizes of which the crop is larger than
+/// the resized picture.
+ModelCard make_card(const ModelInfo& info, std::int64_t outputs, const Metadata& metadata,
                     const PublishedWeights* published, const CardOptions& options);
 
 /// The keys and values that make a file say this of itself: whatever is not the architecture's own default or

@@ -1,8 +1,11 @@
 #include "models/preprocessing_parts.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 
 #include "weights/pickle.hpp"
 
@@ -82,11 +85,19 @@ void require_same_samples(const PreprocessingParts& parts, float divisor, const 
               "; expected both mean and std");
 }
 
-void require_channels(const std::vector<float>& numbers, std::size_t channels, const char* what,
-                      const Place& place) {
-  if (!numbers.empty() && numbers.size() != channels)
+void require_channels(const std::vector<float>& numbers, int channels, const char* what, const Place& place) {
+  const bool averaged = channels == 1 && numbers.size() == 3;
+  if (!numbers.empty() && !averaged && std::ssize(numbers) != channels)
     throw Error(place.kind, place.where, ": found ", numbers.size(), " numbers for the ", what,
                 ", expected one for each of the network's ", channels, " channels");
+}
+
+/// Of one channel there is one number: the average of three.
+void put(const std::vector<float>& numbers, int channels, std::array<float, 3>& to) {
+  if (channels == 1)
+    to.fill(std::accumulate(numbers.begin(), numbers.end(), 0.0f) / static_cast<float>(numbers.size()));
+  else
+    std::ranges::copy(numbers, to.begin());
 }
 
 }  // namespace
@@ -156,8 +167,8 @@ std::map<std::string, std::string> parts_text(const PreprocessingParts& parts) {
 
 void apply(const PreprocessingParts& parts, Origin origin, const Place& place, Preprocessing& how,
            PreprocessingOrigins& origins) {
-  require_channels(parts.mean, how.mean.size(), "mean", place);
-  require_channels(parts.std, how.std.size(), "std", place);
+  require_channels(parts.mean, how.channels, "mean", place);
+  require_channels(parts.std, how.channels, "std", place);
   if (!parts.mean.empty() || !parts.std.empty() || parts.divisor) {
     const float divisor = parts.divisor.value_or(implied_divisor(parts));
     require_same_samples(parts, divisor, how, place);
@@ -165,11 +176,11 @@ void apply(const PreprocessingParts& parts, Origin origin, const Place& place, P
     origins.divisor = parts.divisor ? origin : Origin::derived;
   }
   if (!parts.mean.empty()) {
-    std::ranges::copy(parts.mean, how.mean.begin());
+    put(parts.mean, how.channels, how.mean);
     origins.mean = origin;
   }
   if (!parts.std.empty()) {
-    std::ranges::copy(parts.std, how.std.begin());
+    put(parts.std, how.channels, how.std);
     origins.std = origin;
   }
   if (parts.bgr) {

@@ -63,8 +63,8 @@ void set_part(PreprocessingParts& parts, std::string_view part, std::string_view
 std::map<std::string, std::string> parts_text(const PreprocessingParts& parts);
 
 /// Puts the parts in their places. A new input size without a resize size scales the resize with it. Throws
-/// an Error of the place where the numbers are not as many as channels, and where only one of mean and std is
-/// given and is of another range of samples than the other.
+/// an Error of the place where the numbers are not as many as channels (three are averaged for one), and
+/// where only one of mean and std is given and is of another range of samples than the other.
 void apply(const PreprocessingParts& parts, Origin origin, const Place& place, Preprocessing& how,
            PreprocessingOrigins& origins);
 

@@ -9,6 +9,7 @@
 #include "engine/image/preprocess.hpp"
 #include "engine/network.hpp"
 #include "models/labels/labels.hpp"
+#include "weights/description.hpp"
 
 namespace backlight {
 
@@ -26,7 +27,8 @@ struct ModelInfo {
   DefaultLayers default_layers;
   int min_input_size = 1;  ///< the smallest square the network can take
   bool any_size = true;    ///< false: only sizes near preprocessing.input_size fit
-  std::string classifier;  ///< the last linear layer: its rows are the classes
+  /// The layer whose rows are the classes: the last linear one, SqueezeNet's last convolution.
+  std::string classifier = {};
 };
 
 /// In the order of the registry: by family, then by depth.
@@ -34,8 +36,18 @@ std::vector<std::string> model_names();
 
 /// Throws Error(usage) with the nearest names for a name that is not registered.
 const ModelInfo& model_info(std::string_view name);
+/// What goes with a network that differs from the published one: its number of input channels (for one
+/// channel the mean and std of the three, averaged), the pictures' size that a small stem or an early pooling
+/// implies.
+ModelInfo model_info(const NetworkDescription& description);
 
-/// The network with uninitialised parameters. Throws Error(usage) for an unknown name or less than one class.
+/// The published network with another number of classes. Throws Error(usage) for an unknown name or less than
+/// one class.
+NetworkDescription describe(std::string_view name, std::int64_t num_classes);
+
+/// The network with uninitialised parameters. Throws Error(usage) for an unknown name or a head without
+/// classes.
+Network build_model(const NetworkDescription& description);
 Network build_model(std::string_view name, std::int64_t num_classes);
 
 }  // namespace backlight

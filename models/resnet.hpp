@@ -1,14 +1,16 @@
-// ResNet: "Deep Residual Learning for Image Recognition" (He et al. 2016).
+// ResNet: "Deep Residual Learning for Image Recognition" (He et al. 2016), and its wide and grouped
+// relatives.
 #pragma once
 
-#include <cstdint>
-
 #include "engine/network.hpp"
+#include "weights/description.hpp"
+#include "weights/resnet_designs.hpp"
 
 namespace backlight {
 
-/// ResNet-18 and -34 (basic blocks), -50, -101 and -152 (bottlenecks whose 3×3 convolution has the stride, as
-/// in torchvision), with torchvision's keys `conv1` … `fc`. Input N×3×224×224, any size.
-Network resnet(int depth, std::int64_t num_classes);
+/// A design of basic blocks or of bottlenecks whose 3×3 convolution has the stride, as in torchvision, with
+/// torchvision's keys `conv1` … `fc`. With a small stem the first convolution is 3×3 of stride 1, and no
+/// pooling follows. Input N×C×224×224 (32×32 with a small stem), any size.
+Network resnet(const ResNetDesign& design, const NetworkDescription& description);
 
 }  // namespace backlight

@@ -4,11 +4,10 @@
 
 #include "engine/layers/batch_norm.hpp"
 #include "engine/layers/conv2d.hpp"
-#include "engine/layers/dropout.hpp"
 #include "engine/layers/flatten.hpp"
-#include "engine/layers/linear.hpp"
 #include "engine/layers/pool.hpp"
 #include "engine/layers/relu.hpp"
+#include "models/head.hpp"
 
 namespace backlight {
 namespace {
@@ -30,15 +29,15 @@ std::array<int, 5> stages(int depth) {
 
 }  // namespace
 
-Network vgg(int depth, bool batch_norm, std::int64_t num_classes) {
+Network vgg(int depth, bool batch_norm, const NetworkDescription& description) {
   constexpr std::array<std::int64_t, 5> kWidths = {64, 128, 256, 512, 512};
   const std::array<int, 5> convolutions = stages(depth);
-  Network net;
+  Network net(description.channels);
   int index = 0;
   const auto add_feature = [&](std::unique_ptr<Layer> layer) {
     net.add("features." + std::to_string(index++), std::move(layer));
   };
-  std::int64_t channels = 3;
+  std::int64_t channels = description.channels;
   for (std::size_t stage = 0; stage < kWidths.size(); ++stage) {
     for (int i = 0; i < convolutions[stage]; ++i) {
       add_feature(conv2d(channels, kWidths[stage], {.kernel = 3, .padding = 1}));
@@ -48,15 +47,9 @@ Network vgg(int depth, bool batch_norm, std::int64_t num_classes) {
     }
     add_feature(max_pool2d({.kernel = 2, .stride = 2}));
   }
-  net.add("avgpool", adaptive_avg_pool2d(7));
+  net.add("avgpool", adaptive_avg_pool2d(static_cast<int>(description.pooled)));
   net.add("flatten", flatten());
-  net.add("classifier.0", linear(512 * 7 * 7, 4096));
-  net.add("classifier.1", relu());
-  net.add("classifier.2", dropout(0.5));
-  net.add("classifier.3", linear(4096, 4096));
-  net.add("classifier.4", relu());
-  net.add("classifier.5", dropout(0.5));
-  net.add("classifier.6", linear(4096, num_classes));
+  add_head(net, description.head);
   return net;
 }
 

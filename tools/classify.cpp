@@ -27,11 +27,11 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
   Json record = image_json(source, image, fitted);
   const NodeId node = score_node(model.network);
   const Pass pass(model.network, context, std::move(fitted.x), {.keep = {node}});
-  const Scores scores(context.to_host(pass.value(node)));
+  const Scores scores(context.to_host(pass.value(node)), model);
   const std::vector<std::int64_t> best = scores.best(options.top_k);
   record["predictions"] = predictions_json(model, scores, best);
   if (!options.json.any()) {
-    console.print(printable(source.path) + "\n");
+    console.print(printable(source.path) + " (" + scores_text(model) + ")\n");
     for (const std::int64_t c : best) console.print(prediction_line(model, scores, c));
   }
   return record;

@@ -15,6 +15,9 @@ namespace fs = std::filesystem;
 constexpr std::array<std::pair<std::string_view, Precision>, 3> kPrecisions{
     {{"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}}};
 
+constexpr std::array<std::pair<std::string_view, ScoreFunction>, 2> kScoreFunctions{
+    {{"softmax", ScoreFunction::softmax}, {"sigmoid", ScoreFunction::sigmoid}}};
+
 /// The arithmetic of a family, without its sizes.
 PreprocessingParts preprocessing_named(std::string_view name) {
   using Make = Preprocessing (*)(int, int);
@@ -78,6 +81,8 @@ void add_picture_options(CLI::App& command, NetworkOptions& options, const char*
       "Class names: a file of lines or JSON, or imagenet, cifar10, scenes");
   add("--preprocessing", options.preprocessing, "NAME",
       "Override how pixels are normalised: imagenet, caffe, efficientnet-lite");
+  add("--scores", options.scores, "NAME",
+      "How scores become probabilities: softmax (one class is right), sigmoid (each by itself)");
   const auto add_part = [&](const char* part, const char* type, const char* help) {
     command
         .add_option_function<std::string>(
@@ -112,6 +117,7 @@ LoadOptions load_options(const NetworkOptions& options) {
   for (const auto& [part, value] : options.preprocessing_parts)
     set_part(parts, part, value, {ErrorKind::usage, option_of(part)});
   load.preprocessing_parts.push_back(parts);
+  if (!options.scores.empty()) load.scores = parse_choice("scores", options.scores, kScoreFunctions);
   return load;
 }
 
@@ -138,6 +144,8 @@ Model load_network(const NetworkOptions& options, Console& console) {
                  " classes, SHA-256 ", model.weights_sha256);
   if (!model.left_out.empty())
     console.note(printable(model.weights.string()), ": ", left_out_text(model.left_out), " left out");
+  for (const std::string& assumption : model.assumptions)
+    console.note(printable(model.weights.string()), ": ", assumption);
   for (const std::string& note : model.notes) console.detail(model.weights.string(), ": ", note);
   return model;
 }
@@ -205,7 +213,9 @@ const std::string& default_layer(const ModelInfo& info, Preset preset) {
 Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input) {
   const int side = model.info.preprocessing.input_size;
   const bool own_size = fit == Fit::none;
-  const Shape input = own_size ? Shape{1, 3, image.height, image.width} : Shape{1, 3, side, side};
+  const std::int64_t channels = model.info.preprocessing.channels;
+  const Shape input =
+      own_size ? Shape{1, channels, image.height, image.width} : Shape{1, channels, side, side};
   const char* way_out = own_size ? "; use --fit crop or stretch" : "; use a smaller --input-size";
   std::int64_t needed = 0;
   try {

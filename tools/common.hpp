@@ -36,7 +36,7 @@ T parse_choice(std::string_view what, std::string_view name,
 inline constexpr std::string_view kDefaultModel = "efficientnet_lite0";
 
 struct NetworkOptions {
-  std::string weights, model, key, prefix, labels, preprocessing;
+  std::string weights, model, key, prefix, labels, preprocessing, scores;
   std::map<std::string, std::string> preprocessing_parts;  ///< `input_size`, `mean` …, those that were given
   bool ignore_unused = false;
 };

@@ -36,7 +36,7 @@ std::map<std::string, std::string> card_of(const Checkpoint& file, const Network
   const LoadCheck check = check_load(file, load);
   if (check.card) return metadata_of(check.architecture, *check.card);
   const bool asked = !network.model.empty() || !network.labels.empty() || !network.preprocessing.empty() ||
-                     !network.preprocessing_parts.empty();
+                     !network.preprocessing_parts.empty() || !network.scores.empty();
   const bool said =
       std::ranges::any_of(file.metadata(), [](const auto& each) { return Metadata::is_own(each.first); });
   if (asked || said) throw Error(check.refusal_kind, check.refusal);

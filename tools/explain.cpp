@@ -103,7 +103,7 @@ void ask(Request& request, const Options& options, const std::vector<Method>& me
       if (!head)
         throw Error(ErrorKind::unsupported,
                     "cam needs a network that ends in global average pooling and one linear "
-                    "layer, which ",
+                    "layer or 1×1 convolution, which ",
                     model.info.name, " does not; use grad-cam");
       request.questions.push_back({method, head->features});
     } else if (uses_layer(method)) {
@@ -122,7 +122,7 @@ void ask(Request& request, const Options& options, const std::vector<Method>& me
     if (question.layer) add_once(request.layers, *question.layer);
 
   const int size = model.info.preprocessing.input_size;
-  const std::vector<Shape> shapes = network.shapes({1, 3, size, size});
+  const std::vector<Shape> shapes = network.shapes({1, model.info.preprocessing.channels, size, size});
   for (const NodeId layer : request.layers)
     if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
       throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
@@ -150,14 +150,14 @@ std::string quoted_layer(const Json& result) {
 }
 
 /// What was found, for people: predictions, then a line per result and file.
-std::string report(const Json& record) {
+std::string report(const Json& record, const Model& model) {
   std::string out = printable(record["file"].get<std::string>()) + ": ";
   std::string separator;
   for (const Json& p : record["predictions"]) {
     out += separator + printable(p["name"].get<std::string>()) + " " + percent(p["probability"]);
     separator = ", ";
   }
-  out += "\n";
+  out += " (" + scores_text(model) + ")\n";
   for (const Json& result : record["results"]) {
     out += "  " + printable(result["class"]["name"].get<std::string>()) + " (" +
            result["class"]["index"].dump() + "), " + result["method"].get<std::string>() +
@@ -205,7 +205,7 @@ void run(Options& options) {
   BatchOutput output(options.json, std::move(head), list, console);
   const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
     std::optional<Json> record = explainer.explain(source, console);
-    if (record && !options.json.any()) console.print_unless_quiet(report(*record));
+    if (record && !options.json.any()) console.print_unless_quiet(report(*record, model));
     return record;
   });
   if (exit_code != 0) throw CLI::RuntimeError(exit_code);
@@ -213,7 +213,7 @@ void run(Options& options) {
 
 constexpr const char* kFooter =
     R"(Methods: grad-cam [default], guided-backprop, deconvnet, guided-grad-cam, deconv-grad-cam,
-  cam (networks that end in average pooling and one linear layer), gradient.
+  cam (networks that end in average pooling and one linear layer or 1×1 convolution), gradient.
 
 Examples:
   backlight explain photo.jpg

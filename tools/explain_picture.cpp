@@ -215,7 +215,7 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
   Json record = image_json(source, image, fitted);
   Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,
                           request_.input_gradient);
-  const Scores scores(context_.to_host(explanation.scores()));
+  const Scores scores(context_.to_host(explanation.scores()), model_);
   const std::vector<std::int64_t> classes = classes_of(scores);
   if (all_done(classes)) return std::nullopt;
   require_free(files(source, classes));
@@ -229,8 +229,8 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
       model_, image, fitted.placement, scores, request_.preset, request_.direction, request_.panel_layer};
   if (request_.formats.panel) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {
-    ClassEvidence evidence(explanation, context_, model_.info.preprocessing, index, request_.direction,
-                           request_.preset);
+    const ClassTarget target = model_.target(index, request_.direction);
+    ClassEvidence evidence(explanation, context_, model_.info.preprocessing, target, request_.preset);
     for (const Question& question : request_.questions)
       results.push_back(result(work, index, question, evidence.answer(question)));
     if (!panel) continue;

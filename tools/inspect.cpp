@@ -118,6 +118,7 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCh
   json["architectures"] = known.architectures;
   json["classes"] = known.num_classes > 0 ? Json(known.num_classes) : Json();
   json["doubt"] = known.doubt.empty() ? Json() : Json(known.doubt);
+  json["assumptions"] = known.assumptions;
   json["left_out"] = check.left_out;
   json["unexpected"] = check.unexpected;
   json["refused"] = check.refusal.empty() ? Json() : Json(check.refusal);
@@ -162,6 +163,7 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, const
   facts.add({"architecture", architecture_text(known)});
   if (check.card) facts.add({"class names", labels_text(*check.card)});
   if (check.card) facts.add({"preprocessing", preprocessing_text(*check.card)});
+  for (const std::string& assumption : known.assumptions) facts.add({"assumed", printable(assumption)});
   if (!check.refusal.empty()) facts.add({"refused", printable(check.refusal)});
   if (!check.left_out.empty()) facts.add({"left out", left_out_text(check.left_out)});
   facts.add({"tensors", text(file.tensors().size(), " with ", total_values(file.tensors()), " values")});

@@ -63,7 +63,8 @@ void run(Options& options) {
   const Network& network = subject.network;
   const std::int64_t size =
       options.input_size > 0 ? options.input_size : subject.info.preprocessing.input_size;
-  const std::vector<Shape> shapes = network.shapes({1, 3, size, size});
+  const Shape input{1, subject.info.preprocessing.channels, size, size};
+  const std::vector<Shape> shapes = network.shapes(input);
   std::array<NodeId, kPresets.size()> defaults{};
   for (std::size_t i = 0; i < kPresets.size(); ++i)
     defaults[i] = network.find(default_layer(subject.info, kPresets[i]));
@@ -94,15 +95,15 @@ void run(Options& options) {
   if (options.json) {
     Json json = document("layers");
     json["architecture"] = subject.name;
-    json["input_shape"] = Shape{1, 3, size, size}.extents();
+    json["input_shape"] = input.extents();
     json["parameters"] = network.parameter_count();
     json["left_out"] = subject.left_out;
     json["layers"] = std::move(nodes);
     options.console.print(dump(json));
     return;
   }
-  options.console.print(text(subject.name, " for an input of ", Shape{1, 3, size, size}, ", ",
-                             network.parameter_count(), " parameters\n\n", table.str()));
+  options.console.print(text(subject.name, " for an input of ", input, ", ", network.parameter_count(),
+                             " parameters\n\n", table.str()));
 }
 
 constexpr const char* kFooter = R"(Examples:

@@ -62,25 +62,23 @@ std::optional<ReluRule> gradient_rule(Method method) {
 }
 
 ClassEvidence::ClassEvidence(Explanation& explanation, const Context& context,
-                             const Preprocessing& preprocessing, std::int64_t index, Direction direction,
-                             Preset preset)
+                             const Preprocessing& preprocessing, const ClassTarget& target, Preset preset)
     : explanation_(explanation),
       context_(context),
       preprocessing_(preprocessing),
-      index_(index),
-      direction_(direction),
+      target_(target),
       preset_(preset),
-      target_(explanation.target({&index_, 1}, direction)) {}
+      seed_(explanation.target({&target_.output, 1}, target_.direction)) {}
 
 const ClassMap& ClassEvidence::grad_cam(NodeId layer) {
   const auto known = maps_.find(layer);
   if (known != maps_.end()) return known->second;
-  ClassMap map = of_one_image(context_, explanation_.grad_cam(layer, target_, alpha_reduction(preset_)));
+  ClassMap map = of_one_image(context_, explanation_.grad_cam(layer, seed_, alpha_reduction(preset_)));
   return maps_.emplace(layer, std::move(map)).first->second;
 }
 
 const ClassMap& ClassEvidence::cam() {
-  if (!cam_) cam_ = of_one_image(context_, explanation_.cam({&index_, 1}, direction_));
+  if (!cam_) cam_ = of_one_image(context_, explanation_.cam({&target_.output, 1}, target_.direction));
   return *cam_;
 }
 
@@ -88,7 +86,7 @@ const Tensor& ClassEvidence::gradient(ReluRule rule) {
   const auto known = gradients_.find(rule);
   if (known != gradients_.end()) return known->second;
   Tensor gradient =
-      to_rgb_order(of_one_image(context_.to_host(explanation_.gradient(target_, rule))), preprocessing_);
+      to_rgb_order(of_one_image(context_.to_host(explanation_.gradient(seed_, rule))), preprocessing_);
   return gradients_.emplace(rule, std::move(gradient)).first->second;
 }
 

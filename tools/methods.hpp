@@ -8,6 +8,7 @@
 
 #include "engine/attribution/display.hpp"
 #include "engine/image/preprocess.hpp"
+#include "models/scores.hpp"
 
 namespace backlight::tools {
 
@@ -41,7 +42,7 @@ struct Question {
 /// What a question gave. Null and empty where the method has no such thing.
 struct Answer {
   const ClassMap* map = nullptr;  ///< 1×h×w, raw and signed
-  Tensor gradient;                ///< 3×H×W in the order R G B, for guided methods times the map
+  Tensor gradient;                ///< C×H×W, 3 in the order R G B or 1, for guided methods times the map
 
   /// The method's raw result: the gradient, else the map as h×w.
   const Tensor& raw() const { return gradient.defined() ? gradient : map->map; }
@@ -54,7 +55,7 @@ class ClassEvidence {
   /// `explanation` must outlive this and have the layers and the input gradient that will be asked for.
   /// What it gives lies in the host's memory.
   ClassEvidence(Explanation& explanation, const Context& context, const Preprocessing& preprocessing,
-                std::int64_t index, Direction direction, Preset preset);
+                const ClassTarget& target, Preset preset);
 
   Answer answer(const Question& question);
 
@@ -66,10 +67,9 @@ class ClassEvidence {
   Explanation& explanation_;
   const Context& context_;
   const Preprocessing& preprocessing_;
-  std::int64_t index_;
-  Direction direction_;
+  ClassTarget target_;
   Preset preset_;
-  Seed target_;
+  Seed seed_;
   std::map<NodeId, ClassMap> maps_;
   std::map<ReluRule, Tensor> gradients_;
   std::optional<ClassMap> cam_;

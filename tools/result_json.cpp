@@ -23,22 +23,23 @@ Json document(std::string_view kind) {
 }
 
 Json model_json(const Model& model) {
-  return {{"architecture", model.info.name},
-          {"classes", model.labels.size()},
-          {"weights", model.weights.string()},
-          {"weights_sha256", model.weights_sha256},
-          {"left_out", model.left_out},
-          {"labels_from", name_of(model.labels_from)}};
+  return {{"architecture", model.info.name},   {"classes", model.labels.size()},
+          {"weights", model.weights.string()}, {"weights_sha256", model.weights_sha256},
+          {"left_out", model.left_out},        {"labels_from", name_of(model.labels_from)},
+          {"scores", name_of(model.scores)},   {"assumptions", model.assumptions}};
 }
 
 Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& from) {
+  const std::size_t channels = how.channels == 1 ? 1 : 3;
   return {{"input_size", how.input_size},
           {"resize_size", how.resize_size},
           {"interpolation", name_of(how.interpolation)},
           {"divisor", number(how.divisor)},
-          {"mean", numbers(how.mean)},
-          {"std", numbers(how.std)},
-          {"channel_order", how.bgr ? "BGR" : "RGB"},
+          {"mean", numbers(std::span(how.mean).first(channels))},
+          {"std", numbers(std::span(how.std).first(channels))},
+          {"channel_order", how.channels == 1 ? "L"
+                            : how.bgr         ? "BGR"
+                                              : "RGB"},
           {"from",
            {{"input_size", name_of(from.input_size)},
             {"resize_size", name_of(from.resize_size)},

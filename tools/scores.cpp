@@ -9,15 +9,12 @@
 
 namespace backlight::tools {
 
-Scores::Scores(const Tensor& scores) : logits(scores.values().begin(), scores.values().end()) {
+Scores::Scores(const Tensor& outputs, const Model& model)
+    : ClassScores(class_scores(outputs.values(), model.scores)) {
   for (std::size_t i = 0; i < logits.size(); ++i)
     if (!std::isfinite(logits[i]))
       throw Error(ErrorKind::bad_input, "the score of class ", i, " is ", logits[i],
                   ", not a number to explain; do the weights belong to this preprocessing?");
-  const double largest = *std::ranges::max_element(logits);
-  for (const float v : logits) probabilities.push_back(std::exp(v - largest));
-  const double sum = std::accumulate(probabilities.begin(), probabilities.end(), 0.0);
-  for (double& p : probabilities) p /= sum;
 }
 
 std::vector<std::int64_t> Scores::best(std::size_t count) const {
@@ -42,6 +39,11 @@ std::string prediction_line(const Model& model, const Scores& scores, std::int64
   std::snprintf(columns, sizeof columns, "  %5.1f %%  %8.3f  %5lld  ", 100 * scores.probabilities[i],
                 static_cast<double>(scores.logits[i]), static_cast<long long>(c));
   return columns + printable(model.labels.at(i)) + "\n";
+}
+
+std::string scores_text(const Model& model) {
+  if (model.outputs == 1) return "sigmoid of one output";
+  return model.scores == ScoreFunction::softmax ? "softmax" : "sigmoid of each class by itself";
 }
 
 std::string percent(double probability) { return decimal(100 * probability, 1) + " %"; }

@@ -7,39 +7,13 @@
 #include <utility>
 
 #include "engine/nearest.hpp"
+#include "weights/dialects.hpp"
 #include "weights/unused.hpp"
 
 namespace backlight {
 namespace {
 
 constexpr std::size_t kShown = 5;
-
-const StoredTensor* find(std::span<const StoredTensor> tensors, std::string_view name) {
-  const auto at = std::find_if(tensors.begin(), tensors.end(),
-                               [&](const StoredTensor& tensor) { return tensor.name() == name; });
-  return at == tensors.end() ? nullptr : &*at;
-}
-
-struct Renaming {
-  std::string_view from, to;
-};
-
-std::vector<StoredTensor> renamed(std::span<const StoredTensor> tensors,
-                                  std::span<const Renaming> renamings) {
-  std::vector<StoredTensor> out;
-  for (const StoredTensor& tensor : tensors) {
-    StoredTensor copy = tensor;
-    for (const auto& [from, to] : renamings) {
-      if (!tensor.name().starts_with(from)) continue;
-      copy = tensor.renamed(std::string(to) + tensor.name().substr(from.size()));
-      // A convolution over its whole input is a matrix.
-      if (copy.shape().size() == 4)
-        copy = copy.reshaped({copy.shape()[0], copy.numel() / std::max<std::int64_t>(copy.shape()[0], 1)});
-    }
-    out.push_back(std::move(copy));
-  }
-  return out;
-}
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   std::string out;
@@ -157,24 +131,6 @@ void refuse_any(const std::string& name, const Tensor& tensor, Predicate is_bad,
 }
 
 }  // namespace
-
-std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors) {
-  static constexpr Renaming kCaffe[] = {{"classifier.1.", "classifier.0."},
-                                        {"classifier.4.", "classifier.3."}};
-  static constexpr Renaming kTimm[] = {{"pre_logits.fc1.", "classifier.0."},
-                                       {"pre_logits.fc2.", "classifier.3."},
-                                       {"head.fc.", "classifier.6."}};
-  constexpr std::int64_t kVggFeatures = 512 * 7 * 7;
-  const StoredTensor* second = find(tensors, "classifier.1.weight");
-  // AlexNet has classifier.1 and .4 too, with fewer features.
-  const bool caffe = second && second->shape().size() == 2 && second->shape()[1] == kVggFeatures &&
-                     find(tensors, "classifier.4.weight") && !find(tensors, "classifier.0.weight") &&
-                     !find(tensors, "classifier.3.weight");
-  if (caffe) return renamed(tensors, kCaffe);
-  if (find(tensors, "pre_logits.fc1.weight") && !find(tensors, "classifier.0.weight"))
-    return renamed(tensors, kTimm);
-  return {tensors.begin(), tensors.end()};
-}
 
 MatchReport match(std::span<const ExpectedTensor> expected, std::span<const StoredTensor> tensors) {
   MatchReport exact = match_names(expected, tensors);

@@ -53,11 +53,6 @@ struct MatchReport {
   std::string describe_unexpected(std::span<const ExpectedTensor> expected) const;
 };
 
-/// The keys as torchvision names them: Caffe-style VGG `classifier.1/.4` become `.0/.3`; timm's VGG
-/// `pre_logits.fc1` (4096×512×7×7), `pre_logits.fc2` and `head.fc` become `classifier.0/.3/.6` with matrices.
-/// Others are kept.
-std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors);
-
 /// Pairs by name; where that leaves something missing, after with_torchvision_names, if that fits better.
 MatchReport match(std::span<const ExpectedTensor> expected, std::span<const StoredTensor> tensors);
 

@@ -6,7 +6,7 @@
 namespace backlight {
 namespace {
 
-constexpr std::array<PublishedWeights, 20> kPublished = {{
+constexpr std::array<PublishedWeights, 31> kPublished = {{
     {"alexnet-owt-7be5be79.pth", "7be5be79", "alexnet"},
     {"vgg11-8a719046.pth", "8a719046", "vgg11"},
     {"vgg11_bn-6002323d.pth", "6002323d", "vgg11_bn"},
@@ -24,6 +24,17 @@ constexpr std::array<PublishedWeights, 20> kPublished = {{
     {"resnet101-cd907fc2.pth", "cd907fc2", "resnet101", 232},
     {"resnet152-394f9c45.pth", "394f9c45", "resnet152"},
     {"resnet152-f82ba261.pth", "f82ba261", "resnet152", 232},
+    {"resnext50_32x4d-7cdf4587.pth", "7cdf4587", "resnext50_32x4d"},
+    {"resnext50_32x4d-1a0047aa.pth", "1a0047aa", "resnext50_32x4d", 232},
+    {"resnext101_32x8d-8ba56ff5.pth", "8ba56ff5", "resnext101_32x8d"},
+    {"resnext101_32x8d-110c445d.pth", "110c445d", "resnext101_32x8d", 232},
+    {"resnext101_64x4d-173b62eb.pth", "173b62eb", "resnext101_64x4d", 232},
+    {"wide_resnet50_2-95faca4d.pth", "95faca4d", "wide_resnet50_2"},
+    {"wide_resnet50_2-9ba9bcbe.pth", "9ba9bcbe", "wide_resnet50_2", 232},
+    {"wide_resnet101_2-32ee1156.pth", "32ee1156", "wide_resnet101_2"},
+    {"wide_resnet101_2-d733dc28.pth", "d733dc28", "wide_resnet101_2", 232},
+    {"squeezenet1_0-b66bff10.pth", "b66bff10", "squeezenet1_0"},
+    {"squeezenet1_1-b8a52dc0.pth", "b8a52dc0", "squeezenet1_1"},
     {"efficientnet-lite0-57934424.pth", "57934424", "efficientnet_lite0"},
     {"resnet20-12fca82f.th", "12fca82f", "resnet20_cifar", 32},
     {"resnet32-d509ac18.th", "d509ac18", "resnet32_cifar", 32},

@@ -1,92 +1,100 @@
 #include "weights/recognise.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 
-#include "weights/load.hpp"
+#include "engine/error.hpp"
+#include "weights/dialects.hpp"
+#include "weights/head.hpp"
+#include "weights/keys.hpp"
+#include "weights/resnet_designs.hpp"
 
 namespace backlight {
 namespace {
 
-using Extents = std::vector<std::int64_t>;
+using Extents = Keys::Extents;
 
-/// Keys and shapes, asked by name.
-class Keys {
- public:
-  explicit Keys(std::span<const StoredTensor> tensors) : tensors_(tensors) {
-    for (const StoredTensor& tensor : tensors) shapes_.emplace(tensor.name(), &tensor.shape());
-  }
+Recognition doubtful(std::string why) {
+  return {.architectures = {}, .num_classes = 0, .doubt = std::move(why)};
+}
 
-  bool has(std::string_view name) const { return shapes_.contains(name); }
-  bool is(std::string_view name, const Extents& shape) const {
-    const auto at = shapes_.find(name);
-    return at != shapes_.end() && *at->second == shape;
-  }
-  /// Extent `i` of a tensor, 0 where there is none.
-  std::int64_t extent(std::string_view name, std::size_t i) const {
-    const auto at = shapes_.find(name);
-    return at != shapes_.end() && i < at->second->size() ? (*at->second)[i] : 0;
-  }
-  std::size_t rank(std::string_view name) const {
-    const auto at = shapes_.find(name);
-    return at == shapes_.end() ? 0 : at->second->size();
-  }
-  template <class Predicate>
-  bool any(Predicate predicate) const {
-    return std::ranges::any_of(tensors_,
-                               [&](const StoredTensor& tensor) { return predicate(tensor.name()); });
-  }
-  /// How many different numbers follow `prefix` directly: the blocks of a stage.
-  int numbered(std::string_view prefix) const {
-    std::vector<int> seen;
-    for (const StoredTensor& tensor : tensors_) {
-      const std::string_view name = tensor.name();
-      if (!name.starts_with(prefix)) continue;
-      int index = 0;
-      const auto [end, error] =
-          std::from_chars(name.data() + prefix.size(), name.data() + name.size(), index);
-      if (error == std::errc{} && end != name.data() + name.size() && *end == '.') seen.push_back(index);
-    }
-    std::ranges::sort(seen);
-    return static_cast<int>(std::unique(seen.begin(), seen.end()) - seen.begin());
-  }
-  /// Shapes of the four-dimensional weights under `prefix`, in file order.
-  std::vector<Extents> convolutions(std::string_view prefix) const {
-    std::vector<Extents> out;
-    for (const StoredTensor& tensor : tensors_) {
-      if (tensor.name().starts_with(prefix) && tensor.shape().size() == 4) out.push_back(tensor.shape());
-    }
-    return out;
-  }
+/// The recognition of what is described so far, with the head below `module`.
+Recognition with_head(const Keys& keys, NetworkDescription description, std::string_view module,
+                      std::span<const std::string_view> published = {}) {
+  HeadReading head = read_head(keys, module, published);
+  description.head = std::move(head.layers);
+  Recognition found{{description.architecture}, 0, std::move(head.doubt)};
+  if (!description.head.empty()) found.num_classes = description.head.back().out;
+  found.assumptions = std::move(head.assumptions);
+  found.description = std::move(description);
+  return found;
+}
 
- private:
-  std::span<const StoredTensor> tensors_;
-  std::unordered_map<std::string_view, const Extents*> shapes_;
-};
+/// The module that the classes come from: the first of these names with tensors, or the first of all.
+std::string_view head_module(const Keys& keys, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names)
+    if (keys.any_begins(std::string(name) + ".")) return name;
+  return *names.begin();
+}
 
-Recognition doubtful(std::string why) { return {{}, 0, std::move(why)}; }
+/// Side of the map that the first linear layer of the head reads, `channels` deep; 0 where it is no square.
+std::int64_t pooled_side(const NetworkDescription& description, std::int64_t channels) {
+  const auto first = std::ranges::find(description.head, HeadLayer::Kind::linear, &HeadLayer::kind);
+  for (std::int64_t side = 1; first != description.head.end() && side * side * channels <= first->in; ++side)
+    if (side * side * channels == first->in) return side;
+  return 0;
+}
+
+/// A head on the flattened map of the last pooling, as AlexNet and VGG have it.
+Recognition with_flattened_head(const Keys& keys, NetworkDescription description, std::int64_t channels,
+                                std::span<const std::string_view> published) {
+  Recognition found = with_head(keys, std::move(description), "classifier", published);
+  if (found.description.head.empty()) return found;
+  found.description.pooled = pooled_side(found.description, channels);
+  if (found.description.pooled > 0) return found;
+  return doubtful(text("the first layer of its head '", found.description.head.front().name,
+                       "' reads no square map of ", channels, " channels"));
+}
+
+std::optional<Recognition> squeezenet(const Keys& keys) {
+  if (!keys.has("features.3.squeeze.weight")) return std::nullopt;
+  const bool v1_0 = keys.is_convolution("features.0.weight", 96, 7) && keys.has("features.5.squeeze.weight");
+  const bool v1_1 = keys.is_convolution("features.0.weight", 64, 3) && keys.has("features.6.squeeze.weight");
+  if (!v1_0 && !v1_1) return doubtful("a SqueezeNet of other widths than torchvision's 1.0 and 1.1");
+  const std::int64_t classes = keys.extent("classifier.1.weight", 0);
+  Recognition found{{v1_0 ? "squeezenet1_0" : "squeezenet1_1"}, classes, {}};
+  found.description = {.architecture = found.architectures[0],
+                       .channels = keys.extent("features.0.weight", 1)};
+  if (!keys.is("classifier.1.weight", {classes, 512, 1, 1}))
+    found.doubt = "its last convolution (classifier.1, 1×1 over 512 channels) is missing: features only";
+  else
+    found.description.head = {
+        {HeadLayer::Kind::linear, "classifier.1", 512, classes, keys.has("classifier.1.bias")}};
+  return found;
+}
 
 std::optional<Recognition> alexnet(const Keys& keys) {
   // By names: the file's order may be the alphabet's, in which features.10 comes before features.3.
-  if (keys.is("features.0.weight", {64, 3, 11, 11}) && keys.is("features.3.weight", {192, 64, 5, 5}))
-    return Recognition{{"alexnet"}, keys.extent("classifier.6.weight", 0), {}};
-  if (keys.is("conv1.weight", {96, 3, 11, 11}) && keys.is("conv2.weight", {256, 48, 5, 5}))
-    return Recognition{{"alexnet_original"}, keys.extent("fc8.weight", 0), {}};
+  if (keys.is_convolution("features.0.weight", 64, 11) && keys.is("features.3.weight", {192, 64, 5, 5})) {
+    static constexpr std::string_view kPublished[] = {"classifier.1", "classifier.4", "classifier.6"};
+    return with_flattened_head(
+        keys, {.architecture = "alexnet", .channels = keys.extent("features.0.weight", 1)}, 256, kPublished);
+  }
+  if (keys.is_convolution("conv1.weight", 96, 11) && keys.is("conv2.weight", {256, 48, 5, 5}))
+    return with_head(keys, {.architecture = "alexnet_original", .channels = keys.extent("conv1.weight", 1)},
+                     "fc8");
   const std::vector<Extents> convolutions = keys.convolutions("");
   if (convolutions.size() != 5 ||
       std::ranges::none_of(convolutions, [](const Extents& shape) { return shape[2] == 11; }))
     return std::nullopt;
   return doubtful(
       "an AlexNet of other widths or names than torchvision's (features.0 …) and the original in Caffe's "
-      "names "
-      "(conv1 …, two groups)");
+      "names (conv1 …, two groups)");
 }
 
 std::optional<Recognition> vgg(const Keys& keys) {
-  if (!keys.is("features.0.weight", {64, 3, 3, 3})) return std::nullopt;
+  if (!keys.is_convolution("features.0.weight", 64, 3)) return std::nullopt;
   const std::size_t depth = keys.convolutions("features.").size();
   const char* name = depth == 8    ? "vgg11"
                      : depth == 10 ? "vgg13"
@@ -97,104 +105,109 @@ std::optional<Recognition> vgg(const Keys& keys) {
     return doubtful(text("a VGG-like network of ", depth, " convolutions; known are 8, 10, 13 and 16"));
   const bool normed = keys.any(
       [](std::string_view key) { return key.starts_with("features.") && key.ends_with(".running_mean"); });
-  Recognition out{{text(name, normed ? "_bn" : "")}, keys.extent("classifier.6.weight", 0), {}};
-  if (out.num_classes == 0) out.doubt = "the linear layers (classifier.0, .3, .6) are missing: features only";
-  return out;
+  static constexpr std::string_view kPublished[] = {"classifier.0", "classifier.3", "classifier.6"};
+  Recognition found = with_flattened_head(
+      keys,
+      {.architecture = text(name, normed ? "_bn" : ""), .channels = keys.extent("features.0.weight", 1)}, 512,
+      kPublished);
+  if (const std::int64_t side = found.description.pooled; found.num_classes > 0 && side != 7)
+    found.assumptions.push_back(text("its head reads maps of ", side, "×", side, ", which a picture of ",
+                                     32 * side, "×", 32 * side, " gives: pictures are taken at that size"));
+  return found;
 }
 
 /// Variants whose keys begin as torchvision's do but whose computation is another one.
 std::optional<std::string> resnet_variant(const Keys& keys) {
-  if (keys.has("conv1.0.weight")) {
+  if (keys.has("conv1.0.weight"))
     return "a ResNet with timm's deep stem (resnet-d, -s or -t: conv1.0, conv1.3, conv1.6)";
-  }
-  if (keys.rank("layer2.0.downsample.1.weight") == 4 || keys.rank("layer1.0.downsample.1.weight") == 4) {
+  if (keys.rank("layer2.0.downsample.1.weight") == 4 || keys.rank("layer1.0.downsample.1.weight") == 4)
     return "a ResNet whose shortcuts average-pool (timm's resnet-d: downsample.1 is a convolution)";
-  }
-  if (keys.any([](std::string_view key) {
-        return key.find(".se.") != key.npos || key.find(".se_module.") != key.npos;
-      })) {
+  if (keys.any_contains(".se.") || keys.any_contains(".se_module."))
     return "a ResNet with squeeze-and-excitation (SE-ResNet)";
-  }
-  if (keys.has("layer1.0.conv3.weight") && !keys.is("layer1.0.conv2.weight", {64, 64, 3, 3})) {
-    return keys.extent("layer1.0.conv2.weight", 0) == keys.extent("layer1.0.conv2.weight", 1)
-               ? "a wide ResNet"
-               : "a ResNeXt (grouped convolutions)";
-  }
-  if (keys.is("conv1.weight", {64, 3, 3, 3})) return "a ResNet with a 3×3 stem, as used for small pictures";
-  if (!keys.is("conv1.weight", {64, 3, 7, 7}))
-    return "a ResNet with another stem than 64 filters of 7×7 over 3 channels";
+  if (!keys.has("bn1.weight")) return "a ResNet without a norm after its stem (PreActResNet)";
+  if (!keys.is_convolution("conv1.weight", 64, 7) && !keys.is_convolution("conv1.weight", 64, 3))
+    return "a ResNet with another stem than 64 filters of 7×7 or 3×3";
   return std::nullopt;
+}
+
+/// The design of these blocks, widths and groups; empty where none is published.
+std::string_view resnet_name(const ResNetDesign& found) {
+  const auto named = std::ranges::find_if(kResNetDesigns, [&](const ResNetDesign& design) {
+    return design.blocks == found.blocks && design.bottleneck == found.bottleneck &&
+           design.width == found.width && design.groups == found.groups;
+  });
+  return named == kResNetDesigns.end() ? "" : named->name;
+}
+
+/// The module of the convolutions in shortcuts; empty for a network without any.
+std::string projection_of(const Keys& keys) {
+  for (const std::string_view name : {"downsample", "shortcut"})
+    if (keys.has(text("layer2.0.", name, ".0.weight"))) return std::string(name);
+  return {};
 }
 
 std::optional<Recognition> resnet(const Keys& keys) {
   if (!keys.has("layer4.0.conv1.weight")) return std::nullopt;
-  if (const auto variant = resnet_variant(keys)) {
+  if (const auto variant = resnet_variant(keys))
     return doubtful(*variant + ", which is not among the networks here");
-  }
   const bool bottleneck = keys.has("layer1.0.conv3.weight");
-  const int blocks[4] = {keys.numbered("layer1."), keys.numbered("layer2."), keys.numbered("layer3."),
-                         keys.numbered("layer4.")};
-  struct Depth {
-    const char* name;
-    bool bottleneck;
-    int blocks[4];
-  };
-  static constexpr Depth kDepths[] = {{"resnet18", false, {2, 2, 2, 2}},
-                                      {"resnet34", false, {3, 4, 6, 3}},
-                                      {"resnet50", true, {3, 4, 6, 3}},
-                                      {"resnet101", true, {3, 4, 23, 3}},
-                                      {"resnet152", true, {3, 8, 36, 3}}};
-  for (const Depth& depth : kDepths) {
-    if (depth.bottleneck != bottleneck || !std::ranges::equal(depth.blocks, blocks)) continue;
-    Recognition out{{depth.name}, keys.extent("fc.weight", 0), {}};
-    if (out.num_classes == 0) out.doubt = "the last linear layer (fc) is missing: features only";
-    return out;
+  const std::string grouped = "layer1.0.conv2.weight";
+  const std::int64_t width = keys.extent(grouped, 0), per_group = keys.extent(grouped, 1);
+  const ResNetDesign design{"",
+                            {keys.numbered("layer1."), keys.numbered("layer2."), keys.numbered("layer3."),
+                             keys.numbered("layer4.")},
+                            bottleneck,
+                            width,
+                            per_group > 0 ? width / per_group : 0};
+  const std::string_view name = resnet_name(design);
+  if (name.empty()) {
+    const auto& blocks = design.blocks;
+    return doubtful(text("a ResNet of ", blocks[0], "-", blocks[1], "-", blocks[2], "-", blocks[3], " ",
+                         bottleneck ? "bottleneck" : "basic", " blocks, ", width, " channels wide in ",
+                         design.groups, " groups, which is not among the networks here"));
   }
-  return doubtful(text("a ResNet of ", blocks[0], "-", blocks[1], "-", blocks[2], "-", blocks[3], " ",
-                       bottleneck ? "bottleneck" : "basic", " blocks, which is not among the networks here"));
+  NetworkDescription description{.architecture = std::string(name),
+                                 .channels = keys.extent("conv1.weight", 1),
+                                 .small_stem = keys.extent("conv1.weight", 2) == 3,
+                                 .projection = projection_of(keys)};
+  Recognition found =
+      with_head(keys, std::move(description), head_module(keys, {"fc", "linear", "classifier"}));
+  if (found.description.small_stem)
+    found.assumptions.emplace_back(
+        "its stem is a 3×3 convolution, as in ResNets for CIFAR: taken as of stride 1, without max pooling "
+        "and "
+        "for pictures of 32×32, which the file does not say");
+  return found;
 }
 
 std::optional<Recognition> cifar_resnet(const Keys& keys) {
-  if (!keys.is("conv1.weight", {16, 3, 3, 3}) || !keys.has("layer3.0.conv1.weight")) return std::nullopt;
-  if (keys.any([](std::string_view key) {
-        return key.find(".shortcut.") != key.npos || key.find(".downsample.") != key.npos;
-      })) {
-    return doubtful("a CIFAR ResNet with convolutions in its shortcuts (option B); known is option A");
-  }
+  if (!keys.is_convolution("conv1.weight", 16, 3) || !keys.has("layer3.0.conv1.weight")) return std::nullopt;
   const int n = keys.numbered("layer1.");
   const bool known = n == 3 || n == 5 || n == 7 || n == 9 || n == 18;
-  if (!known || keys.numbered("layer2.") != n || keys.numbered("layer3.") != n) {
+  if (!known || keys.numbered("layer2.") != n || keys.numbered("layer3.") != n)
     return doubtful(
         text("a CIFAR ResNet of ", n, " blocks in its first stage; known are 3, 5, 7, 9 and 18 in each"));
-  }
-  Recognition out{{text("resnet", 6 * n + 2, "_cifar")}, keys.extent("linear.weight", 0), {}};
-  if (out.num_classes == 0) out.doubt = "the last linear layer (linear) is missing";
-  return out;
+  return with_head(keys,
+                   {.architecture = text("resnet", 6 * n + 2, "_cifar"),
+                    .channels = keys.extent("conv1.weight", 1),
+                    .projection = projection_of(keys)},
+                   head_module(keys, {"linear", "fc"}));
 }
 
 std::optional<Recognition> efficientnet_lite(const Keys& keys) {
-  if (!keys.has("_conv_stem.weight")) {
-    if (keys.has("conv_stem.weight") && keys.has("conv_head.weight")) {
-      return doubtful(
-          "an EfficientNet with timm's keys (conv_stem, blocks.0.0); known are the keys of "
-          "efficientnet-lite-pytorch (_conv_stem, _blocks.0)");
-    }
-    return std::nullopt;
-  }
-  if (keys.any([](std::string_view key) { return key.find("._se_") != key.npos; })) {
+  if (!keys.has("_conv_stem.weight")) return std::nullopt;
+  if (keys.any_contains("._se_"))
     return doubtful("an EfficientNet with squeeze-and-excitation; only the Lite networks are known");
-  }
   const int blocks = keys.numbered("_blocks.");
   const std::int64_t width = keys.extent("_conv_head.weight", 1);
   const char* name = blocks == 16 && width == 320   ? "efficientnet_lite0"
                      : blocks == 21 && width == 320 ? "efficientnet_lite1"
                      : blocks == 21 && width == 352 ? "efficientnet_lite2"
                                                     : "";
-  if (!*name) {
+  if (!*name)
     return doubtful(text("an EfficientNet-Lite of ", blocks, " blocks and head width ", width,
                          "; known are Lite0, 1 and 2"));
-  }
-  return Recognition{{name}, keys.extent("_fc.weight", 0), {}};
+  return with_head(keys, {.architecture = name, .channels = keys.extent("_conv_stem.weight", 1)}, "_fc");
 }
 
 /// Rows of the last two-dimensional weight.
@@ -212,8 +225,15 @@ Recognition recognise(std::span<const StoredTensor> tensors,
   const std::vector<StoredTensor> named = with_torchvision_names(tensors);
   const Keys keys(named);
   std::optional<Recognition> found;
-  for (const auto judge : {alexnet, vgg, resnet, cifar_resnet, efficientnet_lite}) {
+  for (const auto judge : {squeezenet, alexnet, vgg, resnet, cifar_resnet, efficientnet_lite}) {
     if ((found = judge(keys))) break;
+  }
+  if (found && dialect_of(tensors) == Dialect::timm_lite) {
+    found->description.timm = true;
+    found->assumptions.emplace_back(
+        "timm has two networks under these names: taken as tf_efficientnet_lite, with TensorFlow's padding "
+        "and mean "
+        "and std 0.5; where it is timm's own efficientnet_lite0 (ra_in1k), its scores are others");
   }
   if (const auto said = metadata.find("architecture"); said != metadata.end()) {
     const bool agreed = found && found->architectures == std::vector{said->second};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "weights/description.hpp"
 #include "weights/stored_tensor.hpp"
 
 namespace backlight {
@@ -19,6 +20,11 @@ struct Recognition {
   std::int64_t num_classes = 0;
   /// Why there is no single answer, or what is unusual about it; empty when nothing is.
   std::string doubt;
+  /// What a builder takes, where there is one architecture and it was told from the keys; its head is empty
+  /// where the file has none.
+  NetworkDescription description = {};
+  /// What keys and shapes do not say and was taken to be so, a sentence each.
+  std::vector<std::string> assumptions = {};
 };
 
 /// Judges by keys and shapes; `metadata["architecture"]`, where present, wins.

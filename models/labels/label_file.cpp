@@ -63,8 +63,10 @@ class Collector {
       refuse("class ", index, " has two names, '", by_index_[index].name, "' and '", kept, "'");
   }
 
-  ClassNames finish(std::int64_t num_classes) const {
+  ClassNames finish(std::int64_t outputs) const {
     const auto count = static_cast<std::int64_t>(by_index_.size());
+    if (outputs == 1 && count == 1) return both_outcomes(by_index_.begin()->second.name);
+    const std::int64_t num_classes = classes_of(outputs);
     if (num_classes > 0 && count != num_classes)
       refuse("has ", count, " class names, the network has ", num_classes, " classes");
     if (count == 0) refuse("has no class names");
@@ -86,6 +88,12 @@ class Collector {
   struct Entry {
     std::string name, wordnet_id;
   };
+  static ClassNames both_outcomes(const std::string& name) {
+    ClassNames classes;
+    classes.names = {text("no ", name), name};
+    return classes;
+  }
+
   const std::string& where_;
   std::map<std::int64_t, Entry> by_index_;
 };
@@ -180,7 +188,7 @@ bool is_utf8(std::string_view text) {
 
 }  // namespace
 
-ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t num_classes) {
+ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t outputs) {
   Collector collector(where);
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -193,10 +201,10 @@ ClassNames parse_labels(std::string_view text, const std::string& where, std::in
     add_json(collector, content);
   else
     add_lines(collector, text);
-  return collector.finish(num_classes);
+  return collector.finish(outputs);
 }
 
-ClassNames read_labels(const std::filesystem::path& path, std::int64_t num_classes) {
+ClassNames read_labels(const std::filesystem::path& path, std::int64_t outputs) {
   std::ifstream in(path, std::ios::binary);
   std::string content(kMaxFileBytes + 1, '\0');
   in.read(content.data(), static_cast<std::streamsize>(content.size()));
@@ -206,7 +214,7 @@ ClassNames read_labels(const std::filesystem::path& path, std::int64_t num_class
   content.resize(static_cast<std::size_t>(in.gcount()));
   if (content.size() > kMaxFileBytes)
     throw Error(ErrorKind::bad_input, path.string(), ": larger than 16 MiB, expected a list of class names");
-  return parse_labels(content, path.string(), num_classes);
+  return parse_labels(content, path.string(), outputs);
 }
 
 std::string labels_json(const ClassNames& classes) {

@@ -14,14 +14,15 @@ namespace backlight {
 /// `id2label`. Where every line begins with a WordNet id (`n02123045 tabby, tabby cat`), it is taken as such.
 /// UTF-8 with or without a byte-order mark, lines ended in any way. Names may repeat.
 ///
-/// `num_classes` is how many are expected, 0 where any number is right. Throws Error(bad_input) beginning
-/// with `where` for another number, an index that is missing or appears twice, a name that is empty, longer
-/// than 1000 bytes or holds a control character, text that is not UTF-8, and JSON of another form.
-ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t num_classes);
+/// `outputs` is how many the network has, 0 where any number of names is right. For one output there are two
+/// names, or the second alone: `fire` makes `no fire` and `fire`. Throws Error(bad_input) beginning with `where`
+/// for another number, an index that is missing or appears twice, a name that is empty, longer than 1000 bytes
+/// or holds a control character, text that is not UTF-8, and JSON of another form.
+ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t outputs);
 
 /// The same from a file. Throws Error(bad_input) naming it, also when it cannot be read or is larger than
 /// 16 MiB.
-ClassNames read_labels(const std::filesystem::path& path, std::int64_t num_classes);
+ClassNames read_labels(const std::filesystem::path& path, std::int64_t outputs);
 
 /// The JSON list that parse_labels reads back.
 std::string labels_json(const ClassNames& classes);

@@ -25,6 +25,10 @@ std::string_view name_of(LabelSet set);
 /// 1000 with WordNet ids, 10, 10, or none.
 ClassNames built_in_labels(LabelSet set);
 
+/// How many classes the outputs of a network tell apart: one output has two, that something is not there and
+/// that it is.
+constexpr std::int64_t classes_of(std::int64_t outputs) { return outputs == 1 ? 2 : outputs; }
+
 /// `class 0`, `class 1` …
 ClassNames numbered_labels(std::int64_t num_classes);
 

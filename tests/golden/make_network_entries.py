@@ -7,7 +7,7 @@ from reference_networks import ALL, build, state_entries
 from torchvision.models.feature_extraction import get_graph_node_names
 
 # Networks whose operations torch.fx names as backlight does.
-TRACED = ["alexnet", "vgg16", "vgg16_bn", "resnet18", "resnet50"]
+TRACED = ["alexnet", "vgg16", "vgg16_bn", "resnet18", "resnet50", "resnext50_32x4d", "squeezenet1_0", "squeezenet1_1"]
 
 lines = []
 for name in ALL:

@@ -4,16 +4,22 @@ import torch
 from common import Golden
 from reference_networks import ALL, NATIVE_SIZE, build_filled, input_for
 
+# The same graphs as their smaller relatives, with other widths: their parameters are compared by name and shape.
+LARGE = ["resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"]
 # Small where a network is deep and any size does; the rest at the size it was made for.
-SIZE = {
-    name: 64 for name in ALL if name.startswith("vgg") and name != "vgg16" or name in ("resnet101", "resnet152")
-}
+DEEP = ("resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2")
+SIZE = {name: 64 for name in ALL if name.startswith("vgg") and name != "vgg16" or name in DEEP}
+# At this size every pooling rounds up.
+SIZE |= {"squeezenet1_0": 70, "squeezenet1_1": 70}
 # Modules that run once, by name prefix of the network.
 INNER = {
     "alexnet_original": ["norm1", "pool2", "conv4", "pool5", "fc7"],
     "alexnet": ["features.0", "features.5", "features.12", "avgpool", "classifier.4"],
     "vgg": ["features.0", "avgpool", "classifier.3"],
+    "squeezenet": ["features.2", "features.5", "features.12", "classifier.1"],
     "resnet": ["conv1", "layer1", "layer2", "layer3", "layer4"],
+    "resnext": ["conv1", "layer1", "layer2", "layer3", "layer4"],
+    "wide_resnet": ["conv1", "layer1", "layer2", "layer3", "layer4"],
     "efficientnet": ["_conv_stem", "_blocks.1", "_blocks.3", "_blocks.8", "_bn1"],
 }
 SAMPLES = 64
@@ -33,6 +39,8 @@ def inner_modules(name, network):
 
 golden = Golden("networks")
 for name in ALL:
+    if name in LARGE:
+        continue
     network = build_filled(name)
     values = {}
     for path in inner_modules(name, network):

@@ -90,7 +90,9 @@ class CifarResNet(nn.Module):
 TORCHVISION = (
     ["alexnet"]
     + [f"vgg{depth}{bn}" for bn in ("", "_bn") for depth in (11, 13, 16, 19)]
+    + ["squeezenet1_0", "squeezenet1_1"]
     + [f"resnet{depth}" for depth in (18, 34, 50, 101, 152)]
+    + ["resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2"]
 )
 CIFAR = [f"resnet{depth}_cifar" for depth in (20, 32, 44, 56, 110)]
 LITE = [f"efficientnet_lite{version}" for version in (0, 1, 2)]

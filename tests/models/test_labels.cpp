@@ -46,6 +46,13 @@ TEST_CASE("labels: the built-in names are ImageNet's and CIFAR-10's in order") {
   CHECK(numbered_labels(2).names == Strings{"class 0", "class 1"});
 }
 
+TEST_CASE("labels: one output has two names, of which a file may give the second alone") {
+  CHECK(parsed("fire\n", 1).names == Strings{"no fire", "fire"});
+  CHECK(parsed("no fire\nfire\n", 1).names == Strings{"no fire", "fire"});
+  CHECK(parsed(R"(["clear", "smoke"])", 1).names == Strings{"clear", "smoke"});
+  refuses("a\nb\nc\n", "has 3 class names, the network has 2 classes", 1);
+}
+
 TEST_CASE("labels: ImageNet's classes have WordNet's ids, in order, and WordNet's names") {
   const ClassNames imagenet = built_in_labels(LabelSet::imagenet);
   REQUIRE(imagenet.wordnet_ids.size() == 1000);

@@ -55,6 +55,7 @@ void check_network(const std::string& name, std::int64_t size, const std::vector
 
 const std::vector<std::string> kVgg = {"features.0", "avgpool", "classifier.3"};
 const std::vector<std::string> kResnet = {"conv1", "layer1", "layer2", "layer3", "layer4"};
+const std::vector<std::string> kSqueeze = {"features.2", "features.5", "features.12", "classifier.1"};
 const std::vector<std::string> kCifar = {"conv1", "layer1", "layer2", "layer3"};
 const std::vector<std::string> kLite = {"_conv_stem", "_blocks.1", "_blocks.3", "_blocks.8", "_bn1"};
 
@@ -79,6 +80,16 @@ TEST_CASE("networks: ResNet-18's and -34's logits equal PyTorch's" * doctest::te
 }
 TEST_CASE("networks: ResNet-50's logits equal PyTorch's" * doctest::test_suite("device")) {
   check_network("resnet50", 224, kResnet);
+}
+TEST_CASE("networks: the logits of a ResNeXt and a wide ResNet equal PyTorch's" *
+          doctest::test_suite("device")) {
+  check_network("resnext50_32x4d", 64, kResnet);
+  check_network("wide_resnet50_2", 64, kResnet);
+}
+TEST_CASE("networks: SqueezeNet's logits equal PyTorch's, every pooling rounding up" *
+          doctest::test_suite("device")) {
+  check_network("squeezenet1_0", 70, kSqueeze);
+  check_network("squeezenet1_1", 70, kSqueeze);
 }
 TEST_CASE("networks: ResNet-101's and -152's logits equal PyTorch's" * doctest::test_suite("device")) {
   check_network("resnet101", 64, kResnet);

@@ -40,9 +40,9 @@ Tensor& classifier_of(Network& network) {
 
 }  // namespace
 
-Network test_network() {
+Network test_network(std::int64_t outputs) {
   Context context;
-  Network network = build_model("resnet20_cifar", 10);
+  Network network = build_model("resnet20_cifar", outputs);
   fill_network(network, context);
   return network;
 }
@@ -94,6 +94,12 @@ std::string Workspace::network() const {
 std::string Workspace::network_without_names() const {
   save(test_network(), str("nameless.safetensors"), {});
   return str("nameless.safetensors");
+}
+
+std::string Workspace::network_of(std::int64_t outputs) const {
+  const std::string path = str("net-of-" + std::to_string(outputs) + ".safetensors");
+  save(test_network(outputs), path, {});
+  return path;
 }
 
 std::string Workspace::network_against_class_3() const {

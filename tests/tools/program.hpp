@@ -37,6 +37,8 @@ class Workspace {
   std::string network() const;
   /// The same without the names.
   std::string network_without_names() const;
+  /// The same with another number of outputs.
+  std::string network_of(std::int64_t outputs) const;
   /// The same with one class (index 3) that every activation speaks against.
   std::string network_against_class_3() const;
   /// The same with finite weights so large that the scores overflow.
@@ -55,7 +57,7 @@ class Workspace {
 };
 
 /// The network of Workspace::network().
-Network test_network();
+Network test_network(std::int64_t outputs = 10);
 Image test_picture(int width, int height);
 
 std::string read_text(const fs::path& path);

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "weights/dialects.hpp"
 #include "weights/load.hpp"
 #include "weights/made_of_shapes.hpp"
 #include "weights/safetensors.hpp"

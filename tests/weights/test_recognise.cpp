@@ -109,18 +109,41 @@ TEST_CASE("recognise: variants of ResNet that do not fit are refused by name") {
   set(shapes, "layer2.0.downsample.1.weight", {512, 256, 1, 1});
   CHECK(says(doubt(shapes), "average-pool"));
   shapes = original;
-  set(shapes, "layer1.0.conv2.weight", {128, 128, 3, 3});
-  CHECK(says(doubt(shapes), "wide ResNet"));
-  set(shapes, "layer1.0.conv2.weight", {128, 4, 3, 3});
-  CHECK(says(doubt(shapes), "ResNeXt"));
+  set(shapes, "layer1.0.conv2.weight", {96, 96, 3, 3});
+  CHECK(says(doubt(shapes), "96 channels wide in 1 groups"));
   shapes = original;
   shapes.emplace_back("layer1.0.se.fc1.weight", std::vector<std::int64_t>{16, 256, 1, 1});
   CHECK(says(doubt(shapes), "squeeze-and-excitation"));
   shapes = original;
-  set(shapes, "conv1.weight", {64, 3, 3, 3});
-  CHECK(says(doubt(shapes), "3×3 stem"));
-  set(shapes, "conv1.weight", {64, 1, 7, 7});
+  set(shapes, "conv1.weight", {64, 3, 5, 5});
   CHECK(says(doubt(shapes), "another stem"));
+  shapes = original;
+  drop(shapes, "bn1.");
+  CHECK(says(doubt(shapes), "PreActResNet"));
+}
+
+TEST_CASE("recognise: wide ResNets and ResNeXts by the width and the groups of their blocks") {
+  const auto name = [](const std::string& depth, std::vector<std::int64_t> conv2) {
+    auto shapes = torchvision_keys().at(depth);
+    set(shapes, "layer1.0.conv2.weight", std::move(conv2));
+    return recognise(made_of_shapes(shapes)).architectures;
+  };
+  CHECK(name("resnet50", {128, 128, 3, 3}) == std::vector<std::string>{"wide_resnet50_2"});
+  CHECK(name("resnet101", {128, 128, 3, 3}) == std::vector<std::string>{"wide_resnet101_2"});
+  CHECK(name("resnet50", {128, 4, 3, 3}) == std::vector<std::string>{"resnext50_32x4d"});
+  CHECK(name("resnet101", {256, 8, 3, 3}) == std::vector<std::string>{"resnext101_32x8d"});
+  CHECK(name("resnet101", {256, 4, 3, 3}) == std::vector<std::string>{"resnext101_64x4d"});
+}
+
+TEST_CASE("recognise: stems of other channels, and CIFAR's, are described") {
+  auto shapes = torchvision_keys().at("resnet50");
+  set(shapes, "conv1.weight", {64, 1, 7, 7});
+  CHECK(recognise(made_of_shapes(shapes)).description.channels == 1);
+  set(shapes, "conv1.weight", {64, 4, 3, 3});
+  const Recognition small = recognise(made_of_shapes(shapes));
+  CHECK(small.description.channels == 4);
+  CHECK(small.description.small_stem);
+  CHECK(small.assumptions.size() == 1);
 }
 
 TEST_CASE("recognise: the original AlexNet by its groups and Caffe's names") {
@@ -187,7 +210,7 @@ TEST_CASE("recognise: EfficientNet-Lite by blocks and head width") {
   CHECK(says(doubt(squeezed), "squeeze-and-excitation"));
 }
 
-TEST_CASE("recognise: CIFAR ResNets by depth and other shortcuts not at all") {
+TEST_CASE("recognise: CIFAR ResNets by depth, with both kinds of shortcuts") {
   const auto cifar = [](int n) {
     std::vector<NamedShape> shapes = {{"conv1.weight", {16, 3, 3, 3}}};
     for (int stage = 1; stage <= 3; ++stage) {
@@ -208,7 +231,8 @@ TEST_CASE("recognise: CIFAR ResNets by depth and other shortcuts not at all") {
   CHECK(says(doubt(cifar(4)), "4 blocks"));
   auto projected = cifar(3);
   projected.emplace_back("layer2.0.shortcut.0.weight", std::vector<std::int64_t>{32, 16, 1, 1});
-  CHECK(says(doubt(projected), "option B"));
+  CHECK(recognise(made_of_shapes(projected)).description.projection == "shortcut");
+  CHECK(recognise(made_of_shapes(cifar(3))).description.projection.empty());
 }
 
 TEST_CASE("recognise: metadata decides where it names an architecture") {
@@ -225,7 +249,6 @@ TEST_CASE("recognise: metadata decides where it names an architecture") {
 TEST_CASE("recognise: unknown keys leave a doubt and no name") {
   CHECK(says(doubt({{"w", {3}}}), "none of the networks"));
   CHECK(says(doubt({}), "none of the networks"));
-  CHECK(says(doubt({{"conv_stem.weight", {32, 3, 3, 3}}, {"conv_head.weight", {1280, 320, 1, 1}}}), "timm"));
 }
 
 TEST_CASE("recognise: the published CIFAR ResNets") {

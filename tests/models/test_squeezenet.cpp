@@ -1,0 +1,179 @@
+// A trained SqueezeNet on photographs against PyTorch, captum and pytorch-grad-cam:
+// tests/golden/make_squeezenet.py.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "engine/attribution/display.hpp"
+#include "engine/attribution/explanation.hpp"
+#include "models/model.hpp"
+#include "support/compare.hpp"
+#include "support/device.hpp"
+#include "support/golden.hpp"
+#include "support/skip.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kShared = BACKLIGHT_SHARED_DATA;
+const char* const kOwn[] = {"chelsea", "coffee", "astronaut", "cat_and_espresso"};
+const char* const kIlsvrc[] = {"00000347", "00004574", "00008334", "00011811", "00014896",
+                               "00019281", "00023413", "00026757", "00030143", "00034152",
+                               "00036879", "00040908", "00044592"};
+/// As the generator samples.
+constexpr std::size_t kLogitStep = 8;
+constexpr std::int64_t kStep = 14, kTarget = 282;
+
+/// The trained network, placed on the device of the tests; nothing where its file is not there.
+std::optional<Model> trained(const Context& context) {
+  const fs::path path = kShared / "networks/squeezenet1_0_deepcompression_torchvision.pth";
+  if (!fs::exists(path)) {
+    skip("there is no " + path.filename().string());
+    return std::nullopt;
+  }
+  Model model = load_model(path);
+  CHECK(model.info.name == "squeezenet1_0");
+  CHECK(model.labels[kTarget] == "tiger cat");
+  model.network.to(context);
+  return model;
+}
+
+Tensor input_of(const Model& model, const fs::path& photograph) {
+  return std::move(preprocess(read_image(photograph), model.info.preprocessing).x);
+}
+
+Tensor chelsea(const Model& model) {
+  return input_of(model, BACKLIGHT_SOURCE_DIR "/tests/images/chelsea.png");
+}
+
+float largest_of(const std::string& name) { return golden("squeezenet", name + ".max").values()[0]; }
+
+void check_scores(const Model& model, Context& context, const fs::path& photograph) {
+  CAPTURE(photograph);
+  const Pass pass(model.network, context, input_of(model, photograph));
+  const Tensor logits = context.to_host(pass.output());
+  const std::string name = photograph.stem();
+  const auto values = logits.values();
+  CHECK(std::ranges::max_element(values) - values.begin() == golden("squeezenet", name + ".top").values()[0]);
+  const Tensor expected = golden("squeezenet", name + ".logits");
+  double worst = 0;
+  for (std::size_t i = 0; i < expected.values().size(); ++i) {
+    const double difference = std::abs(double{values[i * kLogitStep]} - double{expected.values()[i]});
+    if (!(difference <= worst)) worst = difference;
+  }
+  MESSAGE(name, ": logits differ by ", worst / largest_of(name), " of the largest");
+  CHECK(worst / largest_of(name) <= tolerance_on(context.device(), 2e-5));
+}
+
+struct SampledError {
+  double largest;    ///< as a share of the gradient's largest magnitude
+  double euclidean;  ///< as a share of the samples' norm
+};
+
+/// A gradient of 1×3×224×224 at the places that the generator takes.
+SampledError compare_gradient(const Tensor& dx, const std::string& name) {
+  const Tensor samples = golden("squeezenet", name);
+  REQUIRE(samples.shape() == Shape{3, 16, 16});
+  double worst = 0, differences = 0, squares = 0;
+  for (std::int64_t i = 0; i < samples.numel(); ++i) {
+    const std::int64_t c = i / 256, row = i / 16 % 16 * kStep, column = i % 16 * kStep;
+    const double expected = samples.values()[static_cast<std::size_t>(i)];
+    const double found = dx.values()[static_cast<std::size_t>((c * 224 + row) * 224 + column)];
+    const double difference = std::abs(found - expected);
+    if (!(difference <= worst)) worst = difference;
+    differences += difference * difference;
+    squares += expected * expected;
+  }
+  REQUIRE(squares > 0);
+  return {worst / largest_of(name), std::sqrt(differences / squares)};
+}
+
+}  // namespace
+
+TEST_CASE("squeezenet: a trained one says of photographs what PyTorch says" * doctest::test_suite("device")) {
+  Context context = test_context(0);
+  const auto model = trained(context);
+  if (!model) return;
+  for (const std::string name : kOwn)
+    check_scores(*model, context, BACKLIGHT_SOURCE_DIR "/tests/images/" + name + ".png");
+  const fs::path folder = kShared / "boxes/ilsvrc_val_227";
+  if (!fs::exists(folder)) return skip("there are no pictures of ImageNet");
+  for (const std::string number : kIlsvrc)
+    check_scores(*model, context, folder / ("ILSVRC2012_val_" + number + ".JPEG"));
+}
+
+TEST_CASE("squeezenet: the gradient, guided backprop and deconvolution on photographs equal captum's" *
+          doctest::test_suite("device")) {
+  Context context = test_context(0);
+  auto model = trained(context);
+  if (!model) return;
+  // In float32 rounding decides which of two nearly equal values a pooling takes: only the norm is stable.
+  const bool exact = context.device().kind == Device::Kind::cpu;
+  const DType dtype = exact ? DType::f64 : DType::f32;
+  model->network.to(dtype);
+  const auto gradient = [&](const std::string& photograph, std::int64_t target, ReluRule rule) {
+    const fs::path path = BACKLIGHT_SOURCE_DIR "/tests/images/" + photograph + ".png";
+    Explanation explanation(model->network, context, input_of(*model, path).to(dtype), {},
+                            /*input_gradient=*/true);
+    return context.to_host(explanation.gradient(explanation.target({&target, 1}), rule)).to(DType::f32);
+  };
+  const auto check = [&](const std::string& photograph, std::int64_t target, const std::string& name,
+                         ReluRule rule) {
+    CAPTURE(name);
+    const SampledError error = compare_gradient(gradient(photograph, target, rule), photograph + "." + name);
+    MESSAGE("squeezenet1_0, ", name, ": differs by ", error.largest, " of the largest");
+    if (exact) CHECK(error.largest <= 1e-6);
+    CHECK(error.euclidean <= 0.1);
+  };
+  check("chelsea", kTarget, "gradient", ReluRule::standard);
+  check("chelsea", kTarget, "guided", ReluRule::guided);
+  check("astronaut", 505, "deconvnet", ReluRule::deconvnet);
+  // captum's, too: every positive signal is lost on the way.
+  const Tensor lost = gradient("chelsea", kTarget, ReluRule::deconvnet);
+  CHECK(std::ranges::all_of(lost.values(), [](float v) { return v == 0; }));
+}
+
+TEST_CASE("squeezenet: CAM weighs the features by the last convolution's row, as CAM's own code does" *
+          doctest::test_suite("device")) {
+  Context context = test_context(0);
+  const auto model = trained(context);
+  if (!model) return;
+  const auto head = find_cam_head(model->network);
+  REQUIRE(head.has_value());
+  CHECK(model->network.node(head->features).name == "features.12.cat");
+  CHECK(model->network.node(head->classifier).name == "classifier.1");
+  Explanation explanation(model->network, context, chelsea(*model), {head->features}, false);
+  const std::int64_t target[] = {kTarget};
+  const Tensor cam = context.to_host(explanation.cam(target).map);
+  const Tensor expected = golden("squeezenet", "chelsea.cam");
+  CHECK(relative_error(cam.clone().reshaped(expected.shape()), expected) <= 1e-4);
+}
+
+TEST_CASE("squeezenet: Grad-CAM on a photograph is shown as pytorch-grad-cam shows it" *
+          doctest::test_suite("device")) {
+  Context context = test_context(0);
+  const auto model = trained(context);
+  if (!model) return;
+  const NodeId layer = model->network.find(model->info.default_layers.pytorch_grad_cam);
+  Explanation explanation(model->network, context, chelsea(*model), {layer}, false);
+  const std::int64_t target[] = {kTarget};
+  const Tensor map = context.to_host(explanation.grad_cam(layer, explanation.target(target)).map);
+  const Tensor shown = display_map(map, Preset::pytorch_grad_cam, 224, 224);
+  const Tensor expected = golden("squeezenet", "chelsea.grad_cam.shown");
+  REQUIRE(expected.shape() == Shape{16, 16});
+  double worst = 0;
+  for (std::int64_t i = 0; i < expected.numel(); ++i) {
+    const std::int64_t place = i / 16 * kStep * 224 + i % 16 * kStep;
+    const double difference = std::abs(double{shown.values()[static_cast<std::size_t>(place)]} -
+                                       double{expected.values()[static_cast<std::size_t>(i)]});
+    if (!(difference <= worst)) worst = difference;
+  }
+  CHECK(worst <= 1e-4);
+}
