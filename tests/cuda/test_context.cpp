@@ -228,7 +228,7 @@ TEST_CASE("context: only a CUDA context has a stream") {
 TEST_CASE("dispatch: a kernel that a device lacks throws and names itself") {
   constexpr void (*kLacking)(int) = missing<"some_kernel">;
   CHECK(
-      contains(error_of(ErrorKind::unsupported, [] { kLacking(1); }), "the kernel some_kernel is not there"));
+      contains(error_of(ErrorKind::unsupported, [] { kLacking(1); }), "the kernel some_kernel is not supported on this device"));
 }
 
 TEST_CASE("dispatch: float64 on CUDA is refused") {

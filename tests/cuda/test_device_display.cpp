@@ -41,7 +41,7 @@ ErrorKind kind_of(const std::function<void()>& fn) {
 }  // namespace
 
 TEST_CASE("device display: a photograph's overlay and map and product are the host's") {
-  const Fitted input = preprocess(read_image(std::string(BACKLIGHT_SOURCE_DIR) + "/tests/images/chelsea.png"),
+  const Fitted input = preprocess(read_image(BACKLIGHT_SOURCE_DIR "/tests/images/chelsea.png"),
                                   Preprocessing::torchvision(64, 72));
   const Tensor alpha = random_tensor({1, 12}, "cuda.display.alpha");
   const Tensor activations = random_tensor({1, 12, 7, 7}, "cuda.display.a");
