@@ -51,7 +51,7 @@ void check_same(const Workspace& work, const std::string& weights, const std::st
   const auto arguments = [&](const std::string& device) {
     return std::vector<std::string>{"explain",  picture,    "--weights",   weights,   "--method",
                                     methods,    "--format", "overlay,npy", "--out",   work.str(device),
-                                    "--device", device,     "--json",      "--top-k", "1"};
+                                    "--device", device,     "--json",      "--top-k", "1",       "--quiet"};
   };
   const ProcessResult on_cpu = work.run(arguments("cpu"));
   REQUIRE(on_cpu.exit_code == 0);
