@@ -112,8 +112,9 @@ function(compile_by_nvcc target)
     list(APPEND options "SHELL:-Xptxas -warn-spills" "SHELL:-Werror all-warnings" --no-compress)
   endif()
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
+  set(launcher ${PROJECT_SOURCE_DIR}/tools/cmake/keep_output ${CMAKE_CUDA_COMPILER_LAUNCHER})
   set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}" CUDA_STANDARD 20
-    CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/tools/cmake/keep_output;${CMAKE_CUDA_COMPILER_LAUNCHER}")
+    CUDA_COMPILER_LAUNCHER "${launcher}")
 endfunction()
 
 if(BACKLIGHT_CUDA STREQUAL "OFF")
