@@ -60,7 +60,8 @@ cudaError_t launch_kernel(void (*kernel)(P...), dim3 grid, dim3 block, std::size
   std::size_t position = 0;
   std::apply([&](const P&... argument) { (collect_pointer(pointers, position++, argument), ...); },
              call->arguments);
-  return enqueue({reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, std::move(pointers), call,
+  return enqueue({reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, std::move(pointers),
+                  std::move(call),
                   [](void* p) {
                     const Call& c = *static_cast<const Call*>(p);
                     std::apply(c.kernel, c.arguments);
