@@ -1,7 +1,6 @@
 #include "weights/dialects.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <string>
 
@@ -22,11 +21,11 @@ std::string_view after(std::string_view name, std::string_view prefix) {
 
 /// Takes a number and the dot behind it off the front of `rest`; -1 where there is none.
 int take_number(std::string_view& rest) {
-  int value = -1;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-  if (error != std::errc{} || end == rest.data() + rest.size() || *end != '.') return -1;
-  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()) + 1);
-  return value;
+  const std::size_t dot = rest.find('.');
+  const auto value = dot == rest.npos ? std::nullopt : weights::module_number(rest.substr(0, dot));
+  if (!value) return -1;
+  rest.remove_prefix(dot + 1);
+  return *value;
 }
 
 /// The name with the first `from` that it begins with replaced; as it is where there is none.
@@ -64,6 +63,7 @@ std::string hugging_face_name(std::string_view name) {
   std::string path = text("layer", stage + 1, ".", block, ".");
   if (std::string_view inner = after(rest, "layer."); !inner.empty()) {
     const int layer = take_number(inner);
+    if (layer < 0) return std::string(name);
     const std::string convolution = text("conv", layer + 1, "."), norm = text("bn", layer + 1, ".");
     const Renaming names[] = {{"convolution.", convolution}, {"normalization.", norm}};
     return path + replaced(inner, names);
@@ -83,6 +83,7 @@ std::string weiaicunzai_name(std::string_view name) {
     std::string_view rest = after(name, text("conv", stage + 1, "_x."));
     if (rest.empty()) continue;
     const int block = take_number(rest);
+    if (block < 0) return std::string(name);
     return text("layer", stage, ".", block, ".") + replaced(rest, kBlock);
   }
   return replaced(name, kStem);
@@ -92,12 +93,14 @@ std::string weiaicunzai_name(std::string_view name) {
 class TimmLite {
  public:
   explicit TimmLite(const Keys& keys) {
-    for (int stage = 0; stage < 7; ++stage)
-      for (int block = 0; block < keys.numbered(text("blocks.", stage, ".")); ++block) {
+    for (int stage = 0; stage < 7; ++stage) {
+      const int blocks = keys.numbered(text("blocks.", stage, "."));
+      for (int block = 0; block < blocks; ++block) {
         const std::string path = text("blocks.", stage, ".", block, ".");
         const bool expands = keys.has(path + "conv_pwl.weight");
         blocks_.emplace(path, Block{text("_blocks.", blocks_.size(), "."), expands});
       }
+    }
   }
 
   std::size_t blocks() const { return blocks_.size(); }
@@ -172,8 +175,8 @@ Dialect dialect_of(std::span<const StoredTensor> tensors) {
   return Dialect::none;
 }
 
-std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors) {
-  switch (dialect_of(tensors)) {
+std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors, Dialect dialect) {
+  switch (dialect) {
     case Dialect::none:
       break;
     case Dialect::caffe_vgg:

@@ -25,6 +25,9 @@ Dialect dialect_of(std::span<const StoredTensor> tensors);
 /// The tensors under the names that the networks here have, in the file's order; matrices where a dialect has
 /// convolutions over their whole input. Tensors of no dialect, and names that a dialect does not have, are
 /// kept.
-std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors);
+std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors, Dialect dialect);
+inline std::vector<StoredTensor> with_torchvision_names(std::span<const StoredTensor> tensors) {
+  return with_torchvision_names(tensors, dialect_of(tensors));
+}
 
 }  // namespace backlight

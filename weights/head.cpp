@@ -1,6 +1,6 @@
 #include "weights/head.hpp"
 
-#include <compare>
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -8,6 +8,9 @@
 
 namespace backlight {
 namespace {
+
+/// More than any head has, with those that have no tensors.
+constexpr std::size_t kMostModules = 64;
 
 /// A module of the head that has tensors.
 struct Entry {
@@ -25,21 +28,21 @@ std::vector<std::string> split(std::string_view text) {
   return parts;
 }
 
-std::optional<int> number(const std::string& text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
 bool is_numbered(const Entry& entry) {
-  return std::ranges::all_of(entry.path, [](const std::string& part) { return number(part).has_value(); });
+  constexpr std::size_t kDeepest = 8;
+  return entry.path.size() <= kDeepest && std::ranges::all_of(entry.path, [](const std::string& part) {
+           return weights::module_number(part).has_value();
+         });
 }
 
 std::vector<int> numbers_of(const Entry& entry) {
   std::vector<int> numbers;
-  for (const std::string& part : entry.path) numbers.push_back(number(part).value_or(0));
+  for (const std::string& part : entry.path) numbers.push_back(*weights::module_number(part));
   return numbers;
+}
+
+std::string too_many(std::string_view module) {
+  return text("its head '", module, "' has more than ", kMostModules, " modules");
 }
 
 std::string join(std::string_view module, std::span<const int> numbers) {
@@ -74,6 +77,10 @@ std::vector<Entry> entries_of(const Keys& keys, std::string_view module, std::st
       entries.push_back({split(std::string_view(name).substr(std::min(prefix.size(), name.size()))), *layer});
     else if (doubt.empty())
       doubt = text("its head's '", name, "' is neither a linear layer nor a batch norm");
+    if (entries.size() > kMostModules) {
+      doubt = too_many(module);
+      break;
+    }
   }
   return entries;
 }
@@ -144,7 +151,9 @@ HeadReading numbered_head(std::string_view module, std::vector<Entry> entries) {
   const std::string last_name = last_linear == entries.rend() ? "" : last_linear->layer.name;
   const Entry* before = nullptr;
   for (const Entry& entry : entries) {
-    for (const std::string& name : missing_before(module, before, entry)) {
+    const std::vector<std::string> missing = missing_before(module, before, entry);
+    if (head.layers.size() + missing.size() >= kMostModules) return {{}, {}, too_many(module)};
+    for (const std::string& name : missing) {
       const bool relu = waiting;
       waiting = false;
       head.layers.push_back(
@@ -202,6 +211,10 @@ HeadReading read_head(const Keys& keys, std::string_view module,
   if (!head.doubt.empty()) return head;
   if (std::ranges::none_of(entries, [](const Entry& e) { return e.layer.kind == HeadLayer::Kind::linear; })) {
     head.doubt = text("the last linear layer (", module, ") is missing: features only");
+    return head;
+  }
+  if (entries.size() > 1 && std::ranges::any_of(entries, [](const Entry& e) { return e.path.empty(); })) {
+    head.doubt = text("its head '", module, "' has a weight of its own beside modules with weights");
     return head;
   }
   std::vector<std::string_view> linear;

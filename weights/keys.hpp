@@ -2,13 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "weights/numbers.hpp"
 #include "weights/stored_tensor.hpp"
 
 namespace backlight {
@@ -60,10 +60,10 @@ class Keys {
     for (const StoredTensor& tensor : tensors_) {
       const std::string_view name = tensor.name();
       if (!name.starts_with(prefix)) continue;
-      int index = 0;
-      const auto [end, error] =
-          std::from_chars(name.data() + prefix.size(), name.data() + name.size(), index);
-      if (error == std::errc{} && end != name.data() + name.size() && *end == '.') seen.push_back(index);
+      const std::size_t dot = name.find('.', prefix.size());
+      if (dot == name.npos) continue;
+      if (const auto index = weights::module_number(name.substr(prefix.size(), dot - prefix.size())))
+        seen.push_back(*index);
     }
     std::ranges::sort(seen);
     return static_cast<int>(std::unique(seen.begin(), seen.end()) - seen.begin());

@@ -1,14 +1,14 @@
 #include "models/labels/label_file.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <unordered_set>
 
 #include "engine/error.hpp"
+#include "weights/numbers.hpp"
 #include "weights/pickle.hpp"
 
 namespace backlight {
@@ -32,13 +32,6 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_wordnet_id(std::string_view text) {
   return text.size() == 9 && text.front() == 'n' && std::ranges::all_of(text.substr(1), is_digit);
-}
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (status != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 /// Collects names by index and sees that none is missing, twice there, empty or beyond reason.
@@ -117,7 +110,7 @@ void add_members(Collector& into, const Json& object) {
     if (name_first) {
       into.add(value.get<std::int64_t>(), key);
     } else {
-      const auto index = whole_number(key);
+      const auto index = weights::number_in<std::int64_t>(key);
       if (!index)
         into.refuse("begins like JSON, but '", weights::printable(key), "' is no index of a class; ", kForms);
       add_value(into, *index, value);
@@ -206,12 +199,15 @@ ClassNames parse_labels(std::string_view text, const std::string& where, std::in
 
 ClassNames read_labels(const std::filesystem::path& path, std::int64_t outputs) {
   std::ifstream in(path, std::ios::binary);
-  std::string content(kMaxFileBytes + 1, '\0');
-  in.read(content.data(), static_cast<std::streamsize>(content.size()));
+  std::string content;
+  std::array<char, 65536> part;
+  do {
+    in.read(part.data(), part.size());
+    content.append(part.data(), static_cast<std::size_t>(in.gcount()));
+  } while (in && content.size() <= kMaxFileBytes);
   // Reading to the end sets failbit too: only a stream that never opened, or broke, is an error.
   if (!in.is_open() || in.bad())
     throw Error(ErrorKind::bad_input, path.string(), ": cannot be read, expected a file of class names");
-  content.resize(static_cast<std::size_t>(in.gcount()));
   if (content.size() > kMaxFileBytes)
     throw Error(ErrorKind::bad_input, path.string(), ": larger than 16 MiB, expected a list of class names");
   return parse_labels(content, path.string(), outputs);

@@ -15,9 +15,9 @@ namespace backlight {
 /// UTF-8 with or without a byte-order mark, lines ended in any way. Names may repeat.
 ///
 /// `outputs` is how many the network has, 0 where any number of names is right. For one output there are two
-/// names, or the second alone: `fire` makes `no fire` and `fire`. Throws Error(bad_input) beginning with `where`
-/// for another number, an index that is missing or appears twice, a name that is empty, longer than 1000 bytes
-/// or holds a control character, text that is not UTF-8, and JSON of another form.
+/// names, or the second alone: `fire` makes `no fire` and `fire`. Throws Error(bad_input) beginning with
+/// `where` for another number, an index that is missing or appears twice, a name that is empty, longer than
+/// 1000 bytes or holds a control character, text that is not UTF-8, and JSON of another form.
 ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t outputs);
 
 /// The same from a file. Throws Error(bad_input) naming it, also when it cannot be read or is larger than

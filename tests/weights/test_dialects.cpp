@@ -84,6 +84,18 @@ TEST_CASE("dialects: the ResNets of pytorch-cifar100 have torchvision's names") 
               Dialect::weiaicunzai);
 }
 
+TEST_CASE("dialects: numbers that no network has are no part of a dialect's names") {
+  check_names({{"resnet.embedder.embedder.convolution.weight", "conv1.weight"},
+               {"encoder.stages.2147483647.layers.0.layer.0.convolution.weight",
+                "encoder.stages.2147483647.layers.0.layer.0.convolution.weight"},
+               {"encoder.stages.0.layers.0.layer.2147483647.convolution.weight",
+                "encoder.stages.0.layers.0.layer.2147483647.convolution.weight"}},
+              Dialect::hugging_face);
+  check_names({{"conv2_x.0.residual_function.0.weight", "layer1.0.conv1.weight"},
+               {"conv2_x.x.residual_function.0.weight", "conv2_x.x.residual_function.0.weight"}},
+              Dialect::weiaicunzai);
+}
+
 TEST_CASE("dialects: timm's EfficientNet-Lite counts its blocks through the stages") {
   const std::vector<StoredTensor> stored = made_of_shapes(timm_lite0());
   CHECK(dialect_of(stored) == Dialect::timm_lite);
