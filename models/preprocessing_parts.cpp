@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
-#include <iterator>
 #include <numeric>
 
+#include "weights/numbers.hpp"
 #include "weights/pickle.hpp"
 
 namespace backlight {
@@ -21,17 +20,11 @@ template <class... Parts>
   throw Error(place.kind, place.where, ": found '", weights::printable(found), "', expected ", expected...);
 }
 
-template <class T>
-bool parse_number(std::string_view text, T& value) {
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return status == std::errc() && end == text.data() + text.size();
-}
-
 int parse_size(std::string_view text, const Place& place) {
-  int size = 0;
-  if (!parse_number(text, size) || size < 1 || size > kMaxSize)
+  const auto size = weights::number_in<int>(text);
+  if (!size || *size < 1 || *size > kMaxSize)
     refuse(place, text, "a whole number of pixels from 1 to ", kMaxSize);
-  return size;
+  return *size;
 }
 
 std::vector<float> parse_numbers(std::string_view text, bool positive, const Place& place) {
@@ -44,10 +37,10 @@ std::vector<float> parse_numbers(std::string_view text, bool positive, const Pla
     constexpr const char* kSeparators = ", ";
     rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     const std::string_view word = rest.substr(0, rest.find_first_of(kSeparators));
-    float number = 0;
-    if (!parse_number(word, number) || !(std::abs(number) <= kMaxNumber) || (positive && !(number > 0)))
+    const auto number = weights::number_in<float>(word);
+    if (!number || !(std::abs(*number) <= kMaxNumber) || (positive && !(*number > 0)))
       refuse(place, text, expected);
-    numbers.push_back(number);
+    numbers.push_back(*number);
     rest.remove_prefix(word.size());
     rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     if (rest.empty()) return numbers;
@@ -74,20 +67,25 @@ float implied_divisor(const PreprocessingParts& parts) {
 
 const char* range_of(float divisor) { return divisor == kSamplesTo255 ? "0 to 255" : "0 to 1"; }
 
-/// Only one of mean and std is given: it must be of the samples that the other is of.
+/// Of divisor, mean and std only some are given: they must be of the samples that the others are of.
 void require_same_samples(const PreprocessingParts& parts, float divisor, const Preprocessing& how,
                           const Place& place) {
-  if (parts.mean.empty() == parts.std.empty() || divisor == how.divisor) return;
-  const bool mean = !parts.mean.empty();
-  throw Error(place.kind, place.where, ": found a ", mean ? "mean" : "std", " of ",
-              list_text(mean ? parts.mean : parts.std), ", for samples of ", range_of(divisor), ", beside a ",
-              mean ? "std" : "mean", " for samples of ", range_of(how.divisor),
-              "; expected both mean and std");
+  const bool mean = !parts.mean.empty(), deviation = !parts.std.empty();
+  if ((mean && deviation) || divisor == how.divisor) return;
+  const std::string found = mean        ? "a mean of " + list_text(parts.mean)
+                            : deviation ? "a std of " + list_text(parts.std)
+                                        : "a divisor";
+  throw Error(place.kind, place.where, ": found ", found, " for samples of ", range_of(divisor),
+              ", where the rest is for samples of ", range_of(how.divisor), "; expected both mean and std");
 }
 
 void require_channels(const std::vector<float>& numbers, int channels, const char* what, const Place& place) {
+  if (numbers.empty()) return;
+  if (channels != 1 && channels != 3)
+    throw Error(place.kind, place.where, ": found a ", what, ", but the network takes ", channels,
+                " channels; expected none, because only networks of 1 or 3 channels are given pictures");
   const bool averaged = channels == 1 && numbers.size() == 3;
-  if (!numbers.empty() && !averaged && std::ssize(numbers) != channels)
+  if (!averaged && std::ssize(numbers) != channels)
     throw Error(place.kind, place.where, ": found ", numbers.size(), " numbers for the ", what,
                 ", expected one for each of the network's ", channels, " channels");
 }
@@ -119,13 +117,14 @@ std::string_view name_of(Origin origin) {
 }
 
 PreprocessingParts PreprocessingParts::of(const Preprocessing& how) {
+  const std::ptrdiff_t numbers = how.channels == 1 ? 1 : how.channels == 3 ? 3 : 0;
   return {how.input_size,
           how.resize_size,
           how.interpolation,
           how.divisor,
           how.bgr,
-          {how.mean.begin(), how.mean.end()},
-          {how.std.begin(), how.std.end()}};
+          {how.mean.begin(), how.mean.begin() + numbers},
+          {how.std.begin(), how.std.begin() + numbers}};
 }
 
 void set_part(PreprocessingParts& parts, std::string_view part, std::string_view text, const Place& place) {

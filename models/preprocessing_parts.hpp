@@ -33,7 +33,7 @@ struct PreprocessingParts {
   std::optional<bool> bgr;
   std::vector<float> mean, std;  ///< one per channel in the network's order, or empty
 
-  /// All of them.
+  /// All of them; without mean and std where the channels are neither 1 nor 3.
   static PreprocessingParts of(const Preprocessing& how);
   friend bool operator==(const PreprocessingParts&, const PreprocessingParts&) = default;
 };
@@ -63,8 +63,9 @@ void set_part(PreprocessingParts& parts, std::string_view part, std::string_view
 std::map<std::string, std::string> parts_text(const PreprocessingParts& parts);
 
 /// Puts the parts in their places. A new input size without a resize size scales the resize with it. Throws
-/// an Error of the place where the numbers are not as many as channels (three are averaged for one), and
-/// where only one of mean and std is given and is of another range of samples than the other.
+/// an Error of the place where the numbers are not as many as channels (three are averaged for one), where
+/// the channels are neither 1 nor 3 and numbers are given, and where not both mean and std are given and what
+/// is given is of another range of samples than the rest.
 void apply(const PreprocessingParts& parts, Origin origin, const Place& place, Preprocessing& how,
            PreprocessingOrigins& origins);
 

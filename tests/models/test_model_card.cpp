@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "models/model_card.hpp"
 #include "models/registry.hpp"
 
@@ -117,6 +119,60 @@ TEST_CASE("model card: numbers above 1 are of samples of 0 to 255") {
   CHECK(card({}, {.parts = {parts}}).preprocessing.divisor == 1);
   CHECK(card_with("mean", "0.5,0.5,0.5").preprocessing.divisor == 255);
   CHECK(card_with("std", "1,1,1").preprocessing.divisor == 255);
+}
+
+TEST_CASE("model card: a divisor alone does not change what mean and std are of") {
+  CHECK_THROWS_WITH_AS(card({{"backlight.divisor", "1"}}), doctest::Contains("expected both mean and std"),
+                       Error);
+  CHECK(card({{"backlight.divisor", "255"}}).preprocessing.divisor == 255);
+  const ModelCard whole =
+      card({{"backlight.divisor", "1"}, {"backlight.mean", "0,0,0"}, {"backlight.std", "1,1,1"}});
+  CHECK(whole.preprocessing.divisor == 1);
+}
+
+TEST_CASE("model card: of other channels than 1 and 3 there is no mean and std") {
+  for (const int channels : {0, 2, 4, 64}) {
+    CAPTURE(channels);
+    ModelInfo info = model_info("resnet18");
+    info.preprocessing.channels = channels;
+    const Values nothing;
+    const Metadata metadata("net.safetensors", nothing);
+    PreprocessingParts parts;
+    parts.mean.assign(static_cast<std::size_t>(std::max(channels, 1)), 0.5f);
+    CHECK_THROWS_WITH_AS(make_card(info, 3, metadata, nullptr, {.parts = {parts}}),
+                         doctest::Contains("only networks of 1 or 3 channels"), Error);
+    CHECK(make_card(info, 3, metadata, nullptr, {.preprocessing = info.preprocessing}).preprocessing ==
+          info.preprocessing);
+  }
+}
+
+TEST_CASE("model card: one channel's mean and std are read back to the bit") {
+  ModelInfo info = model_info("resnet18");
+  info.preprocessing = with_channels(info.preprocessing, 1);
+  const Values nothing;
+  for (int i = 1; i <= 100; ++i) {
+    PreprocessingParts parts;
+    parts.mean = parts.std = {static_cast<float>(i) / 97};
+    const ModelCard said =
+        make_card(info, 3, Metadata("net.safetensors", nothing), nullptr, {.parts = {parts}});
+    const Values written = metadata_of("resnet18", said);
+    CHECK(make_card(info, 3, Metadata("net.safetensors", written), nullptr, {}).preprocessing ==
+          said.preprocessing);
+  }
+}
+
+TEST_CASE("model card: the caller's word on scores comes before the file's, and that before the default") {
+  const Values sigmoid = {{"backlight.scores", "sigmoid"}}, softmax = {{"backlight.scores", "softmax"}};
+  CHECK(card({}).scores == ScoreFunction::softmax);
+  CHECK_FALSE(card({}).scores_said);
+  CHECK(card({}, {}, 1).scores == ScoreFunction::sigmoid);
+  CHECK(card(sigmoid).scores == ScoreFunction::sigmoid);
+  CHECK(card(sigmoid).scores_said);
+  CHECK(card(sigmoid, {.scores = ScoreFunction::softmax}).scores == ScoreFunction::softmax);
+  CHECK(card(softmax, {.scores = ScoreFunction::sigmoid}, 1).scores == ScoreFunction::sigmoid);
+  CHECK(metadata_of("resnet18", card(sigmoid)).at("backlight.scores") == "sigmoid");
+  CHECK_THROWS_WITH_AS(card(softmax, {}, 1), doctest::Contains("net.safetensors: the softmax"), Error);
+  check_refused("scores", "argmax", "expected softmax or sigmoid");
 }
 
 TEST_CASE("model card: a new input size scales the resize that is not given") {
