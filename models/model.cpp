@@ -5,6 +5,7 @@
 
 #include "weights/dialects.hpp"
 #include "weights/families.hpp"
+#include "weights/listed.hpp"
 #include "weights/load.hpp"
 #include "weights/published.hpp"
 #include "weights/recognise.hpp"
@@ -13,11 +14,7 @@
 namespace backlight {
 namespace {
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
+std::string joined(const std::vector<std::string>& names) { return weights::listed(names, names.size()); }
 
 /// What to do where weights are kept in parts that cannot be put together here; empty where none are.
 std::string about_parts(const Checkpoint& checkpoint) {
@@ -66,13 +63,17 @@ std::vector<ExpectedTensor> expected_tensors(std::span<const ConstNamedParameter
 }
 
 /// Rows of the classifier's matrix, the number of classes.
-std::int64_t count_classes(const Checkpoint& checkpoint, const ModelInfo& info) {
+std::int64_t count_classes(const Checkpoint& checkpoint, const Recognition& recognised,
+                           const ModelInfo& info) {
   const std::string name = info.classifier + ".weight";
   for (const StoredTensor& tensor : with_torchvision_names(checkpoint.tensors()))
     if (tensor.name() == name && !tensor.shape().empty() && tensor.shape()[0] > 0) return tensor.shape()[0];
   const std::string family = unbuilt_family(checkpoint.as_stored());
   throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": does not fit ", info.name,
               ": it has no tensor '", name, "' from whose rows the classes are counted",
+              !recognised.doubt.empty() && recognised.architectures == std::vector{info.name}
+                  ? "; " + recognised.doubt
+                  : "",
               family.empty() ? "" : "; its keys are of " + family, about_parts(checkpoint));
 }
 
@@ -82,19 +83,7 @@ NetworkDescription describe_file(const Checkpoint& checkpoint, const Recognition
   const std::string architecture = decide_architecture(checkpoint, recognised, wanted);
   const NetworkDescription& read = recognised.description;
   if (read.architecture == architecture && !read.head.empty()) return read;
-  return describe(architecture, count_classes(checkpoint, model_info(architecture)));
-}
-
-/// What was read into the file, where it is the network that its keys tell, and what its input implies.
-std::vector<std::string> assumptions_of(const Recognition& recognised,
-                                        const NetworkDescription& description) {
-  std::vector<std::string> assumptions;
-  if (recognised.description == description) assumptions = recognised.assumptions;
-  if (description.channels == 1)
-    assumptions.emplace_back(
-        "its input has one channel: pictures are given in grey, normalised by the mean and std of the three "
-        "colours, averaged, where the file and the options say nothing else");
-  return assumptions;
+  return describe(architecture, count_classes(checkpoint, recognised, model_info(architecture)));
 }
 
 /// The network that the file is of, with parameters that are still to be filled.
@@ -102,19 +91,32 @@ struct Built {
   ModelInfo info;
   std::int64_t outputs;
   Network network;
-  std::vector<std::string> assumptions;
+  std::vector<std::string> assumptions;  ///< what was read into the keys
 };
+
+/// The described network. Throws Error naming the file where its layers do not fit each other, or there is none
+/// such: where the file's shapes are to blame.
+Network build_fitting(const Checkpoint& checkpoint, const NetworkDescription& description,
+                      const ModelInfo& info) try {
+  Network network = build_model(description);
+  const int size = info.preprocessing.input_size;
+  network.shapes({1, description.channels, size, size});
+  return network;
+} catch (const Error& error) {
+  throw Error(error.kind() == ErrorKind::resources ? error.kind() : ErrorKind::bad_input,
+              checkpoint.path().string(), ": does not fit ", info.name, ": ", error.what());
+}
 
 Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
   require_one_network(checkpoint);
   const Metadata metadata(checkpoint.path(), checkpoint.metadata());
   // A model that the caller names needs no word of the file.
   const Recognition recognised =
-      recognise(checkpoint.tensors(),
-                options.model.empty() ? metadata.for_recognition() : std::map<std::string, std::string>{});
+      recognise(checkpoint.tensors(), options.model.empty() ? metadata.architecture() : "");
   const NetworkDescription description = describe_file(checkpoint, recognised, options.model);
-  return {model_info(description), description.head.back().out, build_model(description),
-          assumptions_of(recognised, description)};
+  const ModelInfo info = model_info(description);
+  return {info, description.head.back().out, build_fitting(checkpoint, description, info),
+          recognised.description == description ? recognised.assumptions : std::vector<std::string>{}};
 }
 
 /// How the file's tensors go into the network. Throws Error(bad_input) where one is missing or mis-shaped.
@@ -137,15 +139,15 @@ void refuse_unexpected(const Checkpoint& checkpoint, const MatchReport& report,
               "them");
 }
 
-std::vector<std::string> names_of(std::span<const MatchReport::Unpartnered> tensors) {
+std::vector<std::string> names_of(std::span<const StoredTensor> tensors) {
   std::vector<std::string> names;
-  for (const MatchReport::Unpartnered& each : tensors) names.push_back(each.name);
+  for (const StoredTensor& tensor : tensors) names.push_back(tensor.name_in_file());
   return names;
 }
 
 /// Tensors that compute nothing, and those that the caller did not choose.
 std::vector<std::string> idle_in(const MatchReport& report, const Checkpoint& checkpoint) {
-  std::vector<std::string> names = report.idle;
+  std::vector<std::string> names = names_of(report.idle);
   names.insert(names.end(), checkpoint.outside().begin(), checkpoint.outside().end());
   return names;
 }
@@ -196,7 +198,7 @@ std::vector<std::string> load_parameters(const Checkpoint& checkpoint, Network& 
     try {
       require_parameter_type(m.tensor);
       Tensor tensor = m.tensor.to_f32();
-      require_usable(parameters[m.index].name, tensor);
+      require_usable(m.tensor.name_in_file(), tensor);
       *parameters[m.index].tensor = std::move(tensor);
     } catch (const Error& error) {
       throw Error(error.kind(), checkpoint.path().string(), ": ", error.what());
@@ -246,6 +248,11 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
   const PublishedWeights* published = find_published(hash, built.info.name);
   if (published) notes.push_back(text("these are the published weights ", published->file));
   ModelCard card = card_for(checkpoint, built, published, options);
+  if (card.preprocessing.channels == 1 &&
+      (card.origins.mean == Origin::network || card.origins.std == Origin::network))
+    built.assumptions.emplace_back(
+        "its input has one channel: pictures are given in grey, normalised by the mean and std of the three "
+        "colours, averaged");
   built.info.preprocessing = card.preprocessing;
   return {.info = std::move(built.info),
           .network = std::move(built.network),

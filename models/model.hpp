@@ -54,12 +54,12 @@ struct Model {
 };
 
 /// Opens a checkpoint of any container, builds the network that its keys are of with the number of classes
-/// that its last layer has, and loads one tensor at a time. What the file says of itself (Metadata) holds where
-/// the options say nothing else. Throws Error naming the file: bad_input for a damaged one, for tensors that
-/// are missing or mis-shaped, for a value that is NaN, infinite, or a negative variance, and for metadata that
-/// cannot be; unsupported where no known network fits, or where the file has tensors that the network would
-/// not use and that compute something; usage where the keys fit several and no model is named, and where the
-/// options do not fit the network.
+/// that its last layer has, and loads one tensor at a time. What the file says of itself (Metadata) holds
+/// where the options say nothing else. Throws Error naming the file: bad_input for a damaged one, for tensors
+/// that are missing or mis-shaped or of which no network can be built, for a value that is NaN, infinite, or a
+/// negative variance, and for metadata that cannot be; unsupported where no known network fits, or where the
+/// file has tensors that the network would not use and that compute something; usage where the file holds
+/// several networks, and where the options do not fit the network.
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options = {});
 
 /// Loads a network that the caller built, by names and shapes, one tensor at a time: by the names that the

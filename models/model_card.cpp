@@ -10,6 +10,7 @@ namespace backlight {
 namespace {
 
 constexpr const char* kPrefix = "backlight.";
+constexpr const char* kOthers[] = {"architecture", "labels", "scores"};
 constexpr const char* kParts[] = {"input_size", "resize_size", "interpolation", "divisor",
                                   "mean",       "std",         "channel_order"};
 
@@ -101,12 +102,6 @@ std::string Metadata::architecture() const {
              : "";
 }
 
-std::map<std::string, std::string> Metadata::for_recognition() const {
-  const std::string stated = architecture();
-  return stated.empty() ? std::map<std::string, std::string>{}
-                        : std::map{std::pair{std::string("architecture"), stated}};
-}
-
 std::optional<ClassNames> Metadata::labels(std::int64_t outputs) const {
   const std::string* own = find("labels");
   if (!own) return std::nullopt;
@@ -134,7 +129,8 @@ void Metadata::require_known() const {
   for (const auto& [key, value] : values_) {
     if (!is_own(key)) continue;
     const std::string part = key.substr(std::string_view(kPrefix).size());
-    if (part != "architecture" && part != "labels" && part != "scores" && std::ranges::find(kParts, part) == std::end(kParts))
+    if (std::ranges::find(kOthers, part) == std::end(kOthers) &&
+        std::ranges::find(kParts, part) == std::end(kParts))
       throw Error(ErrorKind::unsupported, where(file_, weights::printable(part)),
                   ": not known here; mistyped, or written by a newer backlight");
   }

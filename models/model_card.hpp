@@ -70,14 +70,12 @@ class Metadata {
   /// These throw Error(bad_input) naming file and key.
   std::optional<ScoreFunction> scores() const;
   PreprocessingParts preprocessing() const;
-  /// Throws Error(unsupported) naming file and key where a key of ours is not known here: what it says would be
-  /// missing.
+  /// Throws Error(unsupported) naming file and key where a key of ours is not known here: what it says would
+  /// be missing.
   void require_known() const;
   const std::string& file() const { return file_; }
   /// Whether a key is one of these, known or not.
   static bool is_own(std::string_view key) { return key.starts_with("backlight."); }
-  /// What recognise() takes for metadata: the architecture, where one is stated.
-  std::map<std::string, std::string> for_recognition() const;
 
  private:
   const std::string* find(const std::string& key) const;

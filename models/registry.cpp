@@ -53,7 +53,7 @@ Row alexnet_row() {
            .labels = LabelSet::imagenet,
            .default_layers = {"features.11", "features.12", "features.11", "avgpool"},
            .min_input_size = 63},
-          {.architecture = "alexnet", .pooled = 6, .head = three_linear(256 * 6 * 6, true)},
+          {.pooled = 6, .head = three_linear(256 * 6 * 6, true)},
           alexnet};
 }
 
@@ -64,7 +64,7 @@ Row alexnet_original_row() {
            .default_layers = {"relu5", "pool5", "relu5", "pool5"},
            .min_input_size = 199,
            .any_size = false},
-          {.architecture = "alexnet_original", .head = {linear_to("fc8", 4096)}},
+          {.head = {linear_to("fc8", 4096)}},
           alexnet_original};
 }
 
@@ -75,7 +75,7 @@ Row vgg_row(int depth, bool batch_norm) {
            // The last of `features` are the convolution, batch norm where there is one, ReLU, pooling.
            .default_layers = {"features[-2]", "features[-1]", "features[-2]", "avgpool"},
            .min_input_size = 32},
-          {.architecture = {}, .pooled = 7, .head = three_linear(512 * 7 * 7, false)},
+          {.pooled = 7, .head = three_linear(512 * 7 * 7, false)},
           [=](const NetworkDescription& d) { return vgg(depth, batch_norm, d); }};
 }
 
@@ -85,7 +85,7 @@ Row squeezenet_row(const std::string& version, bool smaller, int min_input_size)
            .labels = LabelSet::imagenet,
            .default_layers = {"features", "features", "features", "classifier.2"},
            .min_input_size = min_input_size},
-          {.architecture = {}, .head = {linear_to("classifier.1", 512)}},
+          {.head = {linear_to("classifier.1", 512)}},
           [=](const NetworkDescription& d) { return squeezenet(smaller, d); }};
 }
 
@@ -94,9 +94,7 @@ Row resnet_row(const ResNetDesign& design) {
            .preprocessing = Preprocessing::torchvision(),
            .labels = LabelSet::imagenet,
            .default_layers = {"layer4", "layer4", "layer4", "layer4"}},
-          {.architecture = {},
-           .projection = "downsample",
-           .head = {linear_to("fc", design.bottleneck ? 2048 : 512)}},
+          {.projection = "downsample", .head = {linear_to("fc", design.bottleneck ? 2048 : 512)}},
           [=](const NetworkDescription& d) { return resnet(design, d); }};
 }
 
@@ -105,7 +103,7 @@ Row cifar_resnet_row(int depth) {
            .preprocessing = Preprocessing::cifar(),
            .labels = LabelSet::cifar10,
            .default_layers = {"layer3", "layer3", "layer3", "layer3"}},
-          {.architecture = {}, .head = {linear_to("linear", 64, 10)}},
+          {.head = {linear_to("linear", 64, 10)}},
           [=](const NetworkDescription& d) { return cifar_resnet(depth, d); }};
 }
 
@@ -114,7 +112,7 @@ Row efficientnet_lite_row(int version, int input_size) {
            .preprocessing = Preprocessing::efficientnet_lite(input_size, input_size + 32),
            .labels = LabelSet::imagenet,
            .default_layers = {"_swish_1", "_swish_1", "_swish_1", "_swish_1"}},
-          {.architecture = {}, .head = {linear_to("_fc", 1280)}},
+          {.head = {linear_to("_fc", 1280)}},
           [=](const NetworkDescription& d) { return efficientnet_lite(version, d); }};
 }
 
@@ -123,7 +121,7 @@ Row scenes_row() {
            .preprocessing = scenes_preprocessing(),
            .labels = LabelSet::scenes,
            .default_layers = {"layer2", "layer2", "layer2", "layer2"}},
-          {.architecture = {}, .head = {linear_to("fc", 64, 10)}},
+          {.head = {linear_to("fc", 64, 10)}},
           [](const NetworkDescription& d) { return scenes_net(d.head.back().out); }};
 }
 

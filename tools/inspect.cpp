@@ -61,7 +61,7 @@ Recognition recognition_of(const Checkpoint& file) {
   if (!file.chosen()) return {};
   const Metadata metadata(file.path(), file.metadata());
   try {
-    return recognise(file.tensors(), metadata.for_recognition());
+    return recognise(file.tensors(), metadata.architecture());
   } catch (const Error&) {  // the name of no network, which check_load says
     return recognise(file.tensors());
   }

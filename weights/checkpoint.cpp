@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 #include "engine/nearest.hpp"
 #include "weights/file_bytes.hpp"
 #include "weights/identify.hpp"
+#include "weights/listed.hpp"
 #include "weights/reparametrised.hpp"
 #include "weights/safetensors_read.hpp"
 #include "weights/torch_archive.hpp"
@@ -23,13 +23,9 @@ std::vector<std::string> paths_of(const std::vector<StateDictCandidate>& candida
 }
 
 std::string listed(const std::vector<StateDictCandidate>& candidates) {
-  constexpr std::size_t kShown = 8;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(candidates.size(), kShown); ++i) {
-    out += text(i ? ", " : "", "\"", weights::printable(candidates[i].path), "\" (", candidates[i].tensors,
-                " tensors)");
-  }
-  return candidates.size() > kShown ? text(out, " and ", candidates.size() - kShown, " more") : out;
+  return weights::listed(candidates, 8, [](const StateDictCandidate& each) {
+    return text("\"", weights::printable(each.path), "\" (", each.tensors, " tensors)");
+  });
 }
 
 weights::TorchArchive read_archive(Container container, const std::shared_ptr<const weights::FileBytes>& file,
@@ -156,9 +152,8 @@ void Checkpoint::choose_network(const std::string& prefix) {
     tensors_ = without_prefix(stored_, prefix_);
     return;
   }
-  const auto outside = std::ranges::stable_partition(stored_, [&](const StoredTensor& tensor) {
-    return tensor.name().starts_with(prefix_) && tensor.name().size() > prefix_.size();
-  });
+  const auto outside = std::ranges::stable_partition(
+      stored_, [&](const StoredTensor& tensor) { return is_below(tensor.name(), prefix_); });
   for (const StoredTensor& tensor : outside) outside_.push_back(tensor.name());
   stored_.erase(outside.begin(), outside.end());
   if (stored_.empty()) {

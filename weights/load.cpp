@@ -8,6 +8,7 @@
 
 #include "engine/nearest.hpp"
 #include "weights/dialects.hpp"
+#include "weights/listed.hpp"
 #include "weights/unused.hpp"
 
 namespace backlight {
@@ -25,29 +26,10 @@ bool same_shape(const Shape& expected, const std::vector<std::int64_t>& found) {
   return std::ranges::equal(expected.extents(), found);
 }
 
-void fill_nearest(std::vector<MatchReport::Unpartnered>& side, const std::vector<std::string>& candidates) {
-  // Only what describe() shows is worth a search through all names.
-  for (std::size_t i = 0; i < std::min(side.size(), kShown); ++i) {
-    const std::vector<std::string> names = nearest_names(side[i].name, candidates, 1);
-    if (!names.empty()) side[i].nearest = names.front();
-  }
-}
-
-std::vector<std::string> names_of(const std::vector<MatchReport::Unpartnered>& side) {
-  std::vector<std::string> names;
-  for (const MatchReport::Unpartnered& each : side) names.push_back(each.name);
-  return names;
-}
-
-void describe_side(std::string& out, const char* kind, const char* other,
-                   const std::vector<MatchReport::Unpartnered>& side) {
-  if (side.empty()) return;
-  out += text("; ", side.size(), " ", kind, ":");
-  for (std::size_t i = 0; i < std::min(side.size(), kShown); ++i) {
-    out += text(i ? ", " : " ", side[i].name);
-    if (!side[i].nearest.empty()) out += text(" (", other, " ", side[i].nearest, ")");
-  }
-  if (side.size() > kShown) out += text(" and ", side.size() - kShown, " more");
+/// `; 3 missing: a, b, c`; empty where there are none.
+template <class Items, class Tell>
+std::string side(const Items& items, const char* kind, Tell tell) {
+  return items.empty() ? "" : text("; ", items.size(), " ", kind, ": ", weights::listed(items, kShown, tell));
 }
 
 MatchReport match_names(std::span<const ExpectedTensor> expected, std::span<const StoredTensor> stored) {
@@ -58,12 +40,12 @@ MatchReport match_names(std::span<const ExpectedTensor> expected, std::span<cons
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const auto found = by_name.find(expected[i].name);
     if (found == by_name.end()) {
-      if (!expected[i].optional) report.missing.push_back({expected[i].name, {}});
+      report.missing.push_back(expected[i].name);
     } else {
       if (same_shape(expected[i].shape, found->second->shape())) {
         report.matched.push_back({i, *found->second});
       } else {
-        report.mis_shaped.push_back({expected[i].name, expected[i].shape, found->second->shape()});
+        report.mis_shaped.push_back({*found->second, expected[i].shape});
       }
       used.insert(found->second);
     }
@@ -71,14 +53,8 @@ MatchReport match_names(std::span<const ExpectedTensor> expected, std::span<cons
   const IdleTensors idle(stored);
   for (const StoredTensor& tensor : stored) {
     if (used.contains(&tensor)) continue;
-    if (idle.computes_nothing(tensor)) {
-      report.idle.push_back(tensor.name());
-    } else {
-      report.unexpected.push_back({tensor.name(), {}});
-    }
+    (idle.computes_nothing(tensor) ? report.idle : report.unexpected).push_back(tensor);
   }
-  fill_nearest(report.missing, names_of(report.unexpected));
-  fill_nearest(report.unexpected, names_of(report.missing));
   return report;
 }
 
@@ -92,9 +68,10 @@ MatchReport better(MatchReport first, MatchReport second) {
 /// What stands before `name` where it is the end of a tensor's name; the first few.
 std::vector<std::string> prefixes_before(const std::string& name, std::span<const StoredTensor> tensors) {
   constexpr std::size_t kMost = 8;
+  const std::string end = "." + name;
   std::vector<std::string> prefixes;
   for (const StoredTensor& tensor : tensors) {
-    if (tensor.name().ends_with("." + name) && prefixes.size() < kMost)
+    if (tensor.name().ends_with(end) && prefixes.size() < kMost)
       prefixes.push_back(tensor.name().substr(0, tensor.name().size() - name.size()));
   }
   return prefixes;
@@ -161,35 +138,41 @@ MatchReport match_file(std::span<const ExpectedTensor> expected, const Checkpoin
 }
 
 std::string MatchReport::describe() const {
-  std::string out = text(matched.size(), " of ", matched.size() + missing.size() + mis_shaped.size(),
-                         " tensors of the network are in the file");
-  describe_side(out, "missing", "the file has", missing);
-  describe_side(out, "unexpected", "the network has", unexpected);
-  if (!mis_shaped.empty()) out += text("; ", mis_shaped.size(), " of another shape:");
-  for (std::size_t i = 0; i < std::min(mis_shaped.size(), kShown); ++i) {
-    const MisShaped& each = mis_shaped[i];
-    out += text(i ? ", " : " ", each.name, " is ", shape_text(each.found), ", expected ",
+  std::vector<std::string> names;
+  for (const StoredTensor& tensor : unexpected) names.push_back(tensor.name());
+  const auto tell_missing = [&](const std::string& name) {
+    const std::vector<std::string> nearest = nearest_names(name, names, 1);
+    if (nearest.empty()) return name;
+    const auto found = std::ranges::find(unexpected, nearest.front(), &StoredTensor::name);
+    return text(name, " (the file has ", found->name_in_file(), ")");
+  };
+  const auto tell_unexpected = [&](const StoredTensor& tensor) {
+    const std::vector<std::string> nearest = nearest_names(tensor.name(), missing, 1);
+    return nearest.empty() ? tensor.name_in_file()
+                           : text(tensor.name_in_file(), " (the network has ", nearest.front(), ")");
+  };
+  const auto tell_shapes = [](const MisShaped& each) {
+    return text(each.found.name_in_file(), " is ", shape_text(each.found.shape()), ", expected ",
                 shape_text(each.expected.extents()));
-  }
-  if (mis_shaped.size() > kShown) out += text(" and ", mis_shaped.size() - kShown, " more");
-  return out;
+  };
+  return text(matched.size(), " of ", matched.size() + missing.size() + mis_shaped.size(),
+              " tensors of the network are in the file", side(missing, "missing", tell_missing),
+              side(unexpected, "unexpected", tell_unexpected),
+              side(mis_shaped, "of another shape", tell_shapes));
 }
 
 std::string MatchReport::describe_unexpected(std::span<const ExpectedTensor> expected) const {
   const std::unordered_set<std::string_view> modules = top_modules(expected);
-  std::vector<std::string> inside, beside;
-  for (const auto& [name, nearest] : unexpected) {
-    const bool shared = modules.contains(std::string_view(name).substr(0, name.find('.') + 1));
-    (shared ? inside : beside).push_back(name);
+  std::vector<std::string> inside, outside;
+  for (const StoredTensor& tensor : unexpected) {
+    const std::string_view name = tensor.name();
+    (modules.contains(name.substr(0, name.find('.') + 1)) ? inside : outside)
+        .push_back(tensor.name_in_file());
   }
-  const auto listed = [](const std::vector<std::string>& names) {
-    std::string out;
-    for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) out += (i ? ", " : "") + names[i];
-    return names.size() > kShown ? text(out, " and ", names.size() - kShown, " more") : out;
-  };
   std::string out = text(unexpected.size(), unexpected.size() == 1 ? " tensor" : " tensors");
-  if (!inside.empty()) out += text(", inside its own modules: ", listed(inside));
-  if (!beside.empty()) out += text(inside.empty() ? ", beside it: " : "; beside it: ", listed(beside));
+  if (!inside.empty()) out += ", inside its own modules: " + weights::listed(inside, kShown);
+  if (!outside.empty())
+    out += (inside.empty() ? ", beside it: " : "; beside it: ") + weights::listed(outside, kShown);
   return out;
 }
 
@@ -202,7 +185,7 @@ void require_finite(const std::string& name, const Tensor& tensor) {
 void require_parameter_type(const StoredTensor& tensor) {
   const StoredType type = tensor.dtype();
   if (type != StoredType::i8 && type != StoredType::u8 && type != StoredType::bool_) return;
-  throw Error(ErrorKind::unsupported, "tensor \"", tensor.name(), "\" holds ", type,
+  throw Error(ErrorKind::unsupported, "tensor \"", tensor.name_in_file(), "\" holds ", type,
               ", as quantized networks do, and nothing says the scale; save the model in float32");
 }
 

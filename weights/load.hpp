@@ -17,8 +17,6 @@ namespace backlight {
 struct ExpectedTensor {
   std::string name;
   Shape shape;
-  /// An optional one may be missing, as `num_batches_tracked` may.
-  bool optional = false;
 };
 
 struct MatchReport {
@@ -27,27 +25,23 @@ struct MatchReport {
     std::size_t index;
     StoredTensor tensor;
   };
-  /// A name without a partner; `nearest` is the most similar unpartnered name of the other side, or empty.
-  struct Unpartnered {
-    std::string name, nearest;
-  };
   struct MisShaped {
-    std::string name;
+    StoredTensor found;
     Shape expected;
-    std::vector<std::int64_t> found;
   };
 
   std::vector<Matched> matched;
-  /// `unexpected` are tensors that the network does not have and that would compute something in the network
-  /// that the file is of.
-  std::vector<Unpartnered> missing, unexpected;
+  std::vector<std::string> missing;  ///< names of the network
   std::vector<MisShaped> mis_shaped;
-  /// Tensors that the network does not have and that compute nothing (see unused.hpp), in file order.
-  std::vector<std::string> idle;
+  /// Tensors that the network does not have and that would compute something in the network that the file is of.
+  std::vector<StoredTensor> unexpected;
+  /// Those that compute nothing (see unused.hpp), in file order.
+  std::vector<StoredTensor> idle;
 
   /// Every expected tensor is there in its shape. Unexpected tensors do not count against it.
   bool complete() const { return missing.empty() && mis_shaped.empty(); }
-  /// Counts, the first few of each kind, and the nearest names.
+  /// Counts, the first few of each kind, and the most similar names of the other side. Tensors of the file have
+  /// the names that they have there, here and in describe_unexpected.
   std::string describe() const;
   /// The unexpected tensors, those inside of the network's own modules first.
   std::string describe_unexpected(std::span<const ExpectedTensor> expected) const;

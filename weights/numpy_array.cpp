@@ -152,12 +152,12 @@ StoredTensor numpy_tensor(const Pickle& pickle, NodeId id, const std::string& na
   const ElementType element = element_type(pickle, described.dtype, name);
   SharedBytes data = data_at(pickle, described.data, name, input);
   const std::vector<std::int64_t>& shape = described.shape;
-  std::vector<std::int64_t> strides(shape.size(), 1);
-  for (std::size_t step = 1; step < shape.size(); ++step) {
-    const std::size_t at = described.column_major ? step : shape.size() - 1 - step;
-    const std::size_t inner = described.column_major ? at - 1 : at + 1;
-    if (__builtin_mul_overflow(strides[inner], std::max<std::int64_t>(shape[inner], 1), &strides[at]))
-      refuse(name, "has a shape that overflows 64 bits");
+  std::vector<std::int64_t> strides;
+  if (described.column_major) {
+    strides = row_major(std::vector(shape.rbegin(), shape.rend()));
+    std::ranges::reverse(strides);
+  } else {
+    strides = row_major(shape);
   }
   auto storage = std::make_shared<Storage>();
   storage->size = data.bytes.size();

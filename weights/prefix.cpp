@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "weights/listed.hpp"
 #include "weights/pickle.hpp"
 #include "weights/recognise.hpp"
 #include "weights/unused.hpp"
@@ -16,12 +17,6 @@ namespace {
 constexpr int kDeepest = 5;
 /// No network known here has fewer tensors.
 constexpr std::size_t kSmallestNetwork = 8;
-
-bool is_known(std::span<const StoredTensor> tensors) {
-  static const std::string kNothing = recognise({}).doubt;
-  const Recognition found = recognise(tensors);
-  return !found.architectures.empty() || found.doubt != kNothing;
-}
 
 /// The tensors by the first part of their names, which is taken off; names of one part are left out.
 std::vector<std::pair<std::string, std::vector<StoredTensor>>> by_first_part(
@@ -42,7 +37,7 @@ std::vector<std::pair<std::string, std::vector<StoredTensor>>> by_first_part(
 void find_below(const std::string& prefix, std::span<const StoredTensor> tensors, int depth,
                 std::vector<NetworkBelow>& found) {
   if (tensors.size() < kSmallestNetwork) return;
-  if (is_known(tensors)) {
+  if (recognise(tensors).known) {
     found.push_back({prefix, tensors.size()});
     return;
   }
@@ -63,9 +58,7 @@ std::string shared_wrappers(std::span<const StoredTensor> tensors) {
     grown = false;
     for (const std::string_view wrapper : kWrappers) {
       const std::string longer = prefix + std::string(wrapper);
-      if (!std::ranges::all_of(names, [&](std::string_view name) {
-            return name.starts_with(longer) && name.size() > longer.size();
-          }))
+      if (!std::ranges::all_of(names, [&](std::string_view name) { return is_below(name, longer); }))
         continue;
       prefix = longer;
       grown = true;
@@ -102,9 +95,11 @@ std::string choose_prefix(std::span<const StoredTensor> tensors, std::span<const
       }));
   if (beside > averaged + own.front()->tensors) return {};
   // Names that would then stand twice mean that the other tensors are no part of this network.
-  std::unordered_set<std::string> names;
-  for (const StoredTensor& tensor : without_prefix(tensors, prefix))
-    if (!names.insert(tensor.name()).second) return {};
+  std::unordered_set<std::string_view> names;
+  for (const StoredTensor& tensor : tensors) {
+    const std::string_view name = tensor.name();
+    if (!names.insert(is_below(name, prefix) ? name.substr(prefix.size()) : name).second) return {};
+  }
   return prefix;
 }
 
@@ -118,8 +113,7 @@ bool covers(std::string_view prefix, std::span<const StoredTensor> tensors) {
 std::vector<StoredTensor> without_prefix(std::span<const StoredTensor> tensors, std::string_view prefix) {
   std::vector<StoredTensor> below, others;
   for (const StoredTensor& tensor : tensors) {
-    const bool shorter = tensor.name().starts_with(prefix) && tensor.name().size() > prefix.size();
-    if (shorter) {
+    if (is_below(tensor.name(), prefix)) {
       below.push_back(tensor.renamed(tensor.name().substr(prefix.size())));
     } else {
       others.push_back(tensor);
@@ -130,12 +124,9 @@ std::vector<StoredTensor> without_prefix(std::span<const StoredTensor> tensors, 
 }
 
 std::string listed(std::span<const NetworkBelow> networks) {
-  constexpr std::size_t kShown = 8;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(networks.size(), kShown); ++i)
-    out += text(i ? ", " : "", "\"", weights::printable(networks[i].prefix), "\" (", networks[i].tensors,
-                " tensors)");
-  return networks.size() > kShown ? text(out, " and ", networks.size() - kShown, " more") : out;
+  return weights::listed(networks, 8, [](const NetworkBelow& each) {
+    return text("\"", weights::printable(each.prefix), "\" (", each.tensors, " tensors)");
+  });
 }
 
 }  // namespace backlight

@@ -29,6 +29,11 @@ std::string choose_prefix(std::span<const StoredTensor> tensors, std::span<const
 /// it.
 bool covers(std::string_view prefix, std::span<const StoredTensor> tensors);
 
+/// Whether something of the name is left without `prefix`.
+inline bool is_below(std::string_view name, std::string_view prefix) {
+  return name.starts_with(prefix) && name.size() > prefix.size();
+}
+
 /// Tensors below `prefix` without it, then the others under their own names.
 std::vector<StoredTensor> without_prefix(std::span<const StoredTensor> tensors, std::string_view prefix);
 

@@ -42,8 +42,6 @@ constexpr std::array<PublishedWeights, 31> kPublished = {{
 
 }  // namespace
 
-std::span<const PublishedWeights> published_weights() { return kPublished; }
-
 const PublishedWeights* find_published(std::string_view sha256) {
   const auto found = std::find_if(kPublished.begin(), kPublished.end(), [&](const PublishedWeights& each) {
     return sha256.starts_with(each.sha256);

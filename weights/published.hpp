@@ -1,7 +1,6 @@
 // Published files of weights that are known by the first digits of their SHA-256.
 #pragma once
 
-#include <span>
 #include <string_view>
 
 namespace backlight {
@@ -13,7 +12,6 @@ struct PublishedWeights {
   int resize = 256;  ///< short side before the centre crop
 };
 
-std::span<const PublishedWeights> published_weights();
 /// The entry whose digits `sha256` begins with, or null.
 const PublishedWeights* find_published(std::string_view sha256);
 /// The same, but null as well where the entry is of another architecture.

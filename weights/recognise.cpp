@@ -1,6 +1,7 @@
 #include "weights/recognise.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -15,8 +16,8 @@ namespace {
 
 using Extents = Keys::Extents;
 
-Recognition doubtful(std::string why) {
-  return {.architectures = {}, .num_classes = 0, .doubt = std::move(why)};
+Recognition doubtful(std::string why, bool known = true) {
+  return {.architectures = {}, .num_classes = 0, .doubt = std::move(why), .known = known};
 }
 
 /// The recognition of what is described so far, with the head below `module`.
@@ -38,23 +39,40 @@ std::string_view head_module(const Keys& keys, std::initializer_list<std::string
   return *names.begin();
 }
 
+/// The map of the last pooling, which AlexNet's and VGG's heads read flattened.
+struct FlattenedMap {
+  std::int64_t channels, side;  ///< as published
+  std::int64_t cell;            ///< pixels of the input for each place; 0 where the size of the input stays
+  std::array<std::string_view, 3> linear;
+};
+
 /// Side of the map that the first linear layer of the head reads, `channels` deep; 0 where it is no square.
 std::int64_t pooled_side(const NetworkDescription& description, std::int64_t channels) {
+  constexpr std::int64_t kLargest = 512;
   const auto first = std::ranges::find(description.head, HeadLayer::Kind::linear, &HeadLayer::kind);
-  for (std::int64_t side = 1; first != description.head.end() && side * side * channels <= first->in; ++side)
+  for (std::int64_t side = 1; first != description.head.end() && side <= kLargest; ++side)
     if (side * side * channels == first->in) return side;
   return 0;
 }
 
-/// A head on the flattened map of the last pooling, as AlexNet and VGG have it.
-Recognition with_flattened_head(const Keys& keys, NetworkDescription description, std::int64_t channels,
-                                std::span<const std::string_view> published) {
-  Recognition found = with_head(keys, std::move(description), "classifier", published);
+Recognition with_flattened_head(const Keys& keys, NetworkDescription description, const FlattenedMap& map) {
+  Recognition found = with_head(keys, std::move(description), "classifier", map.linear);
   if (found.description.head.empty()) return found;
-  found.description.pooled = pooled_side(found.description, channels);
-  if (found.description.pooled > 0) return found;
-  return doubtful(text("the first layer of its head '", found.description.head.front().name,
-                       "' reads no square map of ", channels, " channels"));
+  const std::int64_t side = pooled_side(found.description, map.channels);
+  if (side == 0)
+    return doubtful(text("the first layer of its head '", found.description.head.front().name,
+                         "' reads no square map of ", map.channels, " channels"));
+  found.description.pooled = side;
+  if (side == map.side) return found;
+  const std::string reads = text("its head reads maps of ", side, "×", side);
+  if (map.cell > 0)
+    found.assumptions.push_back(text(reads, ", which a picture of ", map.cell * side, "×", map.cell * side,
+                                     " gives: pictures are taken at that size"));
+  else
+    found.assumptions.push_back(text(reads, " where the published network's reads ", map.side, "×", map.side,
+                                     ": pictures are taken at its size, their maps averaged to that of the "
+                                     "head"));
+  return found;
 }
 
 std::optional<Recognition> squeezenet(const Keys& keys) {
@@ -77,9 +95,9 @@ std::optional<Recognition> squeezenet(const Keys& keys) {
 std::optional<Recognition> alexnet(const Keys& keys) {
   // By names: the file's order may be the alphabet's, in which features.10 comes before features.3.
   if (keys.is_convolution("features.0.weight", 64, 11) && keys.is("features.3.weight", {192, 64, 5, 5})) {
-    static constexpr std::string_view kPublished[] = {"classifier.1", "classifier.4", "classifier.6"};
     return with_flattened_head(
-        keys, {.architecture = "alexnet", .channels = keys.extent("features.0.weight", 1)}, 256, kPublished);
+        keys, {.architecture = "alexnet", .channels = keys.extent("features.0.weight", 1)},
+        {.channels = 256, .side = 6, .cell = 0, .linear = {"classifier.1", "classifier.4", "classifier.6"}});
   }
   if (keys.is_convolution("conv1.weight", 96, 11) && keys.is("conv2.weight", {256, 48, 5, 5}))
     return with_head(keys, {.architecture = "alexnet_original", .channels = keys.extent("conv1.weight", 1)},
@@ -105,15 +123,10 @@ std::optional<Recognition> vgg(const Keys& keys) {
     return doubtful(text("a VGG-like network of ", depth, " convolutions; known are 8, 10, 13 and 16"));
   const bool normed = keys.any(
       [](std::string_view key) { return key.starts_with("features.") && key.ends_with(".running_mean"); });
-  static constexpr std::string_view kPublished[] = {"classifier.0", "classifier.3", "classifier.6"};
-  Recognition found = with_flattened_head(
+  return with_flattened_head(
       keys,
-      {.architecture = text(name, normed ? "_bn" : ""), .channels = keys.extent("features.0.weight", 1)}, 512,
-      kPublished);
-  if (const std::int64_t side = found.description.pooled; found.num_classes > 0 && side != 7)
-    found.assumptions.push_back(text("its head reads maps of ", side, "×", side, ", which a picture of ",
-                                     32 * side, "×", 32 * side, " gives: pictures are taken at that size"));
-  return found;
+      {.architecture = text(name, normed ? "_bn" : ""), .channels = keys.extent("features.0.weight", 1)},
+      {.channels = 512, .side = 7, .cell = 32, .linear = {"classifier.0", "classifier.3", "classifier.6"}});
 }
 
 /// Variants whose keys begin as torchvision's do but whose computation is another one.
@@ -170,6 +183,7 @@ std::optional<Recognition> resnet(const Keys& keys) {
                                  .channels = keys.extent("conv1.weight", 1),
                                  .small_stem = keys.extent("conv1.weight", 2) == 3,
                                  .projection = projection_of(keys)};
+  if (description.projection.empty()) description.projection = "downsample";  // and then they are missing
   Recognition found =
       with_head(keys, std::move(description), head_module(keys, {"fc", "linear", "classifier"}));
   if (found.description.small_stem)
@@ -220,26 +234,27 @@ std::int64_t last_rows(std::span<const StoredTensor> tensors) {
 
 }  // namespace
 
-Recognition recognise(std::span<const StoredTensor> tensors,
-                      const std::map<std::string, std::string>& metadata) {
-  const std::vector<StoredTensor> named = with_torchvision_names(tensors);
+Recognition recognise(std::span<const StoredTensor> tensors, const std::string& stated) {
+  const Dialect dialect = dialect_of(tensors);
+  const std::vector<StoredTensor> named = with_torchvision_names(tensors, dialect);
   const Keys keys(named);
   std::optional<Recognition> found;
   for (const auto judge : {squeezenet, alexnet, vgg, resnet, cifar_resnet, efficientnet_lite}) {
     if ((found = judge(keys))) break;
   }
-  if (found && dialect_of(tensors) == Dialect::timm_lite) {
+  if (found && dialect == Dialect::timm_lite) {
     found->description.timm = true;
     found->assumptions.emplace_back(
         "timm has two networks under these names: taken as tf_efficientnet_lite, with TensorFlow's padding "
-        "and mean "
-        "and std 0.5; where it is timm's own efficientnet_lite0 (ra_in1k), its scores are others");
+        "and "
+        "mean and std 0.5; where it is timm's own efficientnet_lite0 (ra_in1k), its scores are others");
   }
-  if (const auto said = metadata.find("architecture"); said != metadata.end()) {
-    const bool agreed = found && found->architectures == std::vector{said->second};
-    if (!agreed) return {{said->second}, last_rows(named), {}};
-  }
-  return found ? *found : doubtful("the keys are of none of the networks here");
+  if (!found) found = doubtful("the keys are of none of the networks here", /*known=*/false);
+  if (stated.empty() || found->architectures == std::vector{stated}) return *found;
+  if (!found->architectures.empty())
+    return doubtful(
+        text("its metadata names ", stated, ", but its keys are of ", found->architectures.front()));
+  return {{stated}, last_rows(named), found->known ? found->doubt : "", found->known};
 }
 
 }  // namespace backlight

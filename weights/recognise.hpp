@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +19,8 @@ struct Recognition {
   std::int64_t num_classes = 0;
   /// Why there is no single answer, or what is unusual about it; empty when nothing is.
   std::string doubt;
+  /// The keys are of a network known here, whether it is built or not.
+  bool known = true;
   /// What a builder takes, where there is one architecture and it was told from the keys; its head is empty
   /// where the file has none.
   NetworkDescription description = {};
@@ -27,8 +28,8 @@ struct Recognition {
   std::vector<std::string> assumptions = {};
 };
 
-/// Judges by keys and shapes; `metadata["architecture"]`, where present, wins.
-Recognition recognise(std::span<const StoredTensor> tensors,
-                      const std::map<std::string, std::string>& metadata = {});
+/// Judges by keys and shapes. `stated` is the architecture that the file names, or empty: it holds where the
+/// keys are of no network, and where they are of another one there is a doubt and no answer.
+Recognition recognise(std::span<const StoredTensor> tensors, const std::string& stated = {});
 
 }  // namespace backlight

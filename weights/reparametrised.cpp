@@ -171,15 +171,14 @@ std::optional<Recipe> recipe_led_by(const Index& index, const StoredTensor& tens
 
 StoredTensor computed(const Recipe& recipe) {
   const StoredTensor& shaped = recipe.parts.front();
-  Extents strides(shaped.shape().size(), 1);
-  for (std::size_t d = strides.size(); d-- > 1;) strides[d - 1] = strides[d] * shaped.shape()[d];
   auto storage = std::make_shared<weights::Storage>();
   storage->size = static_cast<std::size_t>(shaped.numel()) * sizeof(float);
   storage->read = [parts = recipe.parts, compute = recipe.compute] {
     const auto values = std::make_shared<const std::vector<float>>(compute(parts));
     return weights::SharedBytes{values, std::as_bytes(std::span(*values))};
   };
-  return {recipe.name, shaped.shape(), std::move(strides), 0, StoredType::f32, std::move(storage)};
+  return {recipe.name, shaped.shape(),  weights::row_major(shaped.shape()),
+          0,           StoredType::f32, std::move(storage)};
 }
 
 }  // namespace

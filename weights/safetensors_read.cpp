@@ -151,16 +151,6 @@ StoredType type_of(const Entry& entry) {
   return found->type;
 }
 
-std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& shape) {
-  std::vector<std::int64_t> strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;) {
-    // An overflow is found by StoredTensor, which takes the product itself.
-    if (__builtin_mul_overflow(strides[i], std::max<std::int64_t>(shape[i], 1), &strides[i - 1]))
-      strides[i - 1] = 1;
-  }
-  return strides;
-}
-
 }  // namespace
 
 SafetensorsContents read_safetensors(const std::shared_ptr<const FileBytes>& file,

@@ -146,10 +146,19 @@ const char* name_of(StoredType type) { return kTypes[static_cast<std::size_t>(ty
 bool is_floating(StoredType type) { return type <= StoredType::bf16; }
 std::ostream& operator<<(std::ostream& out, StoredType type) { return out << name_of(type); }
 
+std::vector<std::int64_t> weights::row_major(std::span<const std::int64_t> shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;)
+    if (__builtin_mul_overflow(strides[i], std::max<std::int64_t>(shape[i], 1), &strides[i - 1]))
+      strides[i - 1] = 1;
+  return strides;
+}
+
 StoredTensor::StoredTensor(std::string name, std::vector<std::int64_t> shape,
                            std::vector<std::int64_t> strides, std::int64_t offset, StoredType dtype,
                            std::shared_ptr<const weights::Storage> storage)
     : name_(std::move(name)),
+      name_in_file_(name_),
       shape_(std::move(shape)),
       strides_(std::move(strides)),
       stored_shape_(shape_),

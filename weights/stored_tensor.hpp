@@ -26,6 +26,9 @@ std::ostream& operator<<(std::ostream& out, StoredType type);
 
 namespace weights {
 
+/// Strides of a tensor without gaps, in elements. One that would overflow is 1: StoredTensor refuses the shape.
+std::vector<std::int64_t> row_major(std::span<const std::int64_t> shape);
+
 /// Bytes and what keeps them alive.
 struct SharedBytes {
   std::shared_ptr<const void> owner;
@@ -51,6 +54,8 @@ class StoredTensor {
                std::int64_t offset, StoredType dtype, std::shared_ptr<const weights::Storage> storage);
 
   const std::string& name() const { return name_; }
+  /// The name it was made with, whatever it has been renamed to since.
+  const std::string& name_in_file() const { return name_in_file_; }
   const std::vector<std::int64_t>& shape() const { return shape_; }
   StoredType dtype() const { return dtype_; }
   std::int64_t numel() const { return numel_; }
@@ -70,7 +75,7 @@ class StoredTensor {
   std::vector<std::byte> to_bytes() const;
 
  private:
-  std::string name_;
+  std::string name_, name_in_file_;
   std::vector<std::int64_t> shape_, strides_;
   /// Dimensions in which the tensor was stored; differs from `shape_` only after reshaped().
   std::vector<std::int64_t> stored_shape_;

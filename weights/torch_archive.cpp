@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "weights/listed.hpp"
 #include "weights/names.hpp"
 #include "weights/numpy_array.hpp"
 #include "weights/unused.hpp"
@@ -72,15 +73,6 @@ std::vector<std::int64_t> integers_at(const Pickle& pickle, NodeId id, const cha
   std::vector<std::int64_t> values;
   for (const NodeId item : tuple_at(pickle, id, 0, what)) values.push_back(integer_at(pickle, item, what));
   return values;
-}
-
-/// `a`, `b` and 3 more
-std::string listed(const std::vector<std::string>& names) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 6); ++i) {
-    out += text(i ? ", " : "", "\"", printable(names[i]), "\"");
-  }
-  return names.size() > 6 ? text(out, " and ", names.size() - 6, " more") : out;
 }
 
 }  // namespace
@@ -377,13 +369,14 @@ std::string TorchArchive::explain_absence() const {
     return text("holds an object of ", printable(callable_of(object, root)),
                 ", which only Python can rebuild; ", "expected a dictionary of named tensors. ", remedy);
   }
+  const auto quoted = [](const std::string& key) { return text("\"", printable(key), "\""); };
   if (root.kind != NodeKind::dict) return "holds no dictionary of named tensors. " + remedy;
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < root.items.size(); i += 2) {
     if (object[root.items[i]].kind == NodeKind::string) keys.emplace_back(object[root.items[i]].text);
   }
   return text("holds no tensors by name; its top level has ", root.items.size() / 2, " entries",
-              keys.empty() ? "" : ": " + listed(keys), ". ", remedy);
+              keys.empty() ? "" : ": " + listed(keys, 6, quoted), ". ", remedy);
 }
 
 }  // namespace backlight::weights

@@ -180,6 +180,80 @@ TEST_CASE("model: tensors that would compute are refused, and left out only when
   }
 }
 
+TEST_CASE("model: a file's tensors are told by the names that they have there") {
+  Weights weights;
+  weights.put_below("net.");
+  weights["net.bn1.total_ops"] = Tensor::zeros({1});
+  CHECK(load_model(weights.write()).left_out == std::vector<std::string>{"net.bn1.total_ops"});
+  CHECK(check_load(Checkpoint::open(weights.write())).left_out ==
+        std::vector<std::string>{"net.bn1.total_ops"});
+  weights["net.conv1.bias"] = Tensor::zeros({16});
+  check_refused(weights.write(), {}, ErrorKind::unsupported, "inside its own modules: net.conv1.bias");
+  CHECK(load_model(weights.write(), {.ignore_unused = true}).left_out.front() == "net.conv1.bias");
+  weights["net.layer2.0.bn1.running_var"].values()[3] = -0.5f;
+  check_refused(weights.write(), {.ignore_unused = true}, ErrorKind::bad_input,
+                "\"net.layer2.0.bn1.running_var\"");
+}
+
+TEST_CASE("model: a head that does not fit its features is refused, and so are extents of zero") {
+  const auto refused = [](const std::string& name, const Shape& shape, const std::string& why) {
+    CAPTURE(name);
+    CAPTURE(shape);
+    Weights weights;
+    weights[name] = Tensor::zeros(shape);
+    check_refused(weights.write(), {}, ErrorKind::bad_input, why);
+    check_refused(weights.write(), {}, ErrorKind::bad_input, "weights.safetensors");
+    CHECK(check_load(Checkpoint::open(weights.write())).refusal_kind == ErrorKind::bad_input);
+  };
+  refused("linear.weight", {10, 63}, "does not fit resnet20_cifar: linear: [linear] x is 1×64");
+  refused("linear.weight", {0, 64}, "does not fit resnet20_cifar");
+  refused("linear.weight", {10, 0}, "does not fit resnet20_cifar");
+  refused("conv1.weight", {16, 0, 3, 3}, "does not fit resnet20_cifar");
+}
+
+TEST_CASE("model: what is unusual about a head is said where no classes can be counted") {
+  Weights weights;
+  weights["linear.1.weight"] = Tensor::zeros({64});
+  weights["linear.2.weight"] = Tensor::zeros({10, 64});
+  weights.remove("linear.weight");
+  weights.remove("linear.bias");
+  check_refused(weights.write(), {}, ErrorKind::bad_input,
+                "'linear.1' is neither a linear layer nor a batch norm");
+}
+
+TEST_CASE("model: metadata that contradict the keys are said to, and the caller decides") {
+  const Weights weights;
+  const auto path = weights.write("other.safetensors", {{"backlight.architecture", "resnet18"}});
+  check_refused(path, {}, ErrorKind::unsupported,
+                "its metadata names resnet18, but its keys are of resnet20_cifar");
+  CHECK(load_model(path, {.model = "resnet20_cifar"}).info.name == "resnet20_cifar");
+}
+
+TEST_CASE("model: what grey is normalised by is an assumption only where nobody says it") {
+  Weights weights;
+  weights["conv1.weight"] = Tensor::zeros({16, 1, 3, 3});
+  CHECK(load_model(weights.write()).assumptions.size() == 1);
+  CHECK(load_model(weights.write("mean.safetensors", {{"backlight.mean", "0.1307"}})).assumptions.size() ==
+        1);
+  const std::map<std::string, std::string> both = {{"backlight.mean", "0.1307"}, {"backlight.std", "0.3081"}};
+  CHECK(load_model(weights.write("both.safetensors", both)).assumptions.empty());
+}
+
+TEST_CASE("model: mean and std of channels that no picture has are refused") {
+  for (const std::int64_t channels : {4, 64}) {
+    CAPTURE(channels);
+    Weights weights;
+    weights["conv1.weight"] = Tensor::zeros({16, channels, 3, 3});
+    std::string numbers = "0.5";
+    for (std::int64_t i = 1; i < channels; ++i) numbers += ",0.5";
+    check_refused(weights.write("mean.safetensors", {{"backlight.mean", numbers}}), {}, ErrorKind::bad_input,
+                  text("the network takes ", channels, " channels"));
+    check_refused(weights.write("std.safetensors", {{"backlight.std", numbers}}), {}, ErrorKind::bad_input,
+                  text("the network takes ", channels, " channels"));
+    CHECK(load_model(weights.write("none.safetensors")).info.preprocessing.channels == channels);
+  }
+}
+
 TEST_CASE("model: a negative variance is refused by file and tensor") {
   Weights weights;
   weights["layer2.0.bn1.running_var"].values()[3] = -0.5f;

@@ -235,15 +235,56 @@ TEST_CASE("recognise: CIFAR ResNets by depth, with both kinds of shortcuts") {
   CHECK(recognise(made_of_shapes(cifar(3))).description.projection.empty());
 }
 
-TEST_CASE("recognise: metadata decides where it names an architecture") {
-  const std::map<std::string, std::string> metadata = {{"architecture", "backlight_scenes"}};
-  const Recognition own = recognise(
-      made_of_shapes({{"stem.weight", {8, 3, 3, 3}}, {"fc.weight", {10, 64}}, {"fc.bias", {10}}}), metadata);
+TEST_CASE("recognise: the architecture that a file states holds, unless its keys are of another one") {
+  const Recognition own =
+      recognise(made_of_shapes({{"stem.weight", {8, 3, 3, 3}}, {"fc.weight", {10, 64}}, {"fc.bias", {10}}}),
+                "backlight_scenes");
   CHECK(own.architectures == std::vector<std::string>{"backlight_scenes"});
   CHECK(own.num_classes == 10);
   const auto resnet = made_of_shapes(torchvision_keys().at("resnet18"));
-  CHECK(recognise(resnet, {{"architecture", "resnet18"}}).num_classes == 1000);
-  CHECK(recognise(resnet, {{"format", "pt"}}).architectures == std::vector<std::string>{"resnet18"});
+  CHECK(recognise(resnet, "resnet18").num_classes == 1000);
+  const Recognition contradicted = recognise(resnet, "vgg16");
+  CHECK(contradicted.architectures.empty());
+  CHECK(says(contradicted.doubt, "its metadata names vgg16, but its keys are of resnet18"));
+}
+
+TEST_CASE("recognise: a head of more modules than any network has is doubted, and none are made up") {
+  const auto with_head = [](const std::vector<NamedShape>& head) {
+    auto shapes = torchvision_keys().at("resnet18");
+    drop(shapes, "fc.");
+    shapes.insert(shapes.end(), head.begin(), head.end());
+    return recognise(made_of_shapes(shapes));
+  };
+  CHECK(says(with_head({{"fc.999.weight", {10, 512}}}).doubt, "its head 'fc' has more than 64 modules"));
+  CHECK(says(with_head({{"fc.9.9.9.9.9.9.9.9.weight", {10, 512}}}).doubt, "more than 64 modules"));
+  for (const char* name : {"fc.2000000000", "fc.99999999999999999999", "fc.-1", "fc.9.9.9.9.9.9.9.9.9"}) {
+    CAPTURE(name);
+    CHECK(with_head({{text(name, ".weight"), {10, 512}}}).description.head.size() == 1);
+  }
+  std::vector<NamedShape> many;
+  for (int i = 0; i < 20000; ++i) many.push_back({text("fc.part", 20000 - i, ".weight"), {i + 1, i}});
+  CHECK(says(with_head(many).doubt, "more than 64 modules"));
+  CHECK(says(with_head({{"fc.weight", {512, 512}}, {"fc.1.weight", {10, 512}}}).doubt, "weight of its own"));
+}
+
+TEST_CASE("recognise: a head that reads a map of another size than the published one is assumed to average") {
+  auto shapes = torchvision_keys().at("alexnet");
+  CHECK(recognise(made_of_shapes(shapes)).assumptions.empty());
+  set(shapes, "classifier.1.weight", {4096, 256 * 2 * 2});
+  const Recognition found = recognise(made_of_shapes(shapes));
+  CHECK(found.description.pooled == 2);
+  REQUIRE(found.assumptions.size() == 1);
+  CHECK(says(found.assumptions[0], "maps of 2×2 where the published network's reads 6×6"));
+  for (const std::int64_t features : {std::int64_t{256 * 5}, std::int64_t{256} * 1000 * 1000}) {
+    set(shapes, "classifier.1.weight", {4096, features});
+    CHECK(says(doubt(shapes), "no square map"));
+  }
+}
+
+TEST_CASE("recognise: a ResNet without its shortcuts' convolutions misses them by torchvision's names") {
+  auto shapes = torchvision_keys().at("resnet18");
+  drop(shapes, "layer2.0.downsample");
+  CHECK(recognise(made_of_shapes(shapes)).description.projection == "downsample");
 }
 
 TEST_CASE("recognise: unknown keys leave a doubt and no name") {
