@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
-#include <span>
 #include <string>
 #include <utility>
 
-#include "engine/pass.hpp"
+#include "models/decided_run.hpp"
 #include "models/filled_model.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
@@ -43,50 +41,6 @@ double error_of(const Tensor& gradient, const std::string& name) {
   return worst / scale;
 }
 
-/// A network with one forward pass, in the type and on the device given.
-class Run {
- public:
-  Run(const std::string& name, Context where, DType dtype) : context_(std::move(where)), dtype_(dtype) {
-    network_ = filled_model(name, context_);
-    network_.to(dtype);
-    network_.to(context_);
-    Tensor x = filled_input(name, model_info(name).preprocessing.input_size).to(dtype);
-    ForwardOptions options{.gradients_at = {network_.input()}};
-    for (NodeId id = 1; id < network_.size(); ++id)
-      if (network_.node(id).layer->relu_upper()) options.keep.push_back(id);
-    pass_.emplace(network_, context_, std::move(x), options);
-  }
-
-  /// Puts in place what decides in another's backward: the outputs of its ReLUs and where its maxima lie.
-  /// Both gradients are then of the same linear function.
-  void take_decisions(const Run& other) {
-    for (NodeId id = 1; id < network_.size(); ++id) {
-      const Layer& layer = *network_.node(id).layer;
-      if (layer.relu_upper())
-        context_.copy(other.context_.to_host(other.pass_->value(id)).to(dtype_),
-                      const_cast<Tensor&>(pass_->value(id)));
-      if (layer.kind() != "max_pool2d") continue;
-      const auto places = other.context_.to_host(other.pass_->saved()[static_cast<std::size_t>(id)].indices);
-      context_.copy(std::span<const std::int32_t>(places),
-                    const_cast<Buffer<std::int32_t>&>(pass_->saved()[static_cast<std::size_t>(id)].indices));
-    }
-  }
-
-  /// With respect to the input, in the host's memory.
-  Tensor gradient(ReluRule rule) {
-    const std::int64_t target[] = {kTarget};
-    const Seed seed = one_hot(network_.output(), pass_->shape(network_.output()), target, dtype_);
-    const Gradients gradients = pass_->backward(seed, {.rule = rule, .wrt = {network_.input()}});
-    return context_.to_host(gradients.nodes.at(network_.input()));
-  }
-
- private:
-  Context context_;
-  DType dtype_;
-  Network network_;
-  std::optional<Pass> pass_;
-};
-
 /// On the CPU float64 must agree with PyTorch, and float32 with float64; CUDA's float32 must agree with the
 /// CPU's. Where rounding decides whether a ReLU's input is above zero, or which of a pooling window's inputs
 /// is the largest, one unit of a late layer moves an untrained network's whole gradient by a percent or two.
@@ -94,16 +48,18 @@ class Run {
 void check_gradients(const std::string& name) {
   CAPTURE(name);
   const bool on_cpu = test_device().kind == Device::Kind::cpu;
-  Run reference(name, Context({}, 0), on_cpu ? DType::f64 : DType::f32);
-  Run run(name, test_context(0), DType::f32);
+  Context host({}, 0);
+  const Tensor x = filled_input(name, model_info(name).preprocessing.input_size);
+  Run reference(filled_model(name, host), x, Context({}, 0), on_cpu ? DType::f64 : DType::f32);
+  Run run(filled_model(name, host), x, test_context(0), DType::f32);
   run.take_decisions(reference);
   const std::pair<std::string, ReluRule> rules[] = {
       {"standard", ReluRule::standard}, {"deconvnet", ReluRule::deconvnet}, {"guided", ReluRule::guided}};
   for (const auto& [rule_name, rule] : rules) {
     CAPTURE(rule_name);
-    const Tensor expected = reference.gradient(rule);
+    const Tensor expected = reference.gradient(kTarget, rule);
     if (on_cpu) CHECK(error_of(expected, name + "." + rule_name) <= 1e-6);
-    const double error = relative_error(run.gradient(rule), expected);
+    const double error = relative_error(run.gradient(kTarget, rule), expected);
     MESSAGE(name, ", ", rule_name, ": the input gradient differs by ", error, " of the largest");
     CHECK(error <= 1e-4);
   }
