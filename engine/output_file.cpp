@@ -59,18 +59,17 @@ constexpr int kAttempts = 1000;
 }  // namespace
 
 OutputFile::OutputFile(const fs::path& path) : path_(path), target_(behind_links(path)) {
-  const auto status = status_of(target_);
-  if (const auto number = own_descriptor(target_)) {
+  const auto number = own_descriptor(target_);
+  const auto status = status_of(path);
+  if (number) {
     stream_ = true;
     descriptor_ = ::fcntl(*number, F_DUPFD_CLOEXEC, 0);
-  } else if (fs::is_symlink(target_)) {
-    errno = ELOOP;
   } else if (status && S_ISDIR(status->st_mode)) {
     errno = EISDIR;
   } else if (status && !S_ISREG(status->st_mode)) {
     stream_ = true;
     descriptor_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-  } else {
+  } else if (status || errno == ENOENT) {  // otherwise there is no way to the file, and errno says why
     open_unfinished();
   }
   if (descriptor_ < 0) fail();
@@ -87,7 +86,6 @@ OutputFile::~OutputFile() {
   if (!unfinished_.empty()) ::unlink(unfinished_.c_str());
 }
 
-/// Where the file system can, a file without a name, which vanishes with the process however that ends.
 void OutputFile::open_unfinished() {
   const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   if (::access(kOwnDescriptors, X_OK) == 0)

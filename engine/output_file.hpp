@@ -27,6 +27,7 @@ class OutputFile {
   void commit();
 
  private:
+  /// Where the file system can, a file without a name, which vanishes with the process however that ends.
   void open_unfinished();
   bool give_name();
   [[noreturn]] void fail() const;

@@ -1,14 +1,22 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <thread>
 
 #include "engine/output_file.hpp"
+#include "support/skip.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace backlight;
@@ -29,6 +37,33 @@ std::string content(const fs::path& path) {
   return out.str();
 }
 
+std::string error_of(const fs::path& path) {
+  try {
+    OutputFile file(path);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::resources);
+    return error.what();
+  }
+  return "opened";
+}
+
+/// For the calling thread every file system is one without O_TMPFILE from here on. False where the system does
+/// not allow that.
+bool give_up_unnamed_files() {
+  constexpr std::uint32_t kUnnamed = O_TMPFILE & ~O_DIRECTORY;
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t)),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kUnnamed, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(filter), filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 std::ptrdiff_t entries(const fs::path& folder) { return std::distance(fs::directory_iterator(folder), {}); }
 
 }  // namespace
@@ -47,6 +82,27 @@ TEST_CASE("output file: nothing is seen of it before it is whole") {
   write(path, "new");
   CHECK(content(path) == "new");
   CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("output file: without unnamed files it has a name beside the target until it is whole") {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "result";
+  bool allowed = false;
+  std::thread([&] {
+    allowed = give_up_unnamed_files();
+    if (!allowed) return;
+    write(path, "old");
+    {
+      OutputFile file(path);
+      file.write(std::as_bytes(std::span("half", 4)));
+      CHECK(content(path) == "old");
+      CHECK(entries(folder.path()) == 2);
+      write(path, "new");  // its name is not that of the first
+    }
+    CHECK(content(path) == "new");
+    CHECK(entries(folder.path()) == 1);
+  }).join();
+  if (!allowed) skip("this system does not let a thread give up system calls");
 }
 
 TEST_CASE("output file: another name of a file that is replaced keeps what it had") {
@@ -87,6 +143,20 @@ TEST_CASE("output file: a symbolic link stays and its target is written") {
   fs::create_symlink("about", folder.path() / "round");
   CHECK_THROWS_WITH_AS(write(folder.path() / "round", "x"), doctest::Contains("round"), Error);
   CHECK(fs::is_symlink(folder.path() / "round"));
+}
+
+TEST_CASE("output file: a path that cannot be followed is told before anything is written") {
+  const TemporaryFolder folder;
+  CHECK(error_of(folder.path() / std::string(300, 'n')).ends_with("cannot be written (File name too long)"));
+  write(folder.path() / "file", "x");
+  CHECK(error_of(folder.path() / "file" / "below").ends_with("cannot be written (Not a directory)"));
+  fs::permissions(folder.path(), fs::perms::none);
+  std::thread([&] {
+    setfsuid(65534);  // the administrator's, too, is then a thread for which folders can be locked
+    CHECK(error_of(folder.path() / "locked").ends_with("cannot be written (Permission denied)"));
+    CHECK(error_of(folder.path() / "file").ends_with("cannot be written (Permission denied)"));
+  }).join();
+  fs::permissions(folder.path(), fs::perms::owner_all);
 }
 
 TEST_CASE("output file: devices and pipes take the bytes and stay what they are") {
