@@ -12,10 +12,16 @@ namespace backlight {
 
 /// Damage that a decoder read past.
 struct Damage {
-  std::string message;          ///< the first one, in the decoder's words; empty when there was none
-  int row = -1;                 ///< of pixels as stored, where it came; −1 before the first
-  int count = 0;                ///< how often
-  bool missing_pixels = false;  ///< data ended before the pixels did, or before their last bits
+  /// Where it is noticed, the worst place first: in a row of pixels; behind them, when any may be wrong; where
+  /// the end is missing and nothing else; before the pixels.
+  enum class Place { row, pixels, end, header };
+
+  int count = 0;  ///< how often
+  Place place = Place::header;
+  int row = 0;                  ///< the first, of pixels as stored, where a row is the place
+  std::string message;          ///< the decoder's words for what is there
+  bool missing_pixels = false;  ///< data ended before the pixels did
+  bool missing_scans = false;   ///< all rows are there, but not all of their bits or colours
 };
 
 /// What the alpha channel, which is dropped, would have hidden.
@@ -43,8 +49,11 @@ template <class Sample>
 void take_samples(const Sample* samples, int channels, std::size_t first_pixel, std::size_t count,
                   Pixels& out);
 
-/// Through stb_image: PNG, BMP, and the first frame of a GIF.
+/// Through stb_image: PNG and the first frame of a GIF. Throws std::bad_alloc, as the others do.
 Pixels decode_with_stb(std::span<const std::uint8_t> bytes);
+
+/// Through stb_image, with samples of fewer than 8 bits scaled as Pillow does.
+Pixels decode_bmp(std::span<const std::uint8_t> bytes);
 
 /// Through libjpeg-turbo. Grey, YCbCr and RGB become RGB by libjpeg; CMYK and YCCK, taken as inverted ink, as
 /// Pillow's convert("RGB") does. Fails for a picture of more than `max_pixels` before memory is taken.

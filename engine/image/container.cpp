@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string>
 
 namespace backlight {
@@ -54,8 +55,7 @@ std::int64_t png_raw_bytes(std::int64_t width, std::int64_t height, int bits_per
 class PixelStream {
  public:
   PixelStream(std::string_view name, std::int64_t expected) : name_(name), expected_(expected) {
-    if (inflateInit(&stream_) != Z_OK)
-      throw Error(ErrorKind::resources, name, ": out of memory while reading the pixels");
+    if (inflateInit(&stream_) != Z_OK) throw std::bad_alloc();
   }
   ~PixelStream() { inflateEnd(&stream_); }
   PixelStream(const PixelStream&) = delete;
@@ -69,6 +69,7 @@ class PixelStream {
       stream_.next_out = window_.data();
       stream_.avail_out = static_cast<uInt>(window_.size());
       status = inflate(&stream_, Z_NO_FLUSH);
+      if (status == Z_MEM_ERROR) throw std::bad_alloc();
       if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
         corrupt(name_,
                 "the compressed pixels are broken (" + std::string(stream_.msg ? stream_.msg : "zlib") + ")");
@@ -108,7 +109,7 @@ std::int64_t read_ihdr(std::span<const std::uint8_t> body, std::string_view name
   png.provenance.palette = colour == 3;
   png.provenance.channels = colour == 3 ? 3 : kSamples[colour];
   png.provenance.alpha_dropped = colour == 4 || colour == 6;
-  if (png.width * png.height > kMaxPixels) return 0;  // the caller refuses it
+  if (png.too_large()) return 0;  // the caller refuses it
   return png_raw_bytes(png.width, png.height, depth * kSamples[colour], body[12] == 1);
 }
 
@@ -174,6 +175,8 @@ ImageContainer inspect_png(std::span<const std::uint8_t> bytes, std::string_view
       pixels->feed(body);
     } else if (type == "tRNS") {
       png.provenance.alpha_dropped = true;
+    } else if (type == "fdAT") {  // the pixels of an animation's later frames
+      png.frames = 2;
     } else if (type == "eXIf") {
       png.provenance.exif_orientation = exif_orientation(body);
     }

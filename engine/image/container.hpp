@@ -5,6 +5,7 @@
 // proportion to their bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -15,12 +16,24 @@
 
 namespace backlight {
 
+/// The first frame of a GIF.
+struct GifFrame {
+  int left = 0, top = 0, width = 0, height = 0;  ///< within the picture
+  std::array<std::uint8_t, 3> outside{};         ///< the colour of what it does not cover, as Pillow has it
+  std::vector<std::uint8_t> file;                ///< a GIF of that alone, opaque, over transparent black
+};
+
 struct ImageContainer {
   std::int64_t width = 0;
   std::int64_t height = 0;
   Provenance provenance;
   int frames = 1;        ///< or pages; from 2 on there are others beside the one that is decoded
+  bool partial = false;  ///< the frame that is decoded covers a part of the picture
   bool complete = true;  ///< false for a JPEG without its end-of-image marker
+  GifFrame gif_frame;
+
+  /// More than kMaxPixels, of sides from 1 on of any length.
+  bool too_large() const { return height > kMaxPixels / width; }
 };
 
 /// Throws Error(bad_input) saying that the file `name` is damaged.
@@ -44,14 +57,8 @@ ImageContainer inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_vie
 /// A BMP's header; all its rows must be there. Throws as inspect_jpeg does.
 ImageContainer inspect_bmp(std::span<const std::uint8_t> bytes, std::string_view name);
 
-/// A GIF's blocks.
-struct Gif {
-  ImageContainer container;
-  std::int64_t first_frame_pixels = 0;
-  std::vector<std::uint8_t> first_frame;  ///< a GIF of that alone, opaque, over transparent black
-};
-/// Throws Error(bad_input) naming `name` when the first frame is not whole.
-Gif inspect_gif(std::span<const std::uint8_t> bytes, std::string_view name);
+/// A GIF's blocks, up to the second frame. Throws Error(bad_input) naming `name` when the first is not whole.
+ImageContainer inspect_gif(std::span<const std::uint8_t> bytes, std::string_view name);
 
 /// Only in builds with libwebp. Throws as inspect_jpeg does.
 ImageContainer inspect_webp(std::span<const std::uint8_t> bytes, std::string_view name);

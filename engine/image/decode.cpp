@@ -32,19 +32,23 @@ Pixels by_libjpeg(Bytes bytes, const ImageContainer& jpeg, std::string_view) {
   return decode_jpeg(bytes, jpeg.width * jpeg.height);
 }
 
-ImageContainer gif_container(Bytes bytes, std::string_view name) {
-  return inspect_gif(bytes, name).container;
-}
+Pixels by_stb_as_bmp(Bytes bytes, const ImageContainer&, std::string_view) { return decode_bmp(bytes); }
 
 /// What the first frame does not draw stays transparent.
-Pixels gif_pixels(Bytes bytes, const ImageContainer&, std::string_view name) {
-  const Gif gif = inspect_gif(bytes, name);
-  Pixels pixels = decode_with_stb(gif.first_frame);
+Pixels gif_pixels(Bytes, const ImageContainer& gif, std::string_view name) {
+  const GifFrame& frame = gif.gif_frame;
+  Pixels pixels = decode_with_stb(frame.file);
+  if (!pixels.failure.empty()) return pixels;
   const std::int64_t drawn = std::int64_t{pixels.width} * pixels.height - pixels.transparency.fully;
-  if (pixels.failure.empty() && drawn < gif.first_frame_pixels)
-    corrupt(name,
-            text("the GIF's first frame ends early: ", drawn, " of ", gif.first_frame_pixels, " pixels"));
+  const std::int64_t expected = std::int64_t{frame.width} * frame.height;
+  if (drawn < expected)
+    corrupt(name, text("the GIF's first frame ends early: ", drawn, " of ", expected, " pixels"));
   pixels.transparency = {};
+  auto pixel = pixels.rgb.begin();
+  for (int y = 0; y < pixels.height; ++y)
+    for (int x = 0; x < pixels.width; ++x, pixel += 3)
+      if (x < frame.left || x >= frame.left + frame.width || y < frame.top || y >= frame.top + frame.height)
+        std::ranges::copy(frame.outside, pixel);
   return pixels;
 }
 
@@ -58,8 +62,8 @@ Pixels by_libtiff(Bytes bytes, const ImageContainer&, std::string_view) { return
 constexpr Format kFormats[] = {
     {"PNG", {0, {"\x89PNG\r\n\x1a\n", 8}}, inspect_png, by_stb},
     {"JPEG", {0, "\xFF\xD8\xFF"}, inspect_jpeg, by_libjpeg},
-    {"BMP", {0, "BM"}, inspect_bmp, by_stb},
-    {"GIF", {0, "GIF8"}, gif_container, gif_pixels},
+    {"BMP", {0, "BM"}, inspect_bmp, by_stb_as_bmp},
+    {"GIF", {0, "GIF8"}, inspect_gif, gif_pixels},
 #if BACKLIGHT_WEBP
     {"WebP", {8, "WEBP"}, inspect_webp, by_libwebp},
 #endif
@@ -74,13 +78,19 @@ constexpr Format kFormats[] = {
 struct OtherFormat {
   std::string_view name;
   Signature signature;
+  std::string_view library = {};  ///< that reads it where the build finds it
 };
 
-/// What is recognised and refused, the first two in builds without their libraries.
+constexpr std::string_view kWebpLibrary = "libwebp (Debian's libwebp-dev)";
+constexpr std::string_view kTiffLibrary = "libtiff 4.5 (Debian's libtiff-dev)";
+
+/// What is recognised and refused.
 constexpr OtherFormat kOtherFormats[] = {
-    {"a WebP picture", {8, "WEBP"}},
-    {"a TIFF", {0, {"II*\0", 4}}},
-    {"a TIFF", {0, {"MM\0*", 4}}},
+    {"a WebP picture", {8, "WEBP"}, kWebpLibrary},
+    {"a TIFF", {0, {"II*\0", 4}}, kTiffLibrary},
+    {"a TIFF", {0, {"MM\0*", 4}}, kTiffLibrary},
+    {"a BigTIFF", {0, {"II+\0", 4}}, kTiffLibrary},
+    {"a BigTIFF", {0, {"MM\0+", 4}}, kTiffLibrary},
     {"an AVIF picture", {4, "ftypavif"}},
     {"an AVIF animation", {4, "ftypavis"}},
     {"a HEIC picture", {4, "ftyphei"}},
@@ -115,27 +125,46 @@ const Format& find_format(Bytes bytes, std::string_view name) {
                 ")");
   for (const OtherFormat& other : kOtherFormats)
     if (has(bytes, other.signature))
-      throw Error(ErrorKind::unsupported, name, ": is ", other.name,
-                  ", which is not supported; convert it to PNG or JPEG");
+      throw Error(ErrorKind::unsupported, name, ": is ", other.name, ", which ",
+                  other.library.empty() ? "is not supported; convert it to PNG or JPEG"
+                                        : text("backlight was built without ", other.library,
+                                               " to read; convert it to PNG or JPEG, or build with that"));
   throw Error(ErrorKind::bad_input, name, ": is not a picture that backlight knows, expected one of ",
               expected_formats());
 }
 
-/// Damage that libjpeg read past.
+/// Damage that the decoder read past.
 void add_warnings(const Pixels& pixels, const ImageContainer& container, std::string_view name,
                   Provenance& provenance) {
   const Damage& damage = pixels.damage;
-  if (damage.count == 0) return;
   const std::string turned = provenance.exif_orientation == 1 ? "" : " as stored";
   if (!container.complete && damage.missing_pixels)
     corrupt(name,
             text("the JPEG ends within its pixels, at row ", damage.row, " of ", pixels.height, turned));
-  const std::string where = damage.row < 0                ? " in its header"
-                            : damage.row >= pixels.height ? " after its last row; the pixels are there"
-                                                          : text(" from row ", damage.row, " on (of ",
-                                                                 pixels.height, turned, ", counted from 0)");
-  const std::string more = damage.count > 1 ? text("; and ", damage.count - 1, " more faults") : "";
-  provenance.warnings.push_back(text("the JPEG is damaged", where, ": ", damage.message, more));
+  if (!container.complete && damage.missing_scans) corrupt(name, "the JPEG ends before its last scan");
+  if (damage.missing_scans)
+    provenance.warnings.push_back(
+        "the JPEG is unfinished: scans are missing, and its pixels are coarser, or have fewer colours, than "
+        "meant");
+  if (damage.count == 0) return;
+  const std::string where = [&]() -> std::string {
+    switch (damage.place) {
+      case Damage::Place::row:
+        return text(" from row ", damage.row, " on (of ", pixels.height, turned,
+                    ", counted from 0) or earlier");
+      case Damage::Place::pixels:
+        return " somewhere in its pixels";
+      case Damage::Place::end:
+        return " after its last row; the pixels are there";
+      case Damage::Place::header:
+        break;
+    }
+    return " in its header";
+  }();
+  const int others = damage.count - 1;
+  const std::string more = others == 0 ? "" : text("; and ", others, " more fault", others > 1 ? "s" : "");
+  provenance.warnings.push_back(
+      text("the ", provenance.format, " is damaged", where, ": ", damage.message, more));
 }
 
 /// What the file holds and 8 bits of RGB do not show.
@@ -161,6 +190,7 @@ void add_notes(const Pixels& pixels, const ImageContainer& container, Provenance
         text("of 16 bits per sample ", bits, " are used (the largest is ", pixels.largest,
              "): the upper 8 are taken, which is darker than meant; scale the picture to 16 bits"));
   if (container.frames > 1) notes.push_back("the first of several frames or pages is taken");
+  if (container.partial) notes.push_back("the frame covers a part of the picture; the rest has one colour");
 }
 
 }  // namespace
@@ -173,7 +203,7 @@ Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientati
     throw Error(ErrorKind::bad_input, name, ": the file has ", bytes.size(), " bytes, at most ",
                 kMaxImageFileBytes, " are read");
   ImageContainer container = format.inspect(bytes, name);
-  if (container.width * container.height > kMaxPixels)
+  if (container.too_large())
     throw Error(ErrorKind::bad_input, name, ": ", container.width, "×", container.height, " pixels, at most ",
                 kMaxPixels, " are decoded; make the picture smaller first");
   Pixels pixels = format.decode(bytes, container, name);

@@ -20,8 +20,8 @@ class Blocks {
   }
   std::uint8_t byte() { return take(1)[0]; }
   /// The colour table that a packed field announces.
-  void skip_colours(std::uint8_t packed) {
-    if (packed & 0x80) take(std::size_t{3} << ((packed & 7) + 1));
+  std::span<const std::uint8_t> colours(std::uint8_t packed) {
+    return take(packed & 0x80 ? std::size_t{3} << ((packed & 7) + 1) : 0);
   }
   void skip_data() {
     while (const std::uint8_t length = byte()) take(length);
@@ -39,53 +39,61 @@ constexpr std::int64_t kMaxPixelsPerByte = 4096;
 
 }  // namespace
 
-Gif inspect_gif(std::span<const std::uint8_t> bytes, std::string_view name) {
+ImageContainer inspect_gif(std::span<const std::uint8_t> bytes, std::string_view name) {
   constexpr std::size_t kBackground = 11;
   Blocks blocks(bytes, name);
-  Gif gif;
-  ImageContainer& container = gif.container;
+  ImageContainer gif;
   const auto header = blocks.take(13);
-  container.width = little_endian(header.subspan(6), 2);
-  container.height = little_endian(header.subspan(8), 2);
-  container.provenance.format = "GIF";
-  container.provenance.palette = true;
-  container.frames = 0;
-  if (container.width == 0 || container.height == 0) corrupt(name, "the GIF declares no pixels");
-  if (container.width * container.height / kMaxPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
-    corrupt(name, text("a GIF of ", bytes.size(), " bytes cannot hold ", container.width, "×",
-                       container.height, " pixels"));
-  blocks.skip_colours(header[10]);
+  gif.width = little_endian(header.subspan(6), 2);
+  gif.height = little_endian(header.subspan(8), 2);
+  gif.provenance.format = "GIF";
+  gif.provenance.palette = true;
+  gif.frames = 0;
+  if (gif.width == 0 || gif.height == 0) corrupt(name, "the GIF declares no pixels");
+  if (gif.width * gif.height / kMaxPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
+    corrupt(name,
+            text("a GIF of ", bytes.size(), " bytes cannot hold ", gif.width, "×", gif.height, " pixels"));
+  const auto shared_colours = blocks.colours(header[10]);
 
-  std::vector<std::size_t> transparencies;  // where the flags of graphic controls lie
-  while (container.frames < 2 && !(container.frames == 1 && blocks.ended())) {
+  std::vector<std::size_t> controls;  // where the flags of graphic controls lie
+  std::span<const std::uint8_t> colours;
+  GifFrame& frame = gif.gif_frame;
+  while (gif.frames < 2 && !(gif.frames == 1 && blocks.ended())) {
     const std::uint8_t kind = blocks.byte();
     if (kind == kExtension) {
       const std::uint8_t label = blocks.byte();
-      if (label == kGraphicControl && container.frames == 0) transparencies.push_back(blocks.at() + 1);
+      if (label == kGraphicControl && gif.frames == 0) controls.push_back(blocks.at() + 1);
       blocks.skip_data();
     } else if (kind == kFrame) {
-      ++container.frames;
-      const auto frame = blocks.take(9);
-      blocks.skip_colours(frame[8]);
+      ++gif.frames;
+      const auto body = blocks.take(9);
+      const auto own_colours = blocks.colours(body[8]);
       blocks.byte();  // the width of the first codes
-      if (container.frames > 1) break;
+      if (gif.frames > 1) break;
       blocks.skip_data();
-      gif.first_frame_pixels =
-          std::int64_t{little_endian(frame.subspan(4), 2)} * little_endian(frame.subspan(6), 2);
-      gif.first_frame.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(blocks.at()));
-    } else if (kind == kTrailer || container.frames > 0) {
+      const auto number = [&](std::size_t at) {
+        return static_cast<int>(little_endian(body.subspan(at), 2));
+      };
+      frame = {number(0), number(2), number(4), number(6), {}, {}};
+      frame.file.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(blocks.at()));
+      colours = own_colours.empty() ? shared_colours : own_colours;
+    } else if (kind == kTrailer || gif.frames > 0) {
       break;
     } else {
       corrupt(name, text("the GIF has an unknown block at byte ", blocks.at() - 1));
     }
   }
-  if (container.frames == 0) corrupt(name, "the GIF holds no frame");
-  for (const std::size_t at : transparencies) {
-    container.provenance.alpha_dropped = (gif.first_frame[at] & 1) != 0;
-    gif.first_frame[at] &= 0xFE;
+  if (gif.frames == 0) corrupt(name, "the GIF holds no frame");
+  gif.partial = frame.width < gif.width || frame.height < gif.height;
+  std::size_t outside = 0;
+  for (const std::size_t at : controls) {
+    gif.provenance.alpha_dropped = (frame.file[at] & 1) != 0;
+    frame.file[at] &= 0xFE;
+    outside = gif.provenance.alpha_dropped ? frame.file[at + 3] : 0;
   }
-  gif.first_frame[kBackground] = 0;
-  gif.first_frame.push_back(kTrailer);
+  if (outside * 3 < colours.size()) std::ranges::copy(colours.subspan(outside * 3, 3), frame.outside.begin());
+  frame.file[kBackground] = 0;
+  frame.file.push_back(kTrailer);
   return gif;
 }
 

@@ -1,4 +1,8 @@
+#include <algorithm>
 #include <csetjmp>
+#include <new>
+#include <tuple>
+#include <utility>
 
 #include "engine/image/codec.hpp"
 #include "engine/image/jpeg_errors.hpp"
@@ -18,18 +22,26 @@ namespace {
   std::longjmp(errors->failed, 1);
 }
 
+/// Where the decoder stands, and what it says there.
+std::pair<Damage::Place, int> place_of_warning(const jpeg_decompress_struct& jpeg) {
+  // The end of the file is met by reading ahead; where pixels are missing, another warning tells their row.
+  if (jpeg.err->msg_code == JWRN_JPEG_EOF) return {Damage::Place::end, 0};
+  if (jpeg.max_v_samp_factor == 0) return {Damage::Place::header, 0};  // before the first scan
+  const auto row = static_cast<int>(jpeg.input_iMCU_row * jpeg.max_v_samp_factor * DCTSIZE);
+  if (row >= static_cast<int>(jpeg.image_height)) return {Damage::Place::pixels, 0};
+  // Subsampled colours are interpolated, over the edges of blocks, too.
+  return {Damage::Place::row, jpeg.max_v_samp_factor > 1 && row > 0 ? row - 1 : row};
+}
+
 /// Negative levels are warnings: damage that libjpeg reads past.
 void keep_warning(j_common_ptr common, int level) {
-  if (level >= 0) return;
+  if (level >= 0 || !common->is_decompressor) return;
   auto* errors = reinterpret_cast<JpegErrors*>(common->err);
   if (common->err->msg_code == JWRN_HIT_MARKER) errors->missing_pixels = true;
-  if (errors->warnings++ > 0) return;
-  errors->file_ended = common->err->msg_code == JWRN_JPEG_EOF;
+  const auto found = place_of_warning(*reinterpret_cast<jpeg_decompress_struct*>(common));
+  if (errors->warnings++ > 0 && found >= std::pair(errors->place, errors->row)) return;
+  std::tie(errors->place, errors->row) = found;
   common->err->format_message(common, errors->warning.data());
-  const auto* jpeg = reinterpret_cast<jpeg_decompress_struct*>(common);
-  if (common->is_decompressor && jpeg->max_v_samp_factor > 0)
-    errors->row = static_cast<int>(
-        std::min(jpeg->input_iMCU_row * jpeg->max_v_samp_factor * DCTSIZE, jpeg->image_height));
 }
 
 /// Pillow's arithmetic: (255 − ink) · (255 − black) / 255, rounded, where the file holds 255 − ink.
@@ -38,13 +50,16 @@ std::uint8_t light(int uninked, int unblack) {
   return static_cast<std::uint8_t>(unblack - (((product >> 8) + product) >> 8));
 }
 
-/// A progressive file that ends between two scans has all rows, but not all of their bits.
-void note_missing_scans(const jpeg_decompress_struct& jpeg) {
-  if (!jpeg.progressive_mode || jpeg.coef_bits == nullptr) return;
-  auto* errors = reinterpret_cast<JpegErrors*>(jpeg.err);
-  for (int component = 0; component < jpeg.num_components; ++component)
-    for (const int bits : std::span(jpeg.coef_bits[component], DCTSIZE2))
-      errors->missing_pixels = errors->missing_pixels || bits != 0;
+/// Whether a file of several scans ended between two: a colour has none, or, in a progressive file, not all of
+/// its bits.
+bool misses_scans(const jpeg_decompress_struct& jpeg) {
+  for (int component = 0; component < jpeg.num_components; ++component) {
+    if (jpeg.comp_info[component].quant_table == nullptr) return true;
+    if (jpeg.progressive_mode && std::ranges::any_of(std::span(jpeg.coef_bits[component], DCTSIZE2),
+                                                     [](int missing) { return missing != 0; }))
+      return true;
+  }
+  return false;
 }
 
 /// What libjpeg may leave by longjmp: it holds no object with a destructor, and is a function of its own so
@@ -73,7 +88,7 @@ void note_missing_scans(const jpeg_decompress_struct& jpeg) {
     for (std::size_t x = 0; x < row.size() / 4; ++x)
       for (std::size_t c = 0; c < 3; ++c) rgb[3 * x + c] = light(row[4 * x + c], row[4 * x + 3]);
   }
-  note_missing_scans(jpeg);
+  out.damage.missing_scans = misses_scans(jpeg);
   jpeg_finish_decompress(&jpeg);
 }
 
@@ -94,6 +109,7 @@ Pixels decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels)
   jpeg.err = errors.manager();
   if (setjmp(errors.failed)) {
     jpeg_destroy_decompress(&jpeg);
+    if (errors.base.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
     out.failure = errors.message.data();
     return out;
   }
@@ -105,9 +121,11 @@ Pixels decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels)
     throw;
   }
   jpeg_destroy_decompress(&jpeg);
-  // The end of the file is met by reading ahead, and matters only where pixels are missing.
-  if (errors.file_ended && !errors.missing_pixels) errors.row = out.height;
-  out.damage = {errors.warning.data(), errors.row, errors.warnings, errors.missing_pixels};
+  out.damage.count = errors.warnings;
+  out.damage.place = errors.place;
+  out.damage.row = errors.row;
+  out.damage.message = errors.warning.data();
+  out.damage.missing_pixels = errors.missing_pixels;
   return out;
 }
 

@@ -40,8 +40,8 @@ constexpr std::size_t kLongestComment = 65'533;
 std::vector<std::uint8_t> encode_jpeg(const Image& image, std::span<const PictureText> texts, int quality) {
   require_pixels(image, "JPEG");
   if (image.width > JPEG_MAX_DIMENSION || image.height > JPEG_MAX_DIMENSION)
-    throw Error(ErrorKind::unsupported, "a JPEG of ", image.width, "×", image.height, " pixels, at most ",
-                JPEG_MAX_DIMENSION, " along a side can be; write a PNG");
+    throw Error(ErrorKind::unsupported, "a JPEG of ", image.width, "×", image.height,
+                " pixels cannot be made: a side has at most ", JPEG_MAX_DIMENSION, "; write a PNG");
   if (quality < 1 || quality > 100)
     throw Error(ErrorKind::bad_input, "JPEG quality is ", quality, ", expected 1 to 100");
   std::vector<std::string> comments;

@@ -10,17 +10,19 @@
 #include <jpeglib.h>  // needs <cstddef> and <cstdio> before it
 // clang-format on
 
+#include "engine/image/codec.hpp"
+
 namespace backlight {
 
 struct JpegErrors {
   jpeg_error_mgr base;  // first, so that libjpeg's pointer to it is one to this
   std::jmp_buf failed;
   std::array<char, JMSG_LENGTH_MAX> message{};  ///< of the error
-  std::array<char, JMSG_LENGTH_MAX> warning{};  ///< the first one
+  std::array<char, JMSG_LENGTH_MAX> warning{};  ///< the one that `place` and `row` are of
   int warnings = 0;
-  bool file_ended = false;      ///< the first one was that
-  bool missing_pixels = false;  ///< data ended before the pixels did
-  int row = -1;                 ///< of pixels, where the first warning came; −1 before the first
+  Damage::Place place = Damage::Place::header;  ///< the worst, as in Damage
+  int row = 0;
+  bool missing_pixels = false;
 
   /// For a struct's member `err`; setjmp(failed) must come before what may fail.
   jpeg_error_mgr* manager();

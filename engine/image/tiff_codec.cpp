@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "engine/image/codec.hpp"
 #include "engine/image/container.hpp"
@@ -19,6 +20,15 @@ struct Source {
   std::span<const std::uint8_t> bytes;
   std::uint64_t at = 0;
   std::array<char, 200> complaint{};
+  int complaints = 0;
+  bool in_pixels = false;  ///< where warnings count, too; in the directory they are about tags
+
+  /// libtiff has no other way to tell that memory is short.
+  void require_memory() const {
+    const std::string_view words = complaint.data();
+    for (const char* sign : {"No space", "Out of memory", "allocate memory"})
+      if (words.find(sign) != std::string_view::npos) throw std::bad_alloc();
+  }
 };
 
 Source& source(thandle_t handle) { return *static_cast<Source*>(handle); }
@@ -41,11 +51,13 @@ toff_t seek(thandle_t handle, toff_t offset, int whence) {
 
 int keep_complaint(TIFF*, void* handle, const char*, const char* format, va_list values) {
   Source& from = source(handle);
-  if (from.complaint[0] == '\0') std::vsnprintf(from.complaint.data(), from.complaint.size(), format, values);
+  if (from.complaints++ == 0) std::vsnprintf(from.complaint.data(), from.complaint.size(), format, values);
   return 1;
 }
 
-int ignore_warning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
+int keep_warning(TIFF* file, void* handle, const char* module, const char* format, va_list values) {
+  return source(handle).in_pixels ? keep_complaint(file, handle, module, format, values) : 1;
+}
 
 using File = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
 
@@ -55,7 +67,7 @@ File open_tiff(Source& from) {
                                                                                  &TIFFOpenOptionsFree);
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kLargestBlock);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_complaint, &from);
-  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), ignore_warning, &from);
+  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), keep_warning, &from);
   return {
       TIFFClientOpenExt(
           "", "r", &from, read, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek,
@@ -76,18 +88,30 @@ Value tag(TIFF* file, std::uint32_t which, Value fallback) {
   return value;
 }
 
-/// The largest 16-bit sample, which libtiff's conversion to 8 bits does not tell. Of tiles it is not looked
-/// for.
+/// How many of a pixel's samples are colours; what comes behind is alpha or something else.
+int colours(TIFF* file) {
+  std::uint16_t extra = 0;
+  std::uint16_t* kinds = nullptr;
+  TIFFGetFieldDefaulted(file, TIFFTAG_EXTRASAMPLES, &extra, &kinds);
+  return tag<std::uint16_t>(file, TIFFTAG_SAMPLESPERPIXEL, 1) - extra;
+}
+
+/// The largest 16-bit sample of a colour, which libtiff's conversion to 8 bits does not tell. Of tiles it is
+/// not looked for.
 int largest_sample(std::span<const std::uint8_t> bytes, std::uint32_t height) {
   Source from{bytes};
   const File opened = open_tiff(from);
   TIFF* file = opened.get();
-  if (TIFFIsTiled(file) || tag<std::uint16_t>(file, TIFFTAG_PLANARCONFIG, 1) != PLANARCONFIG_CONTIG) return 0;
+  if (!file || TIFFIsTiled(file) || tag<std::uint16_t>(file, TIFFTAG_PLANARCONFIG, 1) != PLANARCONFIG_CONTIG)
+    return 0;
   std::vector<std::uint16_t> row(static_cast<std::size_t>(TIFFScanlineSize(file)) / 2 + 1);
+  const std::size_t samples = std::max<std::size_t>(tag<std::uint16_t>(file, TIFFTAG_SAMPLESPERPIXEL, 1), 1);
+  const int counted = colours(file);
   std::uint16_t largest = 0;
   for (std::uint32_t y = 0; y < height; ++y) {
     if (TIFFReadScanline(file, row.data(), y) < 0) return 0;
-    largest = std::max(largest, *std::ranges::max_element(row));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      if (static_cast<int>(i % samples) < counted) largest = std::max(largest, row[i]);
   }
   return largest;
 }
@@ -97,6 +121,7 @@ int largest_sample(std::span<const std::uint8_t> bytes, std::uint32_t height) {
 ImageContainer inspect_tiff(std::span<const std::uint8_t> bytes, std::string_view name) {
   Source from{bytes};
   const File file = open_tiff(from);
+  from.require_memory();
   if (!file) corrupt(name, text("the TIFF cannot be read (", from.complaint.data(), ")"));
   ImageContainer tiff;
   tiff.width = tag<std::uint32_t>(file.get(), TIFFTAG_IMAGEWIDTH, 0);
@@ -106,6 +131,9 @@ ImageContainer inspect_tiff(std::span<const std::uint8_t> bytes, std::string_vie
   if (!TIFFRGBAImageOK(file.get(), reason.data()))
     throw Error(ErrorKind::unsupported, name, ": a TIFF of a kind that is not supported (", reason.data(),
                 "); convert it to 8 or 16 bits of grey or RGB");
+  if (tag<std::uint16_t>(file.get(), TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) == SAMPLEFORMAT_INT)
+    throw Error(ErrorKind::unsupported, name,
+                ": a TIFF of signed samples, which is not supported; convert it to unsigned ones");
   tiff.provenance.format = "TIFF";
   tiff.provenance.bit_depth = tag<std::uint16_t>(file.get(), TIFFTAG_BITSPERSAMPLE, 1);
   tiff.provenance.channels = std::min<int>(tag<std::uint16_t>(file.get(), TIFFTAG_SAMPLESPERPIXEL, 1), 4);
@@ -133,6 +161,8 @@ Pixels decode_tiff(std::span<const std::uint8_t> bytes) {
     return out;
   }
   const std::unique_ptr<TIFFRGBAImage, decltype(&TIFFRGBAImageEnd)> end(&image, &TIFFRGBAImageEnd);
+  from.complaints = 0;
+  from.in_pixels = true;
   image.req_orientation = image.orientation;  // the rows as they are stored
   out.width = static_cast<int>(image.width);
   out.height = static_cast<int>(image.height);
@@ -147,10 +177,17 @@ Pixels decode_tiff(std::span<const std::uint8_t> bytes) {
     const std::uint32_t rows = std::min(band, image.height - y);
     image.row_offset = static_cast<int>(y);
     if (!TIFFRGBAImageGet(&image, raster.data(), image.width, rows)) {
+      from.require_memory();
       out.failure = text("its pixels are broken or end early, at row ", y, " of ", image.height,
                          from.complaint[0] != '\0' ? ": " : "", from.complaint.data());
       return out;
     }
+    if (from.complaints > 0 && out.damage.count == 0) {
+      out.damage.place = Damage::Place::row;
+      out.damage.row = static_cast<int>(y);
+      out.damage.message = from.complaint.data();
+    }
+    out.damage.count = from.complaints;
     // What is only reserved costs no memory, should the file break off.
     out.rgb.resize(static_cast<std::size_t>(y + rows) * image.width * 3);
     take_samples(reinterpret_cast<const std::uint8_t*>(raster.data()), 4,

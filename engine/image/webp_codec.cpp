@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 
 #include "engine/image/codec.hpp"
 #include "engine/image/container.hpp"
@@ -27,6 +28,10 @@ ImageContainer inspect_webp(std::span<const std::uint8_t> bytes, std::string_vie
   webp.width = feature(WEBP_FF_CANVAS_WIDTH);
   webp.height = feature(WEBP_FF_CANVAS_HEIGHT);
   webp.frames = static_cast<int>(feature(WEBP_FF_FRAME_COUNT));
+  if (WebPIterator frame; WebPDemuxGetFrame(demuxer.get(), 1, &frame)) {
+    webp.partial = frame.width < webp.width || frame.height < webp.height;
+    WebPDemuxReleaseIterator(&frame);
+  }
   const bool alpha = (feature(WEBP_FF_FORMAT_FLAGS) & ALPHA_FLAG) != 0;
   webp.provenance.format = "WebP";
   webp.provenance.channels = alpha ? 4 : 3;
@@ -59,8 +64,14 @@ Pixels decode_webp(std::span<const std::uint8_t> bytes) {
   const int channels = frame.has_alpha ? 4 : 3;
   const int row_bytes = frame.width * channels;
   std::vector<std::uint8_t> samples(static_cast<std::size_t>(row_bytes) * frame.height);
-  const auto decode = frame.has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
-  if (!decode(frame.fragment.bytes, frame.fragment.size, samples.data(), samples.size(), row_bytes)) {
+  WebPDecoderConfig config;
+  WebPInitDecoderConfig(&config);
+  config.output.colorspace = frame.has_alpha ? MODE_RGBA : MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {samples.data(), row_bytes, samples.size()};
+  const VP8StatusCode status = WebPDecode(frame.fragment.bytes, frame.fragment.size, &config);
+  if (status == VP8_STATUS_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (status != VP8_STATUS_OK) {
     out.failure = "its compressed pixels are broken or end early";
     return out;
   }

@@ -195,6 +195,7 @@ TEST_CASE("decode: flipped bytes are refused or decoded and never crash") {
 TEST_CASE("decode: declared sizes beyond reason are refused before memory is taken") {
   const Bytes png = read_bytes(kFolder + "rgba.png");
   CHECK(contains(decoding_error(with_png_size(png, 100'000, 100'000)).second, "100000×100000"));
+  CHECK(contains(decoding_error(with_png_size(png, 0xC0000000, 0xC0000000)).second, "at most"));
   CHECK(contains(decoding_error(with_png_size(png, 13, 10)).second, "end early"));
   CHECK(contains(decoding_error(with_png_size(png, 13, 8)).second, "more pixels than"));
   CHECK(decoding_error(with_png_size(png, 0, 9)).first == ErrorKind::bad_input);

@@ -16,15 +16,16 @@ using Bytes = std::vector<std::uint8_t>;
 
 const std::string kFolder = text(BACKLIGHT_SOURCE_DIR, "/tests/golden/images/");
 
-const std::vector<std::string> kBmpAndGif = {"rgb.bmp",         "palette.bmp", "rgba.bmp",
-                                             "grey.gif",        "palette.gif", "interlaced.gif",
-                                             "transparent.gif", "animated.gif"};
-const std::vector<std::string> kWebp = {"lossy.webp", "lossless.webp", "alpha.webp", "turned.webp",
-                                        "animated.webp"};
+const std::vector<std::string> kBmpAndGif = {
+    "rgb.bmp",     "palette.bmp",          "rgba.bmp", "rgb555.bmp",  "rgb565.bmp",     "rgb565_v3.bmp",
+    "part.gif",    "part_transparent.gif", "grey.gif", "palette.gif", "interlaced.gif", "transparent.gif",
+    "animated.gif"};
+const std::vector<std::string> kWebp = {"lossy.webp",  "lossless.webp", "alpha.webp",
+                                        "turned.webp", "animated.webp", "part.webp"};
 const std::vector<std::string> kTiff = {
-    "rgb.tif",           "lzw.tif",           "deflate.tif", "jpeg.tif",  "grey.tif",
-    "bit1.tif",          "palette.tif",       "cmyk.tif",    "pages.tif", "orientation_3.tif",
-    "orientation_6.tif", "orientation_8.tif", "grey16.tif",  "grey12.tif"};
+    "rgb.tif",     "lzw.tif",    "deflate.tif", "jpeg.tif",          "grey.tif",          "bit1.tif",
+    "palette.tif", "cmyk.tif",   "pages.tif",   "orientation_3.tif", "orientation_6.tif", "orientation_8.tif",
+    "grey16.tif",  "grey12.tif", "tiled.tif",   "alpha16.tif"};
 
 Bytes read_bytes(const std::string& name) {
   std::ifstream file(kFolder + name, std::ios::binary);
@@ -108,6 +109,9 @@ TEST_CASE("formats: what the file held and what is not shown of it are recorded"
   CHECK(provenance("palette.gif").format == "GIF");
   CHECK(provenance("palette.gif").palette);
   CHECK(mentions(provenance("animated.gif").notes, "the first of several frames"));
+  CHECK_FALSE(mentions(provenance("animated.gif").notes, "a part of the picture"));
+  CHECK(mentions(provenance("part.gif").notes, "covers a part of the picture"));
+  CHECK(mentions(provenance("animated.png").notes, "the first of several frames"));
   CHECK(mentions(provenance("transparent.gif").notes, "transparency is dropped"));
   CHECK(provenance("transparent.gif").alpha_dropped);
   CHECK_FALSE(provenance("palette.gif").alpha_dropped);
@@ -115,12 +119,15 @@ TEST_CASE("formats: what the file held and what is not shown of it are recorded"
     CHECK(mentions(provenance("alpha.webp").notes, "transparency is dropped"));
     CHECK(provenance("turned.webp").exif_orientation == 6);
     CHECK(mentions(provenance("animated.webp").notes, "the first of several frames"));
+    CHECK_FALSE(mentions(provenance("animated.webp").notes, "a part of the picture"));
+    CHECK(mentions(provenance("part.webp").notes, "covers a part of the picture"));
   }
   if (readable("rgb.tif")) {
     CHECK(provenance("orientation_8.tif").exif_orientation == 8);
     CHECK(provenance("orientation_8.tif").orientation_applied);
     CHECK(mentions(provenance("pages.tif").notes, "the first of several frames"));
     CHECK(mentions(provenance("grey12.tif").notes, "of 16 bits per sample 12 are used"));
+    CHECK(mentions(provenance("alpha16.tif").notes, "of 16 bits per sample 12 are used"));
     CHECK(provenance("grey16.tif").notes.empty());
   }
 }
@@ -140,10 +147,45 @@ TEST_CASE("formats: the content decides and not the name") {
   CHECK(decode_image(read_bytes("rgb.bmp"), "photo.png").provenance.format == "BMP");
 }
 
+TEST_CASE("formats: a TIFF of signed samples is refused by name") {
+  if (!readable("rgb.tif")) return skip("this build has no libtiff");
+  CHECK_THROWS_WITH_AS(read_image(kFolder + "signed16.tif"), doctest::Contains("a TIFF of signed samples"),
+                       Error);
+}
+
+TEST_CASE("formats: damage that libtiff reads past is told with its row") {
+  if (!readable("rgb.tif")) return skip("this build has no libtiff");
+  int changed = 0;
+  for (const char* name : {"bit1.tif", "jpeg.tif"}) {
+    CAPTURE(std::string(name));
+    const Bytes whole = read_bytes(name);
+    CHECK(decode_image(whole, name).provenance.warnings.empty());
+    for (std::size_t at = 8; at + 1 < whole.size(); ++at) {
+      Bytes broken = whole;
+      broken[at] = 0;
+      broken[at + 1] = 0;
+      try {
+        const auto warnings = decode_image(broken, name).provenance.warnings;
+        if (warnings.empty()) continue;
+        ++changed;
+        CHECK(mentions(warnings, "the TIFF is damaged from row 0 on (of "));
+      } catch (const Error&) {
+      }
+    }
+  }
+  CHECK(changed > 10);
+}
+
 TEST_CASE("formats: damaged BMP and GIF are refused or decoded and never crash") {
   // What lies behind a GIF's first frame is not needed: its trailer, and all other frames.
   const std::vector<std::string> names(kBmpAndGif.begin(), kBmpAndGif.end() - 1);
   check_damage(names, 2);
+  Bytes gif = read_bytes("palette.gif");
+  const auto codes = std::ranges::search(gif, std::string_view("\x2C\0\0\0\0\x23\0\x15\0", 9)).end();
+  REQUIRE(codes != gif.end());
+  codes[1 + (*codes & 0x80 ? 3 << ((*codes & 7) + 1) : 0)] = 13;
+  CHECK_THROWS_WITH_AS(decode_image(gif, "a.gif"), doctest::Contains("its blocks do not fit together"),
+                       Error);
 }
 
 TEST_CASE("formats: damaged WebP is refused or decoded and never crashes") {
@@ -166,6 +208,21 @@ TEST_CASE("formats: sizes beyond reason are refused before memory is taken") {
   CHECK_THROWS_WITH_AS(decode_image(bmp, "a.bmp"), doctest::Contains("a.bmp"), Error);
   bmp[21] = 3;
   CHECK_THROWS_WITH_AS(decode_image(bmp, "a.bmp"), doctest::Contains("at most"), Error);
+  bmp[22] = bmp[23] = bmp[24] = bmp[18] = bmp[20] = 0xFF;
+  bmp[21] = bmp[25] = 0x7F;
+  CHECK_THROWS_WITH_AS(decode_image(bmp, "a.bmp"), doctest::Contains("2147450879×2147483647 pixels, at most"),
+                       Error);
+  if (!readable("rgb.tif")) return;
+  Bytes tiff = read_bytes("signed16.tif");
+  const std::size_t directory = tiff[4] + 256 * tiff[5];
+  const auto value = [&](std::size_t entry) {
+    return tiff.begin() + static_cast<std::ptrdiff_t>(directory + 10 + 12 * entry);
+  };
+  value(2)[0] = value(9)[0] = 1;                 // bits, without a sign
+  value(0)[3] = value(1)[3] = 0xC0;              // width and height
+  std::fill_n(value(7), 4, std::uint8_t{0xFF});  // one strip, of as many rows as there are
+  CHECK_THROWS_WITH_AS(decode_image(tiff, "a.tif"),
+                       doctest::Contains("3221225485×3221225481 pixels, at most"), Error);
 }
 
 TEST_CASE("formats: a BMP with compressed pixels is not supported") {

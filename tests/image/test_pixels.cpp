@@ -5,8 +5,8 @@
 #include "engine/image/preprocess.hpp"
 #include "engine/image/resize.hpp"
 #include "engine/image/write.hpp"
-#include "image/folder.hpp"
 #include "image/pictures.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -59,10 +59,10 @@ TEST_CASE("pixels: preparing a picture that is none is bad input") {
 }
 
 TEST_CASE("pixels: writing a picture that is none is bad input and leaves no file") {
-  const Folder folder;
-  check_refused([&](const Image& image) { write_png(folder.file("a.png"), image); });
-  check_refused([&](const Image& image) { write_jpeg(folder.file("a.jpg"), image); });
-  CHECK(std::filesystem::is_empty(folder.path));
+  const TemporaryFolder folder;
+  check_refused([&](const Image& image) { write_png((folder.path() / "a.png").string(), image); });
+  check_refused([&](const Image& image) { write_jpeg((folder.path() / "a.jpg").string(), image); });
+  CHECK(std::filesystem::is_empty(folder.path()));
 }
 
 TEST_CASE("pixels: overlays of pictures that are none are bad input") {

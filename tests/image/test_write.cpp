@@ -5,8 +5,8 @@
 #include <iterator>
 
 #include "engine/image/write.hpp"
-#include "image/folder.hpp"
 #include "image/pictures.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -25,15 +25,15 @@ std::ptrdiff_t files_in(const std::filesystem::path& folder) {
 }  // namespace
 
 TEST_CASE("write: a PNG reads back as it was with its texts inside") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Image image = picture("write", 37, 23);
   const PictureText texts[] = {{"Software", "backlight"}, {"Class", "Café – 猫"}};
-  write_png(folder.file("a.png"), image, texts);
-  CHECK(read_image(folder.file("a.png")).rgb == image.rgb);
-  const std::string bytes = content(folder.file("a.png"));
+  write_png((folder.path() / "a.png").string(), image, texts);
+  CHECK(read_image((folder.path() / "a.png").string()).rgb == image.rgb);
+  const std::string bytes = content((folder.path() / "a.png").string());
   CHECK(bytes.find(std::string("iTXtSoftware\0\0\0\0\0backlight", 26)) != std::string::npos);
   CHECK(bytes.find("Café – 猫") != std::string::npos);
-  CHECK(files_in(folder.path) == 1);
+  CHECK(files_in(folder.path()) == 1);
 }
 
 TEST_CASE("write: a PNG keyword must be plain") {
@@ -113,16 +113,16 @@ TEST_CASE("write: NumPy arrays of any rank have an aligned header and the raw va
 }
 
 TEST_CASE("write: an existing file is replaced whole and a failure leaves it as it was") {
-  const Folder folder;
-  const std::string path = folder.file("a.npy");
+  const TemporaryFolder folder;
+  const std::string path = (folder.path() / "a.npy").string();
   write_npy(path, Tensor::zeros({100}));
   write_npy(path, Tensor::zeros({2}));
   CHECK(content(path).size() == 128 + 8);
-  CHECK(files_in(folder.path) == 1);
-  std::filesystem::create_directory(folder.path / "taken");
-  CHECK_THROWS_WITH_AS(write_npy(folder.file("taken"), Tensor::zeros({2})), doctest::Contains("taken"),
-                       Error);
-  CHECK(files_in(folder.path) == 2);
+  CHECK(files_in(folder.path()) == 1);
+  std::filesystem::create_directory(folder.path() / "taken");
+  CHECK_THROWS_WITH_AS(write_npy((folder.path() / "taken").string(), Tensor::zeros({2})),
+                       doctest::Contains("taken"), Error);
+  CHECK(files_in(folder.path()) == 2);
 }
 
 TEST_CASE("write: a folder that is not there is named") {
