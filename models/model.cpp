@@ -1,6 +1,5 @@
 #include "models/model.hpp"
 
-#include <algorithm>
 #include <future>
 
 #include "weights/dialects.hpp"
@@ -51,7 +50,7 @@ std::string decide_architecture(const Checkpoint& checkpoint, const Recognition&
                 "; `backlight inspect` lists the tensors");
   }
   if (recognised.architectures.size() > 1)
-    throw Error(ErrorKind::usage, path, ": its tensors fit several networks", why,
+    throw Error(ErrorKind::usage, path, ": which network it is of is not clear", why,
                 "; name one with --model: ", joined(recognised.architectures));
   return recognised.architectures.front();
 }

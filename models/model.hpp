@@ -59,7 +59,7 @@ struct Model {
 /// that are missing or mis-shaped or of which no network can be built, for a value that is NaN, infinite, or a
 /// negative variance, and for metadata that cannot be; unsupported where no known network fits, or where the
 /// file has tensors that the network would not use and that compute something; usage where the file holds
-/// several networks, and where the options do not fit the network.
+/// several networks or states another than its keys tell, and where the options do not fit the network.
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options = {});
 
 /// Loads a network that the caller built, by names and shapes, one tensor at a time: by the names that the

@@ -2,7 +2,6 @@
 // what can stand between them.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <string>
 #include <string_view>
 
 #include "weights/pickle.hpp"
@@ -115,16 +114,16 @@ Container identify(std::span<const std::byte> file, const CheckpointLimits& limi
                 ". Next step: take the PyTorch weights that it was exported from");
   }
   if (file.size() > 8 && text[8] == '{') {
-    throw Error(ErrorKind::bad_input, "is not a file of weights: as safetensors its header would take ", header,
-                " bytes; at most ", limits.safetensors_header, " are read");
+    throw Error(ErrorKind::bad_input, "is not a file of weights: as safetensors its header would take ",
+                header, " bytes; at most ", limits.safetensors_header, " are read");
   }
   if (header > 0 && header <= file.size() - 8) {
     throw Error(ErrorKind::bad_input,
                 "is not a file of weights: a safetensors header begins with {, this one with \"",
                 printable(text.substr(8, 8)), "\"", kExpected);
   }
-  throw Error(ErrorKind::bad_input, "is not a file of weights: it begins with \"", printable(text.substr(0, 16)),
-              "\"", kExpected);
+  throw Error(ErrorKind::bad_input, "is not a file of weights: it begins with \"",
+              printable(text.substr(0, 16)), "\"", kExpected);
 }
 
 }  // namespace backlight::weights

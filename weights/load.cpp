@@ -138,8 +138,11 @@ MatchReport match_file(std::span<const ExpectedTensor> expected, const Checkpoin
 }
 
 std::string MatchReport::describe() const {
+  // No network has more: in a file that has, the search for similar names would take minutes.
+  constexpr std::size_t kSearched = 2000;
   std::vector<std::string> names;
-  for (const StoredTensor& tensor : unexpected) names.push_back(tensor.name());
+  for (const StoredTensor& tensor : std::span(unexpected).first(std::min(unexpected.size(), kSearched)))
+    names.push_back(tensor.name());
   const auto tell_missing = [&](const std::string& name) {
     const std::vector<std::string> nearest = nearest_names(name, names, 1);
     if (nearest.empty()) return name;

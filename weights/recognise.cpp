@@ -252,8 +252,9 @@ Recognition recognise(std::span<const StoredTensor> tensors, const std::string& 
   if (!found) found = doubtful("the keys are of none of the networks here", /*known=*/false);
   if (stated.empty() || found->architectures == std::vector{stated}) return *found;
   if (!found->architectures.empty())
-    return doubtful(
-        text("its metadata names ", stated, ", but its keys are of ", found->architectures.front()));
+    return {{stated, found->architectures.front()},
+            found->num_classes,
+            text("its metadata names ", stated, ", but its keys are of ", found->architectures.front())};
   return {{stated}, last_rows(named), found->known ? found->doubt : "", found->known};
 }
 

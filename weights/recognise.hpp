@@ -13,7 +13,7 @@ namespace backlight {
 
 struct Recognition {
   /// Names as the registry of models has them (`resnet50`, `vgg16_bn`, `resnet20_cifar` …); empty when
-  /// nothing fits, several when the keys do not decide.
+  /// nothing fits, two when the file states another than its keys tell.
   std::vector<std::string> architectures;
   /// Rows of the last linear layer; 0 when there is none.
   std::int64_t num_classes = 0;
@@ -29,7 +29,7 @@ struct Recognition {
 };
 
 /// Judges by keys and shapes. `stated` is the architecture that the file names, or empty: it holds where the
-/// keys are of no network, and where they are of another one there is a doubt and no answer.
+/// keys are of no network.
 Recognition recognise(std::span<const StoredTensor> tensors, const std::string& stated = {});
 
 }  // namespace backlight

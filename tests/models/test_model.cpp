@@ -224,8 +224,9 @@ TEST_CASE("model: what is unusual about a head is said where no classes can be c
 TEST_CASE("model: metadata that contradict the keys are said to, and the caller decides") {
   const Weights weights;
   const auto path = weights.write("other.safetensors", {{"backlight.architecture", "resnet18"}});
-  check_refused(path, {}, ErrorKind::unsupported,
-                "its metadata names resnet18, but its keys are of resnet20_cifar");
+  check_refused(
+      path, {}, ErrorKind::usage,
+      "(its metadata names resnet18, but its keys are of resnet20_cifar); name one with --model: resnet18");
   CHECK(load_model(path, {.model = "resnet20_cifar"}).info.name == "resnet20_cifar");
 }
 

@@ -1,11 +1,8 @@
 // What the tests of weights/ share.
 #pragma once
 
-#include <cstddef>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <span>
 #include <string>
 
 #include "engine/error.hpp"

@@ -55,6 +55,15 @@ TEST_CASE("match: missing unexpected and mis-shaped tensors are counted with the
   CHECK(told.find("fc.weight is 1000×4, expected 10×4") != std::string::npos);
 }
 
+TEST_CASE("match: similar names are not looked for among more than a network has") {
+  std::vector<NamedShape> shapes;
+  for (int i = 0; i < 100'000; ++i) shapes.push_back({text(std::string(100, 'x'), i), {1}});
+  shapes.push_back({"layer1.weigth", {1}});
+  const std::vector<ExpectedTensor> expected = {{"layer1.weight", {1}}};
+  const MatchReport report = match(expected, made_of_shapes(shapes));
+  CHECK(report.describe().find("1 missing: layer1.weight; 100001 unexpected") != std::string::npos);
+}
+
 TEST_CASE("match: only the first few of many are told") {
   std::vector<ExpectedTensor> expected;
   for (int i = 0; i < 20; ++i) expected.push_back({text("a", i), {1}});
