@@ -40,8 +40,10 @@ struct ImageContainer {
 [[noreturn]] void corrupt(std::string_view name, const std::string& what);
 /// Throws as decode_image does unless the first bytes are those of a format that this build reads.
 void require_known_format(std::span<const std::uint8_t> bytes, std::string_view name);
-/// What require_known_format looks at, at most.
-inline constexpr std::size_t kLongestSignature = 16;
+/// Whether a file that begins so is a picture, of a format that is read or of one that is refused by name.
+bool begins_as_picture(std::span<const std::uint8_t> bytes);
+/// What these two look at, at most.
+inline constexpr std::size_t kLongestSignature = 18;
 /// The number in the first `count` bytes, at most four, the highest byte first or last.
 std::uint32_t big_endian(std::span<const std::uint8_t> bytes, int count);
 std::uint32_t little_endian(std::span<const std::uint8_t> bytes, int count);

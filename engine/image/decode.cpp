@@ -79,6 +79,7 @@ struct OtherFormat {
   std::string_view name;
   Signature signature;
   std::string_view library = {};  ///< that reads it where the build finds it
+  bool picture = true;
 };
 
 constexpr std::string_view kWebpLibrary = "libwebp (Debian's libwebp-dev)";
@@ -99,7 +100,7 @@ constexpr OtherFormat kOtherFormats[] = {
     {"a JPEG XL picture", {0, {"\0\0\0\x0CJXL ", 8}}},
     {"a JPEG 2000 picture", {0, {"\0\0\0\x0CjP  ", 8}}},
     {"a Photoshop document", {0, "8BPS"}},
-    {"a PDF", {0, "%PDF"}},
+    {"a PDF", {0, "%PDF"}, {}, false},
 };
 
 bool has(Bytes bytes, const Signature& signature) {
@@ -196,6 +197,14 @@ void add_notes(const Pixels& pixels, const ImageContainer& container, Provenance
 }  // namespace
 
 void require_known_format(Bytes bytes, std::string_view name) { find_format(bytes, name); }
+
+bool begins_as_picture(Bytes bytes) {
+  const auto fits = [&](const auto& format) { return has(bytes, format.signature); };
+  constexpr Signature kHeaderBelow256{15, {"\0\0\0", 3}};
+  if (has(bytes, {0, "BM"})) return has(bytes, kHeaderBelow256);  // many a text begins with these two letters
+  return std::ranges::any_of(kFormats, fits) ||
+         std::ranges::any_of(kOtherFormats, [&](const OtherFormat& f) { return f.picture && fits(f); });
+}
 
 Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientation) {
   const Format& format = find_format(bytes, name);

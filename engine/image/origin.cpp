@@ -24,17 +24,22 @@ std::uint32_t big_endian(std::string_view bytes) {
   return value;
 }
 
+constexpr std::size_t kLongestFacts = std::size_t{1} << 24;
+
 /// `file` stands behind the signature.
-bool png_says_so(std::istream& file) {
+std::optional<std::string> png_facts(std::istream& file) {
   constexpr std::string_view kKeyword = "backlight\0"sv;
   for (;;) {
     const std::string header = take(file, 8);
     const std::string_view type = std::string_view(header).substr(std::min<std::size_t>(4, header.size()));
-    if (header.size() < 8 || type == "IDAT" || type == "IEND") return false;
+    if (header.size() < 8 || type == "IDAT" || type == "IEND") return std::nullopt;
     std::uint32_t left = big_endian(std::string_view(header).substr(0, 4));
     if ((type == "iTXt" || type == "tEXt" || type == "zTXt") && left >= kKeyword.size()) {
-      if (take(file, kKeyword.size()) == kKeyword) return true;
       left -= static_cast<std::uint32_t>(kKeyword.size());
+      if (take(file, kKeyword.size()) == kKeyword) {
+        if (type == "iTXt") left -= static_cast<std::uint32_t>(take(file, std::min(left, 4u)).size());
+        return take(file, std::min<std::size_t>(left, kLongestFacts));
+      }
     }
     constexpr std::uint32_t kChecksum = 4;
     file.seekg(std::int64_t{left} + kChecksum, std::ios::cur);
@@ -42,30 +47,37 @@ bool png_says_so(std::istream& file) {
 }
 
 /// `file` stands behind the start of image.
-bool jpeg_says_so(std::istream& file) {
-  constexpr std::size_t kLookedAt = 256;
+std::optional<std::string> jpeg_facts(std::istream& file) {
+  constexpr std::size_t kLookedAt = 256, kLongestComment = 65'533;
+  constexpr std::string_view kKeyword = "backlight: ";
+  std::optional<std::string> facts;
   for (;;) {
     const std::string header = take(file, 4);
-    if (header.size() < 4 || header[0] != '\xFF' || header[1] == '\xDA') return false;
+    if (header.size() < 4 || header[0] != '\xFF' || header[1] == '\xDA') return facts;
     const std::uint32_t length = big_endian(std::string_view(header).substr(2));
-    if (length < 2) return false;
-    std::uint32_t left = length - 2;
-    if (header[1] == '\xFE') {
-      const std::string comment = take(file, std::min<std::size_t>(left, kLookedAt));
-      if (comment.find("\"backlight_version\"") != std::string::npos) return true;
-      left -= static_cast<std::uint32_t>(comment.size());
+    if (length < 2) return facts;
+    if (header[1] != '\xFE') {
+      file.seekg(length - 2, std::ios::cur);
+      continue;
     }
-    file.seekg(left, std::ios::cur);
+    const std::string comment = take(file, length - 2);
+    const std::string_view begin = std::string_view(comment).substr(0, kLookedAt);
+    if (facts)
+      facts->append(comment);
+    else if (begin.find("\"backlight_version\"") != begin.npos)
+      facts = comment.substr(comment.starts_with(kKeyword) ? kKeyword.size() : 0);
+    if (facts && (comment.size() < kLongestComment || facts->size() > kLongestFacts)) return facts;
   }
 }
 
 }  // namespace
 
-bool is_written_by_backlight(const std::string& path) {
+std::optional<std::string> backlight_facts(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string begin = take(file, 2);
-  if (begin == "\xFF\xD8") return jpeg_says_so(file);
-  return begin == "\x89P" && take(file, 6) == "NG\r\n\x1A\n" && png_says_so(file);
+  if (begin == "\xFF\xD8") return jpeg_facts(file);
+  if (begin == "\x89P" && take(file, 6) == "NG\r\n\x1A\n") return png_facts(file);
+  return std::nullopt;
 }
 
 }  // namespace backlight

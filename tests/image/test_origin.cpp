@@ -42,6 +42,18 @@ TEST_CASE("origin: pictures that carry backlight's facts are known") {
   CHECK(is_written_by_backlight(written(folder, jpeg("{\n  \"backlight_version\": \"1\"}"))));
 }
 
+TEST_CASE("origin: the facts are read as they were written, however long") {
+  const TemporaryFolder folder;
+  const Image image = picture("origin", 9, 7);
+  for (const std::size_t length : {0u, 65'000u, 65'500u, 140'000u}) {
+    const std::string facts = "{\"backlight_version\": \"" + std::string(length, '1') + "\"}";
+    const PictureText texts[] = {{"Software", "backlight 1"}, {"backlight", facts}};
+    CHECK(backlight_facts(written(folder, png(texts))) == facts);
+    const auto bytes = encode_jpeg(image, texts);
+    CHECK(backlight_facts(written(folder, {bytes.begin(), bytes.end()})) == facts);
+  }
+}
+
 TEST_CASE("origin: other pictures are not taken for backlight's") {
   const TemporaryFolder folder;
   const PictureText others[] = {{"Software", "backlight 1"}, {"backlights", "{}"}, {"Title", "backlight"}};
