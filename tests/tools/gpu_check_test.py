@@ -112,7 +112,8 @@ class GpuCheck(unittest.TestCase):
         self.assertNotIn("Failed", report)
         calls = self.calls.read_text()
         self.assertIn("-DBACKLIGHT_CUDA=REAL -DBACKLIGHT_TEST_GPU=ON -DBACKLIGHT_ALL_ARCHITECTURES=ON", calls)
-        self.assertIn("-L ^nvcc$", calls)
+        self.assertIn("-UCMAKE_CUDA_ARCHITECTURES", calls)
+        self.assertIn("-L ^nvcc$ --no-tests=error", calls)
         self.assertIn("--tool memcheck", calls)
         self.assertIn("--device cuda:0 --repeat 50 --precision f16 --batch 8", calls)
 
