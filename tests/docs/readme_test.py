@@ -109,15 +109,22 @@ class Readme(unittest.TestCase):
         self.check(found, wrong)
 
     def test_presets_and_options(self):
-        presets = json.loads((SOURCE / "CMakePresets.json").read_text(encoding="utf-8"))["configurePresets"]
-        known = {preset["name"] for preset in presets}
+        presets = json.loads((SOURCE / "CMakePresets.json").read_text(encoding="utf-8"))
+        named = {"cmake": r"cmake --preset ([\w-]+)", "cmake --build": r"cmake --build --preset ([\w-]+)",
+                 "ctest": r"ctest --preset ([\w-]+)"}
+        known = {program: {preset["name"] for preset in presets[kind] if not preset.get("hidden")}
+                 for program, kind in (("cmake", "configurePresets"), ("cmake --build", "buildPresets"),
+                                       ("ctest", "testPresets"))}
         found, wrong = 0, []
         for page in pages():
             text = page.read_text(encoding="utf-8")
-            for name in re.findall(r"--preset (\w+)", text):
+            names = [(program, name) for program, pattern in named.items() for name in re.findall(pattern, text)]
+            for words in re.findall(r"\bPresets: ((?:`[\w-]+`(?:,| and|) ?)+)", text):
+                names += [("cmake", name) for name in re.findall(r"`([\w-]+)`", words)]
+            for program, name in names:
                 found += 1
-                if name not in known:
-                    wrong.append(f"{page.relative_to(SOURCE)} names the preset {name}, which does not exist")
+                if name not in known[program]:
+                    wrong.append(f"{page.relative_to(SOURCE)} names the preset {name} of {program}, which does not exist")
             for option in re.findall(r"-D(BACKLIGHT_\w+)", text):
                 found += 1
                 if option not in cmake_lists():
