@@ -182,7 +182,7 @@ TEST_CASE("backlight-bench kernels: prints what is known and writes the files it
 
   const ProcessResult again = run({"gradient", "--csv", csv});
   CHECK(again.exit_code != 0);
-  CHECK(again.err.find("is there already") != std::string::npos);
+  CHECK(again.err.find(": exists; --force") != std::string::npos);
   CHECK(run({"gradient", "--repeat", "2", "--csv", csv, "--force"}).exit_code == 0);
   CHECK(run({"nothing"}).err.find("no topic's name contains 'nothing'") != std::string::npos);
   CHECK(run({"gradient", "--repeat", "2", "--csv", (folder.path() / "no/folder/k.csv").string()})

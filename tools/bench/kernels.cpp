@@ -1,12 +1,12 @@
 #include "tools/bench/kernels.hpp"
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 
 #include "engine/cuda/devices.hpp"
 #include "engine/device.hpp"
 #include "engine/error.hpp"
+#include "engine/image/write.hpp"
+#include "engine/output_file.hpp"
 #include "tools/bench/kernel_report.hpp"
 #ifdef BACKLIGHT_BENCH_TIMES_KERNELS
 #include "tools/bench/kernel_timing.hpp"
@@ -36,15 +36,11 @@ KernelReport make_report(const KernelsOptions& options) {
 }
 
 void refuse_existing(const std::string& path, bool force) {
-  if (!path.empty() && !force && std::filesystem::exists(path))
-    throw Error(ErrorKind::usage, path, " is there already; --force overwrites it");
+  if (!force && is_taken(path)) throw Error(ErrorKind::usage, path, ": exists; --force overwrites it");
 }
 
-void write_file(const std::string& path, const std::string& contents) {
-  if (path.empty()) return;
-  std::ofstream out(path, std::ios::binary);
-  out << contents;
-  if (!out.flush()) throw Error(ErrorKind::resources, path, " cannot be written");
+void write_text(const std::string& path, const std::string& text) {
+  if (!path.empty()) write_file(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
 }  // namespace
@@ -57,8 +53,8 @@ void bench_kernels(const KernelsOptions& options) {
     throw Error(ErrorKind::usage, "no topic's name contains '", options.filter,
                 "'; there are gradient_gap, guided_relu, sgemm, upsampling, weighted_sum");
   std::fputs(to_markdown(report).c_str(), stdout);
-  write_file(options.csv, to_csv(report));
-  write_file(options.svg, to_svg(report));
+  write_text(options.csv, to_csv(report));
+  write_text(options.svg, to_svg(report));
 }
 
 }  // namespace backlight::bench
