@@ -20,12 +20,8 @@
 namespace backlight::test {
 namespace {
 
-/// Names of classes that the file says are its own.
-const std::map<std::string, std::string> kNamed = {
-    {"backlight.labels", labels_json(built_in_labels(LabelSet::cifar10))}};
-
 void save(const Network& network, const std::string& path,
-          const std::map<std::string, std::string>& metadata = kNamed) {
+          const std::map<std::string, std::string>& metadata = cifar10_names()) {
   std::vector<TensorToWrite> tensors;
   const std::vector<ConstNamedParameter> parameters = network.parameters();
   for (const ConstNamedParameter& p : parameters) tensors.push_back({p.name, p.tensor});
@@ -39,6 +35,10 @@ Tensor& classifier_of(Network& network) {
 }
 
 }  // namespace
+
+std::map<std::string, std::string> cifar10_names() {
+  return {{"backlight.labels", labels_json(built_in_labels(LabelSet::cifar10))}};
+}
 
 Network test_network(std::int64_t outputs) {
   Context context;
@@ -89,11 +89,6 @@ Json Workspace::run_json(std::vector<std::string> arguments, int exit_code, Proc
 std::string Workspace::network() const {
   save(test_network(), str("net.safetensors"));
   return str("net.safetensors");
-}
-
-std::string Workspace::network_without_names() const {
-  save(test_network(), str("nameless.safetensors"), {});
-  return str("nameless.safetensors");
 }
 
 std::string Workspace::network_of(std::int64_t outputs) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -35,9 +36,7 @@ class Workspace {
   /// A CIFAR ResNet-20 with weights that depend on names alone, as `net.safetensors`, and CIFAR-10's names in
   /// its metadata; its path.
   std::string network() const;
-  /// The same without the names.
-  std::string network_without_names() const;
-  /// The same with another number of outputs.
+  /// The same without the names and with another number of outputs.
   std::string network_of(std::int64_t outputs) const;
   /// The same with one class (index 3) that every activation speaks against.
   std::string network_against_class_3() const;
@@ -56,6 +55,8 @@ class Workspace {
   fs::path folder_;
 };
 
+/// What makes a file of weights say that it has CIFAR-10's classes.
+std::map<std::string, std::string> cifar10_names();
 /// The network of Workspace::network().
 Network test_network(std::int64_t outputs = 10);
 Image test_picture(int width, int height);

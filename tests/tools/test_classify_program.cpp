@@ -220,7 +220,7 @@ TEST_CASE("classify: EXIF's orientation can be ignored") {
 
 TEST_CASE("classify: names that are only assumed are said to be, until the user confirms them") {
   const Workspace work;
-  const std::string net = work.network_without_names(), picture = work.picture("a.png");
+  const std::string net = work.network_of(10), picture = work.picture("a.png");
   const ProcessResult assumed = work.run({"classify", picture, "--weights", net});
   CHECK(contains(assumed.err, "names of classes are assumed"));
   CHECK(contains(assumed.err, "--labels cifar10"));

@@ -1,7 +1,6 @@
 // What the commands say of tensors that a network does not use, and of files that hold several networks.
 #include <doctest/doctest.h>
 
-#include "models/labels/label_file.hpp"
 #include "tools/program.hpp"
 #include "weights/safetensors.hpp"
 
@@ -19,8 +18,7 @@ std::string write_weights(const Workspace& work, const std::vector<std::string>&
   for (const std::string& prefix : prefixes)
     for (const auto& p : network.parameters()) list.push_back({prefix + p.name, p.tensor});
   for (const std::string& name : others) list.push_back({name, &other});
-  write_safetensors(work.str("weights.safetensors"), list,
-                    {{"backlight.labels", labels_json(built_in_labels(LabelSet::cifar10))}});
+  write_safetensors(work.str("weights.safetensors"), list, cifar10_names());
   return work.str("weights.safetensors");
 }
 
