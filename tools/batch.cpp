@@ -24,6 +24,24 @@ const char* name_of(ErrorKind kind) {
   return "internal";
 }
 
+/// What `work` gives. For want of memory, and of a file that the library asked the system about, it throws an
+/// Error, too.
+std::optional<Json> attempt(const std::function<std::optional<Json>(const PictureSource&)>& work,
+                            const PictureSource& picture) {
+  try {
+    return work(picture);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::resources, "out of memory");
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw Error(ErrorKind::resources, error.what());
+  }
+}
+
+/// `what` with the picture that it is about.
+std::string named(const std::string& name, const std::string& what) {
+  return what.starts_with(name + ": ") ? what : name + ": " + what;
+}
+
 }  // namespace
 
 void add_json_options(CLI::App& command, JsonOptions& options) {
@@ -100,33 +118,29 @@ void BatchOutput::line(const char* record, const Json& members) {
 int for_each_picture(const PictureList& list, BatchOutput& output, Console& console,
                      const std::function<std::optional<Json>(const PictureSource&)>& work) {
   int exit_code = 0;
-  const auto failed = [&](const std::string& file, ErrorKind kind, const std::string& what) {
-    const std::string name = printable(file);
-    console.error(what.find(file) == std::string::npos ? name + ": " + what : what);
-    output.failed(file, kind, what);
+  const auto failed = [&](const PictureSource& picture, ErrorKind kind, const std::string& what) {
+    console.error(named(picture.name(), what));
+    output.failed(picture.path, kind, what);
     exit_code = kSomeFailed;
   };
   if (list.batch) take_down_interrupts();
-  for (const auto& [folder, why] : list.unreadable) failed(folder, ErrorKind::bad_input, why);
+  for (const auto& [folder, why] : list.unreadable) failed({folder, {}}, ErrorKind::bad_input, why);
   const std::size_t total = list.pictures.size();
   std::size_t i = 0;
   for (; i < total && interrupted_by() == 0; ++i) {
     const PictureSource& picture = list.pictures[i];
     if (total > 1) console.progress(i + 1, total, picture.path);
     try {
-      if (std::optional<Json> record = work(picture))
+      if (std::optional<Json> record = attempt(work, picture))
         output.done(std::move(*record));
       else
         output.skipped(picture.path);
     } catch (const Error& error) {
       if (!list.batch) {
         output.failed_alone(picture.path, error.kind(), error.what());
-        throw;
+        throw Error(error.kind(), named(picture.name(), error.what()));
       }
-      failed(picture.path, error.kind(), error.what());
-    } catch (const std::bad_alloc&) {
-      if (!list.batch) throw Error(ErrorKind::resources, "out of memory");
-      failed(picture.path, ErrorKind::resources, "out of memory");
+      failed(picture, error.kind(), error.what());
     }
   }
   console.end_progress();
@@ -136,8 +150,8 @@ int for_each_picture(const PictureList& list, BatchOutput& output, Console& cons
                                   ? text(", ", output.skipped_count(), " skipped: their results are there")
                                   : "";
   if (list.batch || output.skipped_count() > 0)
-    console.note(output.done_count(), " of ", total, " pictures done, ", output.failed_count(), " failed",
-                 skipped, interrupted ? "; interrupted" : "");
+    console.note(output.done_count(), " of ", counted(total, "picture"), " done, ", output.failed_count(),
+                 " failed", skipped, interrupted ? "; interrupted" : "");
   output.finish(interrupted, exit_code);
   return exit_code;
 }

@@ -21,9 +21,8 @@ struct ClassChoice {
 };
 
 /// The class that `text` means, compared in Unicode's form NFKC without case:
-///  - `index:N`, and a number below the number of classes, is an index, also where a class has the number for
-///  a
-///    name;
+///  - `index:N`, and a number below the number of classes, is an index, also where a class has the number
+///    for a name;
 ///  - `name:TEXT`, and any other text, is a name: a class's label, or the label's first part before a comma;
 ///    else another part, or another name that WordNet has for a class of ImageNet; else a WordNet id.
 /// `wordnet_ids` has one per label or none. Throws Error(usage) for an index out of range, for a name that no

@@ -44,17 +44,11 @@ void run(Options& options) {
   const PictureList list = list_pictures(options.inputs, console);
   Model model = load_network(options.network, console);
   note_labels(model, console);
-  inputs_of(list, {model.weights, load_options(options.network).labels}).keep_from("/dev/stdout");
+  inputs_of(list, {model.weights, labels_file(options.network)}).keep_from("/dev/stdout");
   Context context = make_context(options.device, console);
   model.network.to(context);
 
-  Json head = document("classify");
-  head["model"] = model_json(model);
-  head["preprocessing"] = preprocessing_json(model, fit, exif);
-  head["device"] = text(context.device());
-  head["precision"] = name_of(context.precision());
-  head["threads"] = context.threads();
-  BatchOutput output(options.json, std::move(head), list, console);
+  BatchOutput output(options.json, run_json("classify", model, fit, exif, context), list, console);
   const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
     return classify_picture(source, model, context, fit, exif, options, console);
   });

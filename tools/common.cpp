@@ -35,6 +35,13 @@ PreprocessingParts preprocessing_named(std::string_view name) {
   return parts;
 }
 
+/// None for the name of a file.
+LabelSet label_set_named(std::string_view name) {
+  constexpr LabelSet kSets[] = {LabelSet::imagenet, LabelSet::cifar10, LabelSet::scenes};
+  const auto* set = std::ranges::find(kSets, name, [](LabelSet s) { return name_of(s); });
+  return set != std::end(kSets) ? *set : LabelSet::none;
+}
+
 /// `--input-size` for `input_size`.
 std::string option_of(std::string part) {
   std::ranges::replace(part, '_', '-');
@@ -48,14 +55,21 @@ fs::path weights_path(const NetworkOptions& options) {
   if (const auto shipped = shipped_weights(model)) return *shipped;
   if (const auto cached = cached_weights(model)) return *cached;
   if (weights_cache().empty())
-    throw Error(ErrorKind::resources, "no weights of ", model,
-                ": neither XDG_CACHE_HOME nor HOME is set, so there is no cache to look in; set one, or name a "
-                "file with --weights");
+    throw Error(
+        ErrorKind::resources, "no weights of ", model,
+        ": neither XDG_CACHE_HOME nor HOME is set, so there is no cache to look in; set one, or name a "
+        "file with --weights");
   throw Error(ErrorKind::resources, "no weights of ", model, " in ", weights_cache().string(),
               "; run `tools/fetch_weights ", model, "`, or name a file with --weights");
 }
 
 }  // namespace
+
+std::string joined(std::span<const std::string> items) {
+  std::string out;
+  for (const std::string& item : items) out += (out.empty() ? "" : ", ") + item;
+  return out;
+}
 
 void add_network_options(CLI::App& command, NetworkOptions& options) {
   const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
@@ -99,18 +113,18 @@ void add_picture_options(CLI::App& command, NetworkOptions& options, const char*
   add_part("std", "R,G,B", "What they are divided by then");
 }
 
+std::filesystem::path labels_file(const NetworkOptions& options) {
+  return label_set_named(options.labels) == LabelSet::none ? options.labels : std::string();
+}
+
 LoadOptions load_options(const NetworkOptions& options) {
   LoadOptions load;
   load.model = options.model;
   load.key = options.key;
   load.prefix = options.prefix;
   load.ignore_unused = options.ignore_unused;
-  constexpr LabelSet kSets[] = {LabelSet::imagenet, LabelSet::cifar10, LabelSet::scenes};
-  const auto* set = std::ranges::find(kSets, options.labels, [](LabelSet s) { return name_of(s); });
-  if (set != std::end(kSets))
-    load.label_set = *set;
-  else
-    load.labels = options.labels;
+  load.label_set = label_set_named(options.labels);
+  load.labels = labels_file(options);
   if (!options.preprocessing.empty())
     load.preprocessing_parts.push_back(preprocessing_named(options.preprocessing));
   PreprocessingParts parts;
@@ -124,17 +138,16 @@ LoadOptions load_options(const NetworkOptions& options) {
 void note_labels(const Model& model, Console& console) {
   if (model.labels_from != LabelsFrom::assumed) return;
   const std::string_view set = name_of(model.info.labels);
-  console.note("the names of classes are assumed: ", printable(model.weights.string()), " has ",
-               model.labels.size(), " classes like ", set, ", but does not say what they are; --labels ", set,
+  console.note("the names of classes are assumed: ", model.weights.string(), " has ", model.labels.size(),
+               " classes like ", set, ", but does not say what they are; --labels ", set,
                " confirms the names, --labels FILE gives others");
 }
 
 std::string left_out_text(std::span<const std::string> names) {
   constexpr std::size_t kShown = 3;
-  std::string out = text(names.size(), " unused ", names.size() == 1 ? "tensor" : "tensors", " (");
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
-    out += (i > 0 ? ", " : "") + printable(names[i]);
-  return out + (names.size() > kShown ? text(" and ", names.size() - kShown, " more)") : ")");
+  const std::size_t shown = std::min(names.size(), kShown);
+  return text(counted(names.size(), "unused tensor"), " (", joined(names.first(shown)),
+              shown < names.size() ? text(" and ", names.size() - shown, " more)") : ")");
 }
 
 Model load_network(const NetworkOptions& options, Console& console) {
@@ -143,9 +156,9 @@ Model load_network(const NetworkOptions& options, Console& console) {
   console.detail(model.weights.string(), ": ", model.info.name, ", ", model.labels.size(),
                  " classes, SHA-256 ", model.weights_sha256);
   if (!model.left_out.empty())
-    console.note(printable(model.weights.string()), ": ", left_out_text(model.left_out), " left out");
+    console.note(model.weights.string(), ": ", left_out_text(model.left_out), " left out");
   for (const std::string& assumption : model.assumptions)
-    console.note(printable(model.weights.string()), ": ", assumption);
+    console.note(model.weights.string(), ": ", assumption);
   for (const std::string& note : model.notes) console.detail(model.weights.string(), ": ", note);
   return model;
 }

@@ -17,6 +17,9 @@
 
 namespace backlight::tools {
 
+/// `a, b, c`
+std::string joined(std::span<const std::string> items);
+
 /// The value that `name` stands for. Throws Error(usage) with near matches and the whole list.
 template <class T, std::size_t N>
 T parse_choice(std::string_view what, std::string_view name,
@@ -26,10 +29,8 @@ T parse_choice(std::string_view what, std::string_view name,
     if (choice == name) return value;
     names.emplace_back(choice);
   }
-  std::string list;
-  for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
   throw Error(ErrorKind::usage, "unknown ", what, " '", name, "'", did_you_mean(name, names), "; expected ",
-              list);
+              joined(names));
 }
 
 /// The network of every command where neither a file nor a network is named.
@@ -46,6 +47,9 @@ void add_network_options(CLI::App& command, NetworkOptions& options);
 /// Adds --labels --preprocessing --input-size --resize-size --interpolation --mean --std, for commands that
 /// read pictures or write what a file says of them.
 void add_picture_options(CLI::App& command, NetworkOptions& options, const char* group = "Network");
+
+/// The file that --labels names; empty for none, and for a set.
+std::filesystem::path labels_file(const NetworkOptions& options);
 
 /// What the options say of labels and preprocessing. Throws Error(usage) naming the option.
 LoadOptions load_options(const NetworkOptions& options);

@@ -61,14 +61,21 @@ void Console::message(std::string_view severity, const std::string& text) {
     if (color_it) line += "\33[0m";
     line += ' ';
   }
-  put(stderr, line + text + "\n");
+  put(stderr, line + printable(text) + "\n");
 }
 
 std::string printable(std::string_view text) {
   std::string out(text);
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  const auto is_second_of_c1 = [&](std::size_t i) {  // U+0080 to U+009F
+    return i > 0 && text[i - 1] == '\xC2' && static_cast<unsigned char>(text[i]) < 0xA0;
+  };
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (static_cast<unsigned char>(out[i]) < 0x20 || out[i] == 0x7f || is_second_of_c1(i)) out[i] = '?';
   return out;
+}
+
+std::string counted(std::size_t count, std::string_view what) {
+  return backlight::text(count, " ", what, count == 1 ? "" : "s");
 }
 
 void flush_stdout() {

@@ -13,7 +13,7 @@ class App;
 
 namespace backlight::tools {
 
-/// Messages of one command. A message ends in a newline of its own. NO_COLOR is honoured.
+/// Messages of one command, a line each, without control characters. NO_COLOR is honoured.
 class Console {
  public:
   /// Adds `-q/--quiet` and `-v/--verbose`.
@@ -61,6 +61,9 @@ class Console {
 /// `text` with control characters replaced, so that a file's name can neither forge a line nor drive the
 /// terminal.
 std::string printable(std::string_view text);
+
+/// `1 picture`, `2 pictures`.
+std::string counted(std::size_t count, std::string_view what);
 
 /// Throws Error(resources) when anything that was printed could not be written.
 void flush_stdout();

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <memory>
 
-#include "engine/output_file.hpp"
 #include "engine/version.hpp"
 #include "models/model_card.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
 #include "tools/inputs.hpp"
+#include "tools/outputs.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/safetensors.hpp"
 
@@ -48,10 +48,9 @@ void run(Options& options) {
   const std::string output = options.output == "-" ? "/dev/stdout" : options.output;
   Inputs inputs;
   inputs.add(options.file);
-  inputs.add(load_options(options.network).labels);
+  inputs.add(labels_file(options.network));
   inputs.keep_from(output);
-  if (!options.force && is_taken(output))
-    throw Error(ErrorKind::usage, output, ": exists; --force overwrites it");
+  if (!options.force) require_free(output);
   const Checkpoint file =
       Checkpoint::open(options.file, {.key = options.network.key, .prefix = options.network.prefix});
   // Names that other tensors' names lean on stay as they are.
@@ -70,7 +69,7 @@ void run(Options& options) {
   for (const StoredTensor& tensor : tensors) to_write.push_back({tensor.name(), &tensor});
   write_safetensors(output, to_write, metadata, {.dtype = dtype, .overwrite = options.force});
   const auto architecture = metadata.find("backlight.architecture");
-  options.console.note(printable(output), ": ", tensors.size(), " tensors as ", name_of(dtype),
+  options.console.note(output, ": ", counted(tensors.size(), "tensor"), " as ", name_of(dtype),
                        architecture == metadata.end() ? std::string() : ", " + architecture->second);
 }
 

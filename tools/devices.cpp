@@ -58,7 +58,7 @@ Json as_json(const cuda::Devices& all, int threads) {
   json["devices"] = Json::array({{{"device", "cpu"}, {"threads", threads}}});
   for (const cuda::DeviceInfo& device : all.found)
     json["devices"].push_back({{"device", name_of(device)},
-                               {"name", printable(device.name)},
+                               {"name", device.name},
                                {"compute_capability", capability(device)},
                                {"multiprocessors", device.multiprocessors},
                                {"memory_bytes", device.memory_bytes}});

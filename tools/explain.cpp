@@ -7,6 +7,7 @@
 #include "tools/class_names.hpp"
 #include "tools/commands.hpp"
 #include "tools/explain_picture.hpp"
+#include "tools/outputs.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -93,7 +94,7 @@ Request parse_request(const Options& options, std::vector<Method>& methods) {
 /// The questions of every picture, checked against the network.
 void ask(Request& request, const Options& options, const std::vector<Method>& methods, const Model& model) {
   const Network& network = model.network;
-  std::vector<NodeId> chosen;
+  std::vector<NodeId>& chosen = request.chosen_layers;
   for (const std::string& name : options.layers) add_once(chosen, network.find(name));
   if (chosen.empty()) chosen.push_back(network.find(default_layer(model.info, request.preset)));
 
@@ -114,7 +115,6 @@ void ask(Request& request, const Options& options, const std::vector<Method>& me
     if (gradient_rule(method)) request.input_gradient = true;
   }
   if (request.formats.panel) {
-    request.panel_layer = chosen.front();
     request.layers.push_back(chosen.front());
     request.input_gradient = true;
   }
@@ -134,7 +134,7 @@ Json choose_classes(Request& request, const Options& options, const Model& model
   Json list = Json::array();
   for (const std::string& name : options.classes) {
     const ClassChoice choice = find_class(model.labels, model.wordnet_ids, name);
-    if (!choice.remark.empty()) console.note("--class ", printable(choice.remark));
+    if (!choice.remark.empty()) console.note("--class ", choice.remark);
     add_once(request.classes, choice.index);
     Json entry = class_json(model, choice.index);
     entry["asked"] = name;
@@ -187,15 +187,10 @@ void run(Options& options) {
   ask(request, options, methods, model);
   Json asked = choose_classes(request, options, model, console);
 
-  Json head = document("explain");
-  head["model"] = model_json(model);
-  head["preprocessing"] = preprocessing_json(model, request.fit, request.exif);
+  Json head = run_json("explain", model, request.fit, request.exif, context);
   head["asked"] = std::move(asked);
   head["preset"] = name_of(request.preset);
-  head["device"] = text(context.device());
-  head["precision"] = name_of(context.precision());
-  head["threads"] = context.threads();
-  Inputs inputs = inputs_of(list, {model.weights, load_options(options.network).labels});
+  Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
   inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
   const Explainer explainer(model, context, std::move(request), head, std::move(inputs));

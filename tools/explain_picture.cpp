@@ -1,14 +1,15 @@
 #include "tools/explain_picture.hpp"
 
 #include <algorithm>
-#include <set>
+#include <fstream>
 
+#include "engine/image/origin.hpp"
 #include "engine/image/overlay.hpp"
 #include "engine/image/write.hpp"
-#include "engine/output_file.hpp"
 #include "engine/version.hpp"
 #include "tools/explain_panel.hpp"
 #include "tools/names.hpp"
+#include "tools/outputs.hpp"
 #include "weights/load.hpp"
 
 namespace backlight::tools {
@@ -48,19 +49,33 @@ void draw_box_on(Image& image, const Box& box) {
   draw_box(image, box, kBoxColor, std::max(2, std::min(image.width, image.height) / 150));
 }
 
-}  // namespace
-
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error || !fs::is_directory(folder, error))
-    throw Error(ErrorKind::resources, folder.string(), ": the folder for results cannot be made: ",
-                error ? error.message() : "something else has this name");
+/// What a result says of its run; what says nothing (npy, another's file) gives no object.
+Json facts_of(const fs::path& file) {
+  constexpr std::uintmax_t kLargest = std::uintmax_t{1} << 24;
+  std::string text;
+  if (file.extension() == ".json") {
+    text.resize(std::min(fs::file_size(file), kLargest));
+    std::ifstream(file, std::ios::binary).read(text.data(), static_cast<std::streamsize>(text.size()));
+  } else {
+    text = backlight_facts(file.string()).value_or("");
+  }
+  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
+
+/// Without who said so, which does not change a result.
+Json part_of(const Json& facts, const char* part) {
+  const Json::json_pointer where(part);
+  Json value = facts.contains(where) ? facts.at(where) : Json();
+  if (value.is_object()) value.erase("from");
+  return value;
+}
+
+}  // namespace
 
 /// One picture under way.
 struct Explainer::Work {
   const PictureSource& source;
+  const std::set<fs::path>& kept;
   const Image& image;
   const Placement& placement;
   const Scores& scores;
@@ -75,7 +90,7 @@ Explainer::Explainer(const Model& model, Context& context, Request request, Json
       inputs_(std::move(inputs)),
       class_names_(file_safe_classes(model.labels)) {
   UniqueNames names;
-  for (const NodeId layer : request_.layers)
+  for (const NodeId layer : request_.chosen_layers)
     layer_names_[layer] = names.take(file_safe(model.network.node(layer).name));
 }
 
@@ -90,20 +105,22 @@ fs::path Explainer::file(const PictureSource& source, std::int64_t index, const 
 }
 
 fs::path Explainer::panel_file(const PictureSource& source) const {
-  const std::string layer = request_.layer_given ? "_" + layer_names_.at(request_.panel_layer) : "";
-  return request_.folder / source.folder / (source.stem + layer + request_.choices + "_panel" + picture_extension());
+  const std::string layer = request_.layer_given ? "_" + layer_names_.at(request_.chosen_layers.front()) : "";
+  return request_.folder / source.folder /
+         (source.stem + layer + request_.choices + "_panel" + picture_extension());
 }
 
 fs::path Explainer::json_file(const PictureSource& source) const {
   std::string layers;
   if (request_.layer_given)
-    for (const NodeId layer : request_.layers)
-      layers += (layers.empty() ? "_" : "+") + layer_names_.at(layer);
+    for (const NodeId layer : request_.chosen_layers)
+      layers += (layers.empty() ? "" : "+") + layer_names_.at(layer);
+  if (!layers.empty()) layers = "_" + file_safe(layers, kLongestName, "+");
   return request_.folder / source.folder / (source.stem + layers + request_.choices + "_results.json");
 }
 
-std::vector<fs::path> Explainer::files(const PictureSource& source,
-                                       std::span<const std::int64_t> classes) const {
+std::vector<fs::path> Explainer::files_of(const PictureSource& source,
+                                          std::span<const std::int64_t> classes) const {
   std::vector<fs::path> all;
   const Formats& formats = request_.formats;
   for (const std::int64_t index : classes)
@@ -127,24 +144,36 @@ void Explainer::write_picture(const std::string& path, const Image& image, const
     write_png(path, image, texts, &context_);
 }
 
-void Explainer::require_free(const std::vector<fs::path>& files) const {
+void Explainer::check_files(const std::vector<fs::path>& files) const {
   for (const fs::path& file : files) {
     inputs_.keep_from(file);
-    if (!request_.force && !request_.skip_existing && is_taken(file))
-      throw Error(ErrorKind::usage, file.string(),
-                  ": exists; --force overwrites results, --skip-existing keeps them, --out chooses another "
-                  "folder");
+    if (!request_.force && !request_.skip_existing)
+      require_free(file,
+                   "--force overwrites results, --skip-existing keeps them, --out chooses another folder");
   }
 }
 
 /// Files appear whole; only a failing machine leaves an empty one.
-bool Explainer::is_done(const fs::path& file) const {
-  std::error_code error;
-  return request_.skip_existing && fs::file_size(file, error) > 0 && !error;
+std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files) const {
+  std::set<fs::path> kept;
+  for (const fs::path& file : files) {
+    std::error_code error;
+    if (!request_.skip_existing || fs::file_size(file, error) == 0 || error) continue;
+    const Json facts = facts_of(file);
+    for (const char* part :
+         {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/precision"})
+      if (const Json there = part_of(facts, part), here = part_of(header_, part);
+          !there.is_null() && there != here)
+        throw Error(ErrorKind::usage, file.string(), ": is not of this run: its ", part + 1, " is ",
+                    there.dump(), ", expected ", here.dump(),
+                    "; --force overwrites results, --out chooses another folder");
+    kept.insert(file);
+  }
+  return kept;
 }
 
 void Explainer::check_outputs(const std::vector<PictureSource>& pictures) const {
-  for (const PictureSource& picture : pictures) require_free(files(picture, request_.classes));
+  for (const PictureSource& picture : pictures) check_files(files_of(picture, request_.classes));
 }
 
 std::vector<std::int64_t> Explainer::classes_of(const Scores& scores) const {
@@ -154,30 +183,37 @@ std::vector<std::int64_t> Explainer::classes_of(const Scores& scores) const {
   return classes;
 }
 
-Json Explainer::write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,
-                            const Json& result, const std::optional<Box>& box) const {
+void Explainer::write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,
+                            Json& json, const std::optional<Box>& box) const {
   const Formats& formats = request_.formats;
   Json record = header_;
   record["image"] = work.record;
-  record["result"] = result;
-  Json written = Json::object();
-  const auto write = [&](const char* kind, const Image& image) {
-    const std::string path = file(work.source, index, question, kind, picture_extension()).string();
-    if (!is_done(path)) write_picture(path, image, record);
-    written[kind] = path;
+  record["result"] = json;
+  json["files"] = Json::object();
+  json["kept"] = Json::array();
+  const auto take = [&](const char* member, const fs::path& path, const auto& write) {
+    json["files"][member] = path.string();
+    if (work.kept.contains(path))
+      json["kept"].push_back(member);
+    else
+      write(path.string());
   };
-  if (formats.overlay) {
-    Image image = overlay_of(work.image, answer, work.placement, request_.preset);
-    if (box) draw_box_on(image, *box);
-    write("overlay", image);
-  }
-  if (formats.heatmap) write("heatmap", heatmap_of(answer, work.placement, request_.preset));
-  if (formats.npy) {
-    const std::string path = file(work.source, index, question, raw_kind(question), ".npy").string();
-    if (!is_done(path)) write_npy(path, answer.raw());
-    written["npy"] = path;
-  }
-  return written;
+  const auto picture = [&](const char* kind) {
+    return file(work.source, index, question, kind, picture_extension());
+  };
+  if (formats.overlay)
+    take("overlay", picture("overlay"), [&](const std::string& path) {
+      Image image = overlay_of(work.image, answer, work.placement, request_.preset);
+      if (box) draw_box_on(image, *box);
+      write_picture(path, image, record);
+    });
+  if (formats.heatmap)
+    take("heatmap", picture("heatmap"), [&](const std::string& path) {
+      write_picture(path, heatmap_of(answer, work.placement, request_.preset), record);
+    });
+  if (formats.npy)
+    take("npy", file(work.source, index, question, raw_kind(question), ".npy"),
+         [&](const std::string& path) { write_npy(path, answer.raw()); });
 }
 
 Json Explainer::result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const {
@@ -200,16 +236,14 @@ Json Explainer::result(Work& work, std::int64_t index, const Question& question,
   json["map"] = answer.map != nullptr ? range_json(answer.map->map) : Json();
   json["gradient"] = answer.gradient.defined() ? range_json(answer.gradient) : Json();
   json["box"] = box ? box_json(*box) : Json();
-  json["files"] = write_files(work, index, question, answer, json, box);
+  write_files(work, index, question, answer, json, box);
   return json;
 }
 
 std::optional<Json> Explainer::explain(const PictureSource& source, Console& console) const {
-  const auto all_done = [&](std::span<const std::int64_t> classes) {
-    return request_.skip_existing &&
-           std::ranges::all_of(files(source, classes), [&](const fs::path& file) { return is_done(file); });
-  };
-  if (request_.top_k == 0 && all_done(request_.classes)) return std::nullopt;
+  std::vector<fs::path> files = files_of(source, request_.classes);
+  std::set<fs::path> kept = kept_of(files);
+  if (request_.top_k == 0 && kept.size() == files.size()) return std::nullopt;
   const Image image = source.read(request_.exif, console);
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
@@ -217,17 +251,24 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
                           request_.input_gradient);
   const Scores scores(context_.to_host(explanation.scores()), model_);
   const std::vector<std::int64_t> classes = classes_of(scores);
-  if (all_done(classes)) return std::nullopt;
-  require_free(files(source, classes));
+  files = files_of(source, classes);
+  kept = kept_of(files);
+  if (kept.size() == files.size()) return std::nullopt;
+  check_files(files);
   make_folder(request_.folder / source.folder);
 
   record["predictions"] = predictions_json(model_, scores, scores.best(kPredictions));
-  Work work{source, image, fitted.placement, scores, record};
+  Work work{source, kept, image, fitted.placement, scores, record};
   Json results = Json::array();
   std::optional<Panel> panel;
-  const PanelSubject subject{
-      model_, image, fitted.placement, scores, request_.preset, request_.direction, request_.panel_layer};
-  if (request_.formats.panel) panel = empty_panel(subject);
+  const PanelSubject subject{model_,
+                             image,
+                             fitted.placement,
+                             scores,
+                             request_.preset,
+                             request_.direction,
+                             request_.chosen_layers.front()};
+  if (request_.formats.panel && !kept.contains(panel_file(source))) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {
     const ClassTarget target = model_.target(index, request_.direction);
     ClassEvidence evidence(explanation, context_, model_.info.preprocessing, target, request_.preset);
@@ -238,25 +279,27 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
     if (can_label(model_.labels.at(static_cast<std::size_t>(index)))) continue;
     const std::string note =
         text("the panel names class ", index, " by its index: its font cannot write the name");
-    console.note(printable(source.path), ": ", note);
+    console.note(source.name(), ": ", note);
     record["notes"].push_back(note);
   }
   record["results"] = std::move(results);
   if (panel) {
-    const std::string path = panel_file(source).string();
     Json facts = header_;
     facts["image"] = record;
-    if (!is_done(path)) write_picture(path, draw_panel(*panel), facts);
-    record["files"]["panel"] = path;
+    write_picture(panel_file(source).string(), draw_panel(*panel), facts);
   }
-  if (request_.formats.json) {
-    const std::string path = json_file(source).string();
-    record["files"]["json"] = path;
+  const auto name_file = [&](const char* member, const fs::path& path) {
+    record["files"][member] = path.string();
+    if (kept.contains(path)) record["kept"].push_back(member);
+  };
+  if (request_.formats.panel || request_.formats.json) record["kept"] = Json::array();
+  if (request_.formats.panel) name_file("panel", panel_file(source));
+  if (request_.formats.json) name_file("json", json_file(source));
+  if (request_.formats.json && !kept.contains(json_file(source))) {
     Json json = header_;
     json["images"] = Json::array({record});
     json["errors"] = Json::array();
-    const std::string text = dump(json);
-    if (!is_done(path)) write_file(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    write_text(json_file(source), dump(json));
   }
   return record;
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace backlight::tools {
 struct Formats {
   bool overlay = false, heatmap = false, panel = false, npy = false, json = false;
   bool png = false, jpg = false;  ///< how pictures are written; PNG where neither is set
-  bool box = false;  ///< localise, and draw the box in overlays
+  bool box = false;               ///< localise, and draw the box in overlays
 };
 
 /// What a run asks of every picture.
@@ -26,8 +27,8 @@ struct Request {
   std::vector<std::int64_t> classes;  ///< named by the user, in that order
   std::size_t top_k = 0;              ///< and the best so many
   std::vector<Question> questions;
-  std::vector<NodeId> layers;  ///< at which maps are wanted, each once
-  NodeId panel_layer = 0;      ///< at which a panel's Grad-CAM looks
+  std::vector<NodeId> layers;         ///< at which maps are wanted, each once
+  std::vector<NodeId> chosen_layers;  ///< where methods of one's choice look, a panel at the first
   bool input_gradient = false;
   Preset preset = Preset::pytorch_grad_cam;
   Direction direction = Direction::evidence;
@@ -39,9 +40,6 @@ struct Request {
   bool layer_given = false;  ///< by option; then names of results hold it
   std::string choices;       ///< what else names hold, "_captum_stretch"
 };
-
-/// Throws Error(resources) when the folder neither is there nor can be made.
-void make_folder(const std::filesystem::path& folder);
 
 /// What stays the same from picture to picture.
 class Explainer {
@@ -65,16 +63,18 @@ class Explainer {
                              std::string_view kind, std::string_view extension) const;
   std::filesystem::path panel_file(const PictureSource& source) const;
   std::filesystem::path json_file(const PictureSource& source) const;
-  std::vector<std::filesystem::path> files(const PictureSource& source,
-                                           std::span<const std::int64_t> classes) const;
-  void require_free(const std::vector<std::filesystem::path>& files) const;
-  bool is_done(const std::filesystem::path& file) const;
+  std::vector<std::filesystem::path> files_of(const PictureSource& source,
+                                              std::span<const std::int64_t> classes) const;
+  void check_files(const std::vector<std::filesystem::path>& files) const;
+  /// Those that are there and are to be skipped. Throws Error(usage) for one of another network or preparation.
+  std::set<std::filesystem::path> kept_of(const std::vector<std::filesystem::path>& files) const;
   const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
   void write_picture(const std::string& path, const Image& image, const Json& facts) const;
   std::vector<std::int64_t> classes_of(const Scores& scores) const;
   Json result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const;
-  Json write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,
-                   const Json& result, const std::optional<Box>& box) const;
+  /// Adds to `json` what was written and what was kept.
+  void write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer, Json& json,
+                   const std::optional<Box>& box) const;
 
   const Model& model_;
   Context& context_;

@@ -7,11 +7,14 @@
 #include <deque>
 #include <fstream>
 #include <set>
+#include <span>
 #include <string_view>
 #include <system_error>
 
 #include "engine/error.hpp"
+#include "engine/image/container.hpp"
 #include "engine/image/origin.hpp"
+#include "tools/names.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -23,20 +26,14 @@ bool named_as_picture(const fs::path& path) {
   constexpr std::array<std::string_view, 13> kExtensions{".png",  ".jpg",  ".jpeg", ".jpe",  ".jfif",
                                                          ".gif",  ".bmp",  ".tif",  ".tiff", ".webp",
                                                          ".heic", ".heif", ".avif"};
-  std::string extension = path.extension().string();
-  for (char& c : extension)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return std::ranges::find(kExtensions, extension) != kExtensions.end();
+  return std::ranges::find(kExtensions, lowered(path.extension().string())) != kExtensions.end();
 }
 
 bool signed_as_picture(const fs::path& path) {
-  std::array<char, 12> begin{};
-  std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
-  const std::string_view bytes(begin.data(), begin.size());
-  const bool tiff =
-      bytes.starts_with(std::string_view("II*\0", 4)) || bytes.starts_with(std::string_view("MM\0*", 4));
-  return bytes.starts_with("\x89PNG") || bytes.starts_with("\xFF\xD8\xFF") || bytes.starts_with("GIF8") ||
-         tiff || bytes.substr(8) == "WEBP";
+  std::array<std::uint8_t, kLongestSignature> begin{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(begin.data()), begin.size());
+  return begins_as_picture(std::span(begin).first(static_cast<std::size_t>(file.gcount())));
 }
 
 /// Folders still to be read. Links come last, so that a folder is met under its own path where it has one.

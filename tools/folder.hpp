@@ -15,7 +15,7 @@ struct FolderListing {
   };
   std::vector<Picture> pictures;  ///< in the order of their paths' bytes
   std::size_t written_by_backlight = 0, not_pictures = 0, folders_below = 0;  ///< left out
-  std::vector<std::pair<std::filesystem::path, std::string>> unreadable;     ///< folders below, and why
+  std::vector<std::pair<std::filesystem::path, std::string>> unreadable;      ///< folders below, and why
 };
 
 /// What is named or signed as a picture, but for hidden files and pictures that backlight wrote. `recursive`

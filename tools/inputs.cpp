@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <optional>
-#include <system_error>
 
 #include "engine/error.hpp"
 
@@ -33,13 +32,6 @@ void Inputs::keep_from(const fs::path& result) const {
       input->second == result ? "is an input" : "is the same file as the input " + input->second;
   throw Error(ErrorKind::usage, result.string(), ": ", also,
               " of this run, which is never written to, not even with --force; give results another place");
-}
-
-bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code error;
-  if (fs::equivalent(a, b, error)) return true;
-  const fs::path whole_a = fs::weakly_canonical(a, error), whole_b = fs::weakly_canonical(b, error);
-  return !whole_a.empty() && whole_a == whole_b;
 }
 
 }  // namespace backlight::tools

@@ -24,7 +24,4 @@ class Inputs {
   std::map<std::pair<dev_t, ino_t>, std::string> files_;
 };
 
-/// Whether both paths mean one file, there or not.
-bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
-
 }  // namespace backlight::tools

@@ -30,12 +30,6 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return out;
 }
 
-std::string list_text(const std::vector<std::string>& items) {
-  std::string out;
-  for (const std::string& item : items) out += (out.empty() ? "" : ", ") + item;
-  return out;
-}
-
 std::string hash_text(const Checkpoint& file) {
   const auto promise = file.name_hash();
   if (!promise) return file.sha256();
@@ -45,7 +39,7 @@ std::string hash_text(const Checkpoint& file) {
 }
 
 std::string architecture_text(const Recognition& known) {
-  std::string out = known.architectures.empty() ? "none that is known here" : list_text(known.architectures);
+  std::string out = known.architectures.empty() ? "none that is known here" : joined(known.architectures);
   if (known.num_classes > 0) out += text(", ", known.num_classes, " classes");
   if (!known.doubt.empty()) out += " (" + known.doubt + ")";
   return out;
@@ -72,8 +66,7 @@ std::string labels_text(const ModelCard& card) {
   constexpr std::size_t kShown = 5;
   const std::vector<std::string>& names = card.labels.names;
   const std::size_t shown = std::min(names.size(), kShown);
-  return text(names.size(), " (", name_of(card.labels_from), "): ",
-              printable(list_text({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)})),
+  return text(names.size(), " (", name_of(card.labels_from), "): ", joined(std::span(names).first(shown)),
               shown < names.size() ? " …" : "");
 }
 
@@ -91,8 +84,8 @@ std::string preprocessing_text(const ModelCard& card) {
 /// Without the bulk of a long list.
 std::string metadata_text(const std::string& key, const std::string& value) {
   constexpr std::size_t kShown = 200;
-  if (value.size() <= kShown) return printable(key + ": " + value);
-  return printable(key) + text(": ", value.size(), " bytes (--json shows them)");
+  if (value.size() <= kShown) return key + ": " + value;
+  return key + text(": ", value.size(), " bytes (--json shows them)");
 }
 
 Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCheck& check,
@@ -127,6 +120,7 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCh
   if (check.card)
     json["card"] = {{"labels_from", name_of(check.card->labels_from)},
                     {"labels", check.card->labels.names},
+                    {"scores", name_of(check.card->scores)},
                     {"preprocessing", preprocessing_json(check.card->preprocessing, check.card->origins)}};
   if (!file.chosen()) return json;
   json["tensor_count"] = file.tensors().size();
@@ -143,37 +137,37 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCh
 
 std::string inspect_text(const Checkpoint& file, const Recognition& known, const LoadCheck& check,
                          std::size_t limit) {
-  Table facts({"file", printable(file.path().string())});
+  Table facts({"file", file.path().string()});
   facts.add({"container", text(name_of(file.container()), ", ", file.file_bytes(), " bytes")});
   facts.add({"SHA-256", hash_text(file)});
   if (const PublishedWeights* published = find_published(file.sha256()))
     facts.add({"published as", std::string(published->file)});
   for (std::size_t i = 0; i < file.candidates().size(); ++i) {
     const StateDictCandidate& dictionary = file.candidates()[i];
-    facts.add({i == 0 ? "dictionaries" : "", text(printable(dictionary.path), ": ", dictionary.tensors,
-                                                  " tensors", file.chosen() == i ? " (taken)" : "")});
+    facts.add({i == 0 ? "dictionaries" : "", text(dictionary.path, ": ", dictionary.tensors, " tensors",
+                                                  file.chosen() == i ? " (taken)" : "")});
   }
-  if (!file.prefix().empty())
-    facts.add({"prefix", printable(file.prefix()) + " (left out of the names below)"});
+  if (!file.prefix().empty()) facts.add({"prefix", file.prefix() + " (left out of the names below)"});
   if (file.prefix().empty() && file.networks().size() > 1)
-    facts.add({"networks", printable(listed(file.networks())) + " (choose with --prefix)"});
+    facts.add({"networks", listed(file.networks()) + " (choose with --prefix)"});
   for (const auto& [key, value] : file.metadata()) facts.add({"metadata", metadata_text(key, value)});
   if (!file.chosen())
     return facts.str() + "\nSeveral dictionaries hold tensors: choose one with --key to see them.\n";
   facts.add({"architecture", architecture_text(known)});
   if (check.card) facts.add({"class names", labels_text(*check.card)});
   if (check.card) facts.add({"preprocessing", preprocessing_text(*check.card)});
-  for (const std::string& assumption : known.assumptions) facts.add({"assumed", printable(assumption)});
-  if (!check.refusal.empty()) facts.add({"refused", printable(check.refusal)});
+  if (check.card) facts.add({"scores", std::string(name_of(check.card->scores))});
+  for (const std::string& assumption : known.assumptions) facts.add({"assumed", assumption});
+  if (!check.refusal.empty()) facts.add({"refused", check.refusal});
   if (!check.left_out.empty()) facts.add({"left out", left_out_text(check.left_out)});
   facts.add({"tensors", text(file.tensors().size(), " with ", total_values(file.tensors()), " values")});
-  if (!file.other_entries().empty()) facts.add({"not tensors", printable(list_text(file.other_entries()))});
+  if (!file.other_entries().empty()) facts.add({"not tensors", joined(file.other_entries())});
 
   Table tensors({"name", "shape", "type"});
   std::size_t shown = 0;
   for (const StoredTensor& tensor : file.tensors()) {
     if (limit > 0 && shown == limit) break;
-    tensors.add({printable(tensor.name()), shape_text(tensor.shape()), name_of(tensor.dtype())});
+    tensors.add({tensor.name(), shape_text(tensor.shape()), name_of(tensor.dtype())});
     ++shown;
   }
   std::string out = facts.str() + "\n" + tensors.str();

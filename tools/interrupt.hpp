@@ -3,7 +3,8 @@
 
 namespace backlight::tools {
 
-/// From now on the first SIGINT, SIGTERM or SIGHUP is only taken down; a second one ends the process as ever.
+/// From now on the first SIGINT, SIGTERM or SIGHUP is only taken down; a second one, of whichever kind, ends
+/// the process as ever.
 /// A signal that was ignored before stays ignored.
 void take_down_interrupts();
 

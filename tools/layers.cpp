@@ -24,8 +24,8 @@ struct Subject {
   std::vector<std::string> left_out = {};
 };
 
-/// The network of the weights, or the bare architecture with as many classes as its built-in labels: of the network
-/// that explain takes, where none is named.
+/// The network of the weights, or the bare architecture with as many classes as its built-in labels: of the
+/// network that explain takes, where none is named.
 Subject subject_of(const Options& options, Console& console) {
   const NetworkOptions& from = options.network;
   if (!from.weights.empty()) {
@@ -51,11 +51,11 @@ bool is_pooling(const Node& node) { return kind_of(node).ends_with("pool2d"); }
 
 /// What makes this node a default, by its place before the head.
 const char* reason_for(const Network& network, NodeId id) {
-  if (is_pooling(network.node(id))) return "the last pooling, where the package looks";
+  if (is_pooling(network.node(id))) return "the pooling where the package looks";
   for (NodeId reader = id + 1; reader < network.size(); ++reader)
     if (is_pooling(network.node(reader)) && network.node(reader).inputs.front() == id)
       return "the activation that the head pools";
-  return "the last value with places";
+  return "the features below the classes' maps";
 }
 
 void run(Options& options) {
@@ -77,12 +77,10 @@ void run(Options& options) {
     const Shape& shape = shapes[static_cast<std::size_t>(id)];
     const std::string obstacle = grad_cam_obstacle(network, id, shapes);
     const std::vector<std::string> presets = presets_at(defaults, id);
-    std::string marks;
-    for (const std::string& preset : presets) marks += (marks.empty() ? "" : ", ") + preset;
     const char* reason = presets.empty() ? nullptr : reason_for(network, id);
     const std::int64_t parameters = network.parameter_count(id);
     table.add({node.name, kind_of(node), text(shape), parameters > 0 ? std::to_string(parameters) : "",
-               obstacle.empty() ? "yes" : "no", marks, reason ? reason : ""});
+               obstacle.empty() ? "yes" : "no", joined(presets), reason ? reason : ""});
     nodes.push_back({{"name", node.name},
                      {"kind", kind_of(node)},
                      {"shape", shape.extents()},
@@ -117,6 +115,8 @@ void add_layers_command(CLI::App& app) {
   CLI::App& command = *app.add_subcommand(
       "layers", "List a network's layers: name, kind, shape, parameters, use for Grad-CAM");
   add_network_options(command, options->network);
+  for (const char* of_a_file : {"--key", "--prefix", "--ignore-unused"})
+    command.get_option(of_a_file)->needs("--weights");
   command
       .add_option("--input-size", options->input_size,
                   "Side of the input that shapes are given for [the network's]")

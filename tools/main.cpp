@@ -23,7 +23,8 @@ constexpr const char* kFooter = R"(Examples:
   backlight classify photos/ --weights resnet50-0676ba61.pth --json
 
 Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 bad input, 4 not supported,
-5 memory, disk or file lacking, 6 some pictures of a batch failed.)";
+5 memory, disk, weights or a device lacking, 6 some pictures of a batch failed,
+128 + N a batch was ended by signal N.)";
 
 /// The subcommand that was typed, or the program itself.
 const CLI::App& active(const CLI::App& app) {
@@ -60,17 +61,18 @@ std::optional<std::string> dashed_file(std::span<char* const> arguments) {
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
                           std::span<char* const> arguments) {
   const CLI::App& command = active(app);
+  const std::string name = (&command == &app ? "" : app.get_name() + " ") + command.get_name();
   if (const auto file = dashed_file(arguments))
-    return "'" + *file + "' was taken for an option, but there is a file of that name: write `--` before it, `" +
-           app.get_name() + " " + command.get_name() + " ... -- " + *file + "`";
+    return "'" + *file +
+           "' was taken for an option, but there is a file of that name: write `--` before it, `" + name +
+           " ... -- " + *file + "`";
   const std::vector<std::string> left = app.remaining(true);
-  const std::string see =
-      "; see `" + (&command == &app ? "" : app.get_name() + " ") + command.get_name() + " --help`";
+  const std::string see = "; see `" + name + " --help`";
   const auto option =
       std::ranges::find_if(left, [](const std::string& s) { return s.starts_with('-') && s.size() > 1; });
   if (option != left.end()) {
-    const std::string name = option->substr(0, option->find('='));
-    return "unknown option '" + name + "'" + did_you_mean(name, option_names(command)) + see;
+    const std::string typed = option->substr(0, option->find('='));
+    return "unknown option '" + typed + "'" + did_you_mean(typed, option_names(command)) + see;
   }
   if (&command == &app && !left.empty())
     return "unknown command '" + left.front() + "'" + did_you_mean(left.front(), subcommand_names(app)) + see;
@@ -109,6 +111,9 @@ int run(int argc, char** argv) {
   } catch (const Error& error) {
     console.error(error.what());
     code = static_cast<int>(error.kind());
+  } catch (const std::filesystem::filesystem_error& error) {
+    console.error(error.what());
+    code = static_cast<int>(ErrorKind::resources);
   } catch (const std::bad_alloc&) {
     console.error("out of memory");
     code = static_cast<int>(ErrorKind::resources);

@@ -9,10 +9,16 @@
 
 namespace backlight::tools {
 
-/// `text` with only letters, digits, ".", "-" and the bytes of UTF-8 kept, and "_" where it may stay; runs of
-/// anything else become one "-". At most `limit` bytes, cut between characters. Never empty, begins with no
-/// "." or "-" and ends in neither.
-std::string file_safe(std::string_view text, std::size_t limit = 48, bool keep_underscore = false);
+/// ASCII's capital letters made small.
+std::string lowered(std::string_view text);
+
+/// Bytes of a part of a result's name.
+inline constexpr std::size_t kLongestName = 48;
+
+/// `text` with only letters, digits, ".", "-", the bytes of UTF-8 and those of `others` kept; runs of anything
+/// else become one "-". At most `limit` bytes, cut between characters. Never empty, begins with no "." or "-"
+/// and ends in neither.
+std::string file_safe(std::string_view text, std::size_t limit = kLongestName, std::string_view others = {});
 
 /// One file-safe name per class: its first synonym, with the index added where two classes share it.
 std::vector<std::string> file_safe_classes(const std::vector<std::string>& labels);

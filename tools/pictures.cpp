@@ -20,25 +20,26 @@ void add_folder(const std::string& folder, bool recursive, PictureList& list, Co
   if (found.pictures.empty() && found.unreadable.empty()) {
     const std::string own =
         found.written_by_backlight > 0
-            ? text(" and ", found.written_by_backlight, " pictures that backlight wrote, which are left out")
+            ? text(", ", counted(found.written_by_backlight, "picture"), " that backlight wrote")
             : "";
-    const std::string below = found.folders_below > 0 ? text("; --recursive searches the ",
-                                                             found.folders_below, " folders below it, too")
+    const std::string below = found.folders_below > 0 ? text(", ", counted(found.folders_below, "folder"),
+                                                             " below it; --recursive searches there, too")
                                                       : "";
-    throw Error(ErrorKind::bad_input, folder, ": the folder holds no picture, only ", found.not_pictures,
-                " other files", own, below);
+    throw Error(ErrorKind::bad_input, folder,
+                ": the folder holds no picture; left out: ", counted(found.not_pictures, "other file"), own,
+                below);
   }
   for (FolderListing::Picture& picture : found.pictures)
     list.pictures.push_back({picture.path.string(), std::move(picture.folder)});
   for (const auto& [path, why] : found.unreadable) list.unreadable.emplace_back(path.string(), why);
   if (found.written_by_backlight > 0)
-    console.note(printable(folder), ": ", found.written_by_backlight,
-                 " pictures that backlight wrote are left out");
+    console.note(folder, ": left out: ", counted(found.written_by_backlight, "picture"),
+                 " that backlight wrote");
   if (found.folders_below > 0)
-    console.detail(printable(folder), ": ", found.folders_below,
-                   " folders below are left out; --recursive takes them, too");
+    console.detail(folder, ": left out: ", counted(found.folders_below, "folder"),
+                   " below it; --recursive searches there, too");
   if (found.not_pictures > 0)
-    console.detail(printable(folder), ": ", found.not_pictures, " files that are not pictures are left out");
+    console.detail(folder, ": left out: ", counted(found.not_pictures, "file"), " without a picture");
   list.written_by_backlight += found.written_by_backlight;
   list.not_pictures += found.not_pictures;
 }
@@ -48,7 +49,7 @@ void name_results(std::vector<PictureSource>& pictures) {
   constexpr std::size_t kLongestStem = 100;
   const auto stem_of = [](const PictureSource& p) {
     return p.path == "-" ? std::string("stdin")
-                         : file_safe(fs::path(p.path).stem().string(), kLongestStem, true);
+                         : file_safe(fs::path(p.path).stem().string(), kLongestStem, "_");
   };
   struct Names {
     std::map<std::string, int> uses;
@@ -73,11 +74,9 @@ Image PictureSource::read(ExifOrientation orientation, Console& console) const {
   if (piped && isatty(STDIN_FILENO) != 0)
     throw Error(ErrorKind::usage,
                 "'-' reads a picture from standard input, which is a terminal; pipe one in");
-  const std::string name = piped ? "standard input" : path;
-  Image image = piped ? read_image(STDIN_FILENO, name, orientation) : read_image(path, orientation);
-  for (const std::string& warning : image.provenance.warnings)
-    console.warning(printable(name), ": ", warning);
-  for (const std::string& note : image.provenance.notes) console.note(printable(name), ": ", note);
+  Image image = piped ? read_image(STDIN_FILENO, name(), orientation) : read_image(path, orientation);
+  for (const std::string& warning : image.provenance.warnings) console.warning(name(), ": ", warning);
+  for (const std::string& note : image.provenance.notes) console.note(name(), ": ", note);
   return image;
 }
 

@@ -18,6 +18,8 @@ struct PictureSource {
   std::filesystem::path folder;  ///< below the folder that was given; where its results go below theirs
   std::string stem = {};         ///< what the names of results begin with; unique in their folder
 
+  /// What messages call it.
+  std::string name() const { return path == "-" ? "standard input" : path; }
   /// Decodes it, and says what is to be said about its pixels.
   Image read(ExifOrientation orientation, Console& console) const;
 };
@@ -33,7 +35,7 @@ void add_inputs(CLI::App& command, InputOptions& options);
 struct PictureList {
   std::vector<PictureSource> pictures;
   bool batch = false;  ///< a folder, or several inputs: one bad picture does not end the run
-  std::size_t written_by_backlight = 0, not_pictures = 0;          ///< files of folders that are left out
+  std::size_t written_by_backlight = 0, not_pictures = 0;         ///< files of folders that are left out
   std::vector<std::pair<std::string, std::string>> unreadable{};  ///< folders below, and why
 };
 

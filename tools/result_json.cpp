@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "engine/version.hpp"
+#include "tools/common.hpp"
 
 namespace backlight::tools {
 
@@ -14,19 +15,20 @@ Json numbers(std::span<const float> values) {
   return list;
 }
 
+/// Architecture, classes, file and SHA-256.
+Json model_json(const Model& model) {
+  return {{"architecture", model.info.name},   {"classes", model.labels.size()},
+          {"weights", model.weights.string()}, {"weights_sha256", model.weights_sha256},
+          {"left_out", model.left_out},        {"labels_from", name_of(model.labels_from)},
+          {"scores", name_of(model.scores)},   {"assumptions", model.assumptions}};
+}
+
 }  // namespace
 
 Json document(std::string_view kind) {
   return {{"schema", "backlight." + std::string(kind)},
           {"schema_version", kSchemaVersion},
           {"backlight_version", version()}};
-}
-
-Json model_json(const Model& model) {
-  return {{"architecture", model.info.name},   {"classes", model.labels.size()},
-          {"weights", model.weights.string()}, {"weights_sha256", model.weights_sha256},
-          {"left_out", model.left_out},        {"labels_from", name_of(model.labels_from)},
-          {"scores", name_of(model.scores)},   {"assumptions", model.assumptions}};
 }
 
 Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& from) {
@@ -50,10 +52,16 @@ Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& fr
             {"channel_order", name_of(from.channel_order)}}}};
 }
 
-Json preprocessing_json(const Model& model, Fit fit, ExifOrientation exif) {
-  Json json = {{"fit", name_of(fit)},
-               {"exif_orientation", exif == ExifOrientation::apply ? "applied" : "ignored"}};
-  json.update(preprocessing_json(model.info.preprocessing, model.preprocessing_from));
+Json run_json(std::string_view kind, const Model& model, Fit fit, ExifOrientation exif,
+              const Context& context) {
+  Json json = document(kind);
+  json["model"] = model_json(model);
+  json["preprocessing"] = {{"fit", name_of(fit)},
+                           {"exif_orientation", exif == ExifOrientation::apply ? "applied" : "ignored"}};
+  json["preprocessing"].update(preprocessing_json(model.info.preprocessing, model.preprocessing_from));
+  json["device"] = text(context.device());
+  json["precision"] = name_of(context.precision());
+  json["threads"] = context.threads();
   return json;
 }
 

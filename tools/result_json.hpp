@@ -23,12 +23,11 @@ inline constexpr int kSchemaVersion = 1;
 
 /// `{"schema": "backlight.KIND", "schema_version", "backlight_version"}`.
 Json document(std::string_view kind);
-/// Architecture, classes, file and SHA-256.
-Json model_json(const Model& model);
 /// Sizes and arithmetic, and who said so.
 Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& from);
-/// The same with what belongs to a run.
-Json preprocessing_json(const Model& model, Fit fit, ExifOrientation exif);
+/// The document of a run on pictures: network, preparation, and where it was computed.
+Json run_json(std::string_view kind, const Model& model, Fit fit, ExifOrientation exif,
+              const Context& context);
 /// The file, its size, what it held before it became 8-bit RGB, and what the network saw of it.
 Json image_json(const PictureSource& source, const Image& image, const Fitted& fitted);
 /// `{"index", "name"}`.

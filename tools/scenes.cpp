@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "engine/image/write.hpp"
-#include "engine/output_file.hpp"
 #include "models/scenes/scene.hpp"
 #include "tools/commands.hpp"
 #include "tools/console.hpp"
+#include "tools/outputs.hpp"
 #include "tools/result_json.hpp"
 
 namespace backlight::tools {
@@ -58,21 +58,16 @@ void run(Options& options) {
   const std::uint64_t end = options.first + options.count;
   for (std::uint64_t index = options.first; index < end && !options.force; ++index)
     for (const auto& [picture, boxes] = files_of(options, index); const fs::path& path : {picture, boxes})
-      if (is_taken(path)) throw Error(ErrorKind::usage, path.string(), " exists; --force replaces it");
-  std::error_code failure;
-  fs::create_directories(options.out, failure);
-  if (failure)
-    throw Error(ErrorKind::resources, options.out.string(),
-                ": cannot be made a directory: ", failure.message());
+      require_free(path);
+  make_folder(options.out);
   for (std::uint64_t index = options.first; index < end; ++index) {
     const auto [picture, boxes] = files_of(options, index);
     const scenes::Scene scene = scenes::render_scene(
         options.seed, index,
         {.size = options.size, .min_objects = options.objects, .max_objects = options.objects});
-    const std::string json = dump(scene_json(options, index, scene));
     write_png(picture.string(), scene.image);
-    write_file(boxes.string(), {reinterpret_cast<const std::uint8_t*>(json.data()), json.size()});
-    options.console.print_unless_quiet(picture.string() + "\n");
+    write_text(boxes, dump(scene_json(options, index, scene)));
+    options.console.print_unless_quiet(printable(picture.string()) + "\n");
   }
 }
 

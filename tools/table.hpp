@@ -13,11 +13,11 @@ std::size_t width_of(std::string_view text);
 
 class Table {
  public:
-  explicit Table(std::vector<std::string> titles) : rows_{std::move(titles)} {}
+  explicit Table(std::vector<std::string> titles) { add(std::move(titles)); }
 
   void align_right(std::size_t column) { right_ = column; }
-  /// One cell per title.
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  /// One cell per title. Control characters are replaced.
+  void add(std::vector<std::string> cells);
   /// Columns as wide as their widest cell, two spaces apart; no space at the ends of lines.
   std::string str() const;
 

@@ -18,7 +18,7 @@
 #include "models/scenes_net.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
-#include "tools/inputs.hpp"
+#include "tools/outputs.hpp"
 #include "weights/safetensors.hpp"
 
 namespace backlight::tools {
@@ -52,20 +52,32 @@ std::map<std::string, std::string> settings(const Options& options) {
 /// The checkpoint goes when the result is written, so that it must not be the result.
 void require_two_files(const Options& options) {
   if (same_file(options.out, options.checkpoint))
-    throw Error(ErrorKind::usage, options.out.string(),
-                ": is the file of --checkpoint, too, which is removed at ",
-                "the end; name another with --checkpoint");
+    throw Error(
+        ErrorKind::usage, options.out.string(),
+        ": is the file of --checkpoint, too, which is removed at the end; name another with --checkpoint");
+}
+
+/// Fails now for what cannot be written after hours of training. A named pipe may have no reader yet.
+void require_writable(const fs::path& path) {
+  std::error_code none;
+  if (!fs::is_fifo(path, none)) OutputFile probe(path);
 }
 
 /// Refuses to lose work: an existing result, or the checkpoint of an unfinished run.
-void require_free(const Options& options) {
+void check_files(const Options& options) {
   require_two_files(options);
-  if (options.force) return;
-  if (is_taken(options.out))
-    throw Error(ErrorKind::usage, options.out.string(), " exists; --force replaces it");
-  if (fs::exists(options.checkpoint) && !options.resume)
+  if (!options.force) {
+    require_free(options.out);
+    if (!options.resume)
+      require_free(options.checkpoint,
+                   "a checkpoint of an earlier run: --resume goes on with it, --force starts anew");
+  }
+  require_writable(options.out);
+  if (options.checkpoint.empty()) return;
+  if (is_stream(options.checkpoint))
     throw Error(ErrorKind::usage, options.checkpoint.string(),
-                " is the checkpoint of an earlier run: --resume goes on with it, --force starts anew");
+                ": is a device or a pipe, from which no run could go on; name a file with --checkpoint");
+  require_writable(options.checkpoint);
 }
 
 std::string minutes_and_seconds(double seconds) {
@@ -128,14 +140,14 @@ void finish(Options& options, const Network& network, Context& context) {
     metadata["evaluation.pointing.grad_cam"] = rounded(rates.grad_cam);
     metadata["evaluation.pointing.guided_backprop"] = rounded(rates.guided_backprop);
     metadata["evaluation.pointing.deconvolution"] = rounded(rates.deconvolution);
-    const std::string measured =
-        text("accuracy                  ", rounded(accuracy), "\n", "pointing, Grad-CAM        ",
-             rounded(rates.grad_cam), "\n", "pointing, Guided Backprop ", rounded(rates.guided_backprop),
-             "\n", "pointing, Deconvolution   ", rounded(rates.deconvolution));
-    if (options.streams)
-      console.note(measured);
-    else
-      console.print_unless_quiet(measured + "\n");
+    for (const std::string& measured : {"accuracy                  " + rounded(accuracy),
+                                        "pointing, Grad-CAM        " + rounded(rates.grad_cam),
+                                        "pointing, Guided Backprop " + rounded(rates.guided_backprop),
+                                        "pointing, Deconvolution   " + rounded(rates.deconvolution)})
+      if (options.streams)
+        console.note(measured);
+      else
+        console.print_unless_quiet(measured + "\n");
   }
   std::vector<Tensor> values;
   std::vector<TensorToWrite> tensors;
@@ -145,7 +157,7 @@ void finish(Options& options, const Network& network, Context& context) {
     tensors.push_back({p.name, &values.emplace_back(context.to_host(*p.tensor))});
   require_two_files(options);
   write_safetensors(options.out, tensors, metadata, {.overwrite = true});
-  if (!options.streams) console.print_unless_quiet(text(options.out.string(), "\n"));
+  if (!options.streams) console.print_unless_quiet(printable(options.out.string()) + "\n");
 }
 
 void run(Options& options) {
@@ -166,7 +178,7 @@ void run(Options& options) {
     options.checkpoint = options.out;
     options.checkpoint.replace_extension(".checkpoint.safetensors");
   }
-  require_free(options);
+  check_files(options);
 
   Context context = make_context(options.device, console);
   Network network = scenes_net(scenes::kClasses);
@@ -177,7 +189,7 @@ void run(Options& options) {
                    .learning_rate = options.learning_rate,
                    .sgd = {},
                    .seed = options.seed});
-  if (options.resume && fs::exists(options.checkpoint)) {
+  if (options.resume && is_taken(options.checkpoint)) {
     trainer.restore(options.checkpoint, settings(options));
     console.note("going on after step ", trainer.steps_done(), " of ", options.steps);
   }
@@ -191,7 +203,10 @@ void run(Options& options) {
   }
   console.end_progress();
   finish(options, network, context);
-  if (keep_checkpoints) fs::remove(options.checkpoint);
+  std::error_code error;
+  if (keep_checkpoints && !fs::remove(options.checkpoint, error) && error)
+    console.warning(options.checkpoint.string(), ": the checkpoint cannot be removed (", error.message(),
+                    ")");
 }
 
 constexpr const char* kFooter = R"(Examples:

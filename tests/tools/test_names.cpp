@@ -15,7 +15,8 @@ TEST_CASE("names: what no file system likes becomes one dash") {
   CHECK(file_safe("..") == "unnamed");
   CHECK(file_safe("-rf") == "rf");
   CHECK(file_safe("IMG_0001") == "IMG-0001");
-  CHECK(file_safe("IMG_0001", 48, true) == "IMG_0001");
+  CHECK(file_safe("IMG_0001", 48, "_") == "IMG_0001");
+  CHECK(file_safe("a b+c_d+e", 6, "+") == "a-b+c");
   CHECK(file_safe("layer1.0.conv1") == "layer1.0.conv1");
 }
 
@@ -48,7 +49,15 @@ TEST_CASE("table: columns line up by characters and end without spaces") {
   CHECK(table.str() == "name     n\nGröße    7\nx\nabc    123\n");
 }
 
-TEST_CASE("console: control characters do not reach a terminal") {
-  CHECK(printable("a\33[31mb\nc\x7f") == "a?[31mb?c?");
-  CHECK(printable("Größe \"x\"") == "Größe \"x\"");
+TEST_CASE("console: control characters reach neither a terminal nor a table") {
+  CHECK(printable("a\nb\tc\33[31m\x7f Grüße") == "a?b?c?[31m? Grüße");
+  CHECK(printable("\xC2\x9B[31m") == "\xC2?[31m");
+  Table table({"name"});
+  table.add({"a\nb"});
+  CHECK(table.str() == "name\na?b\n");
+}
+
+TEST_CASE("console: one thing is not several") {
+  CHECK(counted(1, "picture") == "1 picture");
+  CHECK(counted(0, "picture") == "0 pictures");
 }

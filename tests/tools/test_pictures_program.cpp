@@ -71,13 +71,36 @@ TEST_CASE("pictures: a panel calls a class by its index where its font cannot wr
 TEST_CASE("pictures: /dev/stdin is read as a dash is, from a pipe and from a file") {
   const Workspace work;
   const std::string picture = work.picture("a.png"), net = work.network();
+  const auto shell = [&](const std::string& script) {
+    return run_process({"/bin/bash", "-c", script, BACKLIGHT_PROGRAM}, {.folder = work.str("")});
+  };
   const Json expected = work.run_json({"classify", picture, "--weights", net})["images"][0]["predictions"];
   for (const char* name : {"-", "/dev/stdin", "/proc/self/fd/0"}) {
-    ProcessOptions piped;
-    piped.input = read_text(picture);
-    CHECK(work.run_json({"classify", name, "--weights", net}, 0, piped)["images"][0]["predictions"] ==
+    ProcessOptions redirected;
+    redirected.input = read_text(picture);
+    CHECK(work.run_json({"classify", name, "--weights", net}, 0, redirected)["images"][0]["predictions"] ==
           expected);
+    const ProcessResult piped =
+        shell("cat a.png | \"$0\" classify --json --weights net.safetensors " + std::string(name));
+    CHECK(Json::parse(piped.out)["images"][0]["predictions"] == expected);
   }
+  const Json two = Json::parse(shell("mkfifo pipe; cat a.png > pipe & \"$0\" classify --json --weights "
+                                     "net.safetensors pipe <(cat a.png)")
+                                   .out);
+  REQUIRE(two["images"].size() == 2);
+  for (const Json& image : two["images"]) CHECK(image["predictions"] == expected);
+}
+
+TEST_CASE("pictures: a folder's pictures are known by their first bytes as by their names") {
+  const Workspace work;
+  const std::string images = text(BACKLIGHT_SOURCE_DIR, "/tests/golden/images/");
+  for (const char* name : {"rgb.bmp", "rgb.jpg", "plain.jpg", "rgba.png", "grey.gif"})
+    work.file("in/" + std::string(name) + "-without-extension", read_text(images + name));
+  work.file("in/text", "BMI of the patients: 21, 25, 19, 30");
+  work.file("in/paper", "%PDF-1.7");
+  const Json json = work.run_json({"classify", work.str("in"), "--weights", work.network()});
+  CHECK(json["images"].size() == 5);
+  CHECK(json["files_left_out"]["not_pictures"] == 2);
 }
 
 TEST_CASE("pictures: a batch goes on past what is no file") {

@@ -178,7 +178,7 @@ TEST_CASE("results: pictures that backlight wrote are left out of a folder and c
   REQUIRE(json["images"].size() == 1);
   CHECK(json["images"][0]["file"] == work.str("in/a.png"));
   CHECK(json["files_left_out"] == Json{{"written_by_backlight", 3}, {"not_pictures", 0}});
-  CHECK(contains(again.err, "3 pictures that backlight wrote are left out"));
+  CHECK(contains(again.err, "left out: 3 pictures that backlight wrote"));
   // By name it is taken all the same.
   CHECK(work.run({"classify", work.str("in/" + overlay_name("a")), "--weights", net}).exit_code == 0);
   fs::remove(work / "in/a.png");
@@ -239,6 +239,15 @@ TEST_CASE("results: their names hold the layer and preset and fit that were aske
                                  "a_automobile_grad-cam_layer2.2.relu-1_none_overlay.png",
                                  "a_layer1.2.relu-1+layer2.2.relu-1_none_results.json",
                                  "a_layer1.2.relu-1_none_panel.png"});
+  // CAM looks at a layer of its own, which is nobody's choice.
+  CHECK(names({"--layer", "layer1.2.relu_1", "--method", "grad-cam,cam"}).back() ==
+        "a_layer1.2.relu-1_results.json");
+  std::string many;
+  for (int stage = 1; stage <= 3; ++stage)
+    for (int block = 0; block < 3; ++block)
+      for (const char* node : {"conv1", "bn1", "relu", "conv2", "bn2", "add", "relu_1"})
+        many += text(many.empty() ? "" : ",", "layer", stage, ".", block, ".", node);
+  CHECK(names({"--layer", many}).size() == 65);
   // A method that looks at no layer of choice has none in its names.
   CHECK(names({"--layer", "layer1", "--method", "cam"}).front() == "a_automobile_cam_overlay.png");
 }
@@ -260,19 +269,56 @@ TEST_CASE("results: what is there is skipped and counted and what is missing is 
     const auto of_c =
         std::ranges::find_if(all, [](const std::string& name) { return name.starts_with("c_"); });
     work.file("out/" + *of_c, "");
-    const auto untouched = fs::last_write_time(work / "out" / all.front());
+    const auto of_b = std::ranges::find_if(
+        all, [](const std::string& name) { return name.starts_with("b_") && name.ends_with(".png"); });
+    const auto written = [&](const std::string& name) { return fs::last_write_time(work / "out" / name); };
+    const auto whole = written(all.front()), part = written(*of_b);
     arguments.insert(arguments.end(), {"--skip-existing"});
     const Json json = work.run_json(arguments);
     CHECK(json["skipped"] == Json({work.str("in/a.png")}));
     CHECK(json["images"].size() == 2);
     CHECK(work.names_in("out") == all);
     CHECK(fs::file_size(work / "out" / *of_c) > 100);
-    CHECK(fs::last_write_time(work / "out" / all.front()) == untouched);
+    CHECK(written(all.front()) == whole);
+    CHECK(written(*of_b) == part);
+    CHECK(json["images"][0]["results"][0]["kept"] == Json({"overlay"}));
+    CHECK(json["images"][0]["kept"] == Json::array());
+    std::size_t kept = 0;
+    for (const Json& result : json["images"][1]["results"]) kept += result["kept"].size();
+    CHECK(kept == json["images"][1]["results"].size() - 1);
+    CHECK(json["images"][1]["kept"] == Json({"json"}));
     const ProcessResult done = work.run(arguments);
     CHECK(done.exit_code == 0);
     CHECK(contains(done.err, "3 skipped"));
   }
   CHECK(work.run(explain(net, {work.str("in"), "--force", "--skip-existing"})).exit_code == 2);
+}
+
+TEST_CASE("results: what another network or other options made is not gone on with") {
+  const Workspace work;
+  const std::string net = work.network(), other = work.network_against_class_3(),
+                    picture = work.picture("a.png");
+  for (const std::string formats : {"overlay", "overlay,jpg", "heatmap", "panel", "json"}) {
+    CAPTURE(formats);
+    fs::remove_all(work / "out");
+    const auto again = [&](const std::string& network, std::vector<std::string> more) {
+      more.insert(more.end(), {picture, "--format", formats, "--skip-existing", "--out", work.str("out")});
+      return work.run(explain(network, more));
+    };
+    REQUIRE(again(net, {}).exit_code == 0);
+    CHECK(contains(again(net, {}).err, "1 skipped"));
+    for (const ProcessResult& refused :
+         {again(other, {}), again(net, {"--mean", "0.5,0.5,0.5"}), again(net, {"--scores", "sigmoid"})}) {
+      CHECK(refused.exit_code == 2);
+      CHECK(contains(refused.err, "is not of this run"));
+    }
+    // The same, said by the user.
+    CHECK(contains(again(net, {"--interpolation", "bilinear"}).err, "1 skipped"));
+  }
+  // A file that says nothing of a run counts by its name.
+  work.file("out/" + overlay_name("a"), "mine");
+  CHECK(contains(work.run(explain(net, {picture, "--skip-existing", "--out", work.str("out")})).err,
+                 "1 skipped"));
 }
 
 TEST_CASE("results: json lines have a head and a line per picture and an end") {
@@ -310,6 +356,20 @@ TEST_CASE("results: json lines have a head and a line per picture and an end") {
   REQUIRE(alone.size() == 3);
   CHECK(alone[1]["record"] == "error");
   CHECK(alone[2]["exit_code"] == 3);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than the limit
+  write_jpeg(work.str("large.jpg"), Image(6000, 5000));
+  write_png(work.str("large.png"), Image(6000, 5000));
+  for (const char* name : {"large.jpg", "large.png"}) {
+    const ProcessResult scarce =
+        work.run({"classify", work.str(name), "--weights", net, "--threads", "1", "--json-lines"},
+                 {.address_space = std::size_t{100} << 20});
+    CHECK(scarce.exit_code == 5);
+    const std::vector<Json> lacking = lines_of(scarce.out);
+    REQUIRE(lacking.size() == 3);
+    CHECK(lacking[1]["kind"] == "resources");
+    CHECK(lacking[2]["exit_code"] == 5);
+  }
+#endif
   CHECK(work.run({"classify", work.str("in"), "--weights", net, "--json-lines", "--json"}).exit_code == 2);
 }
 
@@ -325,8 +385,8 @@ TEST_CASE("results: a batch that a signal ends has whole files and what was done
     "$2" explain a.png - c.png --weights net.safetensors --class 1 --out out --json-lines <pipe >lines 2>said &
     exec 3>pipe
     for ((i = 0; i < 600; ++i)); do grep -qs '"record":"image"' lines && break; sleep 0.1; done
-    kill "-$3" $!
-    [ "$3" = KILL ] || cat b.png >&3
+    for signal in $3; do kill "-$signal" $!; sleep 0.2; done
+    [ "$3" != TERM ] || cat b.png >&3
     exec 3>&-; wait $!; code=$?; rm pipe; exit $code)";
   const auto run = [&](const std::string& signal) {
     fs::remove_all(work / "out");
@@ -345,6 +405,13 @@ TEST_CASE("results: a batch that a signal ends has whole files and what was done
   CHECK(contains(read_text(work / "said"), "interrupted"));
   CHECK(work.names_in("out") == std::vector<std::string>{overlay_name("a"), overlay_name("stdin")});
 
+  // A second signal ends it at once, of whichever kind.
+  for (const std::string signals : {"TERM HUP", "HUP TERM", "TERM TERM"}) {
+    const int code = run(signals);
+    CHECK(code == 128 + (signals.ends_with("HUP") ? 1 : 15));
+    CHECK(lines_of(read_text(work / "lines")).size() == 2);
+  }
+
   CHECK(run("KILL") == 128 + 9);
   CHECK(lines_of(read_text(work / "lines")).size() == 2);
   CHECK(work.names_in("out") == std::vector<std::string>{overlay_name("a")});
@@ -352,4 +419,23 @@ TEST_CASE("results: a batch that a signal ends has whole files and what was done
       explain(net, {work.str("a.png"), work.str("c.png"), "--skip-existing", "--out", work.str("out")}));
   CHECK(rest["skipped"] == Json({work.str("a.png")}));
   CHECK(rest["images"].size() == 1);
+}
+
+TEST_CASE("results: a signal that was ignored before stays ignored") {
+  const Workspace work;
+  work.network();
+  work.picture("a.png");
+  const std::string script = R"(
+    cd "$1"; mkfifo pipe
+    (trap '' HUP; exec "$2" classify - a.png --weights net.safetensors --json-lines <pipe >lines) &
+    exec 3>pipe
+    for ((i = 0; i < 600; ++i)); do grep -qs '"record":"head"' lines && break; sleep 0.1; done
+    kill -HUP $!; kill -TERM $!; kill -HUP $!
+    cat a.png >&3; exec 3>&-; wait $!)";
+  CHECK(run_process({"/bin/bash", "-c", script, "script", work.str("."), BACKLIGHT_PROGRAM}).exit_code ==
+        128 + 15);
+  const std::vector<Json> lines = lines_of(read_text(work / "lines"));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1]["record"] == "image");
+  CHECK(lines[2]["interrupted"] == true);
 }

@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/image/image.hpp"
 #include "models/scenes/scene.hpp"
@@ -76,6 +79,47 @@ TEST_CASE("train program: neither a result nor an unfinished run is overwritten 
   CHECK(work.run(train(work.str("new"),
                        {"--checkpoint", work.str("missing/folder/file"), "--checkpoint-every", "1"}))
             .exit_code == 5);
+}
+
+TEST_CASE("train program: what cannot be written is told before the training") {
+  const Workspace work;
+  fs::create_directory(work / "folder");
+  fs::create_symlink("loop", work / "loop");
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  REQUIRE(terminal >= 0);
+  REQUIRE(grantpt(terminal) == 0);
+  REQUIRE(unlockpt(terminal) == 0);
+  struct Case {
+    std::vector<std::string> arguments;
+    int exit_code;
+    std::string named;
+    std::string stdout_path = "";
+  };
+  const std::string out = work.str("out");
+  const std::vector<Case> cases = {
+      {{"--out", work.str("folder"), "--force"}, 5, work.str("folder")},
+      {{"--out", work.str("missing/x")}, 5, work.str("missing/x")},
+      {{"--out", work.str("loop")}, 5, work.str("loop")},
+      {{"--out", "-"}, 2, "terminal", ptsname(terminal)},
+      {{"--out", out, "--checkpoint", work.str("missing/x")}, 5, work.str("missing/x")},
+      {{"--out", out, "--checkpoint", work.str("loop")}, 5, work.str("loop")},
+      {{"--out", out, "--checkpoint", work.str("loop"), "--resume"}, 5, work.str("loop")},
+      {{"--out", out, "--checkpoint", work.str("folder"), "--force"}, 5, work.str("folder")},
+      {{"--out", out, "--checkpoint", "/dev/null", "--force"}, 2, "name a file with --checkpoint"},
+  };
+  for (const Case& c : cases) {
+    std::vector<std::string> arguments{"train", "--steps", "1000000"};
+    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    const ProcessResult result = work.run(arguments, {.stdout_path = c.stdout_path});
+    CAPTURE(arguments);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == c.exit_code);
+    CHECK(contains(result.err, c.named));
+    CHECK_FALSE(contains(result.err, "step"));
+  }
+  close(terminal);
+  CHECK(work.names_in("") == std::vector<std::string>{"folder", "loop"});
+  CHECK(fs::is_character_file("/dev/null"));
 }
 
 TEST_CASE("train program: measures on scenes of another seed and says so in the file") {

@@ -24,6 +24,7 @@ TEST_CASE("usage: every command explains itself with examples") {
   const ProcessResult help = work.run({"--help"});
   CHECK(help.exit_code == 0);
   CHECK(contains(help.out, "Exit codes"));
+  CHECK(contains(help.out, "128 + N"));
 }
 
 TEST_CASE("usage: the version is the build's") {
@@ -75,6 +76,7 @@ TEST_CASE("usage: a file whose name begins with a dash is reached behind two das
   const ProcessResult taken = work.run({"classify", "-a.png", "--weights", net}, inside);
   CHECK(taken.exit_code == 2);
   CHECK(contains(taken.err, "`backlight classify ... -- -a.png`"));
+  CHECK(contains(work.run({"-a.png"}, inside).err, "`backlight ... -- -a.png`"));
   CHECK(work.run({"classify", "--weights", net, "--", "-a.png"}, inside).exit_code == 0);
 }
 
@@ -246,4 +248,49 @@ TEST_CASE("usage: messages have no colour when they go to a file") {
   CHECK(result.exit_code == 3);
   CHECK(result.err.starts_with("backlight: error: "));
   CHECK_FALSE(contains(result.err, "\33"));
+}
+
+TEST_CASE("usage: a name neither drives the terminal nor forges a line") {
+  const Workspace work;
+  const std::string evil = "a\33[2J\nbacklight: error: forged", net = work.network();
+  work.file(evil, "no picture");
+  work.picture("in/a.png");
+  work.file("in/" + evil + ".png", "no picture");
+  const std::vector<std::vector<std::string>> cases = {
+      {"classify", work.str(evil), "--weights", net},
+      {"classify", work.str("in"), "--weights", net},
+      {"classify", work.str("missing" + evil), "--weights", net},
+      {"inspect", work.str(evil)},
+      {"layers", "--weights", work.str(evil)},
+      {"convert", work.str(evil), "-o", work.str("o")},
+      {"explain", "a.png", "--" + evil},
+      {"explain", "a.png", "--preset", evil},
+      {"explain", "a.png", "--class", evil, "--weights", net},
+  };
+  for (const auto& arguments : cases) {
+    const ProcessResult result = work.run(arguments);
+    CAPTURE(arguments);
+    CAPTURE(result.err);
+    CHECK(result.exit_code != 0);
+    CHECK(contains(result.err, "forged"));
+    CHECK_FALSE(contains(result.err, "\33"));
+    CHECK_FALSE(contains(result.err, "\nbacklight: error: forged"));
+  }
+}
+
+TEST_CASE("usage: an error says which picture it is about and says it once") {
+  const Workspace work;
+  const std::string net = work.network_of_overflow();
+  work.picture("s");
+  work.picture("t");
+  const ProcessOptions inside{.folder = work.str("")};
+  CHECK(work.run({"classify", "s", "--weights", net}, inside)
+            .err.starts_with("backlight: error: s: the score"));
+  const std::string both = work.run({"classify", "s", "t", "--weights", net}, inside).err;
+  CHECK(contains(both, "error: s: the score"));
+  CHECK(contains(both, "error: t: the score"));
+  work.file("u", "no picture");
+  CHECK(contains(work.run({"classify", "u", "--weights", net}, inside).err, "error: u: is not a picture"));
+  const ProcessResult piped = work.run({"classify", "-", "t", "--weights", net}, inside);
+  CHECK(contains(piped.err, "error: standard input: the file is empty"));
 }

@@ -60,8 +60,24 @@ TEST_CASE("layers: says why presets look where they do") {
         "_swish_1: the activation that the head pools");
   CHECK(reason_at("resnet18", "torch-cam") == "layer4.1.relu_1: the activation that the head pools");
   CHECK(reason_at("vgg11", "paper") == "features.19: the activation that the head pools");
-  CHECK(reason_at("vgg11", "pytorch-grad-cam") == "features.20: the last pooling, where the package looks");
+  CHECK(reason_at("vgg11", "pytorch-grad-cam") == "features.20: the pooling where the package looks");
+  CHECK(reason_at("squeezenet1_1", "pytorch-grad-cam") ==
+        "features.12.cat: the features below the classes' maps");
+  CHECK(reason_at("squeezenet1_1", "torch-cam") == "classifier.2: the activation that the head pools");
   CHECK(contains(work.run({"layers", "--model", "resnet18"}).out, "the activation that the head pools"));
+}
+
+TEST_CASE("layers: what only a file of weights can have is refused without one") {
+  const Workspace work;
+  for (const std::vector<std::string>& option :
+       {std::vector<std::string>{"--key", "ema"}, {"--prefix", "student."}, {"--ignore-unused"}}) {
+    std::vector<std::string> arguments{"layers", "--model", "resnet18"};
+    arguments.insert(arguments.end(), option.begin(), option.end());
+    const ProcessResult result = work.run(arguments);
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, option.front()));
+    CHECK(contains(result.err, "--weights"));
+  }
 }
 
 TEST_CASE("layers: a file of weights gives its own number of classes") {
@@ -87,6 +103,7 @@ TEST_CASE("inspect: the document has every promised member") {
   CHECK(json["dictionaries"][0]["chosen"] == true);
   CHECK(json["architectures"] == Json({"resnet20_cifar"}));
   CHECK(json["classes"] == 10);
+  CHECK(json["card"]["scores"] == "softmax");
   CHECK(json["tensors"].size() == json["tensor_count"]);
   CHECK(json["tensors"][0] == Json{{"name", "conv1.weight"}, {"shape", {16, 3, 3, 3}}, {"dtype", "float32"}});
   CHECK(work.run_json({"inspect", net, "--limit", "3"})["tensors"].size() == 3);
@@ -94,6 +111,7 @@ TEST_CASE("inspect: the document has every promised member") {
   const ProcessResult text = work.run({"inspect", net, "--limit", "2"});
   CHECK(text.exit_code == 0);
   CHECK(contains(text.out, "16×3×3×3"));
+  CHECK(contains(text.out, "softmax"));
   CHECK(contains(text.out, "more (--limit 0 lists all)"));
 }
 
