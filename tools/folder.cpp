@@ -84,9 +84,8 @@ FolderListing list_folder(const fs::path& folder, bool recursive) {
       if (entry.is_directory(none)) {
         ++listing.folders_below;
         if (recursive) agenda.add(entry.path(), relative / entry.path().filename(), entry.is_symlink(none));
-      } else if (!entry.is_regular_file(none)) {
-        continue;
-      } else if (!named_as_picture(entry.path()) && !signed_as_picture(entry.path())) {
+      } else if (!entry.is_regular_file(none) ||
+                 (!named_as_picture(entry.path()) && !signed_as_picture(entry.path()))) {
         ++listing.not_pictures;
       } else if (is_written_by_backlight(entry.path().string())) {
         ++listing.written_by_backlight;

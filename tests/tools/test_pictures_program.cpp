@@ -1,5 +1,6 @@
 // What the program reads and writes as pictures.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/image/write.hpp"
@@ -98,9 +99,11 @@ TEST_CASE("pictures: a folder's pictures are known by their first bytes as by th
     work.file("in/" + std::string(name) + "-without-extension", read_text(images + name));
   work.file("in/text", "BMI of the patients: 21, 25, 19, 30");
   work.file("in/paper", "%PDF-1.7");
+  REQUIRE(mkfifo(work.str("in/pipe.png").c_str(), 0600) == 0);
+  fs::create_symlink("nowhere", work / "in/dangling.png");
   const Json json = work.run_json({"classify", work.str("in"), "--weights", work.network()});
   CHECK(json["images"].size() == 5);
-  CHECK(json["files_left_out"]["not_pictures"] == 2);
+  CHECK(json["files_left_out"]["not_pictures"] == 4);
 }
 
 TEST_CASE("pictures: a batch goes on past what is no file") {
