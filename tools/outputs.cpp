@@ -11,6 +11,9 @@ namespace backlight::tools {
 namespace fs = std::filesystem;
 
 void require_free(const fs::path& result, std::string_view way_out) {
+  std::error_code none;
+  if (fs::is_directory(result, none))
+    throw Error(ErrorKind::usage, result.string(), ": is a folder, expected the name of a file to write");
   if (is_taken(result)) throw Error(ErrorKind::usage, result.string(), ": exists; ", way_out);
 }
 

@@ -162,6 +162,9 @@ TEST_CASE("convert: a converted file classifies with the same bits and says wher
   CHECK(contains(again.err, "--force"));
   CHECK(work.run({"convert", net, "-o", out, "--force"}).exit_code == 0);
   CHECK(work.run({"convert", net, "-o", "/proc/no/such.safetensors"}).exit_code == 5);
+  const ProcessResult folder = work.run({"convert", net, "-o", work.str("")});
+  CHECK(folder.exit_code == 2);
+  CHECK(contains(folder.err, "is a folder"));
 }
 
 TEST_CASE("convert: names and preprocessing that it is told need no option afterwards") {
