@@ -149,6 +149,16 @@ std::string quoted_layer(const Json& result) {
   return result["layer"].is_null() ? "" : " at " + result["layer"].get<std::string>();
 }
 
+/// A line per file of a result, or of the picture.
+std::string files_text(const Json& of, const char* indent) {
+  std::string out;
+  for (const auto& [member, file] : of["files"].items()) {
+    const bool kept = std::ranges::find(of["kept"], Json(member)) != of["kept"].end();
+    out += indent + printable(file.get<std::string>()) + (kept ? " (was there)" : "") + "\n";
+  }
+  return out;
+}
+
 /// What was found, for people: predictions, then a line per result and file.
 std::string report(const Json& record, const Model& model) {
   std::string out = printable(record["file"].get<std::string>()) + ": ";
@@ -167,11 +177,9 @@ std::string report(const Json& record, const Model& model) {
     if (const Json& box = result["box"]; !box.is_null())
       out += text(": box ", decimal(box["x0"], 0), ",", decimal(box["y0"], 0), " to ", decimal(box["x1"], 0),
                   ",", decimal(box["y1"], 0));
-    out += "\n";
-    for (const Json& file : result["files"]) out += "    " + printable(file.get<std::string>()) + "\n";
+    out += "\n" + files_text(result, "    ");
   }
-  if (record.contains("files"))
-    for (const Json& file : record["files"]) out += "  " + printable(file.get<std::string>()) + "\n";
+  if (record.contains("files")) out += files_text(record, "  ");
   return out;
 }
 

@@ -70,6 +70,19 @@ Json part_of(const Json& facts, const char* part) {
   return value;
 }
 
+Json subject(const Json& index, const Json& counterfactual) { return Json::array({index, counterfactual}); }
+
+/// What a panel or a document is about, by class; nothing for a picture of one result, whose name says it.
+Json subjects_of(const Json& facts) {
+  Json subjects = Json::array();
+  for (const char* list : {"/image/results", "/images/0/results"})
+    for (const Json& result : part_of(facts, list)) {
+      Json next = subject(part_of(result, "/class/index"), part_of(result, "/counterfactual"));
+      if (subjects.empty() || subjects.back() != next) subjects.push_back(std::move(next));
+    }
+  return subjects;
+}
+
 }  // namespace
 
 /// One picture under way.
@@ -154,19 +167,25 @@ void Explainer::check_files(const std::vector<fs::path>& files) const {
 }
 
 /// Files appear whole; only a failing machine leaves an empty one.
-std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files) const {
+std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
+                                      std::span<const std::int64_t> classes) const {
+  Json subjects = Json::array();
+  for (const std::int64_t index : classes)
+    subjects.push_back(subject(index, request_.direction == Direction::counterfactual));
   std::set<fs::path> kept;
   for (const fs::path& file : files) {
     std::error_code error;
     if (!request_.skip_existing || fs::file_size(file, error) == 0 || error) continue;
     const Json facts = facts_of(file);
+    const auto compare = [&](const char* what, const Json& there, const Json& here) {
+      if (!there.empty() && there != here)
+        throw Error(ErrorKind::usage, file.string(), ": is not of this run: ", what, " ", there.dump(),
+                    ", expected ", here.dump(), "; --force overwrites results, --out chooses another folder");
+    };
     for (const char* part :
          {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/precision"})
-      if (const Json there = part_of(facts, part), here = part_of(header_, part);
-          !there.is_null() && there != here)
-        throw Error(ErrorKind::usage, file.string(), ": is not of this run: its ", part + 1, " is ",
-                    there.dump(), ", expected ", here.dump(),
-                    "; --force overwrites results, --out chooses another folder");
+      compare(part + 1, part_of(facts, part), part_of(header_, part));
+    compare("its [class, counterfactual] are", subjects_of(facts), subjects);
     kept.insert(file);
   }
   return kept;
@@ -241,9 +260,10 @@ Json Explainer::result(Work& work, std::int64_t index, const Question& question,
 }
 
 std::optional<Json> Explainer::explain(const PictureSource& source, Console& console) const {
-  std::vector<fs::path> files = files_of(source, request_.classes);
-  std::set<fs::path> kept = kept_of(files);
-  if (request_.top_k == 0 && kept.size() == files.size()) return std::nullopt;
+  if (request_.top_k == 0) {
+    const std::vector<fs::path> files = files_of(source, request_.classes);
+    if (kept_of(files, request_.classes).size() == files.size()) return std::nullopt;
+  }
   const Image image = source.read(request_.exif, console);
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
@@ -251,8 +271,8 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
                           request_.input_gradient);
   const Scores scores(context_.to_host(explanation.scores()), model_);
   const std::vector<std::int64_t> classes = classes_of(scores);
-  files = files_of(source, classes);
-  kept = kept_of(files);
+  const std::vector<fs::path> files = files_of(source, classes);
+  const std::set<fs::path> kept = kept_of(files, classes);
   if (kept.size() == files.size()) return std::nullopt;
   check_files(files);
   make_folder(request_.folder / source.folder);

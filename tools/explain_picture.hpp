@@ -66,8 +66,10 @@ class Explainer {
   std::vector<std::filesystem::path> files_of(const PictureSource& source,
                                               std::span<const std::int64_t> classes) const;
   void check_files(const std::vector<std::filesystem::path>& files) const;
-  /// Those that are there and are to be skipped. Throws Error(usage) for one of another network or preparation.
-  std::set<std::filesystem::path> kept_of(const std::vector<std::filesystem::path>& files) const;
+  /// Those that are there and are to be skipped. Throws Error(usage) for one of another network, preparation
+  /// or question.
+  std::set<std::filesystem::path> kept_of(const std::vector<std::filesystem::path>& files,
+                                          std::span<const std::int64_t> classes) const;
   const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
   void write_picture(const std::string& path, const Image& image, const Json& facts) const;
   std::vector<std::int64_t> classes_of(const Scores& scores) const;

@@ -312,6 +312,13 @@ TEST_CASE("results: what another network or other options made is not gone on wi
       CHECK(refused.exit_code == 2);
       CHECK(contains(refused.err, "is not of this run"));
     }
+    if (formats == "panel" || formats == "json")
+      for (const std::vector<std::string>& question :
+           {std::vector<std::string>{"--class", "2"}, {"--counterfactual"}}) {
+        const ProcessResult refused = again(net, question);
+        CHECK(refused.exit_code == 2);
+        CHECK(contains(refused.err, "its [class, counterfactual] are [[1,false]], expected [[1,"));
+      }
     // The same, said by the user.
     CHECK(contains(again(net, {"--interpolation", "bilinear"}).err, "1 skipped"));
   }
