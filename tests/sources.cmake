@@ -15,7 +15,7 @@ endfunction()
 # link_as_the_library(TARGET): what the library needs, but for CUDA; TARGET stands in its place.
 function(link_as_the_library target)
   get_target_property(libraries backlight LINK_LIBRARIES)
-  list(FILTER libraries EXCLUDE REGEX "^::@|^CUDA::|emulator|cudnn")
+  list(FILTER libraries EXCLUDE REGEX "^::@|^CUDA::|emulator")
   target_link_libraries(${target} PUBLIC ${libraries})
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 endfunction()

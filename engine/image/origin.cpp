@@ -5,6 +5,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "engine/image/container.hpp"
+
 namespace backlight {
 namespace {
 
@@ -18,10 +20,9 @@ std::string take(std::istream& file, std::size_t count) {
   return bytes;
 }
 
-std::uint32_t big_endian(std::string_view bytes) {
-  std::uint32_t value = 0;
-  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
-  return value;
+std::uint32_t number(const std::string& bytes, std::size_t at, int count) {
+  return big_endian(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()).subspan(at),
+                    count);
 }
 
 constexpr std::size_t kLongestFacts = std::size_t{1} << 24;
@@ -33,7 +34,7 @@ std::optional<std::string> png_facts(std::istream& file) {
     const std::string header = take(file, 8);
     const std::string_view type = std::string_view(header).substr(std::min<std::size_t>(4, header.size()));
     if (header.size() < 8 || type == "IDAT" || type == "IEND") return std::nullopt;
-    std::uint32_t left = big_endian(std::string_view(header).substr(0, 4));
+    std::uint32_t left = number(header, 0, 4);
     if ((type == "iTXt" || type == "tEXt" || type == "zTXt") && left >= kKeyword.size()) {
       left -= static_cast<std::uint32_t>(kKeyword.size());
       if (take(file, kKeyword.size()) == kKeyword) {
@@ -54,7 +55,7 @@ std::optional<std::string> jpeg_facts(std::istream& file) {
   for (;;) {
     const std::string header = take(file, 4);
     if (header.size() < 4 || header[0] != '\xFF' || header[1] == '\xDA') return facts;
-    const std::uint32_t length = big_endian(std::string_view(header).substr(2));
+    const std::uint32_t length = number(header, 2, 2);
     if (length < 2) return facts;
     if (header[1] != '\xFE') {
       file.seekg(length - 2, std::ios::cur);

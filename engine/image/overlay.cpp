@@ -130,12 +130,13 @@ void draw_torch_cam(const Canvas& canvas, float image_weight) {
 
 void draw_captum(const Canvas& canvas) {
   int low = 3 * 255, high = 0;
-  canvas.for_each_row([&](const std::uint8_t* pixels, const float*, std::size_t width) {
-    for (const std::uint8_t* p = pixels; p != pixels + 3 * width; p += 3) {
+  for (std::int64_t y = canvas.part.y0; y < canvas.part.y1; ++y) {
+    const std::uint8_t* p = canvas.image.at(static_cast<int>(canvas.part.x0), static_cast<int>(y));
+    for (const std::uint8_t* end = p + 3 * canvas.part.width(); p != end; p += 3) {
       low = std::min(low, p[0] + p[1] + p[2]);
       high = std::max(high, p[0] + p[1] + p[2]);
     }
-  });
+  }
   const float scale = captum_scale(canvas.part.height(), canvas.part.width(), canvas.map_row);
   canvas.for_each_row([&](std::uint8_t* pixels, const float* values, std::size_t width) {
     for (std::size_t x = 0; x < width; ++x) {

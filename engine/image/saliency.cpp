@@ -93,7 +93,6 @@ float captum_scale(std::int64_t height, std::int64_t width,
   double below = 0;
   std::size_t bin = 0;
   while (bin + 1 < kBins && below + sums[bin] < total * kKept) below += sums[bin++];
-  while (sums[bin] == 0) --bin;  // rounding may have left the loop beyond the last value
   std::vector<std::int64_t> counts(kBins);
   for_each_magnitude([&](float m) {
     if (bits(m) >> 16 == bin) ++counts[bits(m) & 0xFFFF];

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "engine/device.hpp"
+#include "support/scarcity.hpp"
 
 using namespace backlight;
 
@@ -61,8 +61,7 @@ TEST_CASE("thread pool: threads that the system does not start are an error and 
   REQUIRE(pipe(report.data()) == 0);
   const pid_t child = fork();
   if (child == 0) {
-    const rlimit room{std::size_t{1} << 30, std::size_t{1} << 30};  // each thread has a stack
-    setrlimit(RLIMIT_AS, &room);
+    const test::Scarcity scarcity(std::size_t{1} << 30);  // each thread has a stack
     std::string what = "started";
     try {
       const Context context({}, 1024);

@@ -10,7 +10,7 @@
 
 #include "engine/image/image.hpp"
 #include "engine/image/write.hpp"
-#include "image/scarcity.hpp"
+#include "support/scarcity.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

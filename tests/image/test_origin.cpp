@@ -24,13 +24,9 @@ std::string png(std::span<const PictureText> texts) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// A JPEG's first segments, up to its scan.
-std::string jpeg(const std::string& comment) {
-  std::string bytes = "\xFF\xD8\xFF\xE0";
-  bytes += std::string("\0\x04", 2) + "ab\xFF\xFE";
-  bytes += static_cast<char>((comment.size() + 2) >> 8);
-  bytes += static_cast<char>((comment.size() + 2) & 0xFF);
-  return bytes + comment + "\xFF\xDA";
+std::string jpeg(std::span<const PictureText> texts) {
+  const auto bytes = encode_jpeg(picture("origin", 9, 7), texts);
+  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace
@@ -39,18 +35,18 @@ TEST_CASE("origin: pictures that carry backlight's facts are known") {
   const TemporaryFolder folder;
   const PictureText facts[] = {{"Software", "backlight 1"}, {"backlight", "{}"}};
   CHECK(is_written_by_backlight(written(folder, png(facts))));
-  CHECK(is_written_by_backlight(written(folder, jpeg("{\n  \"backlight_version\": \"1\"}"))));
+  const PictureText described[] = {{"Software", "backlight 1"},
+                                   {"backlight", "{\n  \"backlight_version\": \"1\"}"}};
+  CHECK(is_written_by_backlight(written(folder, jpeg(described))));
 }
 
 TEST_CASE("origin: the facts are read as they were written, however long") {
   const TemporaryFolder folder;
-  const Image image = picture("origin", 9, 7);
   for (const std::size_t length : {0u, 65'000u, 65'500u, 140'000u}) {
     const std::string facts = "{\"backlight_version\": \"" + std::string(length, '1') + "\"}";
     const PictureText texts[] = {{"Software", "backlight 1"}, {"backlight", facts}};
     CHECK(backlight_facts(written(folder, png(texts))) == facts);
-    const auto bytes = encode_jpeg(image, texts);
-    CHECK(backlight_facts(written(folder, {bytes.begin(), bytes.end()})) == facts);
+    CHECK(backlight_facts(written(folder, jpeg(texts))) == facts);
   }
 }
 
@@ -59,15 +55,16 @@ TEST_CASE("origin: other pictures are not taken for backlight's") {
   const PictureText others[] = {{"Software", "backlight 1"}, {"backlights", "{}"}, {"Title", "backlight"}};
   CHECK_FALSE(is_written_by_backlight(written(folder, png(others))));
   CHECK_FALSE(is_written_by_backlight(written(folder, png({}))));
-  CHECK_FALSE(is_written_by_backlight(written(folder, jpeg("a portrait in backlight"))));
+  CHECK_FALSE(is_written_by_backlight(written(folder, jpeg(others))));
+  CHECK_FALSE(is_written_by_backlight(written(folder, jpeg({}))));
   CHECK_FALSE(is_written_by_backlight(written(folder, "backlight_version")));
   CHECK_FALSE(is_written_by_backlight((folder.path() / "missing").string()));
 }
 
 TEST_CASE("origin: a file cut anywhere is read without harm") {
   const TemporaryFolder folder;
-  const PictureText facts[] = {{"backlight", "{}"}};
-  for (const std::string& whole : {png(facts), jpeg("{\"backlight_version\": 1}")})
+  const PictureText facts[] = {{"backlight", "{\"backlight_version\": 1}"}};
+  for (const std::string& whole : {png(facts), jpeg(facts)})
     for (std::size_t length = 0; length < 60; ++length)
       is_written_by_backlight(written(folder, whole.substr(0, length)));
   // A length beyond the file's end.

@@ -5,7 +5,7 @@
 #include "engine/image/resize.hpp"
 #include "engine/image/upsample.hpp"
 #include "image/pictures.hpp"
-#include "image/scarcity.hpp"
+#include "support/scarcity.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

@@ -10,6 +10,13 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
 
+# What it needs of others is found where it is then.
+file(GLOB_RECURSE targets ${WORK}/prefix/*/backlightTargets.cmake)
+file(STRINGS ${targets} absolute REGEX "INTERFACE_LINK_LIBRARIES.*[\";]/")
+if(NOT targets OR absolute)
+  message(FATAL_ERROR "${targets} names files of this machine: ${absolute}")
+endif()
+
 # Every ```cpp block of the README becomes a file.
 file(READ ${SOURCE}/README.md rest)
 set(count 0)

@@ -152,7 +152,10 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   # cuBLASLt and cuDNN are loaded when a device is first asked for; these are the second places to seek them.
   cmake_path(GET CUDA_cublasLt_LIBRARY PARENT_PATH cublas_folder)
   cmake_path(GET CUDNN_LIBRARY PARENT_PATH cudnn_folder)
-  target_compile_definitions(backlight PRIVATE BACKLIGHT_CUDA_FOLDER="${cublas_folder}" BACKLIGHT_CUDNN_FOLDER="${cudnn_folder}")
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/engine/cuda/cublas.cpp TARGET_DIRECTORY backlight
+    PROPERTIES COMPILE_DEFINITIONS BACKLIGHT_CUDA_FOLDER="${cublas_folder}")
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/engine/cuda/cudnn.cpp TARGET_DIRECTORY backlight
+    PROPERTIES COMPILE_DEFINITIONS BACKLIGHT_CUDNN_FOLDER="${cudnn_folder}")
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)
   include(${PROJECT_SOURCE_DIR}/tests/emulator/emulator.cmake)

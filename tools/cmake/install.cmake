@@ -15,5 +15,6 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/backlightConfig.cmake.in
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/backlightConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/backlightConfig.cmake
-              ${CMAKE_CURRENT_BINARY_DIR}/backlightConfigVersion.cmake DESTINATION ${package_dir})
+              ${CMAKE_CURRENT_BINARY_DIR}/backlightConfigVersion.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/FindWebP.cmake DESTINATION ${package_dir})
 install(DIRECTORY weights/ DESTINATION ${BACKLIGHT_INSTALL_DATA_DIR} FILES_MATCHING PATTERN "*.safetensors")
