@@ -26,7 +26,8 @@ namespace {
 std::pair<Damage::Place, int> place_of_warning(const jpeg_decompress_struct& jpeg) {
   // The end of the file is met by reading ahead; where pixels are missing, another warning tells their row.
   if (jpeg.err->msg_code == JWRN_JPEG_EOF) return {Damage::Place::end, 0};
-  if (jpeg.max_v_samp_factor == 0) return {Damage::Place::header, 0};  // before the first scan
+  if (jpeg.max_v_samp_factor == 0 || jpeg.err->msg_code == JWRN_ADOBE_XFORM)
+    return {Damage::Place::header, 0};  // before the first scan
   const auto row = static_cast<int>(jpeg.input_iMCU_row * jpeg.max_v_samp_factor * DCTSIZE);
   if (row >= static_cast<int>(jpeg.image_height)) return {Damage::Place::pixels, 0};
   // Subsampled colours are interpolated, over the edges of blocks, too.

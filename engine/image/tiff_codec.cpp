@@ -131,9 +131,13 @@ ImageContainer inspect_tiff(std::span<const std::uint8_t> bytes, std::string_vie
   if (!TIFFRGBAImageOK(file.get(), reason.data()))
     throw Error(ErrorKind::unsupported, name, ": a TIFF of a kind that is not supported (", reason.data(),
                 "); convert it to 8 or 16 bits of grey or RGB");
+  // What libtiff takes for something else: signed samples for unsigned ones, and Lab for a display's own colours.
   if (tag<std::uint16_t>(file.get(), TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) == SAMPLEFORMAT_INT)
     throw Error(ErrorKind::unsupported, name,
                 ": a TIFF of signed samples, which is not supported; convert it to unsigned ones");
+  if (tag<std::uint16_t>(file.get(), TIFFTAG_PHOTOMETRIC, 0) == PHOTOMETRIC_CIELAB)
+    throw Error(ErrorKind::unsupported, name,
+                ": a TIFF of Lab colours, which is not supported; convert it to RGB");
   tiff.provenance.format = "TIFF";
   tiff.provenance.bit_depth = tag<std::uint16_t>(file.get(), TIFFTAG_BITSPERSAMPLE, 1);
   tiff.provenance.channels = std::min<int>(tag<std::uint16_t>(file.get(), TIFFTAG_SAMPLESPERPIXEL, 1), 4);

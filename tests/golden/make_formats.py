@@ -136,6 +136,7 @@ add("grey.tif", small.convert("L"))
 add("bit1.tif", small.convert("1"), compression="group4")
 add("palette.tif", small.quantize(7))
 add("cmyk.tif", small.convert("CMYK"))
+small.convert("LAB").save(FILES / "lab.tif")
 for orientation in (3, 6, 8):
     exif = Image.Exif()
     exif[0x0112] = orientation

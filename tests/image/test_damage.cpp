@@ -186,6 +186,16 @@ TEST_CASE("damage: a JPEG without its last two bytes is whole and has a warning"
   CHECK(contains(image.provenance.warnings[0], "after its last row; the pixels are there"));
 }
 
+TEST_CASE("damage: what is odd in a JPEG's header is not said of its pixels") {
+  std::vector<Bytes> parts = parts_of(jpeg());
+  REQUIRE(parts[1][1] == 0xE0);  // JFIF, which would go before it
+  parts[1] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 2};  // YCCK, of three colours
+  const Image image = decode_image(joined(parts), "a.jpg");
+  CHECK(image.rgb == decode_image(jpeg(), "a.jpg").rgb);
+  REQUIRE(image.provenance.warnings.size() == 1);
+  CHECK(contains(image.provenance.warnings[0], "the JPEG is damaged in its header: "));
+}
+
 TEST_CASE("damage: bytes left over behind a JPEG's pixels throw doubt on all of them") {
   Bytes bytes = jpeg();
   bytes.insert(bytes.end() - 2, {1, 2, 3, 4, 5, 6, 7, 8});

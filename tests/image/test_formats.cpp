@@ -147,10 +147,11 @@ TEST_CASE("formats: the content decides and not the name") {
   CHECK(decode_image(read_bytes("rgb.bmp"), "photo.png").provenance.format == "BMP");
 }
 
-TEST_CASE("formats: a TIFF of signed samples is refused by name") {
+TEST_CASE("formats: a TIFF of signed samples or Lab colours is refused by name") {
   if (!readable("rgb.tif")) return skip("this build has no libtiff");
   CHECK_THROWS_WITH_AS(read_image(kFolder + "signed16.tif"), doctest::Contains("a TIFF of signed samples"),
                        Error);
+  CHECK_THROWS_WITH_AS(read_image(kFolder + "lab.tif"), doctest::Contains("a TIFF of Lab colours"), Error);
 }
 
 TEST_CASE("formats: damage that libtiff reads past is told with its row") {
