@@ -272,9 +272,9 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
   const Scores scores(context_.to_host(explanation.scores()), model_);
   const std::vector<std::int64_t> classes = classes_of(scores);
   const std::vector<fs::path> files = files_of(source, classes);
+  check_files(files);
   const std::set<fs::path> kept = kept_of(files, classes);
   if (kept.size() == files.size()) return std::nullopt;
-  check_files(files);
   make_folder(request_.folder / source.folder);
 
   record["predictions"] = predictions_json(model_, scores, scores.best(kPredictions));

@@ -72,6 +72,9 @@ TEST_CASE("results: an input is never written to whatever its name and not even 
       {"explain", picture, "--weights", net, "--method", "cam", "--force", "--out", work.str("out")});
   CHECK(late.exit_code == 2);
   CHECK(read_text(picture) == before);
+  CHECK(work.run({"explain", picture, "--weights", net, "--method", "cam", "--skip-existing", "--out",
+                  work.str("out")})
+            .exit_code == 2);
 }
 
 TEST_CASE("results: labels and a redirected stdin and stdout are inputs too") {
