@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <thread>
 
 #include "tools/commands.hpp"
 #include "tools/common.hpp"

@@ -1,8 +1,6 @@
 // The figure of one picture: source, Grad-CAM, Guided Backprop and Guided Grad-CAM, a row per class.
 #pragma once
 
-#include <string>
-
 #include "tools/methods.hpp"
 #include "tools/panel.hpp"
 #include "tools/scores.hpp"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #define STB_TRUETYPE_IMPLEMENTATION
 #define STBTT_STATIC
