@@ -20,7 +20,7 @@ ImageContainer inspect_bmp(std::span<const std::uint8_t> bytes, std::string_view
   const bool old = at(kFileHeader, 4) == kOldHeader;
   if (!old && bytes.size() < kNewest) corrupt(name, "the BMP ends within its header");
   ImageContainer bmp;
-  bmp.width = old ? at(18, 2) : static_cast<std::int32_t>(at(18, 4));
+  bmp.width = old ? std::int64_t{at(18, 2)} : std::int64_t{static_cast<std::int32_t>(at(18, 4))};
   // Rows run from the bottom up, or down where the height is negative.
   bmp.height = std::abs(old ? std::int64_t{at(20, 2)} : std::int64_t{static_cast<std::int32_t>(at(22, 4))});
   const std::int64_t bits = old ? at(24, 2) : at(28, 2);

@@ -5,6 +5,7 @@ Writes formats.safetensors, and the files into images/.
 
 import io
 import struct
+import zlib
 
 import numpy as np
 from common import HERE, Golden, fill
@@ -112,6 +113,16 @@ deep = np.floor(fill("file.bmp16", (9, 13), 0, 2**16)).astype(np.uint16)
 add_bytes("rgb555.bmp", bmp16(deep & 0x7FFF, 40, []))
 add_bytes("rgb565.bmp", bmp16(deep, 40, [0xF800, 0x07E0, 0x1F]))
 add_bytes("rgb565_v3.bmp", bmp16(deep, 56, [0xF800, 0x07E0, 0x1F, 0]))
+# A palette that is shorter than the indices go.
+short = bytearray(saved(small.quantize(7), "BMP"))
+short[-16] = 200
+add_bytes("short_palette.bmp", bytes(short))
+short = saved(small.quantize(7), "PNG", bits=8)
+at = short.index(b"PLTE") - 4
+palette = b"PLTE" + short[at + 8 : at + 17]
+palette = struct.pack(">I", 9) + palette + struct.pack(">I", zlib.crc32(palette))
+end = at + 12 + int.from_bytes(short[at : at + 4], "big")
+add_bytes("short_palette.png", short[:at] + palette + short[end:])
 add("grey.gif", small.convert("L"))
 add("palette.gif", middle.quantize(50))
 add("interlaced.gif", middle.quantize(50), interlace=1)
@@ -136,7 +147,6 @@ add("grey.tif", small.convert("L"))
 add("bit1.tif", small.convert("1"), compression="group4")
 add("palette.tif", small.quantize(7))
 add("cmyk.tif", small.convert("CMYK"))
-small.convert("LAB").save(FILES / "lab.tif")
 for orientation in (3, 6, 8):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -146,6 +156,8 @@ rgb = {258: [8, 8, 8], 262: [2], 277: [3]}
 padded = np.pad(scene(21, 35), ((0, 11), (0, 13), (0, 0)))
 tiles = [padded[y : y + 16, x : x + 16].tobytes() for y in (0, 16) for x in (0, 16, 32)]
 add_bytes("tiled.tif", tiff(35, 21, {**rgb, 322: [16], 323: [16]}, tiles))
+lab = {258: [8, 8, 8], 262: [8], 277: [3], 278: [9]}
+(FILES / "lab.tif").write_bytes(tiff(13, 9, lab, [scene(9, 13).tobytes()]))
 # 12 of 16 bits, beside an alpha of all 16, which Pillow does not read.
 deep = np.floor(fill("file.alpha16", (9, 13, 4), 0, 2**12)).astype(np.uint16)
 deep[..., 3] = 0xFFFF
