@@ -103,15 +103,4 @@ Image resize_window(const Image& image, std::int64_t width, std::int64_t height,
   return out;
 }
 
-Image crop(const Image& image, const PixelRect& rect) {
-  require_pixels(image, "crop");
-  require_within(rect, image.width, image.height);
-  Image out(static_cast<int>(rect.width()), static_cast<int>(rect.height()));
-  for (int y = 0; y < out.height; ++y)
-    std::copy_n(image.at(static_cast<int>(rect.x0), static_cast<int>(rect.y0) + y), out.width * 3,
-                out.at(0, y));
-  out.provenance = image.provenance;
-  return out;
-}
-
 }  // namespace backlight

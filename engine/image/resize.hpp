@@ -40,7 +40,4 @@ struct ResizePlan {
 ResizePlan plan_resize(std::int64_t in_width, std::int64_t in_height, std::int64_t width, std::int64_t height,
                        const PixelRect& window, Filter filter = Filter::bilinear);
 
-/// The pixels of `rect`, which must lie within the picture.
-Image crop(const Image& image, const PixelRect& rect);
-
 }  // namespace backlight

@@ -70,7 +70,7 @@ File open_tiff(Source& from) {
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), keep_warning, &from);
   return {
       TIFFClientOpenExt(
-          "", "r", &from, read, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek,
+          "TIFF", "r", &from, read, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek,
           [](thandle_t) { return 0; }, [](thandle_t handle) -> toff_t { return source(handle).bytes.size(); },
           [](thandle_t handle, void** base, toff_t* size) {
             *base = const_cast<std::uint8_t*>(source(handle).bytes.data());

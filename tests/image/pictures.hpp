@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "engine/image/geometry.hpp"
 #include "engine/image/image.hpp"
 #include "support/golden.hpp"
 #include "support/random.hpp"
@@ -26,6 +27,15 @@ inline Image picture(const std::string& name, int width, int height) {
 /// A photograph that ships, e.g. photograph("chelsea").
 inline Image photograph(const std::string& name) {
   return read_image(text(BACKLIGHT_SOURCE_DIR, "/tests/images/", name, ".png"));
+}
+
+/// The pixels of `rect`, which lies within the picture.
+inline Image crop(const Image& image, const PixelRect& rect) {
+  Image out(static_cast<int>(rect.width()), static_cast<int>(rect.height()));
+  for (int y = 0; y < out.height; ++y)
+    std::copy_n(image.at(static_cast<int>(rect.x0), static_cast<int>(rect.y0) + y), out.width * 3,
+                out.at(0, y));
+  return out;
 }
 
 /// Whether the picture's bytes have the CRC-32 that the golden tensor holds as two halves.

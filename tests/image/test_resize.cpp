@@ -49,7 +49,7 @@ TEST_CASE("resize: a constant picture stays constant") {
 TEST_CASE("resize: a part outside the picture is refused") {
   const Image grey(8, 8);
   CHECK_THROWS_AS(resize(grey, 0, 4), Error);
-  CHECK_THROWS_AS(crop(grey, {0, 0, 9, 8}), Error);
-  CHECK_THROWS_AS(crop(grey, {-1, 0, 4, 4}), Error);
-  CHECK_THROWS_AS(crop(grey, {4, 4, 4, 8}), Error);
+  CHECK_THROWS_AS(resize_window(grey, 8, 8, {0, 0, 9, 8}), Error);
+  CHECK_THROWS_AS(resize_window(grey, 8, 8, {-1, 0, 4, 4}), Error);
+  CHECK_THROWS_AS(resize_window(grey, 8, 8, {4, 4, 4, 8}), Error);
 }
