@@ -31,7 +31,8 @@ FileBytes::FileBytes(const std::filesystem::path& path) {
     throw Error(ErrorKind::bad_input, "cannot open the file: ", std::strerror(errno));
   }
   if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::bad_input, "is a directory; expected a file of weights");
-  if (!S_ISREG(info.st_mode)) throw Error(ErrorKind::bad_input, "is not a regular file; save it to disk first");
+  if (!S_ISREG(info.st_mode))
+    throw Error(ErrorKind::bad_input, "is not a regular file; save it to disk first");
   size_ = static_cast<std::size_t>(info.st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);

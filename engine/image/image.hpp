@@ -19,7 +19,7 @@ struct Provenance {
   bool palette = false;        ///< indexed colour
   bool alpha_dropped = false;  ///< transparency was there and was ignored, as Pillow's convert("RGB") does
   int exif_orientation = 1;    ///< 1…8 as stored; 1 when there is none
-  bool orientation_applied = false;  ///< the pixels were turned upright accordingly
+  bool orientation_applied = false;   ///< the pixels were turned upright accordingly
   std::vector<std::string> warnings;  ///< damage that was read past: the pixels may be wrong
   std::vector<std::string> notes;  ///< what the file holds and the pixels do not show, or the other way round
 };
