@@ -127,7 +127,7 @@ class Tensor {
 
   Tensor clone() const;
   /// A copy in the host's memory, of a tensor anywhere. Waits until the context that allocated it has
-  /// computed it.
+  /// computed it; for a network's parameters on a device, until all contexts there have.
   Tensor to_host() const;
   Tensor to(DType dtype) const;
   /// The same elements under another shape of the same size.

@@ -40,7 +40,7 @@ class CountingPool : public MemoryPool {
   int device() const final { return stream_->device(); }
 
   // Not through the stream's pinned memory, which belongs to the thread that works with the stream.
-  void read(void* to, const void* from, std::size_t bytes) final {
+  void read(void* to, const void* from, std::size_t bytes) override {
     CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_->get()));
     CUDA_CHECK(cudaStreamSynchronize(stream_->handle()));
   }
@@ -98,6 +98,13 @@ class RecyclingPool final : public CountingPool {
 class SharedPool final : public CountingPool {
  public:
   using CountingPool::CountingPool;
+
+  // Another context may have written it, in a stream of its own.
+  void read(void* to, const void* from, std::size_t bytes) override {
+    stream().get();
+    CUDA_CHECK(cudaDeviceSynchronize());
+    CountingPool::read(to, from, bytes);
+  }
 
  private:
   void* take(std::size_t bytes) override {
