@@ -16,11 +16,14 @@ std::string version_of(std::size_t number) {
 Library::Library(std::string_view name, const std::string& file, const std::string& folder) : name_(name) {
   handle_ = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle_) return;
-  const std::string why = dlerror();
-  if (!folder.empty()) handle_ = dlopen((folder + "/" + file).c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle_)
-    throw Error(ErrorKind::resources, name, " cannot be loaded (", why,
-                "): install it, name its folder in LD_LIBRARY_PATH, or use the device cpu");
+  std::string why = dlerror();
+  if (!folder.empty()) {
+    handle_ = dlopen((folder + "/" + file).c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle_) return;
+    why += text("; ", dlerror());
+  }
+  throw Error(ErrorKind::resources, name, " cannot be loaded (", why,
+              "): install it, name its folder in LD_LIBRARY_PATH, or use the device cpu");
 }
 
 void* Library::find(const char* symbol) const {

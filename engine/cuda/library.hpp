@@ -11,7 +11,7 @@ namespace backlight::cuda {
 class Library {
  public:
   /// `file` is sought where the system seeks libraries, then in `folder`, where it lay when this was built.
-  /// Throws Error(resources) that calls it `name`, gives the system's reason and says what to do.
+  /// Throws Error(resources) that calls it `name`, gives the system's reasons and says what to do.
   Library(std::string_view name, const std::string& file, const std::string& folder);
 
   /// The function `symbol`, of the type F. Throws Error(resources) where the library has none.

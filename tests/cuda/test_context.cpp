@@ -192,10 +192,22 @@ TEST_CASE("network: parameters may move while another context reads them") {
   });
 }
 
+TEST_CASE("network: parameters are read after the context that wrote them last") {
+  in_every_mode([] {
+    const Context one(kCudaDevice, 1), other(kCudaDevice, 1);
+    const Tensor before = random_tensor({1000}, "cuda.before"), after = random_tensor({1000}, "cuda.after");
+    Tensor shared = one.share(before);
+    one.synchronize();
+    other.copy(other.copy(after), shared);  // which its stream may do later
+    CHECK(same_bits(shared.to_host(), after));
+  });
+}
+
 TEST_CASE("library: one that is missing, older or without a function is named with what to do") {
   const std::string missing =
       error_of(ErrorKind::resources, [] { cuda::Library("cuNothing", "libcunothing.so.9", "/nowhere"); });
   CHECK(contains(missing, "cuNothing cannot be loaded (libcunothing.so.9: cannot open shared object file"));
+  CHECK(contains(missing, "; /nowhere/libcunothing.so.9: cannot open shared object file"));
   CHECK(contains(missing, "LD_LIBRARY_PATH, or use the device cpu"));
   const cuda::Library mathematics("libm", "libm.so.6", "");
   CHECK(mathematics.function<double (*)(double)>("sqrt")(9) == 3);
@@ -227,8 +239,8 @@ TEST_CASE("context: only a CUDA context has a stream") {
 
 TEST_CASE("dispatch: a kernel that a device lacks throws and names itself") {
   constexpr void (*kLacking)(int) = missing<"some_kernel">;
-  CHECK(
-      contains(error_of(ErrorKind::unsupported, [] { kLacking(1); }), "the kernel some_kernel is not supported on this device"));
+  CHECK(contains(error_of(ErrorKind::unsupported, [] { kLacking(1); }),
+                 "the kernel some_kernel is not supported on this device"));
 }
 
 TEST_CASE("dispatch: float64 on CUDA is refused") {
