@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/layers/conv2d.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace backlight {
@@ -26,16 +27,6 @@ const Tensor& weight_of(const Network& network, NodeId node) {
   for (const ConstParameter& p : network.node(node).layer->parameters())
     if (p.name == "weight") return *p.tensor;
   throw Error(ErrorKind::internal, "'", network.node(node).name, "' has no weight");
-}
-
-/// A convolution whose weight is a matrix: 1×1 filters in one group, at every place.
-bool is_pointwise(const Network& network, NodeId node) try {
-  if (kind_of(network, node) != "conv2d") return false;
-  const Shape& weight = weight_of(network, node).shape();
-  const Shape probe = network.node(node).layer->output_shape(std::vector<Shape>{{1, weight[1], 5, 5}});
-  return weight[2] == 1 && weight[3] == 1 && probe[2] == 5 && probe[3] == 5;
-} catch (const Error&) {
-  return false;  // in groups, it takes more channels than its weight has columns
 }
 
 }  // namespace
@@ -66,7 +57,7 @@ std::optional<CamHead> find_cam_head(const Network& network) {
   node = input_of(node);
   if (!classifier) {
     node = below(node, {"relu", "dropout"});
-    if (!is_pointwise(network, node)) return std::nullopt;
+    if (node == network.input() || !is_pointwise(*network.node(node).layer)) return std::nullopt;
     classifier = node;
     node = below(input_of(node), {"dropout"});
   }

@@ -93,6 +93,11 @@ class Conv2d final : public Layer {
             .groups = o_.groups};
   }
 
+  bool is_pointwise() const {
+    return o_.kernel == Extent2d(1) && o_.stride == Extent2d(1) && o_.padding == Padding2d(0) &&
+           o_.groups == 1;
+  }
+
  private:
   struct Axis {
     std::int64_t pad_before, out;
@@ -125,6 +130,11 @@ class Conv2d final : public Layer {
 
 std::unique_ptr<Layer> conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options) {
   return std::make_unique<Conv2d>(in, out, options);
+}
+
+bool is_pointwise(const Layer& layer) {
+  const auto* conv = dynamic_cast<const Conv2d*>(&layer);
+  return conv && conv->is_pointwise();
 }
 
 std::optional<Conv2dParams> conv2d_params(const Layer& layer, const Shape& x) {

@@ -28,6 +28,10 @@ struct Conv2dOptions {
 /// Error(usage) for options that make no sense.
 std::unique_ptr<Layer> conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& options);
 
+/// Whether it is a convolution whose weight is a matrix: 1×1 filters in one group, at every place of x and
+/// nowhere else.
+bool is_pointwise(const Layer& layer);
+
 /// What a layer asks of the kernels for an input of shape `x`; empty where it is no convolution.
 std::optional<Conv2dParams> conv2d_params(const Layer& layer, const Shape& x);
 

@@ -239,9 +239,14 @@ TEST_CASE("cam: a head of one 1×1 convolution weighs the features by its rows" 
       expected.values()[i] += weight.values()[2 * 8 + k] * features.values()[k * 63 + i];
   CHECK(relative_error(cam.map, expected) <= tolerance_on(test_device(), 1e-6));
 
-  for (const Conv2dOptions& other :
-       {Conv2dOptions{.kernel = 3, .padding = 1}, {.kernel = 1, .stride = 2}, {.kernel = 1, .groups = 2}})
+  for (const Conv2dOptions& other : {Conv2dOptions{.kernel = 3, .padding = 1},
+                                     {.kernel = 1, .stride = 2},
+                                     {.kernel = 1, .groups = 2},
+                                     {.kernel = 1, .stride = 2, .padding = 2}})
     CHECK_FALSE(find_cam_head(ends_in(other)).has_value());
+  Network pool_alone(3);
+  pool_alone.add("pool", adaptive_avg_pool2d(1));
+  CHECK_FALSE(find_cam_head(pool_alone).has_value());
 }
 
 TEST_CASE("explanation: what cannot be explained is refused with the reason" *
