@@ -59,12 +59,12 @@ std::vector<GradientPhase> gradient_phases(const Axis& f) {
 template <class T>
 void split_columns(Context& context, std::int64_t rows, std::int64_t width, std::int64_t stride, const T* x,
                    T* split) {
-  const std::int64_t pitch = ceil_div(width, stride);
+  const std::int64_t phases = std::min(stride, width), pitch = ceil_div(width, stride);
   context.parallel_ranges(rows, ceil_div(1 << 15, width), [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
-      for (std::int64_t phase = 0; phase < stride; ++phase) {
+      for (std::int64_t phase = 0; phase < phases; ++phase) {
         const T* from = x + row * width + phase;
-        T* to = split + (row * stride + phase) * pitch;
+        T* to = split + (row * phases + phase) * pitch;
         copy_strided(from, stride, ceil_div(width - phase, stride), to);
       }
   });
@@ -74,6 +74,7 @@ template <class T>
 Patches<T>::Patches(const Axis& vertical, const Axis& horizontal, const T* x)
     : vertical_(vertical),
       horizontal_(horizontal),
+      remainders_(remainders(horizontal)),
       pitch_(ceil_div(horizontal.in, horizontal.stride)),
       x_(x) {
   // Where the patches are the pixels, the image is one long row.
@@ -99,7 +100,7 @@ int Patches<T>::runs_of(std::int64_t i0, int count, std::int64_t r, std::int64_t
     if (row >= 0 && row < vertical_.in) {
       const Range range = inside({q, q + length}, 1, shift, extent);
       if (range.begin < range.end)
-        runs[found++] = {(row * horizontal_.stride + phase) * pitch_ + range.begin + shift,
+        runs[found++] = {(row * remainders_ + phase) * pitch_ + range.begin + shift,
                          lane + static_cast<int>(range.begin - q), lane + static_cast<int>(range.end - q)};
     }
     lane += length;
@@ -111,7 +112,7 @@ template <class T>
 void Patches<T>::pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
                       std::int64_t depth, T* panel) const {
   const std::int64_t taps = vertical_.taps * horizontal_.taps;
-  const std::int64_t plane = vertical_.in * horizontal_.stride * pitch_;
+  const std::int64_t plane = vertical_.in * remainders_ * pitch_;
   Run runs[kMaxPanel];
   for (std::int64_t tap = 0; tap < taps; ++tap) {
     // Channels c with k0 <= c·taps + tap < k0 + depth.

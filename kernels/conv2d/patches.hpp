@@ -2,6 +2,7 @@
 // the gradient with respect to the image as convolutions of stride 1.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -42,9 +43,12 @@ void copy_strided(const T* from, std::int64_t stride, std::int64_t count, T* to)
     for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
 }
 
-/// Rows of every plane cut into `stride` rows, one for each remainder of the column: columns that a strided
-/// convolution reads become neighbours. x has planes × height rows of `width`, split has planes × height ×
-/// stride rows of ceil(width / stride).
+/// How many remainders of its column by the stride a row of the image has.
+inline std::int64_t remainders(const Axis& horizontal) { return std::min(horizontal.stride, horizontal.in); }
+
+/// Rows of every plane cut into one row for each remainder of the column: columns that a strided convolution
+/// reads become neighbours. x has planes × height rows of `width`, split has planes × height × min(stride,
+/// width) rows of ceil(width / stride).
 template <class T>
 void split_columns(Context& context, std::int64_t rows, std::int64_t width, std::int64_t stride, const T* x,
                    T* split);
@@ -62,7 +66,7 @@ class Patches final : public MatrixSource<T> {
   int runs_of(std::int64_t i0, int count, std::int64_t r, std::int64_t s, Run* runs) const;
 
   Axis vertical_, horizontal_;
-  std::int64_t pitch_;  ///< elements in a split row
+  std::int64_t remainders_, pitch_;  ///< split rows of a row, elements in one
   const T* x_;
 };
 

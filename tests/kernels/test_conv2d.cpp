@@ -115,8 +115,7 @@ TEST_CASE("conv2d: a residual and a ReLU follow in the same operation") {
   for (const bool with_residual : {false, true})
     for (const double upper : {0.0, 0.5, std::numeric_limits<double>::infinity()}) {  // 0 stands for no ReLU
       Tensor y(residual.shape());
-      const Epilogue<float> epilogue{with_residual ? residual.data<float>() : nullptr, upper > 0,
-                                           upper};
+      const Epilogue<float> epilogue{with_residual ? residual.data<float>() : nullptr, upper > 0, upper};
       cpu::conv2d_fused_forward<float>(context, params, x.data<float>(), w.data<float>(), b.data<float>(),
                                        epilogue, y.data<float>());
       for (std::size_t i = 0; i < y.values().size(); ++i) {
@@ -125,6 +124,19 @@ TEST_CASE("conv2d: a residual and a ReLU follow in the same operation") {
         CHECK(std::abs(double{y.values()[i]} - expected) <= 1e-5);
       }
     }
+}
+
+TEST_CASE("conv2d: a stride beyond the image needs no memory for the places between") {
+  const Conv2dCase c{"far", {1, 2, 9, 7}, 3, {.kernel = 1, .stride = {3, 1 << 20}, .bias = false}};
+  const Network network = network_of(c);
+  Context context({}, 1);
+  const Tensor x = random_tensor(c.x, "conv2d.far.x");
+  Pass pass(network, context, x.clone());
+  const Shape y_shape = network.shapes(c.x)[1];
+  const NaiveResult expected = naive_conv2d(params_of(c, y_shape), x, *network.parameters()[0].tensor,
+                                            Tensor::zeros({3}), Tensor::zeros(y_shape));
+  CHECK(relative_error(pass.output(), expected.y) <= 2e-6);
+  CHECK(context.memory().peak_bytes() <= 1 << 16);  // most of it is for the product
 }
 
 TEST_CASE("conv2d: a layer tells what it asks of the kernels and other layers nothing") {
