@@ -36,14 +36,15 @@ NodeId Network::find(std::string_view name) const {
   // "layer4[-1]": the children of a module are numbered, so a negative index counts from the largest number.
   for (std::size_t open = path.find('['); open != std::string::npos; open = path.find('[')) {
     const std::size_t close = path.find(']', open);
-    int index = 0;
+    int number = 0;
     const char* begin = path.data() + open + 1;
     const char* end = path.data() + std::min(close, path.size());
     if (close == std::string::npos) break;
-    const auto [stop, code] = std::from_chars(begin, end, index);
+    const auto [stop, code] = std::from_chars(begin, end, number);
     if (code != std::errc{} || stop != end) break;
     const std::string module = path.substr(0, open);
-    if (index < 0) {
+    std::int64_t index = number;
+    if (number < 0) {
       int largest = -1;
       for (const Node& node : nodes_) {
         if (!is_below(node.name, module)) continue;
@@ -52,7 +53,7 @@ NodeId Network::find(std::string_view name) const {
         std::from_chars(digits, node.name.data() + node.name.size(), child);
         largest = std::max(largest, child);
       }
-      index += largest + 1;
+      index += std::int64_t{largest} + 1;
     }
     path = module + "." + std::to_string(index) + path.substr(close + 1);
   }

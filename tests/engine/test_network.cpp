@@ -48,6 +48,11 @@ TEST_CASE("network find: counts a module's children from either end") {
   CHECK(found(network, "layer1[-2].relu") == "layer1.0.relu");
   CHECK(found(network, "layer2[-1]") == "layer2.11.relu");
   CHECK(found(network, "layer2[-12].relu") == "layer2.0.relu");
+
+  Network last(1);
+  last.add("x.2147483647", relu());
+  CHECK_THROWS_WITH_AS(last.find("x[-2147483648]"), doctest::Contains("no layer 'x[-2147483648]'"), Error);
+  CHECK(found(last, "x[-1]") == "x.2147483647");
 }
 
 TEST_CASE("network find: an unknown name is refused with the nearest ones") {
