@@ -123,7 +123,7 @@ std::optional<double> control_group_quota(const fs::path& root) {
   return least;
 }
 
-int usable_processors() {
+int usable_processors(const fs::path& root) {
   int processors = static_cast<int>(std::thread::hardware_concurrency());
   // The kernel refuses a mask that is smaller than its own, which may be for more processors than there are.
   for (int size = 1024; size <= 1 << 20; size *= 2) {
@@ -133,7 +133,7 @@ int usable_processors() {
     processors = CPU_COUNT_S(bytes, mask.data());
     break;
   }
-  if (const auto quota = control_group_quota())
+  if (const auto quota = control_group_quota(root))
     processors = std::min(processors, static_cast<int>(std::ceil(std::min(*quota, 1e6))));
   return std::max(processors, 1);
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "engine/device.hpp"
 #include "engine/processors.hpp"
@@ -35,6 +36,7 @@ class Machine {
   }
   /// 0 where there is none.
   double quota() const { return control_group_quota(root_).value_or(0); }
+  int usable() const { return usable_processors(root_); }
 
  private:
   test::TemporaryFolder folder_;
@@ -99,6 +101,21 @@ TEST_CASE("processors: what is missing or makes no sense limits nothing") {
   }
   Machine odd("31 24\n - cgroup2\n31 24 0:27 / /a\\9 rw - cgroup2 x rw\n", "0\n0:\n::\n0::/a\n");
   CHECK(odd.quota() == 0);
+}
+
+TEST_CASE("processors: a quota leaves its processors, rounded up, and one at least") {
+  Machine machine(kVersion2, "0::/\n");
+  const int all = machine.usable();
+  for (const auto& [content, expected] : {std::pair{"1000 100000", 1},
+                                          {"100000 100000", 1},
+                                          {"110000 100000", 2},
+                                          {"190000 100000", 2},
+                                          {"99999999999999 1", all},
+                                          {"max 100000", all}}) {
+    machine.write("sys/fs/cgroup/cpu.max", content);
+    CAPTURE(std::string(content));
+    CHECK(machine.usable() == std::min(expected, all));
+  }
 }
 
 TEST_CASE("processors: all processors are those of the affinity mask and at most the quota") {
