@@ -241,6 +241,7 @@ TEST_CASE("cam: a head of one 1×1 convolution weighs the features by its rows" 
 
   for (const Conv2dOptions& other : {Conv2dOptions{.kernel = 3, .padding = 1},
                                      {.kernel = 1, .stride = 2},
+                                     {.kernel = 1, .padding = 1},
                                      {.kernel = 1, .groups = 2},
                                      {.kernel = 1, .stride = 2, .padding = 2}})
     CHECK_FALSE(find_cam_head(ends_in(other)).has_value());
