@@ -18,10 +18,10 @@ struct Damage {
 
   int count = 0;  ///< how often
   Place place = Place::header;
-  int row = 0;                  ///< the first, of pixels as stored, where a row is the place
-  std::string message;          ///< the decoder's words for what is there
-  bool missing_pixels = false;  ///< data ended before the pixels did
-  bool missing_scans = false;   ///< all rows are there, but not all of their bits or colours
+  int row = 0;                 ///< the first, of pixels as stored, where a row is the place
+  std::string message;         ///< the decoder's words for what is there
+  int grey_from = -1;          ///< the row in which the data ended before the pixels did, grey from there on
+  bool missing_scans = false;  ///< all rows are there, but not all of their bits or colours
 };
 
 /// What the alpha channel, which is dropped, would have hidden.

@@ -200,7 +200,6 @@ ImageContainer inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_vie
       ++at;
     if (at + 1 >= bytes.size()) {
       if (scans == 0) corrupt(name, "the JPEG ends before its pixels begin");
-      jpeg.complete = false;
       break;
     }
     const int marker = bytes[at + 1];

@@ -29,7 +29,6 @@ struct ImageContainer {
   Provenance provenance;
   int frames = 1;        ///< or pages; from 2 on there are others beside the one that is decoded
   bool partial = false;  ///< the frame that is decoded covers a part of the picture
-  bool complete = true;  ///< false for a JPEG without its end-of-image marker
   GifFrame gif_frame;
 
   /// More than kMaxPixels, of sides from 1 on of any length.

@@ -135,19 +135,16 @@ const Format& find_format(Bytes bytes, std::string_view name) {
 }
 
 /// Damage that the decoder read past.
-void add_warnings(const Pixels& pixels, const ImageContainer& container, std::string_view name,
-                  Provenance& provenance) {
+void add_warnings(const Pixels& pixels, std::string_view name, Provenance& provenance) {
   const Damage& damage = pixels.damage;
   const std::string turned = provenance.exif_orientation == 1 ? "" : " as stored";
-  if (!container.complete && damage.missing_pixels)
-    corrupt(name,
-            text("the JPEG ends within its pixels, at row ", damage.row, " of ", pixels.height, turned));
-  if (!container.complete && damage.missing_scans) corrupt(name, "the JPEG ends before its last scan");
+  if (damage.grey_from == 0) corrupt(name, "the JPEG ends within its first rows of pixels");
   if (damage.missing_scans)
     provenance.warnings.push_back(
         "the JPEG is unfinished: scans are missing, and its pixels are coarser, or have fewer colours, than "
         "meant");
-  if (damage.count == 0) return;
+  const bool end_told = damage.missing_scans && damage.place == Damage::Place::end;
+  if (damage.count == 0 || end_told) return;
   const std::string where = [&]() -> std::string {
     switch (damage.place) {
       case Damage::Place::row:
@@ -164,8 +161,11 @@ void add_warnings(const Pixels& pixels, const ImageContainer& container, std::st
   }();
   const int others = damage.count - 1;
   const std::string more = others == 0 ? "" : text("; and ", others, " more fault", others > 1 ? "s" : "");
+  const std::string grey = damage.grey_from < 0 ? ""
+                                                : text("; its data end in row ", damage.grey_from,
+                                                       ", and what is missing from there on is grey");
   provenance.warnings.push_back(
-      text("the ", provenance.format, " is damaged", where, ": ", damage.message, more));
+      text("the ", provenance.format, " is damaged", where, ": ", damage.message, more, grey));
 }
 
 /// What the file holds and 8 bits of RGB do not show.
@@ -226,7 +226,7 @@ Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientati
   image.width = pixels.width;
   image.height = pixels.height;
   image.provenance = std::move(container.provenance);
-  add_warnings(pixels, container, name, image.provenance);
+  add_warnings(pixels, name, image.provenance);
   add_notes(pixels, container, image.provenance);
   image.rgb = std::move(pixels.rgb);
   if (orientation == ExifOrientation::ignore) return image;

@@ -38,8 +38,12 @@ std::pair<Damage::Place, int> place_of_warning(const jpeg_decompress_struct& jpe
 void keep_warning(j_common_ptr common, int level) {
   if (level >= 0 || !common->is_decompressor) return;
   auto* errors = reinterpret_cast<JpegErrors*>(common->err);
-  if (common->err->msg_code == JWRN_HIT_MARKER) errors->missing_pixels = true;
-  const auto found = place_of_warning(*reinterpret_cast<jpeg_decompress_struct*>(common));
+  const auto& jpeg = *reinterpret_cast<jpeg_decompress_struct*>(common);
+  const auto found = place_of_warning(jpeg);
+  // What the first scan does not reach stays grey; later ones only refine.
+  if (common->err->msg_code == JWRN_HIT_MARKER && jpeg.unread_marker == JPEG_EOI &&
+      jpeg.input_scan_number == 1)
+    errors->grey_from = found.second;
   if (errors->warnings++ > 0 && found >= std::pair(errors->place, errors->row)) return;
   std::tie(errors->place, errors->row) = found;
   common->err->format_message(common, errors->warning.data());
@@ -126,7 +130,7 @@ Pixels decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels)
   out.damage.place = errors.place;
   out.damage.row = errors.row;
   out.damage.message = errors.warning.data();
-  out.damage.missing_pixels = errors.missing_pixels;
+  out.damage.grey_from = errors.grey_from;
   return out;
 }
 

@@ -22,7 +22,7 @@ struct JpegErrors {
   int warnings = 0;
   Damage::Place place = Damage::Place::header;  ///< the worst, as in Damage
   int row = 0;
-  bool missing_pixels = false;
+  int grey_from = -1;  ///< as in Damage
 
   /// For a struct's member `err`; setjmp(failed) must come before what may fail.
   jpeg_error_mgr* manager();

@@ -77,6 +77,16 @@ std::vector<Bytes> parts_of(const Bytes& jpeg) {
 
 bool is_scan(const Bytes& part) { return part[1] == 0xDA; }
 
+/// How many bytes lie before the first scan.
+std::size_t header_bytes(const Bytes& jpeg) {
+  std::size_t bytes = 0;
+  for (const Bytes& part : parts_of(jpeg)) {
+    if (is_scan(part)) return bytes;
+    bytes += part.size();
+  }
+  return bytes;
+}
+
 Bytes joined(const std::vector<Bytes>& parts) {
   Bytes jpeg;
   for (const Bytes& part : parts) jpeg.insert(jpeg.end(), part.begin(), part.end());
@@ -144,11 +154,12 @@ TEST_CASE("damage: a progressive JPEG without its last scans is unfinished") {
   std::vector<Bytes> parts = parts_of(file("subsampled_progressive.jpg"));
   while (!is_scan(parts.back())) parts.pop_back();
   parts.pop_back();
-  CHECK(contains(error_of_decoding(joined(parts)), "the JPEG ends before its last scan"));
-  parts.push_back({0xFF, 0xD9});
-  const Image image = decode_image(joined(parts), "a.jpg");
-  REQUIRE(image.provenance.warnings.size() == 1);
-  CHECK(contains(image.provenance.warnings[0], "the JPEG is unfinished: scans are missing"));
+  for (const bool ended : {false, true}) {
+    if (ended) parts.push_back({0xFF, 0xD9});
+    const Image image = decode_image(joined(parts), "a.jpg");
+    REQUIRE(image.provenance.warnings.size() == 1);
+    CHECK(contains(image.provenance.warnings[0], "the JPEG is unfinished: scans are missing"));
+  }
 }
 
 TEST_CASE("damage: a JPEG of which a colour has no scan is unfinished") {
@@ -171,11 +182,44 @@ TEST_CASE("damage: a JPEG of which a colour has no scan is unfinished") {
   CHECK(contains(image.provenance.warnings[0], "the JPEG is unfinished: scans are missing"));
 }
 
-TEST_CASE("damage: a JPEG cut within its pixels is refused with the row") {
-  const Bytes whole = jpeg();
-  const std::string message = error_of_decoding(std::span(whole).first(whole.size() / 2));
-  CHECK(contains(message, "cut.jpg: the JPEG ends within its pixels"));
-  CHECK(number_after(message, "at row ") > 50);
+TEST_CASE("damage: a JPEG cut within its pixels is read with a warning of the row from which it is grey") {
+  const std::pair<Bytes, int> cases[] = {{jpeg(), 128},
+                                         {file("subsampled.jpg"), 128},
+                                         {file("restart.jpg"), 128},
+                                         {file("cmyk.jpg"), 64},
+                                         {file("grey.jpg"), 128}};
+  for (const auto& [whole, grey] : cases) {
+    const Image complete = decode_image(whole, "a.jpg");
+    const std::size_t begin = header_bytes(whole) + 20, data = whole.size() - begin;
+    for (const int percent : {70, 85}) {
+      const Image image = decode_image(std::span(whole).first(begin + data * percent / 100), "a.jpg");
+      REQUIRE(image.provenance.warnings.size() == 1);
+      CAPTURE(image.provenance.warnings[0]);
+      const int row = number_after(image.provenance.warnings[0], "its data end in row ");
+      CHECK(row > 0);
+      CHECK(row == number_after(image.provenance.warnings[0], "the JPEG is damaged from row "));
+      CHECK(row <= first_difference(image, complete));
+      CHECK(contains(image.provenance.warnings[0], "what is missing from there on is grey"));
+      CHECK(std::ranges::equal(std::span(image.rgb).last(3), std::array{grey, grey, grey}));
+    }
+  }
+}
+
+TEST_CASE("damage: a JPEG that ends before it has a row of pixels is refused") {
+  for (const Bytes& whole : {jpeg(), file("subsampled_progressive.jpg")}) {
+    Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(header_bytes(whole) + 20));
+    CHECK(contains(error_of_decoding(cut), "cut.jpg: the JPEG ends within its first rows of pixels"));
+    cut.insert(cut.end(), {0xFF, 0xD9});
+    CHECK(contains(error_of_decoding(cut), "cut.jpg: the JPEG ends within its first rows of pixels"));
+  }
+}
+
+TEST_CASE("damage: a progressive JPEG cut within a scan that refines the picture is coarser and not grey") {
+  const Bytes whole = file("subsampled_progressive.jpg");
+  const Image image = decode_image(std::span(whole).first(whole.size() - 300), "a.jpg");
+  REQUIRE(image.provenance.warnings.size() >= 1);
+  CHECK(contains(image.provenance.warnings.back(), "the JPEG is damaged from row "));
+  for (const std::string& warning : image.provenance.warnings) CHECK_FALSE(contains(warning, "grey"));
 }
 
 TEST_CASE("damage: a JPEG without its last two bytes is whole and has a warning") {

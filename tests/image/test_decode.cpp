@@ -146,7 +146,9 @@ TEST_CASE("decode: what is no picture is refused by name") {
   CHECK_THROWS_WITH_AS(read_image("/tmp"), doctest::Contains("is a directory"), Error);
 }
 
-TEST_CASE("decode: every truncation of a small file is refused or has all pixels and a warning") {
+TEST_CASE(
+    "decode: every truncation of a small file is refused or has a warning, and all pixels above the row that "
+    "is told") {
   for (const char* name :
        {"rgba.png", "interlaced.png", "plain.jpg", "progressive.jpg", "cmyk_without_adobe.jpg"}) {
     const Bytes whole = read_bytes(kFolder + name);
@@ -156,13 +158,18 @@ TEST_CASE("decode: every truncation of a small file is refused or has all pixels
       try {
         const Image image = decode_image(std::span(whole).first(length), name);
         ++decoded;
-        CHECK(image.provenance.warnings.size() == 1);
-        CHECK(image.rgb == complete.rgb);
+        REQUIRE(!image.provenance.warnings.empty());
+        const std::string& warning = image.provenance.warnings.front();
+        if (contains(warning, "the JPEG is unfinished")) continue;
+        const std::size_t row = warning.find("from row ");
+        const int right = row == std::string::npos ? image.height : std::stoi(warning.substr(row + 9));
+        const auto pixels = std::size_t{3} * image.width * right;
+        CHECK(std::ranges::equal(std::span(image.rgb).first(pixels), std::span(complete.rgb).first(pixels)));
       } catch (const Error& error) {
         CHECK((error.kind() == ErrorKind::bad_input || error.kind() == ErrorKind::unsupported));
       }
     }
-    CHECK(decoded <= (std::string_view(name).ends_with(".png") ? 0 : 8));
+    CHECK((decoded > 0) == std::string_view(name).ends_with(".jpg"));
   }
 }
 

@@ -36,7 +36,6 @@ TEST_CASE("pictures: damage and what the pixels do not show are told on stderr a
   const Workspace work;
   std::vector<std::uint8_t> bytes = encode_jpeg(test_picture(64, 200));
   bytes.resize(bytes.size() / 2);
-  bytes.insert(bytes.end(), {0xFF, 0xD9});
   const std::string picture = work.file("cut.jpg", std::string(bytes.begin(), bytes.end()));
   for (const char* command : {"explain", "classify"}) {
     std::vector<std::string> arguments = {command, picture, "--weights", work.network(), "--json"};
@@ -46,7 +45,7 @@ TEST_CASE("pictures: damage and what the pixels do not show are told on stderr a
     CHECK(contains(result.err, "cut.jpg: the JPEG is damaged from row "));
     const Json image = Json::parse(result.out)["images"][0];
     REQUIRE(image["warnings"].size() == 1);
-    CHECK(contains(image["warnings"][0].get<std::string>(), "the JPEG is damaged from row "));
+    CHECK(contains(image["warnings"][0].get<std::string>(), "what is missing from there on is grey"));
     CHECK(image["notes"].empty());
   }
   const std::string deep = text(BACKLIGHT_SOURCE_DIR, "/tests/golden/images/grey12.png");
