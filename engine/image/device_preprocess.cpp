@@ -28,22 +28,23 @@ ResizeAxis axis_at(const FixedWeights& axis, std::int64_t in, const std::int32_t
 
 }  // namespace
 
-DeviceInput device_input(Context& context, std::int64_t batch, std::int64_t height, std::int64_t width) {
-  return {context.empty({batch, 3, height, width}), context.buffer<std::uint8_t>(batch * height * width * 3)};
+DeviceInput device_input(Context& context, std::int64_t batch, std::int64_t height, std::int64_t width,
+                         std::int64_t channels) {
+  return {context.empty({batch, channels, height, width}),
+          context.buffer<std::uint8_t>(batch * height * width * 3)};
 }
 
 Placement preprocess_on_device(Context& context, const Image& image, const Preprocessing& how, Fit fit,
                                DeviceInput& input, std::int64_t n) {
   require_pixels(image, "preprocess");
-  if (how.channels != 3)
-    throw Error(ErrorKind::unsupported, "[preprocess] the network takes ", how.channels,
-                " channels, and on a device pictures become three; preprocess() makes the input on the host");
+  require_colors(how);
   const FitPlan fitted = plan_fit(image.width, image.height, how, fit);
   const std::int64_t height = fitted.placement.input_height, width = fitted.placement.input_width;
   const Shape& shape = input.x.shape();
-  if (shape.rank() != 4 || n < 0 || n >= shape[0] || shape.with(0, 1) != Shape{1, 3, height, width})
+  if (shape.rank() != 4 || n < 0 || n >= shape[0] ||
+      shape.with(0, 1) != Shape{1, how.channels, height, width})
     throw Error(ErrorKind::usage, "[preprocess] the picture becomes ", height, "×", width, ", image ", n,
-                " of an input of ", shape, ": expected N×3×", height, "×", width);
+                " of an input of ", shape, ": expected N×", how.channels, "×", height, "×", width);
   const ResizePlan plan =
       plan_resize(image.width, image.height, fitted.width, fitted.height, fitted.window, how.interpolation);
   Tables tables;
@@ -66,9 +67,10 @@ Placement preprocess_on_device(Context& context, const Image& image, const Prepr
                     .divisor = how.divisor,
                     .mean = how.mean,
                     .std = how.std,
-                    .bgr = how.bgr},
+                    .bgr = how.bgr,
+                    .channels = how.channels},
                    rows.data() + plan.needed.x0 * 3, input.seen.data() + n * height * width * 3,
-                   input.x.data<float>() + n * 3 * height * width);
+                   input.x.data<float>() + n * how.channels * height * width);
   return fitted.placement;
 }
 

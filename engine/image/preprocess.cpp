@@ -37,15 +37,6 @@ Image grey_of(const Image& image) {
   return grey;
 }
 
-void require_colors(const Preprocessing& how) {
-  if (how.channels != 1 && how.channels != 3)
-    throw Error(
-        ErrorKind::unsupported, "the network takes ", how.channels,
-        " channels, and a picture gives 3 (red, green, blue) or 1 (grey); what belongs into the others is "
-        "not known: in C++, pass a tensor of 1×",
-        how.channels, "×H×W to Explanation instead");
-}
-
 }  // namespace
 
 Preprocessing Preprocessing::torchvision(int input_size, int resize_size) {
@@ -71,6 +62,15 @@ Preprocessing with_channels(Preprocessing how, int channels) {
       each->fill(((*each)[0] + (*each)[1] + (*each)[2]) / 3);
   how.channels = channels;
   return how;
+}
+
+void require_colors(const Preprocessing& how) {
+  if (how.channels != 1 && how.channels != 3)
+    throw Error(
+        ErrorKind::unsupported, "the network takes ", how.channels,
+        " channels, and a picture gives 3 (red, green, blue) or 1 (grey); what belongs into the others is "
+        "not known: in C++, pass a tensor of 1×",
+        how.channels, "×H×W to Explanation instead");
 }
 
 std::string_view name_of(Fit fit) {

@@ -72,6 +72,9 @@ struct Fitted {
 /// known; Error(bad_input) for an image that is none.
 Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit = Fit::crop);
 
+/// Throws Error(unsupported) unless the network takes 1 or 3 channels.
+void require_colors(const Preprocessing& how);
+
 /// Only the arithmetic: 1×C×H×W from the picture at its own size, by preprocess()'s rules.
 Tensor normalise(const Image& image, const Preprocessing& how);
 

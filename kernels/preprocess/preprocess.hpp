@@ -30,24 +30,25 @@ struct PreprocessParams {
   float divisor = 1;
   std::array<float, 3> mean{}, std{};  ///< in the network's order of channels
   bool bgr = false;
+  int channels = 3;  ///< of the input; one is the picture's grey, by Pillow's formula
 };
 
 namespace cuda {
 
-/// picture: down.in rows of across.in pixels of three bytes. Writes the input, 3 × height × width, and what
-/// the network sees, height × width × 3. In the context's stream.
+/// picture: down.in rows of across.in pixels of three bytes. Writes the input, channels × height × width, and
+/// what the network sees, height × width × 3. In the context's stream.
 void preprocess(Context& context, const PreprocessParams& params, const std::uint8_t* picture,
                 std::uint8_t* seen, float* x);
 
 /// The picture between the passes is written and read again; every tap is a multiplication and an addition
-/// for each channel, every input value three operations.
+/// for each colour, every input value three operations.
 constexpr Cost preprocess_cost(const PreprocessParams& p) {
   const std::int64_t between = p.vertical_first ? p.across.in * p.down.out : p.across.out * p.down.in;
   const std::int64_t resized = p.across.out * p.down.out, input = p.width * p.height;
   const std::int64_t first = p.vertical_first ? p.down.stride : p.across.stride,
                      second = p.vertical_first ? p.across.stride : p.down.stride;
-  return {3 * (p.across.in * p.down.in + 2 * between + input) + 12 * input,
-          6 * (between * first + resized * second) + 9 * input};
+  return {3 * (p.across.in * p.down.in + 2 * between + input) + 4 * p.channels * input,
+          6 * (between * first + resized * second) + 3 * p.channels * input};
 }
 
 }  // namespace cuda

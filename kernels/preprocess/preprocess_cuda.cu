@@ -18,11 +18,17 @@ struct Rgb {
   std::uint8_t c[3];
 };
 
+/// ITU-R 601-2 luma in 16-bit fixed point, as the CPU's grey_of has it.
+__device__ int luma(const std::uint8_t* rgb) {
+  return static_cast<int>((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
+}
+
 /// Bytes of three-byte pixels that a pass reads: taps lie side by side, or one below the other.
 struct Source {
   std::int64_t pitch;
   bool horizontal;
   int stride;
+  bool to_grey = false;
 
   __device__ Rgb resampled(const std::uint8_t* __restrict__ in, const std::int32_t* __restrict__ taps,
                            const std::int32_t* __restrict__ weights, std::int64_t x, std::int64_t y) const {
@@ -36,7 +42,7 @@ struct Source {
     for (int k = 0; k < count; ++k) {
       const int weight = __ldg(w + k);
 #pragma unroll
-      for (int c = 0; c < 3; ++c) sum[c] += from[k * step + c] * weight;
+      for (int c = 0; c < 3; ++c) sum[c] += (to_grey ? luma(from + k * step) : from[k * step + c]) * weight;
     }
     Rgb pixel{};
 #pragma unroll
@@ -65,6 +71,7 @@ struct Input {
   std::int64_t width, height, x, y, resized_width, resized_height;
   float divisor, mean[3], std[3];
   bool bgr;
+  int channels;
 };
 
 __global__ void __launch_bounds__(kColumns* kRows)
@@ -83,6 +90,7 @@ __global__ void __launch_bounds__(kColumns* kRows)
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
       seen[at * 3 + c] = pixel.c[c];
+      if (c >= input.channels) continue;
       const std::uint8_t sample = input.bgr ? pixel.c[2 - c] : pixel.c[c];
       to[c * input.width * input.height + at] =
           (static_cast<float>(sample) / input.divisor - input.mean[c]) / input.std[c];
@@ -108,13 +116,13 @@ void preprocess(Context& context, const PreprocessParams& params, const std::uin
   const dim3 block(kColumns, kRows);
   Buffer<std::uint8_t> between = context.buffer<std::uint8_t>(width * height * 3);
   CUDA_CHECK(launch(first_pass_kernel, grid_of(width, height), block, 0, stream,
-                    Source{params.pitch, !params.vertical_first, first.stride}, picture, first.taps,
-                    first.weights, width, height, between.data()));
+                    Source{params.pitch, !params.vertical_first, first.stride, params.channels == 1}, picture,
+                    first.taps, first.weights, width, height, between.data()));
   const auto& [mean_0, mean_1, mean_2] = params.mean;
   const auto& [std_0, std_1, std_2] = params.std;
   const Input input{params.width,          params.height,   params.x,       params.y,
                     params.across.out,     params.down.out, params.divisor, {mean_0, mean_1, mean_2},
-                    {std_0, std_1, std_2}, params.bgr};
+                    {std_0, std_1, std_2}, params.bgr,      params.channels};
   CUDA_CHECK(launch(second_pass_kernel, grid_of(params.width, params.height), block, 0, stream,
                     Source{width * 3, params.vertical_first, second.stride}, between.data(), second.taps,
                     second.weights, input, seen, x));

@@ -35,11 +35,24 @@ std::vector<Case> cases() {
                       padded = Preprocessing::efficientnet_lite(24, 9);
   Preprocessing cubic = small;
   cubic.interpolation = Filter::bicubic;
-  return {{37, 29, cubic, Fit::crop},  {90, 16, cubic, Fit::stretch}, {37, 29, small, Fit::crop},
-          {1, 1, small, Fit::crop},    {1, 50, small, Fit::crop},     {7, 5, caffe, Fit::crop},
-          {30, 97, caffe, Fit::crop},  {20, 20, small, Fit::crop},    {41, 13, padded, Fit::crop},
-          {13, 40, padded, Fit::crop}, {16, 90, small, Fit::stretch}, {53, 47, caffe, Fit::stretch},
-          {9, 11, small, Fit::none}};
+  const Preprocessing grey = with_channels(small, 1);
+  return {{37, 29, cubic, Fit::crop},
+          {90, 16, cubic, Fit::stretch},
+          {37, 29, small, Fit::crop},
+          {1, 1, small, Fit::crop},
+          {1, 50, small, Fit::crop},
+          {7, 5, caffe, Fit::crop},
+          {30, 97, caffe, Fit::crop},
+          {20, 20, small, Fit::crop},
+          {41, 13, padded, Fit::crop},
+          {13, 40, padded, Fit::crop},
+          {16, 90, small, Fit::stretch},
+          {53, 47, caffe, Fit::stretch},
+          {9, 11, small, Fit::none},
+          {37, 29, grey, Fit::crop},
+          {16, 90, grey, Fit::stretch},
+          {9, 11, grey, Fit::none},
+          {13, 40, with_channels(padded, 1), Fit::crop}};
 }
 
 bool same_bits(const Tensor& a, std::span<const float> b) {
@@ -58,7 +71,7 @@ TEST_CASE("preprocess: CUDA equals the CPU bit for bit") {
       CAPTURE(c.height);
       Image image = random_picture(c.width, c.height);
       const Fitted expected = preprocess(image, c.how, c.fit);
-      DeviceInput input = device_input(context, 1, expected.seen.height, expected.seen.width);
+      DeviceInput input = device_input(context, 1, expected.seen.height, expected.seen.width, c.how.channels);
       const Placement placement = preprocess_on_device(context, image, c.how, c.fit, input, 0);
       std::ranges::fill(image.rgb, std::uint8_t{0});
       CHECK(context.to_host(input.seen) == expected.seen.rgb);
@@ -108,6 +121,10 @@ TEST_CASE("preprocess: a picture that does not become the input is refused") {
   CHECK_THROWS_AS(preprocess_on_device(context, image, how, Fit::none, input, 0), Error);
   CHECK_THROWS_AS(preprocess_on_device(context, image, how, Fit::crop, input, 2), Error);
   CHECK_THROWS_AS(preprocess_on_device(context, image, how, Fit::crop, input, -1), Error);
+  CHECK_THROWS_WITH_AS(preprocess_on_device(context, image, with_channels(how, 1), Fit::crop, input, 0),
+                       doctest::Contains("expected N×1×16×16"), Error);
+  CHECK_THROWS_WITH_AS(preprocess_on_device(context, image, with_channels(how, 5), Fit::crop, input, 0),
+                       doctest::Contains("the network takes 5 channels"), Error);
 }
 
 TEST_CASE("preprocess: bytes and operations follow from the passes") {
@@ -117,6 +134,10 @@ TEST_CASE("preprocess: bytes and operations follow from the passes") {
   params.width = params.height = 16;
   CHECK(cuda::preprocess_cost(params) ==
         Cost{3 * (8000 + 2 * 1600 + 256) + 12 * 256, 6 * (1600 * 11 + 320 * 13) + 9 * 256});
+  params.channels = 1;
+  CHECK(cuda::preprocess_cost(params) ==
+        Cost{3 * (8000 + 2 * 1600 + 256) + 4 * 256, 6 * (1600 * 11 + 320 * 13) + 3 * 256});
+  params.channels = 3;
   params.vertical_first = true;
   CHECK(cuda::preprocess_cost(params) ==
         Cost{3 * (8000 + 2 * 1600 + 256) + 12 * 256, 6 * (1600 * 13 + 320 * 11) + 9 * 256});
