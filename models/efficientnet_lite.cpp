@@ -54,39 +54,51 @@ std::int64_t scaled_width(std::int64_t channels, double factor) {
   return static_cast<double>(rounded) < 0.9 * wanted ? rounded + 8 : rounded;
 }
 
-std::unique_ptr<Layer> conv_same(std::int64_t in, std::int64_t out, int kernel, int stride = 1,
-                                 std::int64_t groups = 1) {
-  return conv2d(in, out, {.kernel = kernel, .stride = stride, .same = true, .groups = groups, .bias = false});
-}
+/// TensorFlow's or PyTorch's conventions for the layers.
+struct Framework {
+  bool same;
+  double epsilon, momentum;
 
-std::unique_ptr<Layer> norm(std::int64_t channels) { return batch_norm2d(channels, 1e-3, 0.01); }
+  std::unique_ptr<Layer> conv(std::int64_t in, std::int64_t out, int kernel, int stride = 1,
+                              std::int64_t groups = 1) const {
+    return conv2d(in, out,
+                  {.kernel = kernel,
+                   .stride = stride,
+                   .padding = same ? 0 : kernel / 2,
+                   .same = same,
+                   .groups = groups,
+                   .bias = false});
+  }
+  std::unique_ptr<Layer> norm(std::int64_t channels) const {
+    return batch_norm2d(channels, epsilon, momentum);
+  }
+};
 
 /// MBConv: expand 1×1, depthwise k×k, project 1×1; the last has no activation.
-void add_block(Network& net, const std::string& path, std::int64_t in, const Stage& stage) {
+void add_block(Network& net, const Framework& of, const std::string& path, std::int64_t in,
+               const Stage& stage) {
   const NodeId x = net.output();
   const std::int64_t expanded = in * stage.expand;
   if (stage.expand != 1) {
-    net.add(path + "._expand_conv", conv_same(in, expanded, 1));
-    net.add(path + "._bn0", norm(expanded));
+    net.add(path + "._expand_conv", of.conv(in, expanded, 1));
+    net.add(path + "._bn0", of.norm(expanded));
     net.add(path + "._swish", relu6());
   }
-  net.add(path + "._depthwise_conv", conv_same(expanded, expanded, stage.kernel, stage.stride, expanded));
-  net.add(path + "._bn1", norm(expanded));
+  net.add(path + "._depthwise_conv", of.conv(expanded, expanded, stage.kernel, stage.stride, expanded));
+  net.add(path + "._bn1", of.norm(expanded));
   net.add(path + (stage.expand != 1 ? "._swish_1" : "._swish"), relu6());
-  net.add(path + "._project_conv", conv_same(expanded, stage.channels, 1));
-  const NodeId residual = net.add(path + "._bn2", norm(stage.channels));
+  net.add(path + "._project_conv", of.conv(expanded, stage.channels, 1));
+  const NodeId residual = net.add(path + "._bn2", of.norm(stage.channels));
   if (stage.stride == 1 && in == stage.channels) net.add(path + ".add", add(), {residual, x});
 }
 
-}  // namespace
-
-Network efficientnet_lite(int version, const NetworkDescription& description) {
+Network build(int version, const Framework& of, const NetworkDescription& description) {
   const auto [width, depth, dropout_rate] = scaling(version);
   // Lite does not scale the stem, the head, or the number of blocks of the first and the last stage.
   constexpr std::int64_t kStem = 32, kHead = 1280;
   Network net(description.channels);
-  net.add("_conv_stem", conv_same(description.channels, kStem, 3, 2));
-  net.add("_bn0", norm(kStem));
+  net.add("_conv_stem", of.conv(description.channels, kStem, 3, 2));
+  net.add("_bn0", of.norm(kStem));
   net.add("_swish", relu6());
   std::int64_t channels = kStem;
   int block = 0;
@@ -96,19 +108,29 @@ Network efficientnet_lite(int version, const NetworkDescription& description) {
     const bool fixed = s == 0 || s + 1 == kStages.size();
     const int repeats = fixed ? stage.repeats : static_cast<int>(std::ceil(depth * stage.repeats));
     for (int i = 0; i < repeats; ++i) {
-      add_block(net, "_blocks." + std::to_string(block++), channels, stage);
+      add_block(net, of, "_blocks." + std::to_string(block++), channels, stage);
       channels = stage.channels;
       stage.stride = 1;
     }
   }
-  net.add("_conv_head", conv_same(channels, kHead, 1));
-  net.add("_bn1", norm(kHead));
+  net.add("_conv_head", of.conv(channels, kHead, 1));
+  net.add("_bn1", of.norm(kHead));
   net.add("_swish_1", relu6());
   net.add("_avg_pooling", adaptive_avg_pool2d(1));
   net.add("flatten", flatten());
   net.add("_dropout", dropout(dropout_rate));
   add_head(net, description.head);
   return net;
+}
+
+}  // namespace
+
+Network efficientnet_lite(int version, const NetworkDescription& description) {
+  return build(version, {true, 1e-3, 0.01}, description);
+}
+
+Network timm_efficientnet_lite(int version, const NetworkDescription& description) {
+  return build(version, {false, 1e-5, 0.1}, description);
 }
 
 }  // namespace backlight

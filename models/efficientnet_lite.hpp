@@ -12,4 +12,8 @@ namespace backlight {
 /// (224, 240, 260) it is the package's. Input N×C×H×W of any size.
 Network efficientnet_lite(int version, const NetworkDescription& description);
 
+/// The same under the same keys as timm trains it itself (`efficientnet_lite0`, not `tf_…`): zeros on both sides
+/// of the input, and PyTorch's epsilon and momentum in batch norms.
+Network timm_efficientnet_lite(int version, const NetworkDescription& description);
+
 }  // namespace backlight

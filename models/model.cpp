@@ -111,7 +111,7 @@ Built build_for(const Checkpoint& checkpoint, const LoadOptions& options) {
   const Metadata metadata(checkpoint.path(), checkpoint.metadata());
   // A model that the caller names needs no word of the file.
   const Recognition recognised =
-      recognise(checkpoint.tensors(), options.model.empty() ? metadata.architecture() : "");
+      recognise(checkpoint.tensors(), options.model.empty() ? metadata.architecture() : options.model);
   const NetworkDescription description = describe_file(checkpoint, recognised, options.model);
   const ModelInfo info = model_info(description);
   return {info, description.head.back().out, build_fitting(checkpoint, description, info),

@@ -224,6 +224,9 @@ std::optional<Recognition> efficientnet_lite(const Keys& keys) {
   return with_head(keys, {.architecture = name, .channels = keys.extent("_conv_stem.weight", 1)}, "_fc");
 }
 
+/// The network of timm's that has the keys of this EfficientNet-Lite, which the keys do not tell.
+std::string timms_own(const std::string& lite) { return "timm_" + lite; }
+
 /// Rows of the last two-dimensional weight.
 std::int64_t last_rows(std::span<const StoredTensor> tensors) {
   for (std::size_t i = tensors.size(); i-- > 0;) {
@@ -242,12 +245,15 @@ Recognition recognise(std::span<const StoredTensor> tensors, const std::string& 
   for (const auto judge : {squeezenet, alexnet, vgg, resnet, cifar_resnet, efficientnet_lite}) {
     if ((found = judge(keys))) break;
   }
-  if (found && dialect == Dialect::timm_lite) {
+  const std::string name = found ? found->description.architecture : "";
+  if (!name.empty() && stated == timms_own(name)) {
+    found->architectures = {stated};
+    found->description.architecture = stated;
+  } else if (!name.empty() && dialect == Dialect::timm_lite) {
     found->description.timm = true;
-    found->assumptions.emplace_back(
-        "timm has two networks under these names: taken as tf_efficientnet_lite, with TensorFlow's padding "
-        "and "
-        "mean and std 0.5; where it is timm's own efficientnet_lite0 (ra_in1k), its scores are others");
+    found->assumptions.push_back(text("timm has two networks under these names: taken as tf_", name,
+                                      ", with TensorFlow's padding and mean and std 0.5; timm's own ", name,
+                                      " (ra_in1k) is read with --model ", timms_own(name)));
   }
   if (!found) found = doubtful("the keys are of none of the networks here", /*known=*/false);
   if (stated.empty() || found->architectures == std::vector{stated}) return *found;

@@ -28,8 +28,8 @@ struct Recognition {
   std::vector<std::string> assumptions = {};
 };
 
-/// Judges by keys and shapes. `stated` is the architecture that the file names, or empty: it holds where the
-/// keys are of no network.
+/// Judges by keys and shapes. `stated` is the architecture that the caller or the file names, or empty: it holds
+/// where the keys are of no network, or of several.
 Recognition recognise(std::span<const StoredTensor> tensors, const std::string& stated = {});
 
 }  // namespace backlight

@@ -1,7 +1,7 @@
 """Keys of networks of many families, as torchvision, timm and Hugging Face's transformers name them.
 
 Writes checkpoints/family_keys.txt: a line `# family`, then names of its state dict, of those that differ in numbers
-alone the first, without buffers. Needs timm==1.0.31 and transformers==5.24.0 beside requirements.txt.
+alone the first, without buffers. Needs transformers==5.24.0 beside requirements.txt.
 """
 
 import pathlib

@@ -4,6 +4,7 @@ their logits, computed in float64 with parameters that C++ computes alike."""
 import json
 from collections import OrderedDict
 
+import timm
 import torch
 import torchvision
 from common import HERE, Golden, fill, fill_module
@@ -116,6 +117,10 @@ def lite_head():
     return network
 
 
+def timm_lite():
+    return timm.create_model("efficientnet_lite0", num_classes=5)
+
+
 # Function, architecture, channels and size of the input.
 VARIANTS = [
     (batch_normed_head, "resnet20_cifar", 3, 32),
@@ -130,6 +135,7 @@ VARIANTS = [
     (alexnet_one_linear, "alexnet", 3, 96),
     (vgg_for_cifar, "vgg11", 3, 32),
     (lite_head, "efficientnet_lite0", 3, 64),
+    (timm_lite, "timm_efficientnet_lite0", 3, 64),
 ]
 
 golden, lines = Golden("variants"), []

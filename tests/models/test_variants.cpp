@@ -29,7 +29,8 @@ Json variant(const std::string& name) {
 }
 
 /// The variant's state dict in a file, loaded.
-Model loaded(const Json& entries) {
+Model loaded(const Json& entries, const LoadOptions& options = {},
+             const std::map<std::string, std::string>& metadata = {}) {
   Context context;
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [name, shape] : entries.items()) {
@@ -39,15 +40,15 @@ Model loaded(const Json& entries) {
   std::vector<TensorToWrite> list;
   for (const auto& [name, tensor] : tensors) list.push_back({name, &tensor});
   const TemporaryFolder folder;
-  write_safetensors(folder.path() / "variant.safetensors", list);
-  return load_model(folder.path() / "variant.safetensors");
+  write_safetensors(folder.path() / "variant.safetensors", list, metadata);
+  return load_model(folder.path() / "variant.safetensors", options);
 }
 
 /// Loads the variant, compares its logits, and returns it.
-Model check_variant(const std::string& name) {
+Model check_variant(const std::string& name, const LoadOptions& options = {}) {
   CAPTURE(name);
   const Json expected = variant(name);
-  Model model = loaded(expected["entries"]);
+  Model model = loaded(expected["entries"], options);
   CHECK(model.info.name == expected["architecture"].get<std::string>());
   const Shape shape(expected["input"].get<std::vector<std::int64_t>>());
   CHECK(model.info.preprocessing.channels == shape[1]);
@@ -150,6 +151,34 @@ TEST_CASE(
   CHECK(model.info.preprocessing.mean[0] == doctest::Approx(0.449).epsilon(1e-6));
   CHECK(model.info.preprocessing.std[0] == doctest::Approx(0.226).epsilon(1e-6));
   CHECK(say(model.assumptions, "one channel"));
+}
+
+TEST_CASE(
+    "variants: timm's own EfficientNet-Lite is read where it is named, and its twin is assumed otherwise") {
+  const Model named = check_variant("timm_lite", {.model = "timm_efficientnet_lite0"});
+  CHECK(named.assumptions.empty());
+  Preprocessing timms = Preprocessing::torchvision(224, 256);
+  timms.interpolation = Filter::bicubic;
+  CHECK(named.info.preprocessing == timms);
+
+  const Json entries = variant("timm_lite")["entries"];
+  const Model stated = loaded(entries, {}, {{"backlight.architecture", "timm_efficientnet_lite0"}});
+  CHECK(stated.info.name == "timm_efficientnet_lite0");
+  CHECK(stated.assumptions.empty());
+
+  const Model assumed = loaded(entries);
+  CHECK(assumed.info.name == "efficientnet_lite0");
+  CHECK(assumed.info.preprocessing.mean[0] == 0.5f);
+  CHECK(say(assumed.assumptions, "--model timm_efficientnet_lite0"));
+}
+
+TEST_CASE("variants: timm's own EfficientNet-Lite with another head and another stem is read as it is") {
+  Json entries = variant("timm_lite")["entries"];
+  entries["conv_stem.weight"] = {32, 1, 3, 3};
+  entries.erase("classifier.bias");
+  const Model model = loaded(entries, {.model = "timm_efficientnet_lite0"});
+  CHECK(model.info.preprocessing.channels == 1);
+  CHECK_FALSE(say(model.assumptions, "tf_"));
 }
 
 TEST_CASE("variants: four channels are computed, but no picture fills them") {
