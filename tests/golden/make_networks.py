@@ -4,11 +4,9 @@ import torch
 from common import Golden
 from reference_networks import ALL, NATIVE_SIZE, build_filled, input_for
 
-# The same graphs as their smaller relatives, with other widths: their parameters are compared by name and shape.
-LARGE = ["resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"]
 # Small where a network is deep and any size does; the rest at the size it was made for.
-DEEP = ("resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2")
-SIZE = {name: 64 for name in ALL if name.startswith("vgg") and name != "vgg16" or name in DEEP}
+DEEP = ("resnet101", "resnet152", "resnext", "wide_resnet")
+SIZE = {name: 64 for name in ALL if name.startswith("vgg") and name != "vgg16" or name.startswith(DEEP)}
 # At this size every pooling rounds up.
 SIZE |= {"squeezenet1_0": 70, "squeezenet1_1": 70}
 # Modules that run once, by name prefix of the network.
@@ -39,8 +37,6 @@ def inner_modules(name, network):
 
 golden = Golden("networks")
 for name in ALL:
-    if name in LARGE:
-        continue
     network = build_filled(name)
     values = {}
     for path in inner_modules(name, network):

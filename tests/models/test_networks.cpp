@@ -86,6 +86,12 @@ TEST_CASE("networks: the logits of a ResNeXt and a wide ResNet equal PyTorch's" 
   check_network("resnext50_32x4d", 64, kResnet);
   check_network("wide_resnet50_2", 64, kResnet);
 }
+TEST_CASE("networks: the logits of the largest ResNeXts and wide ResNet equal PyTorch's" *
+          doctest::test_suite("device")) {
+  check_network("resnext101_32x8d", 64, kResnet);
+  check_network("resnext101_64x4d", 64, kResnet);
+  check_network("wide_resnet101_2", 64, kResnet);
+}
 TEST_CASE("networks: SqueezeNet's logits equal PyTorch's, every pooling rounding up" *
           doctest::test_suite("device")) {
   check_network("squeezenet1_0", 70, kSqueeze);
