@@ -1,4 +1,4 @@
-// Decoders: stb_image, libjpeg-turbo and, where the build found them, libwebp and libtiff. Each takes a whole
+// Decoders: zlib for PNG, stb_image, libjpeg-turbo and, where the build found them, libwebp and libtiff. Each takes a whole
 // file whose declared size is within bounds and gives 8-bit RGB with what must be said about it.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace backlight {
@@ -49,7 +50,10 @@ template <class Sample>
 void take_samples(const Sample* samples, int channels, std::size_t first_pixel, std::size_t count,
                   Pixels& out);
 
-/// Through stb_image: PNG and the first frame of a GIF. Throws std::bad_alloc, as the others do.
+/// Row by row, of a file that inspect_png has found whole; `name` is the file's.
+Pixels decode_png(std::span<const std::uint8_t> bytes, std::string_view name);
+
+/// Through stb_image: BMP and the first frame of a GIF. Throws std::bad_alloc, as the others do.
 Pixels decode_with_stb(std::span<const std::uint8_t> bytes);
 
 /// Through stb_image, with samples of fewer than 8 bits scaled as Pillow does.

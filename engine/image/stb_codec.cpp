@@ -7,7 +7,6 @@
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_ONLY_GIF
 #define STBI_NO_STDIO
@@ -18,37 +17,24 @@ namespace {
 
 constexpr const char* kOutOfMemory = "outofmem";  // stb's word
 
-/// Samples of stb's, in as many channels as the file has.
-template <class Sample>
-void take(Sample* block, int channels, Pixels& out) {
-  const std::unique_ptr<Sample, decltype(&std::free)> samples(block, &std::free);
+}  // namespace
+
+Pixels decode_with_stb(std::span<const std::uint8_t> bytes) {
+  Pixels out;
+  int channels = 0;
+  const std::unique_ptr<std::uint8_t, decltype(&std::free)> samples(
+      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &out.width, &out.height, &channels,
+                            0),
+      &std::free);
   if (!samples) {
     out.failure = stbi_failure_reason();
     if (out.failure == kOutOfMemory) throw std::bad_alloc();
     if (out.failure.empty()) out.failure = "its blocks do not fit together";  // a GIF
-    return;
+    return out;
   }
   const auto pixels = static_cast<std::size_t>(out.width) * out.height;
   out.rgb.resize(pixels * 3);
-  take_samples(block, channels, 0, pixels, out);
-}
-
-}  // namespace
-
-Pixels decode_with_stb(std::span<const std::uint8_t> bytes) {
-  const auto* file = bytes.data();
-  const auto size = static_cast<int>(bytes.size());
-  Pixels out;
-  int channels = 0;
-  const bool deep = stbi_is_16_bit_from_memory(file, size) != 0;
-  stbi__g_failure_reason = kOutOfMemory;  // the one that it does not give, of a PNG's inflating
-  if (deep) {
-    auto* block = stbi_load_16_from_memory(file, size, &out.width, &out.height, &channels, 0);
-    take(block, channels, out);
-  } else {
-    auto* block = stbi_load_from_memory(file, size, &out.width, &out.height, &channels, 0);
-    take(block, channels, out);
-  }
+  take_samples(samples.get(), channels, 0, pixels, out);
   return out;
 }
 

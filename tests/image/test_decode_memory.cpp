@@ -43,11 +43,12 @@ Bytes large_jpeg(const std::string& path, int width, int height) {
   return {};
 }
 
-/// Pictures of 12 megapixels, of which libraries need memory of their own.
+/// Pictures of 12 megapixels and more, of which libraries need memory of their own.
 std::vector<std::pair<std::string, Bytes>> large_pictures() {
   constexpr int kWidth = 4000, kHeight = 3000;
   std::vector<std::pair<std::string, Bytes>> files;
-  files.emplace_back("large.png", encode_png(Image(kWidth, kHeight, 90)));
+  // Its pixels are more than malloc keeps in store for a thread.
+  files.emplace_back("large.png", encode_png(Image(2 * kWidth, kHeight, 90)));
 
   Bytes jpeg = large_jpeg("golden/images/subsampled_progressive.jpg", kWidth, kHeight);
   Bytes comment(2 + 65'535, 1);  // without which the file would be too short for its size
