@@ -63,7 +63,10 @@ Pixels decode_webp(std::span<const std::uint8_t> bytes) {
   out.rgb.resize(static_cast<std::size_t>(out.width) * out.height * 3);
   const int channels = frame.has_alpha ? 4 : 3;
   const int row_bytes = frame.width * channels;
-  std::vector<std::uint8_t> samples(static_cast<std::size_t>(row_bytes) * frame.height);
+  // Opaque and as large as the picture, it is decoded into its place.
+  const bool in_place = !frame.has_alpha && frame.width == out.width && frame.height == out.height;
+  std::vector<std::uint8_t> apart(in_place ? 0 : static_cast<std::size_t>(row_bytes) * frame.height);
+  std::vector<std::uint8_t>& samples = in_place ? out.rgb : apart;
   WebPDecoderConfig config;
   WebPInitDecoderConfig(&config);
   config.output.colorspace = frame.has_alpha ? MODE_RGBA : MODE_RGB;
@@ -75,6 +78,7 @@ Pixels decode_webp(std::span<const std::uint8_t> bytes) {
     out.failure = "its compressed pixels are broken or end early";
     return out;
   }
+  if (in_place) return out;
   // A frame of an animation may cover a part of the canvas, which is black elsewhere.
   for (int y = 0; y < frame.height; ++y)
     take_samples(&samples[static_cast<std::size_t>(y) * row_bytes], channels,
