@@ -7,6 +7,8 @@
 #include "engine/cuda/check.hpp"
 #include "engine/cuda/devices.hpp"
 #include "engine/cuda/stream.hpp"
+#include "engine/layers/conv2d.hpp"
+#include "engine/network.hpp"
 #include "errors.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"
@@ -46,6 +48,23 @@ TEST_CASE("context: running out of device memory is an error that names the call
   CHECK(contains(what, "cudaErrorMemoryAllocation"));
   CHECK(contains(what, "stream.cpp:"));
   CHECK(context.empty({10}).defined());
+}
+
+TEST_CASE("network: where the device has no room for all of its parameters none has moved") {
+  const FreshDevice device({.memory_bytes = 2000});
+  const Context context(kCudaDevice, 1);
+  Network network(3);
+  network.add("small", conv2d(3, 4, {.kernel = 1}));
+  network.add("large", conv2d(4, 400, {.kernel = 3}));
+  for (NamedParameter& p : network.parameters()) fill(*p.tensor, p.name);
+  CHECK(contains(error_of(ErrorKind::resources, [&] { network.to(context); }), "cudaErrorMemoryAllocation"));
+  for (const NamedParameter& p : network.parameters()) {
+    CAPTURE(p.name);
+    Tensor expected(p.tensor->shape());
+    fill(expected, p.name);
+    REQUIRE(p.tensor->on_host());
+    CHECK(same_bits(*p.tensor, expected));
+  }
 }
 
 TEST_CASE("dispatch: the CUDA table runs kernels on the device, the CPU's does not") {

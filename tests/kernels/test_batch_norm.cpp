@@ -36,6 +36,17 @@ const LayerCase kCases[] = {
     batch_norm_case("training_pixels", {13, 3, 1, 1}, true, 1e-5, 0.3),
 };
 
+LayerCase flat_case(std::string name, bool training) {
+  return {.name = "batch_norm1d." + name,
+          .make = [] { return batch_norm1d(5); },
+          .x = {{7, 5}},
+          .low = -2,
+          .high = 3,
+          .training = training};
+}
+
+const LayerCase kFlatCases[] = {flat_case("inference", false), flat_case("training", true)};
+
 }  // namespace
 
 TEST_CASE("batch_norm2d: agrees with the naive loops" * doctest::test_suite("device")) {
@@ -134,6 +145,14 @@ TEST_CASE("batch_norm2d: errors name both sides") {
   CHECK_NOTHROW(train_on({2, 2, 1, 1}));
   CHECK_THROWS_WITH_AS(train_on({1, 2, 1, 1}),
                        "[batch_norm2d] x is 1×2×1×1, training needs more than one value per channel", Error);
+}
+
+TEST_CASE("batch_norm1d backward: is the gradient in inference and in training") {
+  check_gradients(kFlatCases);
+}
+
+TEST_CASE("batch_norm1d: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
+  check_promises(kFlatCases);
 }
 
 TEST_CASE("batch_norm1d: is batch_norm2d of one place, in inference and in training") {
