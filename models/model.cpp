@@ -169,6 +169,17 @@ void require_input_size(const ModelInfo& info, const Network& network, const Pre
   }
 }
 
+/// What was read into the keys, and what a card that says nothing else leaves to be taken so.
+std::vector<std::string> assumptions_of(const Built& built, const ModelCard& card) {
+  std::vector<std::string> assumptions = built.assumptions;
+  if (card.preprocessing.channels == 1 &&
+      (card.origins.mean == Origin::network || card.origins.std == Origin::network))
+    assumptions.emplace_back(
+        "its input has one channel: pictures are given in grey, normalised by the mean and std of the three "
+        "colours, averaged");
+  return assumptions;
+}
+
 /// Names of classes and preprocessing. Null for `published` where the content is of no published file.
 ModelCard card_for(const Checkpoint& checkpoint, const Built& built, const PublishedWeights* published,
                    const LoadOptions& options) {
@@ -220,6 +231,7 @@ LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) {
     if (!options.ignore_unused) refuse_unexpected(checkpoint, report, expected, built.info.name);
     const PublishedWeights* published = find_published(checkpoint.sha256(), built.info.name);
     check.card = card_for(checkpoint, built, published, options);
+    check.assumptions = assumptions_of(built, *check.card);
     check.architecture = built.info.name;
   } catch (const Error& error) {
     check.refusal = error.what();
@@ -247,11 +259,7 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
   const PublishedWeights* published = find_published(hash, built.info.name);
   if (published) notes.push_back(text("these are the published weights ", published->file));
   ModelCard card = card_for(checkpoint, built, published, options);
-  if (card.preprocessing.channels == 1 &&
-      (card.origins.mean == Origin::network || card.origins.std == Origin::network))
-    built.assumptions.emplace_back(
-        "its input has one channel: pictures are given in grey, normalised by the mean and std of the three "
-        "colours, averaged");
+  std::vector<std::string> assumptions = assumptions_of(built, card);
   built.info.preprocessing = card.preprocessing;
   return {.info = std::move(built.info),
           .network = std::move(built.network),
@@ -263,7 +271,7 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
           .weights_sha256 = hash,
           .left_out = std::move(left_out),
           .notes = std::move(notes),
-          .assumptions = std::move(built.assumptions),
+          .assumptions = std::move(assumptions),
           .scores = card.scores,
           .outputs = built.outputs};
 }

@@ -72,8 +72,9 @@ std::vector<std::string> load_parameters(const Checkpoint& checkpoint, Network& 
 
 /// What load_model would make of a file, without reading a value of its tensors.
 struct LoadCheck {
-  std::string architecture;       ///< the network's name; empty where it would refuse
-  std::optional<ModelCard> card;  ///< nothing where it would refuse
+  std::string architecture;              ///< the network's name; empty where it would refuse
+  std::optional<ModelCard> card;         ///< nothing where it would refuse
+  std::vector<std::string> assumptions;  ///< as Model has them; empty where it would refuse
   /// Tensors that compute nothing or lie beside the prefix asked for; they would be left out.
   std::vector<std::string> left_out;
   /// Tensors that the network does not use and that would compute something.

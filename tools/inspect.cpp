@@ -88,6 +88,11 @@ std::string metadata_text(const std::string& key, const std::string& value) {
   return key + text(": ", value.size(), " bytes (--json shows them)");
 }
 
+/// What the load takes to be so, or, where it would refuse, what was read into the keys.
+const std::vector<std::string>& assumptions_of(const Recognition& known, const LoadCheck& check) {
+  return check.card ? check.assumptions : known.assumptions;
+}
+
 Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCheck& check,
                   std::size_t limit) {
   Json json = document("inspect");
@@ -111,7 +116,7 @@ Json inspect_json(const Checkpoint& file, const Recognition& known, const LoadCh
   json["architectures"] = known.architectures;
   json["classes"] = known.num_classes > 0 ? Json(known.num_classes) : Json();
   json["doubt"] = known.doubt.empty() ? Json() : Json(known.doubt);
-  json["assumptions"] = known.assumptions;
+  json["assumptions"] = assumptions_of(known, check);
   json["left_out"] = check.left_out;
   json["unexpected"] = check.unexpected;
   json["refused"] = check.refusal.empty() ? Json() : Json(check.refusal);
@@ -157,7 +162,7 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, const
   if (check.card) facts.add({"class names", labels_text(*check.card)});
   if (check.card) facts.add({"preprocessing", preprocessing_text(*check.card)});
   if (check.card) facts.add({"scores", std::string(name_of(check.card->scores))});
-  for (const std::string& assumption : known.assumptions) facts.add({"assumed", assumption});
+  for (const std::string& assumption : assumptions_of(known, check)) facts.add({"assumed", assumption});
   if (!check.refusal.empty()) facts.add({"refused", check.refusal});
   if (!check.left_out.empty()) facts.add({"left out", left_out_text(check.left_out)});
   facts.add({"tensors", text(file.tensors().size(), " with ", total_values(file.tensors()), " values")});

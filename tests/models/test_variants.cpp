@@ -41,7 +41,10 @@ Model loaded(const Json& entries, const LoadOptions& options = {},
   for (const auto& [name, tensor] : tensors) list.push_back({name, &tensor});
   const TemporaryFolder folder;
   write_safetensors(folder.path() / "variant.safetensors", list, metadata);
-  return load_model(folder.path() / "variant.safetensors", options);
+  Model model = load_model(folder.path() / "variant.safetensors", options);
+  CHECK(check_load(Checkpoint::open(folder.path() / "variant.safetensors"), options).assumptions ==
+        model.assumptions);
+  return model;
 }
 
 /// Loads the variant, compares its logits, and returns it.
