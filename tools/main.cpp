@@ -57,6 +57,19 @@ std::optional<std::string> dashed_file(std::span<char* const> arguments) {
   return std::nullopt;
 }
 
+/// Throws Error(usage) for what is given as nothing, such as an unset variable of the shell makes.
+void require_values(std::span<char* const> arguments) {
+  std::string before = "an argument";
+  for (const std::string argument : arguments) {
+    const bool option = argument.starts_with('-') && argument.size() > 1;
+    const bool cut = argument.starts_with("--") && argument.ends_with('=');
+    if (argument.empty() || cut)
+      throw Error(ErrorKind::usage, cut ? argument.substr(0, argument.size() - 1) : before,
+                  " is empty; expected a value (is a variable of the shell not set?)");
+    before = option ? argument : "an argument";
+  }
+}
+
 /// What the parser did not like, with the nearest names for a mistyped option or subcommand.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
                           std::span<char* const> arguments) {
@@ -99,6 +112,7 @@ int run(int argc, char** argv) {
   Console console;
   int code = 0;
   try {
+    require_values(std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& exit) {
     code = exit.get_exit_code();

@@ -46,7 +46,6 @@ void add_folder(const std::string& folder, bool recursive, PictureList& list, Co
 
 /// `cat` for cat.png; `cat-png` and `cat-jpg` where both go to one folder.
 void name_results(std::vector<PictureSource>& pictures) {
-  constexpr std::size_t kLongestStem = 100;
   const auto stem_of = [](const PictureSource& p) {
     return p.path == "-" ? std::string("stdin")
                          : file_safe(fs::path(p.path).stem().string(), kLongestStem, "_");
@@ -62,7 +61,7 @@ void name_results(std::vector<PictureSource>& pictures) {
     const std::string extension = fs::path(p.path).extension().string();
     std::string stem = stem_of(p);
     if (names.uses[stem] > 1 && p.path != "-")
-      stem += "-" + file_safe(extension.empty() ? extension : extension.substr(1));
+      stem += "-" + file_safe(extension.empty() ? extension : extension.substr(1), kLongestExtension);
     p.stem = names.taken.take(stem);
   }
 }

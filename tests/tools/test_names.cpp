@@ -15,7 +15,7 @@ TEST_CASE("names: what no file system likes becomes one dash") {
   CHECK(file_safe("..") == "unnamed");
   CHECK(file_safe("-rf") == "rf");
   CHECK(file_safe("IMG_0001") == "IMG-0001");
-  CHECK(file_safe("IMG_0001", 48, "_") == "IMG_0001");
+  CHECK(file_safe("IMG_0001", kLongestName, "_") == "IMG_0001");
   CHECK(file_safe("a b+c_d+e", 6, "+") == "a-b+c");
   CHECK(file_safe("layer1.0.conv1") == "layer1.0.conv1");
 }
@@ -23,8 +23,14 @@ TEST_CASE("names: what no file system likes becomes one dash") {
 TEST_CASE("names: long names are cut between characters") {
   CHECK(file_safe("Grüße", 3) == "Gr");
   CHECK(file_safe("Grüße", 4) == "Grü");
-  CHECK(file_safe(std::string(300, 'x')).size() == 48);
+  CHECK(file_safe(std::string(300, 'x')).size() == kLongestName);
   CHECK(file_safe("a -- b", 2) == "a");
+}
+
+TEST_CASE("names: the longest parts together are a name that file systems take") {
+  const std::string others =
+      "--99999_-999999_guided-grad-cam-counterfactual_-999_pytorch-grad-cam_stretch_gradient.npy";
+  CHECK(kLongestStem + kLongestExtension + 2 * kLongestName + others.size() <= 255);
 }
 
 TEST_CASE("names: classes take their first synonym and an index where two share it") {

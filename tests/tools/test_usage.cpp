@@ -80,6 +80,20 @@ TEST_CASE("usage: a file whose name begins with a dash is reached behind two das
   CHECK(work.run({"classify", "--weights", net, "--", "-a.png"}, inside).exit_code == 0);
 }
 
+TEST_CASE("usage: an argument that is empty is told with the option that it is of") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png");
+  for (const auto& [arguments, whose] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"explain", picture, "--out", ""}, "--out is empty"},
+           {{"explain", picture, "--out="}, "--out is empty"},
+           {{"classify", ""}, "an argument is empty"},
+           {{"convert", picture, "-o", ""}, "-o is empty"}}) {
+    const ProcessResult result = work.run(arguments);
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, "backlight: error: " + whose + "; expected a value"));
+  }
+}
+
 TEST_CASE("usage: numbers out of range and missing arguments are refused") {
   const Workspace work;
   const std::string net = work.network(), picture = work.picture("a.png");
