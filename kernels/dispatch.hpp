@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "engine/device.hpp"
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/add/add.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
 #include "kernels/conv2d/conv2d.hpp"

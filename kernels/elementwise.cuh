@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <limits>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/launch.hpp"
 
 namespace backlight::cuda {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <string_view>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 
 namespace backlight::cuda {
 

@@ -1,12 +1,12 @@
 #include "models/alexnet.hpp"
 
-#include "engine/layers/conv2d.hpp"
-#include "engine/layers/dropout.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/linear.hpp"
-#include "engine/layers/local_response_norm.hpp"
-#include "engine/layers/pool.hpp"
-#include "engine/layers/relu.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/layers/dropout.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/linear.hpp"
+#include "engine/graph/layers/local_response_norm.hpp"
+#include "engine/graph/layers/pool.hpp"
+#include "engine/graph/layers/relu.hpp"
 #include "models/head.hpp"
 
 namespace backlight {

@@ -1,7 +1,7 @@
 // AlexNet: "ImageNet Classification with Deep Convolutional Neural Networks" (Krizhevsky et al. 2012).
 #pragma once
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 
 namespace backlight {

@@ -1,12 +1,12 @@
 #include "models/cifar_resnet.hpp"
 
-#include "engine/layers/add.hpp"
-#include "engine/layers/batch_norm.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/pool.hpp"
-#include "engine/layers/relu.hpp"
-#include "engine/layers/strided_identity_pad.hpp"
+#include "engine/graph/layers/add.hpp"
+#include "engine/graph/layers/batch_norm.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/pool.hpp"
+#include "engine/graph/layers/relu.hpp"
+#include "engine/graph/layers/strided_identity_pad.hpp"
 #include "models/head.hpp"
 
 namespace backlight {

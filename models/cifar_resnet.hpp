@@ -1,7 +1,7 @@
 // The ResNets for CIFAR-10: section 4.2 of "Deep Residual Learning for Image Recognition" (He et al. 2016).
 #pragma once
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 
 namespace backlight {

@@ -2,7 +2,7 @@
 // https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 #pragma once
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 
 namespace backlight {

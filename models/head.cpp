@@ -1,9 +1,9 @@
 #include "models/head.hpp"
 
-#include "engine/layers/batch_norm.hpp"
-#include "engine/layers/dropout.hpp"
-#include "engine/layers/linear.hpp"
-#include "engine/layers/relu.hpp"
+#include "engine/graph/layers/batch_norm.hpp"
+#include "engine/graph/layers/dropout.hpp"
+#include "engine/graph/layers/linear.hpp"
+#include "engine/graph/layers/relu.hpp"
 
 namespace backlight {
 namespace {

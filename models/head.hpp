@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 
 namespace backlight {

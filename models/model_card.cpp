@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/nearest.hpp"
+#include "engine/core/nearest.hpp"
 #include "models/labels/label_file.hpp"
 #include "weights/pickle.hpp"
 

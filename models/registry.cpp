@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "engine/nearest.hpp"
+#include "engine/core/nearest.hpp"
 #include "models/alexnet.hpp"
 #include "models/cifar_resnet.hpp"
 #include "models/efficientnet_lite.hpp"

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/graph/network.hpp"
 #include "engine/image/preprocess.hpp"
-#include "engine/network.hpp"
 #include "models/labels/labels.hpp"
 #include "weights/description.hpp"
 

@@ -2,7 +2,7 @@
 // relatives.
 #pragma once
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 #include "weights/resnet_designs.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "engine/graph/network.hpp"
 #include "engine/image/preprocess.hpp"
-#include "engine/network.hpp"
 
 namespace backlight {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/attribution/explanation.hpp"
+#include "engine/explain/explanation.hpp"
 
 namespace backlight {
 

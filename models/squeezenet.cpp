@@ -1,11 +1,11 @@
 #include "models/squeezenet.hpp"
 
-#include "engine/layers/concat.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/layers/dropout.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/pool.hpp"
-#include "engine/layers/relu.hpp"
+#include "engine/graph/layers/concat.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/layers/dropout.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/pool.hpp"
+#include "engine/graph/layers/relu.hpp"
 
 namespace backlight {
 namespace {

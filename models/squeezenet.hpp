@@ -1,7 +1,7 @@
 // SqueezeNet (Iandola et al. 2016): https://arxiv.org/abs/1602.07360
 #pragma once
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 
 namespace backlight {

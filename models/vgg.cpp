@@ -2,11 +2,11 @@
 
 #include <array>
 
-#include "engine/layers/batch_norm.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/pool.hpp"
-#include "engine/layers/relu.hpp"
+#include "engine/graph/layers/batch_norm.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/pool.hpp"
+#include "engine/graph/layers/relu.hpp"
 #include "models/head.hpp"
 
 namespace backlight {

@@ -1,7 +1,7 @@
 // VGG: "Very Deep Convolutional Networks for Large-Scale Image Recognition" (Simonyan, Zisserman 2015).
 #pragma once
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 
 namespace backlight {

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 
 namespace backlight::weights {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "engine/nearest.hpp"
+#include "engine/core/nearest.hpp"
 #include "weights/file_bytes.hpp"
 #include "weights/identify.hpp"
 #include "weights/listed.hpp"

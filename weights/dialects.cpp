@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "weights/keys.hpp"
 
 namespace backlight {

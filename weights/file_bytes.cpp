@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "weights/sha256.hpp"
 
 namespace backlight::weights {

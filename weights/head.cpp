@@ -4,7 +4,7 @@
 #include <optional>
 #include <set>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 
 namespace backlight {
 namespace {

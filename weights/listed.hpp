@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 
 namespace backlight::weights {
 

@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "engine/nearest.hpp"
+#include "engine/core/nearest.hpp"
 #include "weights/dialects.hpp"
 #include "weights/listed.hpp"
 #include "weights/unused.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/stored_tensor.hpp"
 

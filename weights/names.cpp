@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "weights/pickle.hpp"
 
 namespace backlight::weights {

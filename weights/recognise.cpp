@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "weights/dialects.hpp"
 #include "weights/head.hpp"
 #include "weights/keys.hpp"

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
-#include "engine/output_file.hpp"
+#include "engine/core/output_file.hpp"
 #include "weights/float16.hpp"
 #include "weights/names.hpp"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <variant>
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 #include "weights/stored_tensor.hpp"
 
 namespace backlight {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "engine/core/tensor.hpp"
 #include "engine/image/image.hpp"
-#include "engine/tensor.hpp"
 
 namespace backlight {
 

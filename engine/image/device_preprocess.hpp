@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/device.hpp"
 #include "engine/image/preprocess.hpp"
+#include "engine/runtime/device.hpp"
 
 namespace backlight {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 
 namespace backlight {
 

@@ -3,10 +3,10 @@
 
 #include <string_view>
 
+#include "engine/core/tensor.hpp"
 #include "engine/image/colormap.hpp"
 #include "engine/image/geometry.hpp"
 #include "engine/image/image.hpp"
-#include "engine/tensor.hpp"
 
 namespace backlight {
 

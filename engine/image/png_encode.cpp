@@ -8,8 +8,8 @@
 #include <cstring>
 #include <string>
 
-#include "engine/device.hpp"
 #include "engine/image/write.hpp"
+#include "engine/runtime/device.hpp"
 
 namespace backlight {
 namespace {

@@ -4,10 +4,10 @@
 #include <array>
 #include <string_view>
 
+#include "engine/core/tensor.hpp"
 #include "engine/image/geometry.hpp"
 #include "engine/image/image.hpp"
 #include "engine/image/resample.hpp"
-#include "engine/tensor.hpp"
 
 namespace backlight {
 

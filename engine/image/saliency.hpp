@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <functional>
 
+#include "engine/core/tensor.hpp"
 #include "engine/image/image.hpp"
 #include "engine/image/preprocess.hpp"
-#include "engine/tensor.hpp"
 
 namespace backlight {
 

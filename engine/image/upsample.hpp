@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/core/tensor.hpp"
 #include "engine/image/geometry.hpp"
 #include "engine/image/resample.hpp"
-#include "engine/tensor.hpp"
 #include "kernels/upsample/upsample.hpp"
 
 namespace backlight {

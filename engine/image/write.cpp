@@ -4,7 +4,7 @@
 #include <bit>
 #include <string_view>
 
-#include "engine/output_file.hpp"
+#include "engine/core/output_file.hpp"
 
 namespace backlight {
 

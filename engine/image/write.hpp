@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/core/tensor.hpp"
 #include "engine/image/image.hpp"
-#include "engine/tensor.hpp"
+#include "engine/runtime/device.hpp"
 
 namespace backlight {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
 
 namespace backlight::cpu {

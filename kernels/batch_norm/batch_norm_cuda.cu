@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/add/add.hpp"
 #include "kernels/relu/relu.hpp"
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/cuda/stream.hpp"
-#include "engine/cuda/workspace.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/cuda/workspace.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/conv2d/depthwise_cuda.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"
 

@@ -2,9 +2,9 @@
 
 #include <limits>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/conv2d/conv2d_cuda.hpp"
 #include "kernels/launch.hpp"
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
 
 namespace backlight::cpu {

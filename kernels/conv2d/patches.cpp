@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 
 namespace backlight::cpu {
 namespace {

@@ -9,8 +9,8 @@
 #include <iosfwd>
 #include <vector>
 
-#include "engine/cuda/cudnn.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/cudnn.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/conv2d/conv2d.hpp"
 
 namespace backlight::cuda {

@@ -5,9 +5,9 @@
 #include <limits>
 #include <utility>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/cuda/workspace.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/cuda/workspace.hpp"
 
 namespace backlight::cuda {
 namespace {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/copy/copy.hpp"
 
 namespace backlight::cpu {

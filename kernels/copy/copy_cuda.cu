@@ -1,7 +1,7 @@
 // Bound by memory: copy_rows_cost over the card's bandwidth is the least time.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/copy/copy.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"

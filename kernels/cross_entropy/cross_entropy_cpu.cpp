@@ -2,7 +2,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/cross_entropy/cross_entropy.hpp"
 
 namespace backlight::cpu {

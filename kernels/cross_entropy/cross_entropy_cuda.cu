@@ -1,7 +1,7 @@
 // A block per image. Scores are few, so float64 costs nothing that would be seen next to a launch.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/cross_entropy/cross_entropy.hpp"
 #include "kernels/reduce.cuh"
 

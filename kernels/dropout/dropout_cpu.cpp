@@ -1,5 +1,5 @@
-#include "engine/device.hpp"
-#include "engine/random.hpp"
+#include "engine/core/random.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/dropout/dropout.hpp"
 
 namespace backlight::cpu {

@@ -1,10 +1,10 @@
 // About as much arithmetic as memory: two multiplications of 64 bits for each element of 8 bytes.
 #include <cmath>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
-#include "engine/random.hpp"
+#include "engine/core/random.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/reduce.cuh"
 

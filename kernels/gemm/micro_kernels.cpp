@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 
 namespace backlight::cpu {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
 
 namespace backlight::cpu {

@@ -1,8 +1,8 @@
 // Both reductions are bound by memory: channel_sum_cost and weighted_sum_cost over the card's bandwidth is
 // the least time. Each element of g and A is loaded once, neighbouring lanes loading neighbouring addresses.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/grid.hpp"

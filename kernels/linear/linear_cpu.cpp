@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 
 namespace backlight::cpu {
 namespace {

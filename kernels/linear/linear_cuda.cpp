@@ -1,7 +1,7 @@
 // cuBLASLt sees matrices by columns, so what is batch×features here is features×batch there, and the products
 // read as yᵀ = W·xᵀ, dxᵀ = Wᵀ·dyᵀ and dWᵀ = xᵀ·dy.
-#include "engine/cuda/cublas.hpp"
-#include "engine/cuda/stream.hpp"
+#include "engine/runtime/cuda/cublas.hpp"
+#include "engine/runtime/cuda/stream.hpp"
 #include "kernels/linear/linear.hpp"
 
 namespace backlight::cuda {

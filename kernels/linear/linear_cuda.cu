@@ -1,8 +1,8 @@
 // The bias's gradient: bound by memory, linear_backward_bias_cost over the card's bandwidth is the least
 // time.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/linear/linear.hpp"
 #include "kernels/reduce.cuh"
 

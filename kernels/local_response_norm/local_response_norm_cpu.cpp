@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/local_response_norm/local_response_norm.hpp"
 
 namespace backlight::cpu {

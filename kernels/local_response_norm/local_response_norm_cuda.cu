@@ -2,9 +2,9 @@
 // long as what `size` windows share is read from the cache (forward) or shared memory (backward).
 #include <algorithm>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/local_response_norm/local_response_norm.hpp"

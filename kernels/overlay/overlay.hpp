@@ -5,7 +5,7 @@
 //   overlay   8-bit heat colours of v, blended with the picture
 //   product   gradient · v (pytorch_grad_cam) or gradient · u (paper): Guided Grad-CAM
 //
-// each equal to the CPU's (engine/attribution/display.hpp) to the bit. Where nothing speaks for the class the
+// each equal to the CPU's (engine/explain/display.hpp) to the bit. Where nothing speaks for the class the
 // overlay is the picture.
 #pragma once
 

@@ -2,9 +2,9 @@
 // What that needs to know beforehand (the extrema of the enlarged map, the overlay's largest sample) is found
 // by passes that compute the pixels and store none: the coarse map and the picture stay in the second-level
 // cache.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/overlay/overlay.hpp"
 #include "kernels/upsample/tile.cuh"

@@ -3,7 +3,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/pool/pool.hpp"
 
 namespace backlight::cpu {

@@ -2,9 +2,9 @@
 // that it needs no atomics and adds in the CPU's order.
 #include <algorithm>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"

@@ -3,9 +3,9 @@
 // serves.
 #include <algorithm>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/preprocess/preprocess.hpp"
 

@@ -1,4 +1,4 @@
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/relu/relu.hpp"
 
 namespace backlight::cpu {

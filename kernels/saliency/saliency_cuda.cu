@@ -2,9 +2,9 @@
 // about the image's first value, so that one pass gives both and a constant gradient has none.
 #include <algorithm>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/reduce.cuh"
 #include "kernels/saliency/saliency.hpp"

@@ -1,7 +1,7 @@
 // Bound by memory: sgd_step_cost over the card's bandwidth is the least time. One pass.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/sgd/sgd.hpp"
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/softmax/softmax.hpp"
 
 namespace backlight::cpu {

@@ -1,8 +1,8 @@
 // Bound by memory: softmax_forward_cost and softmax_backward_cost over the card's bandwidth is the least
 // time. Forward walks a distribution three times; the second and third walk find it in the cache.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/softmax/softmax.hpp"
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <utility>
 
-#include "engine/device.hpp"
-#include "engine/error.hpp"
-#include "engine/random.hpp"
+#include "engine/core/error.hpp"
+#include "engine/core/random.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/study/gradient_gap/ladder.hpp"
 #include "kernels/study/guided_relu/ladder.hpp"
 #include "kernels/study/sgemm/ladder.hpp"

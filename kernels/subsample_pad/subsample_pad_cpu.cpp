@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/subsample_pad/subsample_pad.hpp"
 
 namespace backlight::cpu {

@@ -1,8 +1,8 @@
 // Bound by memory: the costs of subsample_pad.hpp over the card's bandwidth are the least times. Each output
 // of either direction is written once, by one thread.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/subsample_pad/subsample_pad.hpp"

@@ -1,9 +1,9 @@
 // Both are so small that a launch takes longer; they exist so that an explanation need not wait for the host.
 #include <limits>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/target/target.hpp"
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/upsample/upsample.hpp"
 

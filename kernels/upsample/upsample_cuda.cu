@@ -1,8 +1,8 @@
 // Bound by memory: upsample_cost over the card's bandwidth is the least time; the coarse map stays in the
 // caches.
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/upsample/tile.cuh"
 
 namespace backlight::cuda {

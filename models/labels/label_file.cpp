@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "weights/numbers.hpp"
 #include "weights/pickle.hpp"
 

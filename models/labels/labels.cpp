@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "models/scenes/shapes.hpp"
 
 namespace backlight {

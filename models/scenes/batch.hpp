@@ -5,7 +5,7 @@
 #include <span>
 
 #include "engine/image/image.hpp"
-#include "engine/training/trainer.hpp"
+#include "engine/train/trainer.hpp"
 
 namespace backlight::scenes {
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "engine/random.hpp"
+#include "engine/core/random.hpp"
 
 namespace backlight::scenes {
 

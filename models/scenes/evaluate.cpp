@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/attribution/explanation.hpp"
+#include "engine/explain/explanation.hpp"
 #include "engine/image/upsample.hpp"
 #include "models/scenes/batch.hpp"
 #include "models/scenes/scene.hpp"

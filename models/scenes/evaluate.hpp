@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 
 namespace backlight::scenes {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/random.hpp"
+#include "engine/core/random.hpp"
 
 namespace backlight::scenes {
 namespace {

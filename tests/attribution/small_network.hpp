@@ -4,13 +4,13 @@
 
 #include <string>
 
-#include "engine/layers/add.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/linear.hpp"
-#include "engine/layers/pool.hpp"
-#include "engine/layers/relu.hpp"
-#include "engine/network.hpp"
+#include "engine/graph/layers/add.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/linear.hpp"
+#include "engine/graph/layers/pool.hpp"
+#include "engine/graph/layers/relu.hpp"
+#include "engine/graph/network.hpp"
 #include "support/random.hpp"
 
 namespace backlight::test {

@@ -8,9 +8,9 @@
 #include <sstream>
 #include <string>
 
-#include "engine/attribution/display.hpp"
+#include "engine/explain/display.hpp"
+#include "engine/explain/segment.hpp"
 #include "engine/image/preprocess.hpp"
-#include "engine/image/segment.hpp"
 #include "models/model.hpp"
 #include "models/weights_location.hpp"
 #include "support/device.hpp"

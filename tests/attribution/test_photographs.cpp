@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <string>
 
-#include "engine/attribution/display.hpp"
+#include "engine/explain/display.hpp"
+#include "engine/explain/segment.hpp"
 #include "engine/image/preprocess.hpp"
-#include "engine/image/segment.hpp"
 #include "models/model.hpp"
 #include "models/weights_location.hpp"
 #include "support/device.hpp"

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "engine/attribution/display.hpp"
+#include "engine/explain/display.hpp"
 #include "engine/image/overlay.hpp"
 #include "engine/image/preprocess.hpp"
 #include "models/model.hpp"

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "arrays.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"
 #include "kernels/conv2d_cases.hpp"
 #include "sentinel.hpp"

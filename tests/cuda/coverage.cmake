@@ -7,8 +7,8 @@ find_program(GCOV NAMES gcov-${compiler_major} gcov)
 set(coverage_test "cuda: the tests execute at least 99 % of the CUDA code's lines")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND GCOV AND Python3_FOUND AND NOT BACKLIGHT_SANITIZE)
   add_library(cuda_covered OBJECT
-    ${PROJECT_SOURCE_DIR}/engine/attribution/device_display.cpp
-    ${PROJECT_SOURCE_DIR}/engine/attribution/explanation_graph.cpp
+    ${PROJECT_SOURCE_DIR}/engine/explain/device_display.cpp
+    ${PROJECT_SOURCE_DIR}/engine/explain/explanation_graph.cpp
     ${PROJECT_SOURCE_DIR}/engine/image/device_preprocess.cpp
   )
   add_emulated_cuda(cuda_covered emulator)

@@ -12,8 +12,8 @@ import sys
 
 COUNTED = re.compile(
     r"kernels/.*(_cuda\.(cu|cpp)|\.cuh|launch\.hpp|grid\.hpp)$"
-    r"|engine/cuda/.*"
-    r"|engine/attribution/(device_display|explanation_graph)\.cpp$"
+    r"|engine/runtime/cuda/.*"
+    r"|engine/explain/(device_display|explanation_graph)\.cpp$"
     r"|engine/image/device_preprocess\.cpp$"
 )
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "support/random.hpp"
 
 namespace backlight::test {

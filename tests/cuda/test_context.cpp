@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/cuda/backend.hpp"
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/library.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/pass.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/run/pass.hpp"
+#include "engine/runtime/cuda/backend.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/library.hpp"
+#include "engine/runtime/cuda/stream.hpp"
 #include "errors.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"

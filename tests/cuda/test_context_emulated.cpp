@@ -4,11 +4,11 @@
 #include <bit>
 #include <string>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/devices.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/network.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/network.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/devices.hpp"
+#include "engine/runtime/cuda/stream.hpp"
 #include "errors.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"

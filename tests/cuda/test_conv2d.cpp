@@ -4,9 +4,9 @@
 #include <string>
 
 #include "conv2d_problem.hpp"
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/cuda/workspace.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/cuda/workspace.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "conv2d_problem.hpp"
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"
 #include "kernels/linear/linear.hpp"
 #include "modes.hpp"

@@ -1,7 +1,7 @@
 // Mistakes in the memory of a plan, each planted, which the emulated cuDNN must find.
 #include <string>
 
-#include "engine/cuda/stream.hpp"
+#include "engine/runtime/cuda/stream.hpp"
 #include "kernels/conv2d/plan_cuda.hpp"
 #include "modes.hpp"
 #include "on_device.hpp"

@@ -2,10 +2,10 @@
 #include <cmath>
 #include <string>
 
-#include "engine/attribution/device_display.hpp"
-#include "engine/cuda/backend.hpp"
+#include "engine/explain/device_display.hpp"
 #include "engine/image/overlay.hpp"
 #include "engine/image/preprocess.hpp"
+#include "engine/runtime/cuda/backend.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "modes.hpp"
 #include "support/random.hpp"

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "engine/attribution/explanation_graph.hpp"
-#include "engine/pass.hpp"
+#include "engine/explain/explanation_graph.hpp"
+#include "engine/run/pass.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"
 #include "support/random.hpp"

@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
-#include "engine/cuda/cublas.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/cuda/workspace.hpp"
+#include "engine/runtime/cuda/cublas.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/cuda/workspace.hpp"
 #include "kernels/relu/relu.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"

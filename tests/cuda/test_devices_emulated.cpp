@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/devices.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/devices.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/launch.hpp"
 #include "modes.hpp"
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "attribution/small_network.hpp"
-#include "engine/attribution/explanation_graph.hpp"
-#include "engine/cuda/backend.hpp"
+#include "engine/explain/explanation_graph.hpp"
+#include "engine/runtime/cuda/backend.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"
 #include "support/residual_network.hpp"

@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "arrays.hpp"
-#include "engine/cuda/cublas.hpp"
-#include "engine/cuda/stream.hpp"
+#include "engine/runtime/cuda/cublas.hpp"
+#include "engine/runtime/cuda/stream.hpp"
 #include "kernels/linear/linear.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"

@@ -1,7 +1,7 @@
-// What is shown of a class map, computed on the device, against engine/attribution/display.cpp, bit for bit.
+// What is shown of a class map, computed on the device, against engine/explain/display.cpp, bit for bit.
 #include <limits>
 
-#include "engine/attribution/display.hpp"
+#include "engine/explain/display.hpp"
 #include "engine/image/overlay.hpp"
 #include "kernels/overlay/overlay.hpp"
 #include "modes.hpp"

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "modes.hpp"
 
 using namespace backlight;

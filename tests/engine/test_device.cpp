@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "support/scarcity.hpp"
 
 using namespace backlight;

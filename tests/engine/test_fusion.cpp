@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/fusion.hpp"
-#include "engine/pass.hpp"
+#include "engine/graph/fusion.hpp"
+#include "engine/run/pass.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/random.hpp"

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "engine/nearest.hpp"
+#include "engine/core/nearest.hpp"
 
 using namespace backlight;
 

@@ -4,8 +4,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "engine/network.hpp"
-#include "engine/pass.hpp"
+#include "engine/graph/network.hpp"
+#include "engine/run/pass.hpp"
 #include "support/compare.hpp"
 #include "support/random.hpp"
 #include "support/residual_network.hpp"

@@ -15,7 +15,7 @@
 #include <string>
 #include <thread>
 
-#include "engine/output_file.hpp"
+#include "engine/core/output_file.hpp"
 #include "support/skip.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/pass.hpp"
+#include "engine/run/pass.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/gradcheck.hpp"

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "engine/device.hpp"
-#include "engine/processors.hpp"
+#include "engine/core/processors.hpp"
+#include "engine/runtime/device.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace backlight;

@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 
 using namespace backlight;
 

@@ -21,7 +21,7 @@ def seed_of(name):
 
 
 def random_bits(seed, count):
-    """64 bits for each index in [0, count): the finaliser of SplitMix64, as engine/random.hpp has it."""
+    """64 bits for each index in [0, count): the finaliser of SplitMix64, as engine/core/random.hpp has it."""
     with np.errstate(over="ignore"):
         z = np.uint64(seed) + (np.arange(count, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "engine/image/segment.hpp"
+#include "engine/explain/segment.hpp"
 #include "image/pictures.hpp"
 
 using namespace backlight;

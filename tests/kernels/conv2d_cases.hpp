@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "engine/layers/conv2d.hpp"
+#include "engine/graph/layers/conv2d.hpp"
 #include "kernels/conv2d/conv2d.hpp"
 
 namespace backlight::test {

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "engine/layers/add.hpp"
-#include "engine/layers/softmax.hpp"
+#include "engine/graph/layers/add.hpp"
+#include "engine/graph/layers/softmax.hpp"
 #include "support/gradcheck.hpp"
 #include "support/layer_case.hpp"
 #include "support/random.hpp"

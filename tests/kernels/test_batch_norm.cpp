@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "engine/layers/batch_norm.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/pass.hpp"
+#include "engine/graph/layers/batch_norm.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/run/pass.hpp"
 #include "kernels/dispatch.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"

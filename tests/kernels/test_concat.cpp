@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "engine/layers/concat.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/softmax.hpp"
+#include "engine/graph/layers/concat.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/softmax.hpp"
 #include "support/gradcheck.hpp"
 #include "support/layer_case.hpp"
 #include "support/random.hpp"

@@ -5,8 +5,8 @@
 #include <limits>
 #include <string>
 
-#include "engine/layers/relu.hpp"
-#include "engine/pass.hpp"
+#include "engine/graph/layers/relu.hpp"
+#include "engine/run/pass.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
 #include "kernels/conv2d_cases.hpp"
 #include "support/compare.hpp"

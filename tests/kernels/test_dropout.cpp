@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "engine/layers/dropout.hpp"
-#include "engine/pass.hpp"
+#include "engine/graph/layers/dropout.hpp"
+#include "engine/run/pass.hpp"
 #include "support/compare.hpp"
 #include "support/gradcheck.hpp"
 #include "support/layer_case.hpp"

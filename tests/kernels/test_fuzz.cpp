@@ -6,7 +6,7 @@
 #include <cmath>
 #include <string>
 
-#include "engine/layers/pool.hpp"
+#include "engine/graph/layers/pool.hpp"
 #include "kernels/conv2d_cases.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"

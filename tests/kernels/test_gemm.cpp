@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/conv2d/patches.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "support/compare.hpp"

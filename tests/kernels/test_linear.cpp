@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "engine/layers/linear.hpp"
+#include "engine/graph/layers/linear.hpp"
 #include "kernels/linear/linear_cpu.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/layers/local_response_norm.hpp"
+#include "engine/graph/layers/local_response_norm.hpp"
 #include "support/layer_case.hpp"
 #include "support/naive_norm.hpp"
 

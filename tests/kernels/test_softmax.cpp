@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "engine/layers/softmax.hpp"
+#include "engine/graph/layers/softmax.hpp"
 #include "support/layer_case.hpp"
 #include "support/naive_norm.hpp"
 

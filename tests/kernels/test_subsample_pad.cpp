@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/layers/strided_identity_pad.hpp"
+#include "engine/graph/layers/strided_identity_pad.hpp"
 #include "support/layer_case.hpp"
 
 using namespace backlight;

@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/target/target.hpp"
 
 using namespace backlight;

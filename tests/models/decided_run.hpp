@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-#include "engine/pass.hpp"
+#include "engine/run/pass.hpp"
 
 namespace backlight::test {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "models/labels/label_file.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/pass.hpp"
+#include "engine/run/pass.hpp"
 #include "models/filled_model.hpp"
 #include "support/device.hpp"
 #include "support/golden.hpp"

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <filesystem>
 
-#include "engine/pass.hpp"
-#include "engine/training/init.hpp"
+#include "engine/run/pass.hpp"
+#include "engine/train/init.hpp"
 #include "models/labels/labels.hpp"
 #include "models/scenes/batch.hpp"
 #include "models/scenes/evaluate.hpp"

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "engine/attribution/display.hpp"
-#include "engine/attribution/explanation.hpp"
+#include "engine/explain/display.hpp"
+#include "engine/explain/explanation.hpp"
 #include "models/decided_run.hpp"
 #include "models/model.hpp"
 #include "support/compare.hpp"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "engine/pass.hpp"
+#include "engine/run/pass.hpp"
 #include "models/model.hpp"
 #include "models/weights_location.hpp"
 #include "support/compare.hpp"

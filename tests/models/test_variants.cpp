@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "engine/pass.hpp"
+#include "engine/run/pass.hpp"
 #include "models/model.hpp"
 #include "support/compare.hpp"
 #include "support/fill_network.hpp"

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "counters.hpp"
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/study/study.hpp"
 
 using namespace backlight;

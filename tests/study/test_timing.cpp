@@ -1,6 +1,6 @@
 // That timing launches what it should, in the order it should. The times themselves mean nothing here.
 
-#include "engine/device.hpp"
+#include "engine/runtime/device.hpp"
 #include "modes.hpp"
 #include "tools/bench/kernel_timing.hpp"
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <span>
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 
 namespace backlight::test {
 

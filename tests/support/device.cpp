@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "engine/cuda/devices.hpp"
+#include "engine/runtime/cuda/devices.hpp"
 #include "support/compare.hpp"
 
 namespace backlight::test {

@@ -2,7 +2,7 @@
 // machine has none, nothing runs, and ctest shows the tests as skipped.
 #include <doctest/doctest.h>
 
-#include "engine/cuda/devices.hpp"
+#include "engine/runtime/cuda/devices.hpp"
 #include "support/device.hpp"
 #include "support/skip.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 
 namespace backlight::test {
 

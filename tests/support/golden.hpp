@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 
 namespace backlight::test {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/pass.hpp"
+#include "engine/run/pass.hpp"
 #include "support/random.hpp"
 
 namespace backlight::test {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
 
 namespace backlight::test {
 

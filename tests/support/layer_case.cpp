@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/layers/flatten.hpp"
+#include "engine/graph/layers/flatten.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/golden.hpp"

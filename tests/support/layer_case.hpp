@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/layer.hpp"
+#include "engine/graph/layer.hpp"
 
 namespace backlight::test {
 

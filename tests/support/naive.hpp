@@ -1,7 +1,7 @@
 // Deliberately simple references in double precision: loops as the equations read.
 #pragma once
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 #include "kernels/conv2d/conv2d.hpp"
 
 namespace backlight::test {

@@ -2,7 +2,7 @@
 // Jacobian, in double.
 #pragma once
 
-#include "engine/layers/local_response_norm.hpp"
+#include "engine/graph/layers/local_response_norm.hpp"
 #include "support/layer_case.hpp"
 
 namespace backlight::test {

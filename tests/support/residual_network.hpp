@@ -2,15 +2,15 @@
 // branch, an activation that three layers read, ReLUs that may run in place.
 #pragma once
 
-#include "engine/layers/add.hpp"
-#include "engine/layers/batch_norm.hpp"
-#include "engine/layers/concat.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/linear.hpp"
-#include "engine/layers/pool.hpp"
-#include "engine/layers/relu.hpp"
-#include "engine/network.hpp"
+#include "engine/graph/layers/add.hpp"
+#include "engine/graph/layers/batch_norm.hpp"
+#include "engine/graph/layers/concat.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/linear.hpp"
+#include "engine/graph/layers/pool.hpp"
+#include "engine/graph/layers/relu.hpp"
+#include "engine/graph/network.hpp"
 #include "support/fill_network.hpp"
 
 namespace backlight::test {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/tensor.hpp"
+#include "engine/core/tensor.hpp"
 
 namespace backlight::test {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <system_error>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 
 namespace backlight::test {
 

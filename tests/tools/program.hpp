@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/graph/network.hpp"
 #include "engine/image/image.hpp"
-#include "engine/network.hpp"
 #include "support/process.hpp"
 
 namespace backlight::test {

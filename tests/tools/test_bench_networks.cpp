@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/cuda/devices.hpp"
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
+#include "engine/runtime/cuda/devices.hpp"
 #include "support/device.hpp"
 #include "tools/bench/networks.hpp"
 

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "models/labels/labels.hpp"
-#include "tools/class_names.hpp"
+#include "tools/backlight/class_names.hpp"
 
 using namespace backlight;
 using namespace backlight::tools;

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/attribution/explanation.hpp"
+#include "engine/explain/explanation.hpp"
 #include "engine/image/preprocess.hpp"
 #include "tools/program.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/attribution/display.hpp"
+#include "engine/explain/display.hpp"
 #include "engine/image/preprocess.hpp"
 #include "engine/image/saliency.hpp"
 #include "tools/program.hpp"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "models/registry.hpp"
-#include "tools/memory.hpp"
+#include "tools/backlight/memory.hpp"
 
 using namespace backlight;
 using namespace backlight::tools;

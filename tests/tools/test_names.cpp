@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "tools/console.hpp"
-#include "tools/names.hpp"
-#include "tools/table.hpp"
+#include "tools/backlight/console.hpp"
+#include "tools/backlight/names.hpp"
+#include "tools/backlight/table.hpp"
 
 using namespace backlight::tools;
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "tools/fonts.hpp"
-#include "tools/panel.hpp"
-#include "tools/text.hpp"
+#include "tools/backlight/fonts.hpp"
+#include "tools/backlight/panel.hpp"
+#include "tools/backlight/text.hpp"
 
 using namespace backlight;
 

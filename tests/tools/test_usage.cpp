@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "engine/cuda/devices.hpp"
-#include "engine/version.hpp"
+#include "engine/core/version.hpp"
+#include "engine/runtime/cuda/devices.hpp"
 #include "support/skip.hpp"
 #include "tools/program.hpp"
 

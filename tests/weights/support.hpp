@@ -5,7 +5,7 @@
 #include <fstream>
 #include <string>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace backlight::test {

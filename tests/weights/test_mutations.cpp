@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "engine/random.hpp"
+#include "engine/core/random.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/support.hpp"
 

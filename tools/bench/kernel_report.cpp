@@ -4,7 +4,7 @@
 #include <iomanip>
 #include <sstream>
 
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
 #include "tools/bench/kernel_tables.hpp"
 
 namespace backlight::bench {

@@ -4,11 +4,11 @@
 #include <array>
 #include <vector>
 
-#include "engine/cuda/check.hpp"
-#include "engine/cuda/devices.hpp"
-#include "engine/cuda/stream.hpp"
-#include "engine/device.hpp"
-#include "engine/random.hpp"
+#include "engine/core/random.hpp"
+#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/devices.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/study/empty.hpp"
 #include "kernels/study/sgemm/ladder.hpp"
 #include "kernels/study/study.hpp"

@@ -2,11 +2,11 @@
 
 #include <cstdio>
 
-#include "engine/cuda/devices.hpp"
-#include "engine/device.hpp"
-#include "engine/error.hpp"
+#include "engine/core/error.hpp"
+#include "engine/core/output_file.hpp"
 #include "engine/image/write.hpp"
-#include "engine/output_file.hpp"
+#include "engine/runtime/cuda/devices.hpp"
+#include "engine/runtime/device.hpp"
 #include "tools/bench/kernel_report.hpp"
 #ifdef BACKLIGHT_BENCH_TIMES_KERNELS
 #include "tools/bench/kernel_timing.hpp"

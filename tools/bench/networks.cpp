@@ -6,10 +6,10 @@
 #include <iostream>
 #include <sstream>
 
-#include "engine/attribution/explanation_graph.hpp"
-#include "engine/cuda/devices.hpp"
-#include "engine/error.hpp"
-#include "engine/random.hpp"
+#include "engine/core/error.hpp"
+#include "engine/core/random.hpp"
+#include "engine/explain/explanation_graph.hpp"
+#include "engine/runtime/cuda/devices.hpp"
 #include "models/registry.hpp"
 #include "tools/bench/timing.hpp"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/device.hpp"
-#include "engine/network.hpp"
+#include "engine/graph/network.hpp"
+#include "engine/runtime/device.hpp"
 
 namespace backlight::bench {
 

@@ -78,23 +78,23 @@ set(cuda_picture_kernels
 )
 list(APPEND cuda_kernels ${cuda_picture_kernels})
 set(cuda_host_sources
-  ${PROJECT_SOURCE_DIR}/engine/cuda/cublas.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/cudnn_handle.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/devices.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/graph.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/library.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/pools.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/staging.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/stream.cpp
-  ${PROJECT_SOURCE_DIR}/engine/cuda/workspace.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/cublas.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/cudnn.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/cudnn_handle.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/devices.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/graph.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/library.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/pools.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/staging.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/stream.cpp
+  ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/workspace.cpp
   ${PROJECT_SOURCE_DIR}/kernels/conv2d/conv2d_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/conv2d/plan_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/conv2d/plans_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cpp
 )
-set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/cuda/absent.cpp)
+set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/absent.cpp)
 
 # Adds the CUDA part to a target, compiled for an emulator (see tests/emulator/CMakeLists.txt).
 function(add_emulated_cuda target emulator)
@@ -152,9 +152,9 @@ elseif(BACKLIGHT_CUDA STREQUAL "REAL")
   # cuBLASLt and cuDNN are loaded when a device is first asked for; these are the second places to seek them.
   cmake_path(GET CUDA_cublasLt_LIBRARY PARENT_PATH cublas_folder)
   cmake_path(GET CUDNN_LIBRARY PARENT_PATH cudnn_folder)
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/engine/cuda/cublas.cpp TARGET_DIRECTORY backlight
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/engine/runtime/cuda/cublas.cpp TARGET_DIRECTORY backlight
     PROPERTIES COMPILE_DEFINITIONS BACKLIGHT_CUDA_FOLDER="${cublas_folder}")
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/engine/cuda/cudnn.cpp TARGET_DIRECTORY backlight
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/engine/runtime/cuda/cudnn.cpp TARGET_DIRECTORY backlight
     PROPERTIES COMPILE_DEFINITIONS BACKLIGHT_CUDNN_FOLDER="${cudnn_folder}")
 elseif(BACKLIGHT_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)

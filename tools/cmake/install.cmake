@@ -7,7 +7,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/backlight)
 install(TARGETS backlight EXPORT backlightTargets)
 install(DIRECTORY engine kernels models weights DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/backlight
         FILES_MATCHING PATTERN "*.hpp" PATTERN "cuda" EXCLUDE PATTERN "launch.hpp" EXCLUDE)
-install(FILES engine/cuda/devices.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/backlight/engine/cuda)
+install(FILES engine/runtime/cuda/devices.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/backlight/engine/runtime/cuda)
 install(EXPORT backlightTargets NAMESPACE backlight:: DESTINATION ${package_dir})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/backlightConfig.cmake.in
                               ${CMAKE_CURRENT_BINARY_DIR}/backlightConfig.cmake

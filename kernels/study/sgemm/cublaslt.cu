@@ -1,6 +1,6 @@
 // NVIDIA's library in strict float32. It counts columns first, and read so our matrices are transposed: C' =
 // B'·A'.
-#include "engine/cuda/cublas.hpp"
+#include "engine/runtime/cuda/cublas.hpp"
 #include "kernels/study/common.cuh"
 #include "kernels/study/sgemm/ladder.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "engine/training/init.hpp"
-#include "engine/training/sgd.hpp"
+#include "engine/train/init.hpp"
+#include "engine/train/sgd.hpp"
 #include "models/scenes_net.hpp"
 #include "support/compare.hpp"
 

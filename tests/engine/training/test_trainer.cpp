@@ -10,14 +10,14 @@
 #include <limits>
 #include <thread>
 
-#include "engine/layers/batch_norm.hpp"
-#include "engine/layers/conv2d.hpp"
-#include "engine/layers/flatten.hpp"
-#include "engine/layers/linear.hpp"
-#include "engine/layers/pool.hpp"
-#include "engine/pass.hpp"
-#include "engine/training/init.hpp"
-#include "engine/training/trainer.hpp"
+#include "engine/graph/layers/batch_norm.hpp"
+#include "engine/graph/layers/conv2d.hpp"
+#include "engine/graph/layers/flatten.hpp"
+#include "engine/graph/layers/linear.hpp"
+#include "engine/graph/layers/pool.hpp"
+#include "engine/run/pass.hpp"
+#include "engine/train/init.hpp"
+#include "engine/train/trainer.hpp"
 #include "models/scenes/batch.hpp"
 #include "models/scenes/scene.hpp"
 #include "models/scenes_net.hpp"

@@ -1,0 +1,254 @@
+#include "engine/core/tensor.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <ostream>
+#include <utility>
+
+namespace backlight {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+/// The start of the block that malloc gave lies right before the aligned address.
+void* align_host(void* block, std::size_t bytes) {
+  if (!block) throw Error(ErrorKind::resources, "out of memory: could not allocate ", bytes, " bytes");
+  const auto address = reinterpret_cast<std::uintptr_t>(block) + sizeof(void*) + kAlignment - 1;
+  void** aligned = reinterpret_cast<void**>(address & ~(kAlignment - 1));
+  aligned[-1] = block;
+  return aligned;
+}
+
+std::size_t with_margin(std::size_t bytes) {
+  return std::max(bytes, kAlignment) + sizeof(void*) + kAlignment;
+}
+
+void* allocate_host(std::size_t bytes) { return align_host(std::malloc(with_margin(bytes)), bytes); }
+
+/// The system's fresh pages are zero already and cost nothing until they are touched: a network that is built
+/// only to be given its weights never touches them.
+void* allocate_host_zeros(std::size_t bytes) { return align_host(std::calloc(with_margin(bytes), 1), bytes); }
+
+void free_host(void* block) noexcept { std::free(static_cast<void**>(block)[-1]); }
+
+/// Best fit among freed blocks that waste at most a quarter.
+class HostPool final : public MemoryPool {
+ public:
+  explicit HostPool(std::size_t limit) : limit_(limit) {}
+  ~HostPool() override {
+    for (auto& [bytes, block] : free_) free_host(block);
+  }
+
+  void* allocate(std::size_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    void* block = nullptr;
+    std::size_t capacity = std::max(bytes, kAlignment);
+    if (auto it = free_.lower_bound(capacity); it != free_.end() && it->first <= capacity + capacity / 4) {
+      capacity = it->first;
+      block = it->second;
+      cached_ -= capacity;
+      free_.erase(it);
+    } else {
+      block = allocate_host(capacity);
+    }
+    capacities_[block] = capacity;
+    in_use_ += capacity;
+    peak_ = std::max(peak_, in_use_);
+    return block;
+  }
+
+  void deallocate(void* block, std::size_t) noexcept override {
+    const std::lock_guard lock(mutex_);
+    const auto it = capacities_.find(block);
+    const std::size_t capacity = it->second;
+    capacities_.erase(it);
+    in_use_ -= capacity;
+    if (cached_ + capacity > limit_) {
+      free_host(block);
+      return;
+    }
+    free_.emplace(capacity, block);
+    cached_ += capacity;
+  }
+
+  std::size_t bytes_in_use() const override {
+    const std::lock_guard lock(mutex_);
+    return in_use_;
+  }
+  std::size_t peak_bytes() const override {
+    const std::lock_guard lock(mutex_);
+    return peak_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::multimap<std::size_t, void*> free_;
+  std::map<void*, std::size_t> capacities_;
+  std::size_t limit_, cached_ = 0, in_use_ = 0, peak_ = 0;
+};
+
+std::size_t checked_bytes(const Shape& shape, DType dtype) {
+  if (shape.numel() > std::numeric_limits<std::int64_t>::max() / 16)
+    throw Error(ErrorKind::resources, "a tensor of ", shape, " does not fit in memory");
+  return static_cast<std::size_t>(shape.numel()) * size_of(dtype);
+}
+
+}  // namespace
+
+std::size_t size_of(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
+
+std::ostream& operator<<(std::ostream& out, DType dtype) {
+  return out << (dtype == DType::f64 ? "float64" : "float32");
+}
+
+Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(extents.size())) {
+  if (extents.size() > kMaxRank)
+    throw Error(ErrorKind::bad_input, "a shape of rank ", extents.size(), " was given, at most ", kMaxRank,
+                " are supported");
+  std::int64_t product = 1;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    if (extents[i] < 0) throw Error(ErrorKind::bad_input, "extent ", i, " of a shape is ", extents[i]);
+    if (__builtin_mul_overflow(product, std::max<std::int64_t>(extents[i], 1), &product))
+      throw Error(ErrorKind::bad_input, "a shape's number of elements exceeds 64 bits");
+    extents_[i] = extents[i];
+  }
+}
+
+std::int64_t Shape::numel() const {
+  std::int64_t product = 1;
+  for (const std::int64_t extent : extents()) product *= extent;
+  return product;
+}
+
+Shape Shape::with(int i, std::int64_t extent) const {
+  Shape copy = *this;
+  copy.extents_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)] = extent;
+  return Shape(copy.extents());
+}
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  if (shape.rank_ == 0) return out << "scalar";
+  for (int i = 0; i < shape.rank_; ++i) out << (i ? "×" : "") << shape[i];
+  return out;
+}
+
+void MemoryPool::read(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
+std::shared_ptr<MemoryPool> make_host_pool(std::size_t cached_bytes_limit) {
+  return std::make_shared<HostPool>(cached_bytes_limit);
+}
+
+Tensor::Tensor(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool)
+    : shape_(shape), dtype_(dtype), pool_(std::move(pool)) {
+  const std::size_t size = checked_bytes(shape, dtype);
+  data_ = pool_ ? pool_->allocate(size) : allocate_host(size);
+}
+
+Tensor Tensor::zeros(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool) {
+  if (pool) {
+    Tensor tensor(shape, dtype, std::move(pool));
+    tensor.fill(0);
+    return tensor;
+  }
+  Tensor tensor;
+  tensor.shape_ = shape;
+  tensor.dtype_ = dtype;
+  tensor.data_ = allocate_host_zeros(checked_bytes(shape, dtype));
+  return tensor;
+}
+
+Tensor Tensor::from(Shape shape, std::span<const float> values) {
+  if (static_cast<std::int64_t>(values.size()) != shape.numel())
+    throw Error(ErrorKind::usage, values.size(), " values were given for a tensor of ", shape);
+  Tensor tensor(shape);
+  std::ranges::copy(values, tensor.data<float>());
+  return tensor;
+}
+
+Tensor::Tensor(Tensor&& other) noexcept
+    : shape_(std::exchange(other.shape_, {})),
+      dtype_(other.dtype_),
+      data_(std::exchange(other.data_, nullptr)),
+      pool_(std::move(other.pool_)) {}
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  if (this != &other) {
+    release();
+    shape_ = std::exchange(other.shape_, {});
+    dtype_ = other.dtype_;
+    data_ = std::exchange(other.data_, nullptr);
+    pool_ = std::move(other.pool_);
+  }
+  return *this;
+}
+
+void Tensor::release() noexcept {
+  if (!data_) return;
+  if (pool_)
+    pool_->deallocate(data_, bytes());
+  else
+    free_host(data_);
+  data_ = nullptr;
+}
+
+void Tensor::require(DType dtype) const {
+  if (!data_) throw Error(ErrorKind::internal, "an undefined tensor was read");
+  if (dtype != dtype_) throw Error(ErrorKind::internal, "a ", dtype_, " tensor was read as ", dtype);
+}
+
+void Tensor::require_host() const {
+  if (!on_host())
+    throw Error(ErrorKind::internal, "a tensor of ", shape_,
+                " lies in a device's memory, where the host cannot read or write it");
+}
+
+Tensor Tensor::clone() const {
+  require_host();
+  Tensor copy(shape_, dtype_, pool_);
+  if (bytes()) std::memcpy(copy.data_, data_, bytes());
+  return copy;
+}
+
+Tensor Tensor::to_host() const {
+  if (on_host()) return clone();
+  Tensor copy(shape_, dtype_);
+  pool_->read(copy.data_, data_, bytes());
+  return copy;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  require_host();
+  if (dtype == dtype_) return clone();
+  Tensor copy(shape_, dtype, pool_);
+  if (dtype == DType::f64)
+    std::copy_n(data<float>(), numel(), copy.data<double>());
+  else
+    std::transform(data<double>(), data<double>() + numel(), copy.data<float>(),
+                   [](double v) { return static_cast<float>(v); });
+  return copy;
+}
+
+Tensor Tensor::reshaped(Shape shape) && {
+  if (shape.numel() != numel())
+    throw Error(ErrorKind::usage, "a tensor of ", shape_, " cannot be reshaped to ", shape);
+  Tensor result = std::move(*this);
+  result.shape_ = shape;
+  return result;
+}
+
+void Tensor::fill(double value) {
+  require_host();
+  if (dtype_ == DType::f64)
+    std::fill_n(data<double>(), numel(), value);
+  else
+    std::fill_n(data<float>(), numel(), static_cast<float>(value));
+}
+
+}  // namespace backlight

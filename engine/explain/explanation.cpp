@@ -1,0 +1,171 @@
+#include "engine/explain/explanation.hpp"
+
+#include <algorithm>
+
+#include "engine/graph/layers/conv2d.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+std::string_view kind_of(const Network& network, NodeId node) {
+  const auto& layer = network.node(node).layer;
+  return layer ? layer->kind() : "input";
+}
+
+ForwardOptions forward_options(const Network& network, std::vector<NodeId> layers, NodeId score,
+                               bool input_gradient) {
+  ForwardOptions options{.keep = layers, .gradients_at = layers};
+  options.keep.push_back(score);
+  if (input_gradient) options.gradients_at.push_back(network.input());
+  return options;
+}
+
+ChannelMaps maps_of(const Shape& shape) { return {shape[0], shape[1], shape[2] * shape[3]}; }
+
+const Tensor& weight_of(const Network& network, NodeId node) {
+  for (const ConstParameter& p : network.node(node).layer->parameters())
+    if (p.name == "weight") return *p.tensor;
+  throw Error(ErrorKind::internal, "'", network.node(node).name, "' has no weight");
+}
+
+}  // namespace
+
+NodeId score_node(const Network& network) {
+  const std::string_view kind = kind_of(network, network.output());
+  if (kind == "softmax" || kind == "log_softmax") return network.node(network.output()).inputs.front();
+  return network.output();
+}
+
+std::optional<CamHead> find_cam_head(const Network& network) {
+  const auto input_of = [&](NodeId node) { return network.node(node).inputs.front(); };
+  const auto below = [&](NodeId node, std::initializer_list<std::string_view> kinds) {
+    while (std::ranges::find(kinds, kind_of(network, node)) != kinds.end()) node = input_of(node);
+    return node;
+  };
+  NodeId node = score_node(network);
+  std::optional<NodeId> classifier;
+  if (kind_of(network, node) == "linear") {
+    classifier = node;
+    node = input_of(node);
+  }
+  node = below(node, {"flatten", "dropout"});
+  if (kind_of(network, node) != "adaptive_avg_pool2d") return std::nullopt;
+  // One classifier and nothing else: a pooled area other than 1×1 would give it more inputs than channels.
+  const Shape probe = network.node(node).layer->output_shape(std::vector<Shape>{{1, 1, 4, 4}});
+  if (probe[2] != 1 || probe[3] != 1) return std::nullopt;
+  node = input_of(node);
+  if (!classifier) {
+    node = below(node, {"relu", "dropout"});
+    if (node == network.input() || !is_pointwise(*network.node(node).layer)) return std::nullopt;
+    classifier = node;
+    node = below(input_of(node), {"dropout"});
+  }
+  if (node == network.input()) return std::nullopt;
+  return CamHead{node, *classifier};
+}
+
+std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<const Shape> shapes) {
+  const Shape& shape = shapes[static_cast<std::size_t>(node)];
+  const NodeId score = score_node(network);
+  if (node == network.input()) return "it is the input";
+  if (shape.rank() != 4) return text("its value is ", shape, ", not N×K×h×w");
+  std::vector<bool> depends(static_cast<std::size_t>(network.size()), false);
+  depends[static_cast<std::size_t>(node)] = true;
+  for (NodeId id = node + 1; id <= score; ++id)
+    for (const NodeId from : network.node(id).inputs)
+      if (depends[static_cast<std::size_t>(from)]) depends[static_cast<std::size_t>(id)] = true;
+  if (node > score || !depends[static_cast<std::size_t>(score)]) return "the scores do not depend on it";
+  return {};
+}
+
+Explanation::Explanation(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
+                         bool input_gradient)
+    : network_(network),
+      context_(context),
+      score_(score_node(network)),
+      pass_(network, context, std::move(x), forward_options(network, layers, score_, input_gradient)) {
+  const std::vector<Shape> shapes = network.shapes(pass_.shape(network.input()));
+  for (const NodeId layer : layers)
+    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
+      throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
+                  "; `backlight layers` lists those it can use");
+}
+
+std::vector<std::int64_t> Explanation::top_classes() const {
+  const Tensor values = context_.to_host(scores());
+  const std::int64_t classes = values.shape()[1];
+  std::vector<std::int64_t> top;
+  dispatch_dtype(values.dtype(), [&]<class T>() {
+    for (std::int64_t n = 0; n < values.shape()[0]; ++n) {
+      const T* row = values.data<T>() + n * classes;
+      top.push_back(std::max_element(row, row + classes) - row);
+    }
+  });
+  return top;
+}
+
+Seed Explanation::target(std::span<const std::int64_t> classes, Direction direction) const {
+  Seed seed = one_hot(score_, scores().shape(), classes, scores().dtype());
+  if (direction == Direction::counterfactual)
+    dispatch_dtype(seed.dy.dtype(), [&]<class T>() {
+      T* dy = seed.dy.data<T>();
+      std::transform(dy, dy + seed.dy.numel(), dy, [](T v) { return v == T{0} ? T{0} : -v; });
+    });
+  return seed;
+}
+
+Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations) const {
+  const Shape& shape = activations.shape();
+  Tensor map = context_.empty({shape[0], shape[2], shape[3]}, activations.dtype());
+  dispatch(context_, map.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.weighted_sum(context_, maps_of(shape), alpha.data<T>(), activations.data<T>(), map.data<T>());
+  });
+  return map;
+}
+
+Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
+  const Gradients gradients = pass_.backward(target, {.wrt = {layer}});
+  const Shape& shape = pass_.shape(layer);
+  const ChannelMaps maps = maps_of(shape);
+  Tensor alpha = context_.empty({shape[0], shape[1]}, target.dy.dtype());
+  const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.area) : 1.0;
+  dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.channel_sum(context_, maps, scale, gradients.nodes.at(layer).data<T>(), alpha.data<T>());
+  });
+  return alpha;
+}
+
+ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
+  Tensor alpha = channel_weights(layer, target, reduction);
+  Tensor map = weighted_sum(alpha, activations(layer));
+  return {std::move(alpha), std::move(map)};
+}
+
+Tensor Explanation::gradient(const Seed& target, ReluRule rule) {
+  Gradients gradients = pass_.backward(target, {.rule = rule, .wrt = {network_.input()}});
+  return std::move(gradients.nodes.at(network_.input()));
+}
+
+ClassMap Explanation::cam(std::span<const std::int64_t> classes, Direction direction) const {
+  const std::optional<CamHead> head = find_cam_head(network_);
+  if (!head)
+    throw Error(ErrorKind::unsupported,
+                "CAM needs a network that ends in global average pooling and one linear layer or 1×1 "
+                "convolution, and "
+                "this one ends in '",
+                network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
+  const Tensor& activations = pass_.value(head->features);
+  const Tensor& weight = weight_of(network_, head->classifier);
+  const Tensor dscores = context_.copy(target(classes, direction).dy);
+  const LinearParams linear{
+      .batch = activations.shape()[0], .in = activations.shape()[1], .out = dscores.shape()[1]};
+  Tensor alpha = context_.empty({linear.batch, linear.in}, activations.dtype());
+  dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.linear_backward_data(context_, linear, dscores.data<T>(), weight.data<T>(), alpha.data<T>());
+  });
+  Tensor map = weighted_sum(alpha, activations);
+  return {std::move(alpha), std::move(map)};
+}
+
+}  // namespace backlight

@@ -1,0 +1,85 @@
+// One forward pass of a batch, and every question about it: Grad-CAM, CAM, gradients under the three ReLU
+// rules.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/run/pass.hpp"
+
+namespace backlight {
+
+/// Weights and raw signed map of one layer, for every image of the batch.
+struct ClassMap {
+  Tensor alpha;  ///< N×K, one weight per channel
+  Tensor map;    ///< N×h×w, Σ_k α_k A^k without ReLU
+};
+
+/// How α reduces the gradient over positions: the paper's equation 1 takes the mean, its first code the sum.
+enum class AlphaReduction { mean, sum };
+
+/// What is explained: the score, or what would lower it (the negated score).
+enum class Direction { evidence, counterfactual };
+
+/// Where CAM (Zhou et al. 2016) applies: the features, and the layer that weighs them for each class.
+struct CamHead {
+  NodeId features;
+  NodeId classifier;  ///< linear, or a 1×1 convolution; its weight's rows are α
+};
+
+/// The head of a network that ends in global average pooling and one linear layer, or in one 1×1 convolution
+/// and global average pooling (SqueezeNet; as in CAM's own code, the bias and a ReLU between are left out of
+/// the map). Flatten and dropout may stand between, a softmax may follow. Nothing for other networks.
+std::optional<CamHead> find_cam_head(const Network& network);
+
+/// The node whose value holds the scores: the output, or what a final softmax or log-softmax reads.
+NodeId score_node(const Network& network);
+
+/// Why Grad-CAM cannot use this node for an input of this shape; an empty string when it can. It needs
+/// N×K×h×w activations that the input decides and that the scores depend on.
+std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<const Shape> shapes);
+
+/// Holds one forward. Every call below is independent: order and repetition change no bit. Results lie in the
+/// context's memory; Context::to_host brings them to the host's.
+/// The network must outlive the explanation.
+class Explanation {
+ public:
+  /// `layers`: where grad_cam() will be asked; `input_gradient`: whether gradient() will.
+  /// Throws Error(bad_input) when x (N×C×H×W) does not fit, Error(usage) when a layer cannot carry Grad-CAM.
+  Explanation(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
+              bool input_gradient);
+
+  /// N×K, before any softmax.
+  const Tensor& scores() const { return pass_.value(score_); }
+
+  /// The class of the highest score, for every image.
+  std::vector<std::int64_t> top_classes() const;
+
+  /// The target "score of classes[n] for image n". Throws Error(usage) for a class that does not exist.
+  Seed target(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const;
+
+  /// Equations 1 and 2 of the Grad-CAM paper without the ReLU, for any scalar target.
+  ClassMap grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
+  /// Equation 1 alone: α, N×K.
+  Tensor channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
+  /// N×K×h×w, one of the layers named at the start.
+  const Tensor& activations(NodeId layer) const { return pass_.value(layer); }
+
+  /// ∂target/∂x, N×C×H×W. `guided` gives Guided Backprop, `deconvnet` Deconvolution: these are no gradients.
+  Tensor gradient(const Seed& target, ReluRule rule);
+
+  /// Class activation mapping: α is the class's row of the head's classifier. The features must be among
+  /// `layers`. Throws Error(unsupported) for a network without the head that CAM needs.
+  ClassMap cam(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const;
+
+ private:
+  Tensor weighted_sum(const Tensor& alpha, const Tensor& activations) const;
+
+  const Network& network_;
+  Context& context_;
+  NodeId score_;
+  Pass pass_;
+};
+
+}  // namespace backlight

@@ -1,0 +1,24 @@
+// Which nodes of a network can be computed in one pass over memory.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "engine/graph/network.hpp"
+
+namespace backlight {
+
+/// y = relu(producer(x) + residual), computed when the ReLU's turn comes.
+struct Fusion {
+  NodeId producer = 0;
+  std::optional<NodeId> add = {};       ///< the node of the sum, where there is one
+  std::optional<NodeId> residual = {};  ///< its other term
+};
+
+/// The ReLUs to compute together with what they read, by their node. What lies between must be needed by
+/// nobody else: `kept` tells which values are, `readers` how many nodes read each.
+std::map<NodeId, Fusion> find_fusions(const Network& network, const std::vector<bool>& kept,
+                                      const std::vector<int>& readers);
+
+}  // namespace backlight

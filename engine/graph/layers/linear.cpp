@@ -1,0 +1,68 @@
+#include "engine/graph/layers/linear.hpp"
+
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+class Linear final : public Layer {
+ public:
+  Linear(std::int64_t in, std::int64_t out, bool bias) : in_(in), out_(out), has_bias_(bias) {
+    if (in < 1 || out < 1)
+      throw Error(ErrorKind::usage, "[linear] ", in, " inputs and ", out,
+                  " outputs were asked for, both must be positive");
+    weight_ = Tensor::zeros({out, in});
+    if (bias) bias_ = Tensor::zeros({out});
+  }
+
+  std::string_view kind() const override { return "linear"; }
+  Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
+
+  std::vector<Parameter> parameters() override {
+    std::vector<Parameter> all{{"weight", &weight_}};
+    if (has_bias_) all.push_back({"bias", &bias_});
+    return all;
+  }
+
+  Shape output_shape(std::span<const Shape> x) const override {
+    require_inputs(kind(), x, 1);
+    require_rank(kind(), x[0], 2, "N×features");
+    if (x[0][1] != in_)
+      throw Error(ErrorKind::bad_input, "[linear] x is ", x[0], ", but weight ", weight_.shape(), " expects ",
+                  in_, " features");
+    return {x[0][0], out_};
+  }
+
+  void forward(const ForwardArgs& a) const override {
+    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.linear_forward(a.context, params(a.y.shape()), a.x[0]->data<T>(), weight_.data<T>(),
+                       has_bias_ ? bias_.data<T>() : nullptr, a.y.data<T>());
+    });
+  }
+
+  void backward(const BackwardArgs& a) const override {
+    const LinearParams p = params(a.dy.shape());
+    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
+      const T* dy = a.dy.data<T>();
+      if (a.dx[0]) k.linear_backward_data(a.context, p, dy, weight_.data<T>(), a.dx[0]->data<T>());
+      if (a.dw.size() > 0 && a.dw[0])
+        k.linear_backward_filter(a.context, p, a.x[0]->data<T>(), dy, a.dw[0]->data<T>());
+      if (a.dw.size() > 1 && a.dw[1]) k.linear_backward_bias(a.context, p, dy, a.dw[1]->data<T>());
+    });
+  }
+
+ private:
+  LinearParams params(const Shape& y) const { return {.batch = y[0], .in = in_, .out = out_}; }
+
+  std::int64_t in_, out_;
+  bool has_bias_;
+  Tensor weight_, bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> linear(std::int64_t in, std::int64_t out, bool bias) {
+  return std::make_unique<Linear>(in, out, bias);
+}
+
+}  // namespace backlight

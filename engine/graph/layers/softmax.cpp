@@ -1,0 +1,51 @@
+#include "engine/graph/layers/softmax.hpp"
+
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+SoftmaxParams params(const Shape& x) {
+  return {.outer = x[0], .classes = x[1], .inner = x.rank() == 4 ? x[2] * x[3] : 1};
+}
+
+class Softmax final : public Layer {
+ public:
+  explicit Softmax(bool log) : log_(log) {}
+
+  std::string_view kind() const override { return log_ ? "log_softmax" : "softmax"; }
+  Needs needs(bool) const override { return {.output = true}; }
+  bool in_place() const override { return true; }
+
+  Shape output_shape(std::span<const Shape> x) const override {
+    require_inputs(kind(), x, 1);
+    if (x[0].rank() != 2 && x[0].rank() != 4)
+      throw Error(ErrorKind::bad_input, "[", kind(), "] x is ", x[0], ", expected N×K or N×C×H×W");
+    return x[0];
+  }
+
+  void forward(const ForwardArgs& a) const override {
+    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
+      const auto kernel = log_ ? k.log_softmax_forward : k.softmax_forward;
+      kernel(a.context, params(a.y.shape()), a.x[0]->data<T>(), a.y.data<T>());
+    });
+  }
+
+  void backward(const BackwardArgs& a) const override {
+    if (!a.dx[0]) return;
+    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
+      const auto kernel = log_ ? k.log_softmax_backward : k.softmax_backward;
+      kernel(a.context, params(a.dy.shape()), a.y->data<T>(), a.dy.data<T>(), a.dx[0]->data<T>());
+    });
+  }
+
+ private:
+  bool log_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> softmax() { return std::make_unique<Softmax>(false); }
+std::unique_ptr<Layer> log_softmax() { return std::make_unique<Softmax>(true); }
+
+}  // namespace backlight

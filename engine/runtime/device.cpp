@@ -1,0 +1,241 @@
+#include "engine/runtime/device.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <ostream>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/core/processors.hpp"
+#include "engine/runtime/cuda/backend.hpp"
+
+namespace backlight {
+
+Device Device::parse(std::string_view name) {
+  if (name == "cpu") return {};
+  if (name == "cuda") return {Kind::cuda, 0};
+  if (name.starts_with("cuda:")) {
+    int index = -1;
+    const char* end = name.data() + name.size();
+    const auto [stop, code] = std::from_chars(name.data() + 5, end, index);
+    if (code == std::errc{} && stop == end && index >= 0) return {Kind::cuda, index};
+  }
+  throw Error(ErrorKind::usage, "unknown device '", name, "': expected cpu, cuda or cuda:N");
+}
+
+std::ostream& operator<<(std::ostream& out, const Device& device) {
+  if (device.kind == Device::Kind::cpu) return out << "cpu";
+  return out << "cuda:" << device.index;
+}
+
+// One job at a time. A worker joins a job under the mutex and leaves it under the mutex, so that the job's
+// fields never change while somebody works on it; only the item counter is contended.
+struct ThreadPool::State {
+  std::mutex mutex;
+  std::condition_variable job_posted, job_left;
+  std::vector<std::thread> workers;
+
+  const std::function<void(std::int64_t, int)>* fn = nullptr;
+  std::int64_t items = 0;
+  std::uint64_t generation = 0;
+  int active = 0;
+  bool stop = false;
+  std::exception_ptr failure;
+  std::atomic<std::int64_t> next{0};
+
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    job_posted.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
+  void work(int worker) {
+    for (std::int64_t item = next++; item < items; item = next++) {
+      try {
+        (*fn)(item, worker);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = items;
+      }
+    }
+  }
+
+  void loop(int worker) {
+    std::uint64_t seen = 0;
+    std::unique_lock lock(mutex);
+    while (true) {
+      job_posted.wait(lock, [&] { return stop || generation != seen; });
+      if (stop) return;
+      seen = generation;
+      if (!fn) continue;
+      ++active;
+      lock.unlock();
+      work(worker);
+      lock.lock();
+      if (--active == 0) job_left.notify_one();
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  if (threads < 0)
+    throw Error(ErrorKind::usage, "the number of threads is ", threads, ": expected 0 or more");
+  if (threads == 0) threads = usable_processors();
+  int worker = 1;
+  try {
+    for (; worker < threads; ++worker)
+      state_->workers.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+  } catch (const std::system_error& error) {
+    throw Error(ErrorKind::resources, "thread ", worker + 1, " of ", threads, " could not be started (",
+                error.code().message(), "): ask for fewer threads");
+  }
+}
+
+ThreadPool::~ThreadPool() = default;
+
+int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
+
+void ThreadPool::run(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) {
+  State& state = *state_;
+  if (items <= 1 || state.workers.empty()) {
+    for (std::int64_t item = 0; item < items; ++item) fn(item, 0);
+    return;
+  }
+  {
+    const std::lock_guard lock(state.mutex);
+    state.fn = &fn;
+    state.items = items;
+    state.failure = nullptr;
+    state.next = 0;
+    ++state.generation;
+  }
+  state.job_posted.notify_all();
+  state.work(0);
+  std::unique_lock lock(state.mutex);
+  state.job_left.wait(lock, [&] { return state.active == 0; });
+  state.fn = nullptr;
+  if (state.failure) std::rethrow_exception(std::exchange(state.failure, nullptr));
+}
+
+Context::Context(Device device, int threads, Precision precision) : device_(device), precision_(precision) {
+  if (device.kind == Device::Kind::cpu && precision != Precision::strict)
+    throw Error(ErrorKind::unsupported, "the CPU computes in float32 only: use the precision strict");
+  if (device.kind == Device::Kind::cuda) {
+    stream_ = cuda::open_stream(device.index);
+    memory_ = cuda::make_pool(stream_);
+  } else {
+    memory_ = make_host_pool();
+  }
+  threads_ = std::make_unique<ThreadPool>(threads);
+}
+
+Context Context::for_replay(Device device, Precision precision) {
+  Context context(device, 1, precision);
+  context.memory_ = cuda::make_recycling_pool(context.stream_);
+  return context;
+}
+
+std::shared_ptr<cuda::Graph> Context::record(const std::function<void()>& work) {
+  std::shared_ptr<cuda::Graph> graph = cuda::capture(stream(), memory_, work);
+  memory_ = cuda::make_pool(stream_);
+  return graph;
+}
+
+Tensor Context::zeros(const Shape& shape, DType dtype) const {
+  if (!stream_) return Tensor::zeros(shape, dtype, memory_);
+  Tensor result = empty(shape, dtype);
+  dispatch_dtype(dtype, [&]<class T>() { cuda::clear(*stream_, result.data<T>(), result.bytes()); });
+  return result;
+}
+
+Tensor Context::copy(const Tensor& tensor) const {
+  Tensor result = empty(tensor.shape(), tensor.dtype());
+  copy(tensor, result);
+  return result;
+}
+
+Tensor Context::share(const Tensor& tensor) const {
+  if (!stream_) return tensor.to_host();
+  Tensor result(tensor.shape(), tensor.dtype(), cuda::make_shared_pool(stream_));
+  copy(tensor, result);
+  return result;
+}
+
+void Context::copy(const Tensor& from, Tensor& to) const {
+  if (from.shape() != to.shape() || !holds(to))
+    throw Error(ErrorKind::internal, "a tensor of ", from.shape(), " was to be copied into one of ",
+                to.shape(), " in the memory of ", device_);
+  dispatch_dtype(to.dtype(), [&]<class T>() {
+    if (from.on_host())
+      from_host(to.data<T>(), from.data<T>(), from.bytes());
+    else if (!stream_)
+      from_host(to.data<T>(), from.to_host().template data<T>(), from.bytes());
+    else if (!holds(from))
+      cuda::copy_between(*stream_, to.data<T>(), from.data<T>(), from.device(), from.bytes());
+    else
+      cuda::copy(*stream_, to.data<T>(), from.data<T>(), from.bytes());
+  });
+}
+
+Tensor Context::to_host(const Tensor& tensor) const {
+  if (tensor.on_host() || !holds(tensor)) return tensor.to_host();
+  Tensor result(tensor.shape(), tensor.dtype());
+  dispatch_dtype(tensor.dtype(),
+                 [&]<class T>() { to_host(result.data<T>(), tensor.data<T>(), tensor.bytes()); });
+  return result;
+}
+
+void Context::from_host(void* to, const void* from, std::size_t bytes) const {
+  if (stream_)
+    cuda::upload(*stream_, to, from, bytes);
+  else if (bytes > 0)
+    std::memcpy(to, from, bytes);
+}
+
+void Context::within(void* to, const void* from, std::size_t bytes) const {
+  if (stream_)
+    cuda::copy(*stream_, to, from, bytes);
+  else if (bytes > 0)
+    std::memcpy(to, from, bytes);
+}
+
+void Context::to_host(void* to, const void* from, std::size_t bytes) const {
+  if (stream_)
+    cuda::download(*stream_, to, from, bytes);
+  else if (bytes > 0)
+    std::memcpy(to, from, bytes);
+}
+
+void Context::synchronize() const {
+  if (stream_) cuda::synchronize(*stream_);
+}
+
+void Context::tune(bool on) const {
+  if (stream_) cuda::tune(*stream_, on);
+}
+
+cuda::Stream& Context::stream() const {
+  if (!stream_) throw Error(ErrorKind::internal, "a CUDA stream was asked of a context on ", device_);
+  return *stream_;
+}
+
+void Context::parallel_ranges(std::int64_t count, std::int64_t grain,
+                              const std::function<void(std::int64_t, std::int64_t)>& fn) const {
+  grain = std::max<std::int64_t>(grain, 1);
+  const std::int64_t ranges = (count + grain - 1) / grain;
+  parallel_for(ranges,
+               [&](std::int64_t range, int) { fn(range * grain, std::min(count, (range + 1) * grain)); });
+}
+
+}  // namespace backlight

@@ -1,0 +1,152 @@
+// Where a pass runs: the device, the threads that work on it, and the memory it draws from.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/tensor.hpp"
+
+namespace backlight {
+
+struct Device {
+  enum class Kind : std::uint8_t { cpu, cuda };
+  Kind kind = Kind::cpu;
+  int index = 0;
+
+  /// "cpu", "cuda" or "cuda:N". Throws Error(usage) for anything else.
+  static Device parse(std::string_view name);
+
+  friend bool operator==(const Device&, const Device&) = default;
+  friend std::ostream& operator<<(std::ostream& out, const Device& device);
+};
+
+/// In which numbers a CUDA device multiplies; sums are always in float32. The CPU knows only `strict`.
+enum class Precision : std::uint8_t {
+  strict,  ///< float32
+  tf32,    ///< float32 storage, products of 10-bit mantissas in the tensor cores
+  f16,     ///< inputs and weights of convolutions and linear layers rounded to float16
+};
+
+namespace cuda {
+class Graph;
+class Stream;
+}  // namespace cuda
+
+/// Work that is the same on every item, done by whichever thread is free.
+class ThreadPool {
+ public:
+  /// `threads` counts the caller too; 0 takes all the processors this process may use. Throws Error(usage)
+  /// for a negative number, Error(resources) where the system starts no more threads.
+  explicit ThreadPool(int threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const;
+
+  /// Calls fn(item, worker) once for every item in [0, items), worker in [0, size()), and returns when all
+  /// are done. The first exception of an item is rethrown. An item must not call run() of the same pool.
+  void run(std::int64_t items, const std::function<void(std::int64_t item, int worker)>& fn);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Belongs to one calling thread at a time; several threads explain with one network through a context each.
+/// Moves, and is never copied: its threads and its stream are its own.
+class Context {
+ public:
+  /// Throws Error(unsupported) for a device that this build does not know or a precision that the device does
+  /// not have, Error(resources) for a device that this machine does not have or threads that it does not
+  /// start.
+  explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict);
+  /// A context on a CUDA device whose freed memory stays with it until something is recorded, so that what it
+  /// computed once can be recorded without allocating. Throws as the constructor does.
+  static Context for_replay(Device device, Precision precision);
+  /// Records what `work` asks of this context, which must be made for_replay and have done the same before.
+  /// `work` must not wait. The graph keeps the memory of which it is made; what is allocated afterwards is
+  /// other memory. Throws Error(internal) on the CPU, and what `work` throws.
+  std::shared_ptr<cuda::Graph> record(const std::function<void()>& work);
+
+  const Device& device() const { return device_; }
+  Precision precision() const { return precision_; }
+  int threads() const { return threads_->size(); }
+  const MemoryPool& memory() const { return *memory_; }
+
+  /// An uninitialised tensor from this context's pool.
+  Tensor empty(const Shape& shape, DType dtype = DType::f32) const { return Tensor(shape, dtype, memory_); }
+  Tensor zeros(const Shape& shape, DType dtype = DType::f32) const;
+  /// An uninitialised array from this context's pool.
+  template <class T>
+  Buffer<T> buffer(std::int64_t size) const {
+    return Buffer<T>(size, memory_);
+  }
+  /// Whether kernels of this context can read the tensor.
+  bool holds(const Tensor& tensor) const { return tensor.device() == memory_->device(); }
+  /// A copy in this context's memory, of a tensor anywhere. One that another context computes must be done
+  /// there, synchronize() that context first, and stay until it is copied; from another device this waits.
+  Tensor copy(const Tensor& tensor) const;
+  /// The same for a tensor that other contexts on this device will read, too, as parameters are. It is freed
+  /// when every one of them has done what was asked of it, for which the thread that frees it waits.
+  Tensor share(const Tensor& tensor) const;
+  /// Overwrites `to`, of the same shape and type, which lies in this context's memory.
+  void copy(const Tensor& from, Tensor& to) const;
+  /// A copy in the host's memory, of a tensor anywhere. Waits until it is computed.
+  Tensor to_host(const Tensor& tensor) const;
+  template <class T>
+  Buffer<T> copy(std::span<const T> values) const {
+    Buffer<T> result = buffer<T>(static_cast<std::int64_t>(values.size()));
+    from_host(result.data(), values.data(), values.size_bytes());
+    return result;
+  }
+  /// Overwrites `to`, of the same size, which lies in this context's memory.
+  template <class T>
+  void copy(std::span<const T> values, Buffer<T>& to) const {
+    from_host(to.data(), values.data(), values.size_bytes());
+  }
+  template <class T>
+  void copy(const Buffer<T>& from, Buffer<T>& to) const {
+    within(to.data(), from.data(), from.bytes());
+  }
+  template <class T>
+  std::vector<T> to_host(const Buffer<T>& values) const {
+    std::vector<T> result(static_cast<std::size_t>(values.size()));
+    to_host(result.data(), values.data(), values.bytes());
+    return result;
+  }
+
+  /// Waits until the device has done all that was asked of it; reports what went wrong there.
+  void synchronize() const;
+  /// From now on measures, when a convolution of a new shape comes, which way of doing it is fastest here,
+  /// which takes longer once. Nothing to choose from on the CPU.
+  void tune(bool on) const;
+  /// The CUDA stream in which everything of this context runs. Throws Error(internal) on the CPU.
+  cuda::Stream& stream() const;
+
+  /// fn(item, worker) for every item, in no particular order.
+  void parallel_for(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) const {
+    threads_->run(items, fn);
+  }
+  /// fn(begin, end) over consecutive ranges of at most `grain` elements.
+  void parallel_ranges(std::int64_t count, std::int64_t grain,
+                       const std::function<void(std::int64_t, std::int64_t)>& fn) const;
+
+ private:
+  void from_host(void* to, const void* from, std::size_t bytes) const;
+  void within(void* to, const void* from, std::size_t bytes) const;
+  void to_host(void* to, const void* from, std::size_t bytes) const;
+
+  Device device_;
+  Precision precision_;
+  std::unique_ptr<ThreadPool> threads_;
+  std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
+  std::shared_ptr<MemoryPool> memory_;
+};
+
+}  // namespace backlight

@@ -1,0 +1,292 @@
+// backlight explain: what in a picture speaks for a class.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "tools/backlight/batch.hpp"
+#include "tools/backlight/class_names.hpp"
+#include "tools/backlight/commands.hpp"
+#include "tools/backlight/explain_picture.hpp"
+#include "tools/backlight/outputs.hpp"
+
+namespace backlight::tools {
+namespace {
+
+struct Options {
+  InputOptions inputs;
+  NetworkOptions network;
+  DeviceOptions device;
+  std::vector<std::string> classes, methods, layers, formats;
+  std::size_t top_k = 0;
+  std::optional<std::string> preset, fit;
+  std::string exif = "apply", folder = "backlight-out";
+  bool counterfactual = false, box = false, force = false, skip_existing = false;
+  JsonOptions json;
+  Console console;
+};
+
+template <class T>
+void add_once(std::vector<T>& values, T value) {
+  if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
+}
+
+Formats parse_formats(const std::vector<std::string>& names) {
+  constexpr std::array<std::pair<std::string_view, bool Formats::*>, 7> kFormats{{
+      {"overlay", &Formats::overlay},
+      {"heatmap", &Formats::heatmap},
+      {"panel", &Formats::panel},
+      {"npy", &Formats::npy},
+      {"json", &Formats::json},
+      {"png", &Formats::png},
+      {"jpg", &Formats::jpg},
+  }};
+  Formats formats;
+  for (const std::string& name : names) formats.*parse_choice("format", name, kFormats) = true;
+  if (formats.png && formats.jpg)
+    throw Error(ErrorKind::usage,
+                "--format: png and jpg were both given, but pictures are written in one of them");
+  if (!formats.overlay && !formats.heatmap && !formats.panel && !formats.npy && !formats.json)
+    formats.overlay = true;
+  return formats;
+}
+
+/// What can be refused before a network is loaded.
+Request parse_request(const Options& options, std::vector<Method>& methods) {
+  Request request;
+  if (options.preset) request.preset = parse_preset(*options.preset);
+  if (options.fit) request.fit = parse_fit(*options.fit);
+  request.exif = parse_exif(options.exif);
+  request.layer_given = !options.layers.empty();
+  for (const auto& choice : {options.preset, options.fit})
+    if (choice) request.choices += "_" + *choice;
+  request.formats = parse_formats(options.formats);
+  request.formats.box = options.box;
+  request.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
+  if (options.folder == "-")
+    throw Error(ErrorKind::usage,
+                "--out names a folder, which standard output cannot be; --json prints there");
+  request.folder = options.folder;
+  request.force = options.force;
+  request.skip_existing = options.skip_existing;
+  request.top_k = options.top_k == 0 && options.classes.empty() ? 1 : options.top_k;
+  for (const std::string& name : options.methods) add_once(methods, parse_method(name));
+  if (methods.empty()) methods.push_back(Method::grad_cam);
+
+  if (!options.layers.empty() && !request.formats.panel && std::ranges::none_of(methods, uses_layer))
+    throw Error(ErrorKind::usage,
+                "--layer: none of the methods asked for looks at a layer of choice; grad-cam, "
+                "guided-grad-cam and deconv-grad-cam do");
+  for (const Method method : methods) {
+    if (options.counterfactual && !uses_map(method))
+      throw Error(ErrorKind::usage, "--counterfactual has no meaning for ", name_of(method),
+                  "; it has for grad-cam, cam, guided-grad-cam and deconv-grad-cam");
+    const bool product = uses_layer(method) && gradient_rule(method);
+    if (request.preset == Preset::torch_cam && product)
+      throw Error(ErrorKind::unsupported, "preset torch-cam defines no ", name_of(method),
+                  "; use paper, pytorch-grad-cam or captum");
+  }
+  if (request.preset == Preset::torch_cam && request.formats.panel)
+    throw Error(ErrorKind::unsupported,
+                "a panel shows Guided Grad-CAM, which preset torch-cam does not define; use another preset");
+  return request;
+}
+
+/// The questions of every picture, checked against the network.
+void ask(Request& request, const Options& options, const std::vector<Method>& methods, const Model& model) {
+  const Network& network = model.network;
+  std::vector<NodeId>& chosen = request.chosen_layers;
+  for (const std::string& name : options.layers) add_once(chosen, network.find(name));
+  if (chosen.empty()) chosen.push_back(network.find(default_layer(model.info, request.preset)));
+
+  for (const Method method : methods) {
+    if (method == Method::cam) {
+      const auto head = find_cam_head(network);
+      if (!head)
+        throw Error(ErrorKind::unsupported,
+                    "cam needs a network that ends in global average pooling and one linear "
+                    "layer or 1×1 convolution, which ",
+                    model.info.name, " does not; use grad-cam");
+      request.questions.push_back({method, head->features});
+    } else if (uses_layer(method)) {
+      for (const NodeId layer : chosen) request.questions.push_back({method, layer});
+    } else {
+      request.questions.push_back({method, std::nullopt});
+    }
+    if (gradient_rule(method)) request.input_gradient = true;
+  }
+  if (request.formats.panel) {
+    request.layers.push_back(chosen.front());
+    request.input_gradient = true;
+  }
+  for (const Question& question : request.questions)
+    if (question.layer) add_once(request.layers, *question.layer);
+
+  const int size = model.info.preprocessing.input_size;
+  const std::vector<Shape> shapes = network.shapes({1, model.info.preprocessing.channels, size, size});
+  for (const NodeId layer : request.layers)
+    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
+      throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
+                  "; `backlight layers` lists those it can use");
+}
+
+/// The classes that the user named, each said how it was taken.
+Json choose_classes(Request& request, const Options& options, const Model& model, Console& console) {
+  Json list = Json::array();
+  for (const std::string& name : options.classes) {
+    const ClassChoice choice = find_class(model.labels, model.wordnet_ids, name);
+    if (!choice.remark.empty()) console.note("--class ", choice.remark);
+    add_once(request.classes, choice.index);
+    Json entry = class_json(model, choice.index);
+    entry["asked"] = name;
+    entry["taken_as"] = name_of(choice.taken_as);
+    entry["others"] = choice.others;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+std::string quoted_layer(const Json& result) {
+  return result["layer"].is_null() ? "" : " at " + result["layer"].get<std::string>();
+}
+
+/// A line per file of a result, or of the picture.
+std::string files_text(const Json& of, const char* indent) {
+  std::string out;
+  for (const auto& [member, file] : of["files"].items()) {
+    const bool kept = std::ranges::find(of["kept"], Json(member)) != of["kept"].end();
+    out += indent + printable(file.get<std::string>()) + (kept ? " (was there)" : "") + "\n";
+  }
+  return out;
+}
+
+/// What was found, for people: predictions, then a line per result and file.
+std::string report(const Json& record, const Model& model) {
+  std::string out = printable(record["file"].get<std::string>()) + ": ";
+  std::string separator;
+  for (const Json& p : record["predictions"]) {
+    out += separator + printable(p["name"].get<std::string>()) + " " + percent(p["probability"]);
+    separator = ", ";
+  }
+  out += " (" + scores_text(model) + ")\n";
+  for (const Json& result : record["results"]) {
+    out += "  " + printable(result["class"]["name"].get<std::string>()) + " (" +
+           result["class"]["index"].dump() + "), " + result["method"].get<std::string>() +
+           quoted_layer(result) + (result["counterfactual"] == true ? ", counterfactual" : "") + ", " +
+           percent(result["probability"]);
+    if (result["positive_evidence"] == false) out += ": no positive evidence";
+    if (const Json& box = result["box"]; !box.is_null())
+      out += text(": box ", decimal(box["x0"], 0), ",", decimal(box["y0"], 0), " to ", decimal(box["x1"], 0),
+                  ",", decimal(box["y1"], 0));
+    out += "\n" + files_text(result, "    ");
+  }
+  if (record.contains("files")) out += files_text(record, "  ");
+  return out;
+}
+
+void run(Options& options) {
+  Console& console = options.console;
+  std::vector<Method> methods;
+  Request request = parse_request(options, methods);
+  const PictureList list = list_pictures(options.inputs, console);
+  Model model = load_network(options.network, console);
+  note_labels(model, console);
+  Context context = make_context(options.device, console);
+  model.network.to(context);
+  ask(request, options, methods, model);
+  Json asked = choose_classes(request, options, model, console);
+
+  Json head = run_json("explain", model, request.fit, request.exif, context);
+  head["asked"] = std::move(asked);
+  head["preset"] = name_of(request.preset);
+  Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
+  inputs.keep_from("/dev/stdout");
+  const std::filesystem::path folder = request.folder;
+  const Explainer explainer(model, context, std::move(request), head, std::move(inputs));
+  explainer.check_outputs(list.pictures);
+  make_folder(folder);
+
+  BatchOutput output(options.json, std::move(head), list, console);
+  const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
+    std::optional<Json> record = explainer.explain(source, console);
+    if (record && !options.json.any()) console.print_unless_quiet(report(*record, model));
+    return record;
+  });
+  if (exit_code != 0) throw CLI::RuntimeError(exit_code);
+}
+
+constexpr const char* kFooter =
+    R"(Methods: grad-cam [default], guided-backprop, deconvnet, guided-grad-cam, deconv-grad-cam,
+  cam (networks that end in average pooling and one linear layer or 1×1 convolution), gradient.
+
+Examples:
+  backlight explain photo.jpg
+  backlight explain photo.jpg --class boxer --class "tiger cat" --method grad-cam,guided-grad-cam
+  backlight explain photos/ --weights resnet50-0676ba61.pth --top-k 2 --format overlay,npy --out results
+  backlight explain photos/ --recursive --skip-existing --json-lines > results.jsonl
+  backlight explain photo.jpg --class 242 --box --json > boxes.json
+  backlight explain photo.jpg --class boxer --class "tiger cat" --format panel)";
+
+}  // namespace
+
+void add_explain_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("explain", "Show what in a picture speaks for a class");
+  add_inputs(command, options->inputs);
+  // One value per occurrence: `--class cat photo.jpg` must not take the picture for a class.
+  const auto add_list = [&](const char* name, std::vector<std::string>& values, const char* help,
+                            const char* type) {
+    return command.add_option(name, values, help)
+        ->group("Question")
+        ->type_name(type)
+        ->allow_extra_args(false);
+  };
+  add_list("--class", options->classes,
+           "A class by index, name, synonym or WordNet id; several times for several", "N|NAME");
+  command.add_option("--top-k", options->top_k, "Explain the K best classes [1 where no --class is given]")
+      ->group("Question")
+      ->option_text("K")
+      ->check(CLI::Range(1, 1'000'000));
+  add_list("--method", options->methods, "One or several of the methods below [grad-cam]", "NAME,...")
+      ->delimiter(',');
+  add_list("--layer", options->layers, "Where Grad-CAM looks [the preset's]; see `backlight layers`",
+           "NAME,...")
+      ->delimiter(',');
+  const auto add_name = [&](const char* name, std::optional<std::string>& value, const std::string& help) {
+    command.add_option(name, value, help)->group("Question")->type_name("NAME");
+  };
+  add_name("--preset", options->preset, kPresetHelp);
+  add_name("--fit", options->fit, text(kFitHelp, " [crop]"));
+  command.add_option("--exif", options->exif, kExifHelp)
+      ->group("Question")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_flag("--counterfactual", options->counterfactual, "What would lower the score")
+      ->group("Question");
+  command.add_flag("--box", options->box, "Box of the largest segment above 15 % of the map's maximum")
+      ->group("Question");
+  add_network_options(command, options->network);
+  add_picture_options(command, options->network);
+  add_device_options(command, options->device);
+
+  add_list("--format", options->formats,
+           "What to write: overlay, heatmap, panel, npy, json [overlay]; pictures as png [default] or jpg",
+           "NAME,...")
+      ->delimiter(',')
+      ->group("Output");
+  command.add_option("--out", options->folder, "Folder for results")
+      ->group("Output")
+      ->type_name("DIR")
+      ->capture_default_str();
+  add_json_options(command, options->json);
+  auto* force = command.add_flag("--force", options->force, "Overwrite results")->group("Output");
+  command
+      .add_flag("--skip-existing", options->skip_existing,
+                "Keep results that are there, and go on with what is missing")
+      ->group("Output")
+      ->excludes(force);
+  options->console.add_options(command);
+  command.footer(kFooter);
+  command.callback([options] { run(*options); });
+}
+
+}  // namespace backlight::tools

@@ -1,0 +1,27 @@
+// The figure of one picture: source, Grad-CAM, Guided Backprop and Guided Grad-CAM, a row per class.
+#pragma once
+
+#include "tools/backlight/methods.hpp"
+#include "tools/backlight/panel.hpp"
+#include "tools/backlight/scores.hpp"
+
+namespace backlight::tools {
+
+/// What all rows of a figure share.
+struct PanelSubject {
+  const Model& model;
+  const Image& image;
+  const Placement& placement;
+  const Scores& scores;
+  Preset preset;
+  Direction direction;
+  NodeId layer;
+};
+
+/// Titles, colour bar and footer; rows are added to it.
+Panel empty_panel(const PanelSubject& subject);
+
+/// One class. A map without positive evidence is said to be one.
+PanelRow panel_row(const PanelSubject& subject, std::int64_t index, ClassEvidence& evidence);
+
+}  // namespace backlight::tools

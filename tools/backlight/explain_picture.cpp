@@ -1,0 +1,327 @@
+#include "tools/backlight/explain_picture.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+#include "engine/core/version.hpp"
+#include "engine/image/origin.hpp"
+#include "engine/image/overlay.hpp"
+#include "engine/image/write.hpp"
+#include "tools/backlight/explain_panel.hpp"
+#include "tools/backlight/names.hpp"
+#include "tools/backlight/outputs.hpp"
+#include "weights/load.hpp"
+
+namespace backlight::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPredictions = 5;
+constexpr Rgb kBoxColor{255, 255, 255};
+
+/// Size and range of a result; the last two extents are height and width.
+Json range_json(const Tensor& tensor) {
+  const auto [low, high] = std::ranges::minmax(tensor.values());
+  Json json;
+  if (tensor.shape().rank() == 3) json["channels"] = tensor.shape()[0];
+  json["height"] = tensor.shape()[-2];
+  json["width"] = tensor.shape()[-1];
+  json["min"] = number(low);
+  json["max"] = number(high);
+  return json;
+}
+
+/// What the npy holds.
+const char* raw_kind(const Question& question) { return gradient_rule(question.method) ? "gradient" : "map"; }
+
+Image overlay_of(const Image& image, const Answer& answer, const Placement& placement, Preset preset) {
+  if (answer.gradient.defined()) return place_on_source(saliency(answer.gradient, preset), placement);
+  return overlay(image, answer.map->map, placement, preset);
+}
+
+Image heatmap_of(const Answer& answer, const Placement& placement, Preset preset) {
+  if (answer.gradient.defined()) return saliency(answer.gradient, preset);
+  return heatmap(answer.map->map, placement, preset);
+}
+
+void draw_box_on(Image& image, const Box& box) {
+  draw_box(image, box, kBoxColor, std::max(2, std::min(image.width, image.height) / 150));
+}
+
+/// What a result says of its run; what says nothing (npy, another's file) gives no object.
+Json facts_of(const fs::path& file) {
+  constexpr std::uintmax_t kLargest = std::uintmax_t{1} << 24;
+  std::string text;
+  if (file.extension() == ".json") {
+    text.resize(std::min(fs::file_size(file), kLargest));
+    std::ifstream(file, std::ios::binary).read(text.data(), static_cast<std::streamsize>(text.size()));
+  } else {
+    text = backlight_facts(file.string()).value_or("");
+  }
+  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+/// Without who said so, which does not change a result.
+Json part_of(const Json& facts, const char* part) {
+  const Json::json_pointer where(part);
+  Json value = facts.contains(where) ? facts.at(where) : Json();
+  if (value.is_object()) value.erase("from");
+  return value;
+}
+
+Json subject(const Json& index, const Json& counterfactual) { return Json::array({index, counterfactual}); }
+
+/// What a panel or a document is about, by class; nothing for a picture of one result, whose name says it.
+Json subjects_of(const Json& facts) {
+  Json subjects = Json::array();
+  for (const char* list : {"/image/results", "/images/0/results"})
+    for (const Json& result : part_of(facts, list)) {
+      Json next = subject(part_of(result, "/class/index"), part_of(result, "/counterfactual"));
+      if (subjects.empty() || subjects.back() != next) subjects.push_back(std::move(next));
+    }
+  return subjects;
+}
+
+}  // namespace
+
+/// One picture under way.
+struct Explainer::Work {
+  const PictureSource& source;
+  const std::set<fs::path>& kept;
+  const Image& image;
+  const Placement& placement;
+  const Scores& scores;
+  const Json& record;
+};
+
+Explainer::Explainer(const Model& model, Context& context, Request request, Json header, Inputs inputs)
+    : model_(model),
+      context_(context),
+      request_(std::move(request)),
+      header_(std::move(header)),
+      inputs_(std::move(inputs)),
+      class_names_(file_safe_classes(model.labels)) {
+  UniqueNames names;
+  for (const NodeId layer : request_.chosen_layers)
+    layer_names_[layer] = names.take(file_safe(model.network.node(layer).name));
+}
+
+fs::path Explainer::file(const PictureSource& source, std::int64_t index, const Question& question,
+                         std::string_view kind, std::string_view extension) const {
+  std::string name = source.stem + "_" + class_names_.at(static_cast<std::size_t>(index)) + "_" +
+                     std::string(name_of(question.method));
+  if (request_.direction == Direction::counterfactual) name += "-counterfactual";
+  if (request_.layer_given && uses_layer(question.method)) name += "_" + layer_names_.at(*question.layer);
+  name.append(request_.choices).append("_").append(kind).append(extension);
+  return request_.folder / source.folder / name;
+}
+
+fs::path Explainer::panel_file(const PictureSource& source) const {
+  const std::string layer = request_.layer_given ? "_" + layer_names_.at(request_.chosen_layers.front()) : "";
+  return request_.folder / source.folder /
+         (source.stem + layer + request_.choices + "_panel" + picture_extension());
+}
+
+fs::path Explainer::json_file(const PictureSource& source) const {
+  std::string layers;
+  if (request_.layer_given)
+    for (const NodeId layer : request_.chosen_layers)
+      layers += (layers.empty() ? "" : "+") + layer_names_.at(layer);
+  if (!layers.empty()) layers = "_" + file_safe(layers, kLongestName, "+");
+  return request_.folder / source.folder / (source.stem + layers + request_.choices + "_results.json");
+}
+
+std::vector<fs::path> Explainer::files_of(const PictureSource& source,
+                                          std::span<const std::int64_t> classes) const {
+  std::vector<fs::path> all;
+  const Formats& formats = request_.formats;
+  for (const std::int64_t index : classes)
+    for (const Question& question : request_.questions) {
+      if (formats.overlay) all.push_back(file(source, index, question, "overlay", picture_extension()));
+      if (formats.heatmap) all.push_back(file(source, index, question, "heatmap", picture_extension()));
+      if (formats.npy) all.push_back(file(source, index, question, raw_kind(question), ".npy"));
+    }
+  if (formats.panel) all.push_back(panel_file(source));
+  if (formats.json) all.push_back(json_file(source));
+  return all;
+}
+
+/// What travels in every picture: the facts of the run, the image and the result.
+void Explainer::write_picture(const std::string& path, const Image& image, const Json& facts) const {
+  const PictureText texts[] = {{"Software", "backlight " + std::string(version())},
+                               {"backlight", dump(facts)}};
+  if (request_.formats.jpg)
+    write_jpeg(path, image, texts);
+  else
+    write_png(path, image, texts, &context_);
+}
+
+void Explainer::check_files(const std::vector<fs::path>& files) const {
+  for (const fs::path& file : files) {
+    inputs_.keep_from(file);
+    if (!request_.force && !request_.skip_existing)
+      require_free(file,
+                   "--force overwrites results, --skip-existing keeps them, --out chooses another folder");
+  }
+}
+
+/// Files appear whole; only a failing machine leaves an empty one.
+std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
+                                      std::span<const std::int64_t> classes) const {
+  Json subjects = Json::array();
+  for (const std::int64_t index : classes)
+    subjects.push_back(subject(index, request_.direction == Direction::counterfactual));
+  std::set<fs::path> kept;
+  for (const fs::path& file : files) {
+    std::error_code error;
+    if (!request_.skip_existing || fs::file_size(file, error) == 0 || error) continue;
+    const Json facts = facts_of(file);
+    const auto compare = [&](const char* what, const Json& there, const Json& here) {
+      if (!there.empty() && there != here)
+        throw Error(ErrorKind::usage, file.string(), ": is not of this run: ", what, " ", there.dump(),
+                    ", expected ", here.dump(), "; --force overwrites results, --out chooses another folder");
+    };
+    for (const char* part :
+         {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/precision"})
+      compare(part + 1, part_of(facts, part), part_of(header_, part));
+    compare("its [class, counterfactual] are", subjects_of(facts), subjects);
+    kept.insert(file);
+  }
+  return kept;
+}
+
+void Explainer::check_outputs(const std::vector<PictureSource>& pictures) const {
+  for (const PictureSource& picture : pictures) check_files(files_of(picture, request_.classes));
+}
+
+std::vector<std::int64_t> Explainer::classes_of(const Scores& scores) const {
+  std::vector<std::int64_t> classes = request_.classes;
+  for (const std::int64_t index : scores.best(request_.top_k))
+    if (std::ranges::find(classes, index) == classes.end()) classes.push_back(index);
+  return classes;
+}
+
+void Explainer::write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,
+                            Json& json, const std::optional<Box>& box) const {
+  const Formats& formats = request_.formats;
+  Json record = header_;
+  record["image"] = work.record;
+  record["result"] = json;
+  json["files"] = Json::object();
+  json["kept"] = Json::array();
+  const auto take = [&](const char* member, const fs::path& path, const auto& write) {
+    json["files"][member] = path.string();
+    if (work.kept.contains(path))
+      json["kept"].push_back(member);
+    else
+      write(path.string());
+  };
+  const auto picture = [&](const char* kind) {
+    return file(work.source, index, question, kind, picture_extension());
+  };
+  if (formats.overlay)
+    take("overlay", picture("overlay"), [&](const std::string& path) {
+      Image image = overlay_of(work.image, answer, work.placement, request_.preset);
+      if (box) draw_box_on(image, *box);
+      write_picture(path, image, record);
+    });
+  if (formats.heatmap)
+    take("heatmap", picture("heatmap"), [&](const std::string& path) {
+      write_picture(path, heatmap_of(answer, work.placement, request_.preset), record);
+    });
+  if (formats.npy)
+    take("npy", file(work.source, index, question, raw_kind(question), ".npy"),
+         [&](const std::string& path) { write_npy(path, answer.raw()); });
+}
+
+Json Explainer::result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const {
+  const auto i = static_cast<std::size_t>(index);
+  require_finite("the result of " + std::string(name_of(question.method)), answer.raw());
+  const bool evidence = answer.map != nullptr && has_positive_evidence(answer.map->map);
+  std::optional<Box> box;
+  if (request_.formats.box && answer.map != nullptr)
+    box = locate(answer.map->map, work.placement, request_.preset);
+
+  Json json;
+  json["method"] = name_of(question.method);
+  json["layer"] = question.layer ? Json(model_.network.node(*question.layer).name) : Json();
+  json["class"] = class_json(model_, index);
+  json["counterfactual"] = request_.direction == Direction::counterfactual;
+  json["logit"] = number(work.scores.logits[i]);
+  json["probability"] = work.scores.probabilities[i];
+  json["alpha_count"] = answer.map != nullptr ? Json(answer.map->alpha.numel()) : Json();
+  json["positive_evidence"] = answer.map != nullptr ? Json(evidence) : Json();
+  json["map"] = answer.map != nullptr ? range_json(answer.map->map) : Json();
+  json["gradient"] = answer.gradient.defined() ? range_json(answer.gradient) : Json();
+  json["box"] = box ? box_json(*box) : Json();
+  write_files(work, index, question, answer, json, box);
+  return json;
+}
+
+std::optional<Json> Explainer::explain(const PictureSource& source, Console& console) const {
+  if (request_.top_k == 0) {
+    const std::vector<fs::path> files = files_of(source, request_.classes);
+    if (kept_of(files, request_.classes).size() == files.size()) return std::nullopt;
+  }
+  const Image image = source.read(request_.exif, console);
+  Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
+  Json record = image_json(source, image, fitted);
+  Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,
+                          request_.input_gradient);
+  const Scores scores(context_.to_host(explanation.scores()), model_);
+  const std::vector<std::int64_t> classes = classes_of(scores);
+  const std::vector<fs::path> files = files_of(source, classes);
+  check_files(files);
+  const std::set<fs::path> kept = kept_of(files, classes);
+  if (kept.size() == files.size()) return std::nullopt;
+  make_folder(request_.folder / source.folder);
+
+  record["predictions"] = predictions_json(model_, scores, scores.best(kPredictions));
+  Work work{source, kept, image, fitted.placement, scores, record};
+  Json results = Json::array();
+  std::optional<Panel> panel;
+  const PanelSubject subject{model_,
+                             image,
+                             fitted.placement,
+                             scores,
+                             request_.preset,
+                             request_.direction,
+                             request_.chosen_layers.front()};
+  if (request_.formats.panel && !kept.contains(panel_file(source))) panel = empty_panel(subject);
+  for (const std::int64_t index : classes) {
+    const ClassTarget target = model_.target(index, request_.direction);
+    ClassEvidence evidence(explanation, context_, model_.info.preprocessing, target, request_.preset);
+    for (const Question& question : request_.questions)
+      results.push_back(result(work, index, question, evidence.answer(question)));
+    if (!panel) continue;
+    panel->rows.push_back(panel_row(subject, index, evidence));
+    if (can_label(model_.labels.at(static_cast<std::size_t>(index)))) continue;
+    const std::string note =
+        text("the panel names class ", index, " by its index: its font cannot write the name");
+    console.note(source.name(), ": ", note);
+    record["notes"].push_back(note);
+  }
+  record["results"] = std::move(results);
+  if (panel) {
+    Json facts = header_;
+    facts["image"] = record;
+    write_picture(panel_file(source).string(), draw_panel(*panel), facts);
+  }
+  const auto name_file = [&](const char* member, const fs::path& path) {
+    record["files"][member] = path.string();
+    if (kept.contains(path)) record["kept"].push_back(member);
+  };
+  if (request_.formats.panel || request_.formats.json) record["kept"] = Json::array();
+  if (request_.formats.panel) name_file("panel", panel_file(source));
+  if (request_.formats.json) name_file("json", json_file(source));
+  if (request_.formats.json && !kept.contains(json_file(source))) {
+    Json json = header_;
+    json["images"] = Json::array({record});
+    json["errors"] = Json::array();
+    write_text(json_file(source), dump(json));
+  }
+  return record;
+}
+
+}  // namespace backlight::tools

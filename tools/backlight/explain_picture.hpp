@@ -1,0 +1,90 @@
+// One picture explained: one forward pass, then every class, method and layer from it, then the files.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tools/backlight/common.hpp"
+#include "tools/backlight/inputs.hpp"
+#include "tools/backlight/methods.hpp"
+#include "tools/backlight/pictures.hpp"
+#include "tools/backlight/result_json.hpp"
+
+namespace backlight::tools {
+
+/// Which files are written.
+struct Formats {
+  bool overlay = false, heatmap = false, panel = false, npy = false, json = false;
+  bool png = false, jpg = false;  ///< how pictures are written; PNG where neither is set
+  bool box = false;               ///< localise, and draw the box in overlays
+};
+
+/// What a run asks of every picture.
+struct Request {
+  std::vector<std::int64_t> classes;  ///< named by the user, in that order
+  std::size_t top_k = 0;              ///< and the best so many
+  std::vector<Question> questions;
+  std::vector<NodeId> layers;         ///< at which maps are wanted, each once
+  std::vector<NodeId> chosen_layers;  ///< where methods of one's choice look, a panel at the first
+  bool input_gradient = false;
+  Preset preset = Preset::pytorch_grad_cam;
+  Direction direction = Direction::evidence;
+  Fit fit = Fit::crop;
+  ExifOrientation exif = ExifOrientation::apply;
+  Formats formats;
+  std::filesystem::path folder;
+  bool force = false, skip_existing = false;
+  bool layer_given = false;  ///< by option; then names of results hold it
+  std::string choices;       ///< what else names hold, "_captum_stretch"
+};
+
+/// What stays the same from picture to picture.
+class Explainer {
+ public:
+  /// `header` is the document that results belong to; it travels in every picture that is written. `inputs`
+  /// are never written to.
+  Explainer(const Model& model, Context& context, Request request, Json header, Inputs inputs);
+
+  /// Throws Error(usage) when a result whose name is known before the forward pass exists already, or is an
+  /// input.
+  void check_outputs(const std::vector<PictureSource>& pictures) const;
+
+  /// Explains and writes. The record of the picture: facts, predictions, results. Nothing when all results
+  /// are there and existing ones are to be skipped.
+  std::optional<Json> explain(const PictureSource& source, Console& console) const;
+
+ private:
+  struct Work;
+
+  std::filesystem::path file(const PictureSource& source, std::int64_t index, const Question& question,
+                             std::string_view kind, std::string_view extension) const;
+  std::filesystem::path panel_file(const PictureSource& source) const;
+  std::filesystem::path json_file(const PictureSource& source) const;
+  std::vector<std::filesystem::path> files_of(const PictureSource& source,
+                                              std::span<const std::int64_t> classes) const;
+  void check_files(const std::vector<std::filesystem::path>& files) const;
+  /// Those that are there and are to be skipped. Throws Error(usage) for one of another network, preparation
+  /// or question.
+  std::set<std::filesystem::path> kept_of(const std::vector<std::filesystem::path>& files,
+                                          std::span<const std::int64_t> classes) const;
+  const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
+  void write_picture(const std::string& path, const Image& image, const Json& facts) const;
+  std::vector<std::int64_t> classes_of(const Scores& scores) const;
+  Json result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const;
+  /// Adds to `json` what was written and what was kept.
+  void write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer, Json& json,
+                   const std::optional<Box>& box) const;
+
+  const Model& model_;
+  Context& context_;
+  Request request_;
+  Json header_;
+  Inputs inputs_;
+  std::vector<std::string> class_names_;  ///< file-safe
+  std::map<NodeId, std::string> layer_names_;
+};
+
+}  // namespace backlight::tools

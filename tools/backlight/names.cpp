@@ -1,0 +1,61 @@
+#include "tools/backlight/names.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace backlight::tools {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool is_kept(char c) {
+  return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+         (c & 0x80) != 0;
+}
+
+bool is_continuation(char c) { return (c & 0xC0) == 0x80; }
+
+}  // namespace
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), lower);
+  return out;
+}
+
+std::string file_safe(std::string_view text, std::size_t limit, std::string_view others) {
+  std::string out;
+  for (const char c : text)
+    if (is_kept(c) || others.find(c) != others.npos)
+      out += c;
+    else if (!out.ends_with('-'))
+      out += '-';
+  out.erase(0, std::min(out.find_first_not_of("-."), out.size()));
+  if (out.size() > limit) {
+    std::size_t end = limit;
+    while (end > 0 && is_continuation(out[end])) --end;
+    out.resize(end);
+  }
+  out.resize(out.find_last_not_of("-.") + 1);
+  return out.empty() ? "unnamed" : out;
+}
+
+std::vector<std::string> file_safe_classes(const std::vector<std::string>& labels) {
+  std::vector<std::string> names;
+  std::map<std::string, int> uses;
+  for (const std::string& label : labels) {
+    names.push_back(file_safe(std::string_view(label).substr(0, label.find(','))));
+    ++uses[lowered(names.back())];
+  }
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (uses[lowered(names[i])] > 1) names[i].append("-").append(std::to_string(i));
+  return names;
+}
+
+std::string UniqueNames::take(const std::string& name) {
+  std::string unique = name;
+  for (int i = 2; !taken_.insert(lowered(unique)).second; ++i) unique = name + "-" + std::to_string(i);
+  return unique;
+}
+
+}  // namespace backlight::tools
