@@ -94,7 +94,7 @@ set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cpp
 )
-set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/absent.cpp)
+set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/absent.cpp ${PROJECT_SOURCE_DIR}/kernels/absent_cuda.cpp)
 
 # Adds the CUDA part to a target, compiled for an emulator (see tests/emulator/CMakeLists.txt).
 function(add_emulated_cuda target emulator)
