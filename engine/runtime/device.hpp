@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/core/tensor.hpp"
+#include "engine/core/threads.hpp"
 
 namespace backlight {
 
@@ -36,27 +37,6 @@ namespace cuda {
 class Graph;
 class Stream;
 }  // namespace cuda
-
-/// Work that is the same on every item, done by whichever thread is free.
-class ThreadPool {
- public:
-  /// `threads` counts the caller too; 0 takes all the processors this process may use. Throws Error(usage)
-  /// for a negative number, Error(resources) where the system starts no more threads.
-  explicit ThreadPool(int threads = 0);
-  ~ThreadPool();
-  ThreadPool(const ThreadPool&) = delete;
-  ThreadPool& operator=(const ThreadPool&) = delete;
-
-  int size() const;
-
-  /// Calls fn(item, worker) once for every item in [0, items), worker in [0, size()), and returns when all
-  /// are done. The first exception of an item is rethrown. An item must not call run() of the same pool.
-  void run(std::int64_t items, const std::function<void(std::int64_t item, int worker)>& fn);
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 /// Belongs to one calling thread at a time; several threads explain with one network through a context each.
 /// Moves, and is never copied: its threads and its stream are its own.

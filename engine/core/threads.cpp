@@ -1,0 +1,110 @@
+#include "engine/core/threads.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/core/error.hpp"
+#include "engine/core/processors.hpp"
+
+namespace backlight {
+
+// One job at a time. A worker joins a job under the mutex and leaves it under the mutex, so that the job's
+// fields never change while somebody works on it; only the item counter is contended.
+struct ThreadPool::State {
+  std::mutex mutex;
+  std::condition_variable job_posted, job_left;
+  std::vector<std::thread> workers;
+
+  const std::function<void(std::int64_t, int)>* fn = nullptr;
+  std::int64_t items = 0;
+  std::uint64_t generation = 0;
+  int active = 0;
+  bool stop = false;
+  std::exception_ptr failure;
+  std::atomic<std::int64_t> next{0};
+
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    job_posted.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
+  void work(int worker) {
+    for (std::int64_t item = next++; item < items; item = next++) {
+      try {
+        (*fn)(item, worker);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = items;
+      }
+    }
+  }
+
+  void loop(int worker) {
+    std::uint64_t seen = 0;
+    std::unique_lock lock(mutex);
+    while (true) {
+      job_posted.wait(lock, [&] { return stop || generation != seen; });
+      if (stop) return;
+      seen = generation;
+      if (!fn) continue;
+      ++active;
+      lock.unlock();
+      work(worker);
+      lock.lock();
+      if (--active == 0) job_left.notify_one();
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  if (threads < 0)
+    throw Error(ErrorKind::usage, "the number of threads is ", threads, ": expected 0 or more");
+  if (threads == 0) threads = usable_processors();
+  int worker = 1;
+  try {
+    for (; worker < threads; ++worker)
+      state_->workers.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+  } catch (const std::system_error& error) {
+    throw Error(ErrorKind::resources, "thread ", worker + 1, " of ", threads, " could not be started (",
+                error.code().message(), "): ask for fewer threads");
+  }
+}
+
+ThreadPool::~ThreadPool() = default;
+
+int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
+
+void ThreadPool::run(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) {
+  State& state = *state_;
+  if (items <= 1 || state.workers.empty()) {
+    for (std::int64_t item = 0; item < items; ++item) fn(item, 0);
+    return;
+  }
+  {
+    const std::lock_guard lock(state.mutex);
+    state.fn = &fn;
+    state.items = items;
+    state.failure = nullptr;
+    state.next = 0;
+    ++state.generation;
+  }
+  state.job_posted.notify_all();
+  state.work(0);
+  std::unique_lock lock(state.mutex);
+  state.job_left.wait(lock, [&] { return state.active == 0; });
+  state.fn = nullptr;
+  if (state.failure) std::rethrow_exception(std::exchange(state.failure, nullptr));
+}
+
+}  // namespace backlight
