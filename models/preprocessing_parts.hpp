@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/core/error.hpp"
-#include "engine/image/preprocess.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 
 namespace backlight {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/graph/network.hpp"
-#include "engine/image/preprocess.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "models/labels/labels.hpp"
 #include "weights/description.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "engine/graph/network.hpp"
-#include "engine/image/preprocess.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 
 namespace backlight {
 

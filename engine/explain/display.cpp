@@ -6,10 +6,10 @@
 
 #include "engine/core/nearest.hpp"
 #include "engine/explain/segment.hpp"
-#include "engine/image/colormap.hpp"
 #include "engine/image/map.hpp"
-#include "engine/image/overlay.hpp"
-#include "engine/image/saliency.hpp"
+#include "kernels/colormap/colormap.hpp"
+#include "kernels/overlay/overlay.hpp"
+#include "kernels/saliency/saliency.hpp"
 
 namespace backlight {
 namespace {

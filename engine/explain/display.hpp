@@ -10,7 +10,7 @@
 #include "engine/explain/explanation.hpp"
 #include "engine/image/geometry.hpp"
 #include "engine/image/image.hpp"
-#include "engine/image/upsample.hpp"
+#include "kernels/upsample/upsample.hpp"
 
 namespace backlight {
 

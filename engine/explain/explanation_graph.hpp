@@ -7,7 +7,7 @@
 
 #include "engine/explain/device_display.hpp"
 #include "engine/explain/explanation.hpp"
-#include "engine/image/device_preprocess.hpp"
+#include "kernels/preprocess/device_preprocess.hpp"
 
 namespace backlight {
 

@@ -56,28 +56,13 @@ __device__ Rescale shown_rescale(const CoarseMap<kFormula>& coarse, const Extrem
                              : Rescale(shown[n].low(), shown[n].high(), epsilon_of(kFormula));
 }
 
-struct Rgb {
-  int c[3];
-};
+__device__ float within_one(float value) { return value > 0 ? fminf(value, 1.0f) : 0.0f; }
 
-__device__ int clamped(int v, int low, int high) { return min(max(v, low), high); }
-
-/// OpenCV's COLORMAP_JET.
-__device__ Rgb opencv_jet(float value) {
-  const float v = value > 0 ? fminf(value, 1.0f) : 0.0f;
-  const int i = static_cast<int>(v * 255);
-  const int red = i < 160 ? 4 * i - 382 : 1148 - 4 * i;
-  const int green = i < 128 ? 4 * i - 128 : 892 - 4 * i;
-  const int falling_blue = i == 159 ? 1 : 638 - 4 * i;  // the table departs from its formula at 159
-  const int blue = i < 64 ? 128 + 4 * i : falling_blue;
-  return {{clamped(red, 0, 255), clamped(green, 0, 255), clamped(blue, 0, 255)}};
-}
-
-/// The original Grad-CAM code's jet.
-__device__ Rgb paper_jet(float value) {
-  const float v = value > 0 ? fminf(value, 1.0f) : 0.0f, x = 4 * v;
-  const auto byte = [](float part) { return static_cast<int>(roundf(255 * fminf(fmaxf(part, 0.0f), 1.0f))); };
-  return {{byte(x - 2), byte(fminf(x, 4 - x)), byte(2 - x)}};
+template <OverlayFormula kFormula>
+__device__ Rgb heat_of(float value) {
+  if constexpr (kFormula == OverlayFormula::pytorch_grad_cam)
+    return opencv_jet(static_cast<int>(within_one(value) * 255));
+  return paper_jet(within_one(value));
 }
 
 /// Equal shares of heat and picture, as pytorch-grad-cam mixes them.
@@ -122,8 +107,8 @@ __global__ void __launch_bounds__(kTileThreads, kBlocksPerProcessor)
 #pragma unroll
     for (int p = 0; p < kPixels; ++p) {
       if (p >= place.count) break;
-      const Rgb heat = opencv_jet(rescale(value[p]));
-      for (int c = 0; c < 3; ++c) found = merged(found, Extrema::of(mixed(heat.c[c], pixels[3 * p + c])));
+      const Rgb heat = heat_of<kFormula>(rescale(value[p]));
+      for (int c = 0; c < 3; ++c) found = merged(found, Extrema::of(mixed(heat[c], pixels[3 * p + c])));
     }
   }
   add_of_warp(largest + place.n, found);
@@ -163,10 +148,9 @@ __global__ void __launch_bounds__(kTileThreads, kBlocksPerProcessor)
 #pragma unroll
     for (int p = 0; p < kPixels; ++p) {
       if (!coarse.evidence || p >= place.count) break;
-      const Rgb heat =
-          kFormula == OverlayFormula::pytorch_grad_cam ? opencv_jet(value[p]) : paper_jet(value[p]);
+      const Rgb heat = heat_of<kFormula>(value[p]);
       for (int c = 0; c < 3; ++c)
-        pixels[3 * p + c] = blended<kFormula>(heat.c[c], pixels[3 * p + c], divisor);
+        pixels[3 * p + c] = blended<kFormula>(heat[c], pixels[3 * p + c], divisor);
     }
     store_pixels(overlay + 3 * index, pixels, place.count, wide);
   }

@@ -1,15 +1,87 @@
-// From a picture's bytes to a network's input on the device: resize, crop, normalise, with the bits of
-// engine/image/resize.cpp and preprocess.cpp, the CPU's implementation.
+// From a picture to a network's input, as the network was trained, and back to places on the picture. CUDA's
+// input has the CPU's bits.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
+#include "engine/core/tensor.hpp"
+#include "engine/image/geometry.hpp"
+#include "engine/image/image.hpp"
+#include "engine/image/resample.hpp"
 #include "kernels/cost.hpp"
 
 namespace backlight {
 
 class Context;
+
+/// How a network wants its input: `(pixel / divisor − mean) / std` per channel, in the order R G B or B G R.
+struct Preprocessing {
+  int input_size = 224;                                  ///< side of the square input
+  int resize_size = 256;                                 ///< length of the short side before the centre crop
+  float divisor = 255;                                   ///< 255: samples in 0…1; 1: samples in 0…255
+  std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  ///< in the network's channel order
+  std::array<float, 3> std = {0.229f, 0.224f, 0.225f};
+  bool bgr = false;
+  Filter interpolation = Filter::bilinear;  ///< of the resize, antialiased as Pillow's
+  int channels = 3;  ///< of the input: 3, or 1 for grey, by Pillow's formula, with mean[0] and std[0]
+
+  /// torchvision's ImageNet networks: 0…1, mean .485 .456 .406, std .229 .224 .225.
+  static Preprocessing torchvision(int input_size = 224, int resize_size = 256);
+  /// EfficientNet-Lite: (pixel − 127) / 128.
+  static Preprocessing efficientnet_lite(int input_size = 224, int resize_size = 256);
+  /// Caffe networks: B G R, 0…255, minus 103.939 116.779 123.68.
+  static Preprocessing caffe(int input_size = 224, int resize_size = 256);
+  /// The CIFAR ResNets: 32×32 without a margin, torchvision's mean and std.
+  static Preprocessing cifar();
+
+  friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
+};
+
+/// The same for a network of so many input channels: where one takes the place of three, mean and std are
+/// averaged.
+Preprocessing with_channels(Preprocessing how, int channels);
+
+/// How a picture of any shape becomes the network's input.
+enum class Fit {
+  crop,     ///< short side to resize_size, then the central square: torchvision
+  stretch,  ///< both sides to input_size: the original Grad-CAM code; the whole picture is seen
+  none,     ///< as it is, at its own size; only for networks that accept any size
+};
+
+/// "crop", "stretch", "none".
+std::string_view name_of(Fit fit);
+
+/// The steps from a picture of a given size to the input.
+struct FitPlan {
+  std::int64_t width = 0, height = 0;  ///< of the resized picture
+  PixelRect window;                    ///< the part of it that is seen
+  std::int64_t x = 0, y = 0;           ///< where the window lies in the input; the rest is black
+  Placement placement;
+};
+
+/// Throws Error(bad_input) for sizes that are not positive.
+FitPlan plan_fit(int image_width, int image_height, const Preprocessing& how, Fit fit = Fit::crop);
+
+struct Fitted {
+  Tensor x;    ///< 1×C×H×W float32, normalised
+  Image seen;  ///< the same pixels before normalising: H×W, what the network sees, grey for one channel
+  Placement placement;  ///< from input pixels to pixels of the picture given
+};
+
+/// Resizes as Pillow does and crops as torchvision does: the long side is truncated, the offset is
+/// round((size − input) / 2) with halves to even, a picture smaller than the crop is padded with black.
+/// A network of one channel gets the picture in grey, converted before it is resized. Throws
+/// Error(unsupported) for other numbers of channels than 1 and 3: what a picture should give them is not
+/// known; Error(bad_input) for an image that is none.
+Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit = Fit::crop);
+
+/// Throws Error(unsupported) unless the network takes 1 or 3 channels.
+void require_colors(const Preprocessing& how);
+
+/// Only the arithmetic: 1×C×H×W from the picture at its own size, by preprocess()'s rules.
+Tensor normalise(const Image& image, const Preprocessing& how);
 
 /// One pass of the resize. Output i is (2²¹ + Σ_k in[first_i + k] · weights[i · stride + k]) >> 22, clamped
 /// to 8 bits; `taps` holds first and count of every output.

@@ -3,6 +3,7 @@
 // serves.
 #include <algorithm>
 
+#include "engine/image/resize.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
@@ -32,13 +33,13 @@ struct Source {
 
   __device__ Rgb resampled(const std::uint8_t* __restrict__ in, const std::int32_t* __restrict__ taps,
                            const std::int32_t* __restrict__ weights, std::int64_t x, std::int64_t y) const {
-    constexpr int kFractionBits = 22;
     const std::int64_t i = horizontal ? x : y;
     const std::int64_t first = __ldg(taps + 2 * i), step = horizontal ? 3 : pitch;
     const int count = __ldg(taps + 2 * i + 1);
     const std::uint8_t* from = in + (horizontal ? y * pitch + first * 3 : first * pitch + x * 3);
     const std::int32_t* w = weights + i * stride;
-    int sum[3] = {1 << (kFractionBits - 1), 1 << (kFractionBits - 1), 1 << (kFractionBits - 1)};
+    constexpr int kHalf = 1 << (kResizeFractionBits - 1);
+    int sum[3] = {kHalf, kHalf, kHalf};
     for (int k = 0; k < count; ++k) {
       const int weight = __ldg(w + k);
 #pragma unroll
@@ -47,7 +48,7 @@ struct Source {
     Rgb pixel{};
 #pragma unroll
     for (int c = 0; c < 3; ++c)
-      pixel.c[c] = static_cast<std::uint8_t>(min(max(sum[c] >> kFractionBits, 0), 255));
+      pixel.c[c] = static_cast<std::uint8_t>(min(max(sum[c] >> kResizeFractionBits, 0), 255));
     return pixel;
   }
 };

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/explain/explanation.hpp"
-#include "engine/image/upsample.hpp"
+#include "kernels/upsample/upsample.hpp"
 #include "models/scenes/batch.hpp"
 #include "models/scenes/scene.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "engine/explain/display.hpp"
 #include "engine/explain/segment.hpp"
-#include "engine/image/preprocess.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "models/model.hpp"
 #include "models/weights_location.hpp"
 #include "support/device.hpp"

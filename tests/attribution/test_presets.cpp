@@ -6,8 +6,8 @@
 #include <string>
 
 #include "engine/explain/display.hpp"
-#include "engine/image/overlay.hpp"
-#include "engine/image/preprocess.hpp"
+#include "kernels/overlay/overlay.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "models/model.hpp"
 #include "models/registry.hpp"
 #include "models/weights_location.hpp"

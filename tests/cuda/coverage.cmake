@@ -9,7 +9,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND GCOV AND Python3_FOUND AND NOT BACKL
   add_library(cuda_covered OBJECT
     ${PROJECT_SOURCE_DIR}/engine/explain/device_display.cpp
     ${PROJECT_SOURCE_DIR}/engine/explain/explanation_graph.cpp
-    ${PROJECT_SOURCE_DIR}/engine/image/device_preprocess.cpp
+    ${PROJECT_SOURCE_DIR}/kernels/preprocess/device_preprocess.cpp
   )
   add_emulated_cuda(cuda_covered emulator)
   target_compile_options(cuda_covered PRIVATE --coverage -O0)  # no line is optimised away, none merged with another

@@ -14,7 +14,7 @@ COUNTED = re.compile(
     r"kernels/.*(_cuda\.(cu|cpp)|\.cuh|launch\.hpp|grid\.hpp)$"
     r"|engine/runtime/cuda/.*"
     r"|engine/explain/(device_display|explanation_graph)\.cpp$"
-    r"|engine/image/device_preprocess\.cpp$"
+    r"|kernels/preprocess/device_preprocess\.cpp$"
 )
 
 

@@ -3,10 +3,10 @@
 #include <string>
 
 #include "engine/explain/device_display.hpp"
-#include "engine/image/overlay.hpp"
-#include "engine/image/preprocess.hpp"
 #include "engine/runtime/cuda/backend.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
+#include "kernels/overlay/overlay.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "modes.hpp"
 #include "support/random.hpp"
 

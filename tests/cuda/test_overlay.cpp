@@ -2,7 +2,6 @@
 #include <limits>
 
 #include "engine/explain/display.hpp"
-#include "engine/image/overlay.hpp"
 #include "kernels/overlay/overlay.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"

@@ -1,9 +1,9 @@
-// From pictures to inputs on the device against engine/image/preprocess.cpp, bit for bit.
+// From pictures to inputs on the device against kernels/preprocess/preprocess_cpu.cpp, bit for bit.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "engine/image/device_preprocess.hpp"
+#include "kernels/preprocess/device_preprocess.hpp"
 #include "kernels/preprocess/preprocess.hpp"
 #include "modes.hpp"
 #include "support/random.hpp"

@@ -1,7 +1,6 @@
-// Gradients as pictures on the device against engine/image/saliency.cpp.
+// Gradients as pictures on the device against kernels/saliency/saliency_cpu.cpp.
 #include <utility>
 
-#include "engine/image/saliency.hpp"
 #include "kernels/saliency/saliency.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"

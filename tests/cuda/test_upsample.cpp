@@ -1,5 +1,5 @@
-// Enlarging maps on the device against engine/image/upsample.cpp, bit for bit.
-#include "engine/image/upsample.hpp"
+// Enlarging maps on the device against kernels/upsample/upsample_cpu.cpp, bit for bit.
+#include "kernels/upsample/upsample.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
 #include "support/random.hpp"

@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include "engine/image/colormap.hpp"
 #include "image/pictures.hpp"
+#include "kernels/colormap/colormap.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

@@ -1,10 +1,10 @@
 #include <doctest/doctest.h>
 
-#include "engine/image/overlay.hpp"
-#include "engine/image/preprocess.hpp"
 #include "engine/image/resize.hpp"
-#include "engine/image/upsample.hpp"
 #include "image/pictures.hpp"
+#include "kernels/overlay/overlay.hpp"
+#include "kernels/preprocess/preprocess.hpp"
+#include "kernels/upsample/upsample.hpp"
 #include "support/scarcity.hpp"
 
 using namespace backlight;

@@ -1,11 +1,11 @@
 // What the library says of pictures that are none.
 #include <doctest/doctest.h>
 
-#include "engine/image/overlay.hpp"
-#include "engine/image/preprocess.hpp"
 #include "engine/image/resize.hpp"
 #include "engine/image/write.hpp"
 #include "image/pictures.hpp"
+#include "kernels/overlay/overlay.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace backlight;

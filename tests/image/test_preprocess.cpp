@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "engine/image/preprocess.hpp"
 #include "engine/image/resize.hpp"
 #include "image/pictures.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

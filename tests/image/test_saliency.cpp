@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include "engine/image/saliency.hpp"
 #include "image/pictures.hpp"
+#include "kernels/saliency/saliency.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

@@ -2,9 +2,9 @@
 
 #include <limits>
 
-#include "engine/image/preprocess.hpp"
-#include "engine/image/upsample.hpp"
 #include "image/pictures.hpp"
+#include "kernels/preprocess/preprocess.hpp"
+#include "kernels/upsample/upsample.hpp"
 #include "support/compare.hpp"
 
 using namespace backlight;

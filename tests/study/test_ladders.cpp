@@ -5,12 +5,12 @@
 #include <span>
 
 #include "cuda/sentinel.hpp"
-#include "engine/image/upsample.hpp"
 #include "kernels/study/gradient_gap/ladder.hpp"
 #include "kernels/study/guided_relu/ladder.hpp"
 #include "kernels/study/sgemm/ladder.hpp"
 #include "kernels/study/upsampling/ladder.hpp"
 #include "kernels/study/weighted_sum/ladder.hpp"
+#include "kernels/upsample/upsample.hpp"
 #include "modes.hpp"
 
 using namespace backlight;

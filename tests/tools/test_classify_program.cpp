@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "engine/explain/explanation.hpp"
-#include "engine/image/preprocess.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "tools/program.hpp"
 
 using namespace backlight;

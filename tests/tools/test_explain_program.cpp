@@ -4,8 +4,8 @@
 #include <set>
 
 #include "engine/explain/display.hpp"
-#include "engine/image/preprocess.hpp"
-#include "engine/image/saliency.hpp"
+#include "kernels/preprocess/preprocess.hpp"
+#include "kernels/saliency/saliency.hpp"
 #include "tools/program.hpp"
 
 using namespace backlight;

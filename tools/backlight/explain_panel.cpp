@@ -1,7 +1,7 @@
 #include "tools/backlight/explain_panel.hpp"
 
 #include "engine/core/version.hpp"
-#include "engine/image/overlay.hpp"
+#include "kernels/overlay/overlay.hpp"
 
 namespace backlight::tools {
 namespace {

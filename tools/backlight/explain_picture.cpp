@@ -5,8 +5,8 @@
 
 #include "engine/core/version.hpp"
 #include "engine/image/origin.hpp"
-#include "engine/image/overlay.hpp"
 #include "engine/image/write.hpp"
+#include "kernels/overlay/overlay.hpp"
 #include "tools/backlight/explain_panel.hpp"
 #include "tools/backlight/names.hpp"
 #include "tools/backlight/outputs.hpp"

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "engine/image/saliency.hpp"
+#include "kernels/saliency/saliency.hpp"
 #include "tools/backlight/common.hpp"
 
 namespace backlight::tools {

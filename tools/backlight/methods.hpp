@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "engine/explain/display.hpp"
-#include "engine/image/preprocess.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "models/scores.hpp"
 
 namespace backlight::tools {

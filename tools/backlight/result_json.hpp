@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "engine/image/image.hpp"
-#include "engine/image/preprocess.hpp"
 #include "engine/runtime/device.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 #include "models/model.hpp"
 #include "tools/backlight/pictures.hpp"
 #include "tools/backlight/scores.hpp"

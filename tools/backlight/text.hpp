@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/image/colormap.hpp"
 #include "engine/image/image.hpp"
+#include "kernels/colormap/colormap.hpp"
 
 namespace backlight {
 

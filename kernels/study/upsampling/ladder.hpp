@@ -1,4 +1,4 @@
-// Bilinear upsampling of maps (kernels' names for what engine/image/upsample.hpp does): its versions.
+// Bilinear upsampling of maps (kernels' names for what kernels/upsample/upsample.hpp does): its versions.
 //
 //   half-pixel       position = (i + 1/2)·in/out − 1/2
 //   align-corners    position = i·(in − 1)/(out − 1)

@@ -1,5 +1,5 @@
 // The two neighbours of an output position, computed in double and then rounded to float as
-// engine/image/upsample.cpp does, so that both agree on which neighbours they are.
+// kernels/upsample/upsample_cpu.cpp does, so that both agree on which neighbours they are.
 #pragma once
 
 #include "kernels/launch.hpp"

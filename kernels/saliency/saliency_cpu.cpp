@@ -1,13 +1,12 @@
-#include "engine/image/saliency.hpp"
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <utility>
 #include <vector>
 
-#include "engine/image/colormap.hpp"
 #include "engine/image/map.hpp"
+#include "kernels/colormap/colormap.hpp"
+#include "kernels/saliency/saliency.hpp"
 
 namespace backlight {
 namespace {

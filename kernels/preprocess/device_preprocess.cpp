@@ -1,4 +1,4 @@
-#include "engine/image/device_preprocess.hpp"
+#include "kernels/preprocess/device_preprocess.hpp"
 
 #include "engine/image/resize.hpp"
 #include "kernels/preprocess/preprocess.hpp"

@@ -1,8 +1,7 @@
-#include "engine/image/preprocess.hpp"
-
 #include <algorithm>
 
 #include "engine/image/resize.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 
 namespace backlight {
 namespace {

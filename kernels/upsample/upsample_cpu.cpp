@@ -1,10 +1,9 @@
-#include "engine/image/upsample.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <string_view>
 
 #include "engine/image/map.hpp"
+#include "kernels/upsample/upsample.hpp"
 
 namespace backlight {
 namespace {

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/image/preprocess.hpp"
 #include "engine/runtime/device.hpp"
+#include "kernels/preprocess/preprocess.hpp"
 
 namespace backlight {
 

@@ -1,5 +1,3 @@
-#include "engine/image/overlay.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -7,8 +5,9 @@
 #include <vector>
 
 #include "engine/image/map.hpp"
-#include "engine/image/saliency.hpp"
-#include "engine/image/upsample.hpp"
+#include "kernels/overlay/overlay.hpp"
+#include "kernels/saliency/saliency.hpp"
+#include "kernels/upsample/upsample.hpp"
 
 namespace backlight {
 namespace {
