@@ -44,8 +44,8 @@ constexpr Kernels<T> kCpu{
     .log_softmax_backward = cpu::log_softmax_backward<T>,
     .softmax_forward = cpu::softmax_forward<T>,
     .softmax_backward = cpu::softmax_backward<T>,
-    .subsample_pad_forward = cpu::subsample_pad_forward<T>,
-    .subsample_pad_backward = cpu::subsample_pad_backward<T>,
+    .strided_identity_pad_forward = cpu::strided_identity_pad_forward<T>,
+    .strided_identity_pad_backward = cpu::strided_identity_pad_backward<T>,
     .argmax = cpu::argmax<T>,
     .one_hot = cpu::one_hot<T>,
 };

@@ -21,7 +21,7 @@
 #include "kernels/relu/relu.hpp"
 #include "kernels/sgd/sgd.hpp"
 #include "kernels/softmax/softmax.hpp"
-#include "kernels/subsample_pad/subsample_pad.hpp"
+#include "kernels/strided_identity_pad/strided_identity_pad.hpp"
 #include "kernels/target/target.hpp"
 
 namespace backlight {
@@ -92,8 +92,10 @@ struct Kernels {
   decltype(&cpu::log_softmax_backward<T>) log_softmax_backward = missing<"log_softmax_backward">;
   decltype(&cpu::softmax_forward<T>) softmax_forward = missing<"softmax_forward">;
   decltype(&cpu::softmax_backward<T>) softmax_backward = missing<"softmax_backward">;
-  decltype(&cpu::subsample_pad_forward<T>) subsample_pad_forward = missing<"subsample_pad_forward">;
-  decltype(&cpu::subsample_pad_backward<T>) subsample_pad_backward = missing<"subsample_pad_backward">;
+  decltype(&cpu::strided_identity_pad_forward<T>) strided_identity_pad_forward =
+      missing<"strided_identity_pad_forward">;
+  decltype(&cpu::strided_identity_pad_backward<T>) strided_identity_pad_backward =
+      missing<"strided_identity_pad_backward">;
   decltype(&cpu::argmax<T>) argmax = missing<"argmax">;
   decltype(&cpu::one_hot<T>) one_hot = missing<"one_hot">;
 };

@@ -41,8 +41,8 @@ constexpr Kernels<float> kCuda{
     .log_softmax_backward = log_softmax_backward,
     .softmax_forward = softmax_forward,
     .softmax_backward = softmax_backward,
-    .subsample_pad_forward = subsample_pad_forward,
-    .subsample_pad_backward = subsample_pad_backward,
+    .strided_identity_pad_forward = strided_identity_pad_forward,
+    .strided_identity_pad_backward = strided_identity_pad_backward,
     .argmax = argmax,
     .one_hot = one_hot,
 };

@@ -17,9 +17,9 @@ namespace backlight {
 
 class Context;
 
-/// x is n×channels×plane, plane = H·W.
+/// x is batch×channels×plane, plane = H·W.
 struct BatchNormParams {
-  std::int64_t n = 0;
+  std::int64_t batch = 0;
   std::int64_t channels = 0;
   std::int64_t plane = 0;
   double eps = 1e-5;
@@ -78,21 +78,21 @@ void batch_norm_backward(Context& context, const BatchNormParams& params, const 
 
 // What there is once per channel is left out.
 constexpr Cost batch_norm_statistics_cost(const BatchNormParams& p) {
-  const std::int64_t count = p.n * p.channels * p.plane;
+  const std::int64_t count = p.batch * p.channels * p.plane;
   return {4 * count, 4 * count};
 }
 constexpr Cost batch_norm_forward_cost(const BatchNormParams& p) {
-  const std::int64_t count = p.n * p.channels * p.plane;
+  const std::int64_t count = p.batch * p.channels * p.plane;
   return {8 * count, 2 * count};
 }
 constexpr Cost batch_norm_fused_forward_cost(const BatchNormParams& p, const Epilogue<float>& epilogue) {
-  const std::int64_t count = p.n * p.channels * p.plane;
+  const std::int64_t count = p.batch * p.channels * p.plane;
   const bool residual = epilogue.residual != nullptr;
   return {(residual ? 12 : 8) * count, (2 + (residual ? 1 : 0) + (epilogue.relu ? 2 : 0)) * count};
 }
 /// The sums over dy and x come first: for the parameters' gradients, and for dx in training.
 constexpr Cost batch_norm_backward_cost(const BatchNormParams& p, bool dx, bool parameters) {
-  const std::int64_t count = p.n * p.channels * p.plane;
+  const std::int64_t count = p.batch * p.channels * p.plane;
   const bool training_dx = dx && p.training, sums = parameters || training_dx;
   return {((sums ? 8 : 0) + (training_dx ? 12
                              : dx        ? 8

@@ -29,7 +29,7 @@ T inverse_deviation(const BatchNormParams& p, T variance) {
 /// Calls fn(channel); the images of a channel are visited in order by one thread.
 template <class Fn>
 void for_each_channel(Context& context, const BatchNormParams& p, const Fn& fn) {
-  const std::int64_t size = std::max<std::int64_t>(1, p.n * p.plane);
+  const std::int64_t size = std::max<std::int64_t>(1, p.batch * p.plane);
   context.parallel_ranges(p.channels, kGrain / size, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = begin; c < end; ++c) fn(c);
   });
@@ -41,14 +41,14 @@ template <class T>
 void batch_norm_statistics(Context& context, const BatchNormParams& p, const T* x, T* mean, T* variance,
                            T* unbiased) {
   for_each_channel(context, p, [=, &p](std::int64_t c) {
-    const double count = static_cast<double>(p.n * p.plane);
+    const double count = static_cast<double>(p.batch * p.plane);
     double total = 0, squares = 0;
-    for (std::int64_t n = 0; n < p.n; ++n) {
+    for (std::int64_t n = 0; n < p.batch; ++n) {
       const T* xp = x + (n * p.channels + c) * p.plane;
       total += sum(p.plane, [=](std::int64_t i) { return static_cast<double>(xp[i]); });
     }
     const double centre = total / count;
-    for (std::int64_t n = 0; n < p.n; ++n) {
+    for (std::int64_t n = 0; n < p.batch; ++n) {
       const T* xp = x + (n * p.channels + c) * p.plane;
       squares += sum(p.plane, [=](std::int64_t i) {
         const double d = static_cast<double>(xp[i]) - centre;
@@ -87,7 +87,7 @@ void batch_norm_fused_forward(Context& context, const BatchNormParams& p, const 
                               T* y) {
   const std::int64_t grain = kGrain / std::max<std::int64_t>(1, p.plane);
   const T upper = static_cast<T>(epilogue.upper);
-  context.parallel_ranges(p.n * p.channels, grain, [=, &p](std::int64_t begin, std::int64_t end) {
+  context.parallel_ranges(p.batch * p.channels, grain, [=, &p](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const std::int64_t c = plane % p.channels, first = plane * p.plane, last = first + p.plane;
       const T scale = weight[c] * inverse_deviation(p, variance[c]);
@@ -112,14 +112,14 @@ void batch_norm_backward(Context& context, const BatchNormParams& p, const T* x,
     const T scale = weight[c] * s;
     double dy_sum = 0, dy_x_sum = 0;
     if (dbias || p.training) {
-      for (std::int64_t n = 0; n < p.n; ++n) {
+      for (std::int64_t n = 0; n < p.batch; ++n) {
         const T* dyp = dy + (n * p.channels + c) * p.plane;
         dy_sum += sum(p.plane, [=](std::int64_t i) { return static_cast<double>(dyp[i]); });
       }
     }
     if (dweight || p.training) {
       const double centre = static_cast<double>(mean[c]);
-      for (std::int64_t n = 0; n < p.n; ++n) {
+      for (std::int64_t n = 0; n < p.batch; ++n) {
         const std::int64_t at = (n * p.channels + c) * p.plane;
         const T *xp = x + at, *dyp = dy + at;
         dy_x_sum += sum(p.plane, [=](std::int64_t i) {
@@ -131,10 +131,10 @@ void batch_norm_backward(Context& context, const BatchNormParams& p, const T* x,
     if (dweight) dweight[c] += static_cast<T>(dy_x_sum);
     if (dbias) dbias[c] += static_cast<T>(dy_sum);
     if (!dx) return;
-    const double count = static_cast<double>(p.n * p.plane);
+    const double count = static_cast<double>(p.batch * p.plane);
     const T dy_mean = static_cast<T>(dy_sum / count);
     const T slope = static_cast<T>(dy_x_sum / count * static_cast<double>(s));
-    for (std::int64_t n = 0; n < p.n; ++n) {
+    for (std::int64_t n = 0; n < p.batch; ++n) {
       const std::int64_t at = (n * p.channels + c) * p.plane;
       if (p.training)
         for (std::int64_t i = at; i < at + p.plane; ++i)

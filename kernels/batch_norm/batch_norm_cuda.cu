@@ -244,7 +244,7 @@ bool by_vectors(const BatchNormParams& p, const X*... x) {
 
 /// `per_thread` vectors of a plane for each thread, as far as a block has threads.
 Walk walk_of(const BatchNormParams& p, bool vectors, std::int64_t per_thread) {
-  Walk walk{index32(p.n * p.channels, "batch_norm"), index32(p.channels, "batch_norm"),
+  Walk walk{index32(p.batch * p.channels, "batch_norm"), index32(p.channels, "batch_norm"),
             index32(vectors ? p.plane / 4 : p.plane, "batch_norm"), 0};
   while (walk.lanes() < kThreads && walk.lanes() * per_thread < walk.size) ++walk.log2_lanes;
   return walk;
@@ -270,7 +270,7 @@ void channel_map_by(Context& context, const BatchNormParams& p, Op op, Vector* y
 
 template <class Op, class... X>
 void channel_map(Context& context, const BatchNormParams& p, Op op, float* y, const X*... x) {
-  if (p.n * p.channels * p.plane == 0) return;
+  if (p.batch * p.channels * p.plane == 0) return;
   if (by_vectors(p, y, x...))
     channel_map_by(context, p, op, as<float4>(y), as<float4>(x)...);
   else
@@ -298,9 +298,9 @@ Partial channel_reduce_by(Context& context, const BatchNormParams& p, Op op, con
   // Enough blocks for a large card, if the batch has them.
   constexpr std::int64_t kBlocks = 512, kMostSplits = 32;
   const std::int64_t most =
-      std::min(kMostSplits, (p.n + walk.planes_at_a_time() - 1) / walk.planes_at_a_time());
+      std::min(kMostSplits, (p.batch + walk.planes_at_a_time() - 1) / walk.planes_at_a_time());
   const std::int64_t wanted = std::clamp((kBlocks + p.channels - 1) / p.channels, std::int64_t{1}, most);
-  const std::int64_t images = (p.n + wanted - 1) / wanted, splits = (p.n + images - 1) / images;
+  const std::int64_t images = (p.batch + wanted - 1) / wanted, splits = (p.batch + images - 1) / images;
   const std::int64_t blocks = index32(p.channels * splits, "batch_norm");
   Partial partial{context.empty({blocks * static_cast<std::int64_t>(sizeof(State) / sizeof(float))}),
                   static_cast<unsigned>(splits)};
@@ -316,7 +316,7 @@ Partial channel_reduce(Context& context, const BatchNormParams& p, Op op, const 
                              : channel_reduce_by(context, p, op, x...);
 }
 
-double values_per_channel(const BatchNormParams& p) { return static_cast<double>(p.n * p.plane); }
+double values_per_channel(const BatchNormParams& p) { return static_cast<double>(p.batch * p.plane); }
 
 }  // namespace
 
@@ -359,7 +359,7 @@ void batch_norm_fused_forward(Context& context, const BatchNormParams& p, const 
 void batch_norm_backward(Context& context, const BatchNormParams& p, const float* x, const float* weight,
                          const float* mean, const float* variance, const float* dy, float* dx, float* dweight,
                          float* dbias) {
-  if (p.n * p.plane == 0) return;
+  if (p.batch * p.plane == 0) return;
   const float eps = static_cast<float>(p.eps);
   const bool training_dx = dx && p.training;
   Tensor means;

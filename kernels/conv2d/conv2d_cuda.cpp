@@ -44,7 +44,7 @@ class Halves {
  public:
   Halves(Context& context, const ConvPlan& plan, const Sizes& sizes) {
     const auto bytes = [](const Layout& l) {
-      return padded(static_cast<std::size_t>(l.n * l.channels * l.plane) * sizeof(Half));
+      return padded(static_cast<std::size_t>(l.batch * l.channels * l.plane) * sizeof(Half));
     };
     const std::size_t own = padded(plan.workspace_bytes);
     auto* block = static_cast<std::byte*>(

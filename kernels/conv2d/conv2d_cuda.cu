@@ -158,11 +158,11 @@ void conv2d_epilogue(Context& context, const Conv2dParams& p, const float* bias,
 }
 
 void to_half_nhwc(Context& context, const Layout& layout, const float* x, Half* y) {
-  transpose(context, layout.n, layout.channels, layout.plane, x, false, y);
+  transpose(context, layout.batch, layout.channels, layout.plane, x, false, y);
 }
 
 void from_half_nhwc(Context& context, const Layout& layout, const Half* x, bool add, float* y) {
-  transpose(context, layout.n, layout.plane, layout.channels, x, add, y);
+  transpose(context, layout.batch, layout.plane, layout.channels, x, add, y);
 }
 
 void conv2d_backward_bias(Context& context, const Conv2dParams& p, const float* dy, float* db) {

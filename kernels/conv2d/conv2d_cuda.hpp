@@ -15,9 +15,9 @@ void conv2d_epilogue(Context& context, const Conv2dParams& params, const float* 
 /// float16 as its bits; what is beyond 65504 becomes infinity.
 using Half = std::uint16_t;
 
-/// A tensor of n × channels × plane, for its layouts: NCHW has the plane innermost, NHWC the channels.
+/// A tensor of batch × channels × plane, for its layouts: NCHW has the plane innermost, NHWC the channels.
 struct Layout {
-  std::int64_t n, channels, plane;
+  std::int64_t batch, channels, plane;
 };
 
 /// y[n][i][c] = x[n][c][i]

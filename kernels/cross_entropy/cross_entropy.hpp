@@ -13,9 +13,9 @@ namespace backlight {
 
 class Context;
 
-/// x is n×classes.
+/// x is batch×classes.
 struct CrossEntropyParams {
-  std::int64_t n = 0;
+  std::int64_t batch = 0;
   std::int64_t classes = 0;
   double smoothing = 0;
   std::int64_t labels_per_row = 1;
@@ -23,7 +23,7 @@ struct CrossEntropyParams {
 
 namespace cpu {
 
-/// One loss per row. `labels` is n×labels_per_row, every one in [0, classes); a row's may repeat.
+/// One loss per row. `labels` is batch×labels_per_row, every one in [0, classes); a row's may repeat.
 template <class T>
 void cross_entropy_forward(Context& context, const CrossEntropyParams& params, const T* x,
                            const std::int64_t* labels, double* losses);
@@ -44,12 +44,12 @@ void cross_entropy_backward(Context& context, const CrossEntropyParams& params, 
 
 /// Without smoothing, one label a row; an exponential counts as one operation.
 constexpr Cost cross_entropy_forward_cost(const CrossEntropyParams& params) {
-  return {4 * params.n * params.classes + 8 * params.n * (params.labels_per_row + 1),
-          4 * params.n * params.classes};
+  return {4 * params.batch * params.classes + 8 * params.batch * (params.labels_per_row + 1),
+          4 * params.batch * params.classes};
 }
 constexpr Cost cross_entropy_backward_cost(const CrossEntropyParams& params) {
-  return {8 * params.n * params.classes + 8 * params.n * params.labels_per_row,
-          8 * params.n * params.classes};
+  return {8 * params.batch * params.classes + 8 * params.batch * params.labels_per_row,
+          8 * params.batch * params.classes};
 }
 
 }  // namespace cuda

@@ -25,7 +25,7 @@ template <class T>
 void cross_entropy_forward(Context& context, const CrossEntropyParams& p, const T* x,
                            const std::int64_t* labels, double* losses) {
   const std::int64_t each = p.labels_per_row;
-  context.parallel_ranges(p.n, kGrain / p.classes, [=, &p](std::int64_t begin, std::int64_t end) {
+  context.parallel_ranges(p.batch, kGrain / p.classes, [=, &p](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       const T* xn = x + n * p.classes;
       const double log_sum = log_sum_exp(xn, p.classes);
@@ -45,7 +45,7 @@ void cross_entropy_backward(Context& context, const CrossEntropyParams& p, const
                             const std::int64_t* labels, T* dx) {
   const double share = p.smoothing / static_cast<double>(p.classes);
   const std::int64_t each = p.labels_per_row;
-  context.parallel_ranges(p.n, kGrain / p.classes, [=, &p](std::int64_t begin, std::int64_t end) {
+  context.parallel_ranges(p.batch, kGrain / p.classes, [=, &p](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       const T* xn = x + n * p.classes;
       const std::int64_t* own = labels + n * each;
@@ -54,7 +54,7 @@ void cross_entropy_backward(Context& context, const CrossEntropyParams& p, const
         const auto hits = static_cast<double>(std::count(own, own + each, k));
         const double target = (1 - p.smoothing) * (hits / static_cast<double>(each)) + share;
         const double probability = std::exp(static_cast<double>(xn[k]) - log_sum);
-        dx[n * p.classes + k] = static_cast<T>((probability - target) / static_cast<double>(p.n));
+        dx[n * p.classes + k] = static_cast<T>((probability - target) / static_cast<double>(p.batch));
       }
     }
   });

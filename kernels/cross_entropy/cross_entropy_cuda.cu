@@ -52,17 +52,17 @@ __global__ void __launch_bounds__(kRowThreads)
 
 void cross_entropy_forward(Context& context, const CrossEntropyParams& p, const float* x,
                            const std::int64_t* labels, double* losses) {
-  if (p.n == 0) return;
-  CUDA_CHECK(launch(forward_kernel, blocks_for(p.n, 1, "cross_entropy"), BlockRow::threads(p.classes), 0,
+  if (p.batch == 0) return;
+  CUDA_CHECK(launch(forward_kernel, blocks_for(p.batch, 1, "cross_entropy"), BlockRow::threads(p.classes), 0,
                     context.stream().get(), p, x, labels, losses));
 }
 
 void cross_entropy_backward(Context& context, const CrossEntropyParams& p, const float* x,
                             const std::int64_t* labels, float* dx) {
-  if (p.n == 0) return;
-  CUDA_CHECK(launch(backward_kernel, blocks_for(p.n, 1, "cross_entropy"), BlockRow::threads(p.classes), 0,
+  if (p.batch == 0) return;
+  CUDA_CHECK(launch(backward_kernel, blocks_for(p.batch, 1, "cross_entropy"), BlockRow::threads(p.classes), 0,
                     context.stream().get(), p, (1 - p.smoothing) / static_cast<double>(p.labels_per_row),
-                    p.smoothing / static_cast<double>(p.classes), 1 / static_cast<double>(p.n), x, labels,
+                    p.smoothing / static_cast<double>(p.classes), 1 / static_cast<double>(p.batch), x, labels,
                     dx));
 }
 

@@ -14,9 +14,9 @@ namespace backlight {
 
 class Context;
 
-/// x is n×channels×plane, plane = H·W.
+/// x is batch×channels×plane, plane = H·W.
 struct LocalResponseNormParams {
-  std::int64_t n = 0;
+  std::int64_t batch = 0;
   std::int64_t channels = 0;
   std::int64_t plane = 0;
   std::int64_t size = 5;
@@ -47,11 +47,11 @@ void local_response_norm_backward(Context& context, const LocalResponseNormParam
 
 /// A power counts as one operation.
 constexpr Cost local_response_norm_forward_cost(const LocalResponseNormParams& p) {
-  const std::int64_t count = p.n * p.channels * p.plane;
+  const std::int64_t count = p.batch * p.channels * p.plane;
   return {12 * count, (2 * p.size + 4) * count};
 }
 constexpr Cost local_response_norm_backward_cost(const LocalResponseNormParams& p) {
-  const std::int64_t count = p.n * p.channels * p.plane;
+  const std::int64_t count = p.batch * p.channels * p.plane;
   return {16 * count, (p.size + 7) * count};
 }
 

@@ -16,7 +16,7 @@ constexpr std::int64_t kBlock = 512;
 template <class Fn>
 void for_each_block(Context& context, const LocalResponseNormParams& p, const Fn& fn) {
   const std::int64_t blocks = (p.plane + kBlock - 1) / kBlock;
-  context.parallel_for(p.n * blocks, [&](std::int64_t item, int) {
+  context.parallel_for(p.batch * blocks, [&](std::int64_t item, int) {
     const std::int64_t begin = item % blocks * kBlock;
     fn(item / blocks * p.channels * p.plane + begin, std::min(kBlock, p.plane - begin));
   });

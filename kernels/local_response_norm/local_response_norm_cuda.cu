@@ -103,14 +103,14 @@ Tiles tiles_of(const LocalResponseNormParams& p, std::int64_t channels_of_block,
 }
 
 unsigned blocks_of(const LocalResponseNormParams& p, const Tiles& tiles) {
-  return index32(p.n * tiles.positions * tiles.groups, "local_response_norm");
+  return index32(p.batch * tiles.positions * tiles.groups, "local_response_norm");
 }
 
 }  // namespace
 
 void local_response_norm_forward(Context& context, const LocalResponseNormParams& p, const float* x, float* y,
                                  float* scale) {
-  if (p.n * p.channels * p.plane == 0) return;
+  if (p.batch * p.channels * p.plane == 0) return;
   const Tiles tiles = tiles_of(p, kRows, p.size / 2, (p.size - 1) / 2);
   CUDA_CHECK(launch(forward_kernel, blocks_of(p, tiles), dim3(kWarp, kRows), 0, context.stream().get(), x, y,
                     scale, tiles, static_cast<float>(p.k),
@@ -119,7 +119,7 @@ void local_response_norm_forward(Context& context, const LocalResponseNormParams
 
 void local_response_norm_backward(Context& context, const LocalResponseNormParams& p, const float* x,
                                   const float* scale, const float* dy, float* dx) {
-  if (p.n * p.channels * p.plane == 0) return;
+  if (p.batch * p.channels * p.plane == 0) return;
   const Tiles tiles = tiles_of(p, kChannels, (p.size - 1) / 2, p.size / 2);
   const std::int64_t rows =
       std::min<std::int64_t>(p.channels, std::int64_t{kChannels} + tiles.before + tiles.after);

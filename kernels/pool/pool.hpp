@@ -1,7 +1,7 @@
 // Max, average and adaptive average pooling of planes; PyTorch's definitions.
 //
-// Output (i, j) looks at the taps (i·stride_h − pad_h + p·dilation_h, j·stride_w − pad_w + q·dilation_w),
-// 0 ≤ p < kernel_h, 0 ≤ q < kernel_w.
+// Output (i, j) looks at the taps (i·stride_height − pad_height + p·dilation_height, j·stride_width − pad_width
+// + q·dilation_width), 0 ≤ p < kernel_height, 0 ≤ q < kernel_width.
 //   max        forward   y = max of the taps inside the input, NaN if one is NaN
 //              backward  dx[a] += dy,  a the first maximum
 //   average    forward   y = (Σ taps inside) / d
@@ -19,15 +19,15 @@ namespace backlight {
 
 class Context;
 
-/// `planes` is N·C; input planes are h×w, output planes out_h×out_w.
+/// `planes` is N·C; input planes are in_height×in_width, output planes out_height×out_width.
 struct Pool2dParams {
   std::int64_t planes = 0;
-  std::int64_t h = 0, w = 0;
-  std::int64_t out_h = 0, out_w = 0;
-  std::int64_t kernel_h = 1, kernel_w = 1;
-  std::int64_t stride_h = 1, stride_w = 1;
-  std::int64_t pad_h = 0, pad_w = 0;
-  std::int64_t dilation_h = 1, dilation_w = 1;  ///< max pooling only
+  std::int64_t in_height = 0, in_width = 0;
+  std::int64_t out_height = 0, out_width = 0;
+  std::int64_t kernel_height = 1, kernel_width = 1;
+  std::int64_t stride_height = 1, stride_width = 1;
+  std::int64_t pad_height = 0, pad_width = 0;
+  std::int64_t dilation_height = 1, dilation_width = 1;  ///< max pooling only
   bool count_include_pad = true;                ///< average pooling only
 };
 
@@ -48,7 +48,7 @@ void avg_pool2d_forward(Context& context, const Pool2dParams& params, const T* x
 template <class T>
 void avg_pool2d_backward(Context& context, const Pool2dParams& params, const T* dy, T* dx);
 
-/// Uses planes, h, w, out_h and out_w only.
+/// Uses planes, in_height, in_width, out_height and out_width only.
 template <class T>
 void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& params, const T* x, T* y);
 /// Overwrites dx.
@@ -71,21 +71,21 @@ void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& params, c
 void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& params, const float* dy, float* dx);
 
 constexpr Cost max_pool2d_forward_cost(const Pool2dParams& p, bool with_argmax) {
-  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
-  return {4 * (in + (with_argmax ? 2 : 1) * out), out * p.kernel_h * p.kernel_w};
+  const std::int64_t in = p.planes * p.in_height * p.in_width, out = p.planes * p.out_height * p.out_width;
+  return {4 * (in + (with_argmax ? 2 : 1) * out), out * p.kernel_height * p.kernel_width};
 }
 constexpr Cost max_pool2d_backward_cost(const Pool2dParams& p) {
-  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
+  const std::int64_t in = p.planes * p.in_height * p.in_width, out = p.planes * p.out_height * p.out_width;
   return {4 * (in + 2 * out), out};
 }
 /// Forward and backward alike: an addition per tap, a division per output.
 constexpr Cost avg_pool2d_cost(const Pool2dParams& p) {
-  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
-  return {4 * (in + out), out * (p.kernel_h * p.kernel_w + 1)};
+  const std::int64_t in = p.planes * p.in_height * p.in_width, out = p.planes * p.out_height * p.out_width;
+  return {4 * (in + out), out * (p.kernel_height * p.kernel_width + 1)};
 }
 /// Forward and backward alike, as if the windows did not overlap.
 constexpr Cost adaptive_avg_pool2d_cost(const Pool2dParams& p) {
-  const std::int64_t in = p.planes * p.h * p.w, out = p.planes * p.out_h * p.out_w;
+  const std::int64_t in = p.planes * p.in_height * p.in_width, out = p.planes * p.out_height * p.out_width;
   return {4 * (in + out), in + out};
 }
 

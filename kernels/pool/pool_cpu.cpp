@@ -26,12 +26,12 @@ Range outputs_inside(std::int64_t offset, std::int64_t stride, std::int64_t size
 /// order. The innermost loop is left to fn and runs along the output row, so that it vectorises.
 template <class Fn>
 void for_each_tap(const Pool2dParams& p, std::int64_t i, const Fn& fn) {
-  for (std::int64_t kh = 0; kh < p.kernel_h; ++kh) {
-    const std::int64_t row = i * p.stride_h - p.pad_h + kh * p.dilation_h;
-    if (row < 0 || row >= p.h) continue;
-    for (std::int64_t kw = 0; kw < p.kernel_w; ++kw) {
-      const std::int64_t offset = kw * p.dilation_w - p.pad_w;
-      fn(row, offset, outputs_inside(offset, p.stride_w, p.w, p.out_w));
+  for (std::int64_t kh = 0; kh < p.kernel_height; ++kh) {
+    const std::int64_t row = i * p.stride_height - p.pad_height + kh * p.dilation_height;
+    if (row < 0 || row >= p.in_height) continue;
+    for (std::int64_t kw = 0; kw < p.kernel_width; ++kw) {
+      const std::int64_t offset = kw * p.dilation_width - p.pad_width;
+      fn(row, offset, outputs_inside(offset, p.stride_width, p.in_width, p.out_width));
     }
   }
 }
@@ -46,7 +46,7 @@ void with_stride(std::int64_t stride, const Fn& fn) {
 
 template <class Fn>
 void for_each_plane(Context& context, const Pool2dParams& p, const Fn& fn) {
-  const std::int64_t size = std::max<std::int64_t>(1, p.h * p.w);
+  const std::int64_t size = std::max<std::int64_t>(1, p.in_height * p.in_width);
   context.parallel_ranges(p.planes, kGrain / size, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) fn(plane);
   });
@@ -59,10 +59,11 @@ void average_divisors(const Pool2dParams& p, std::int64_t i, std::vector<T>& div
     const std::int64_t end = std::min(start + kernel, size + pad);
     return p.count_include_pad ? end - start : std::min(end, size) - std::max<std::int64_t>(start, 0);
   };
-  const std::int64_t rows = extent(i * p.stride_h - p.pad_h, p.kernel_h, p.h, p.pad_h);
-  for (std::int64_t j = 0; j < p.out_w; ++j)
-    divisors[static_cast<std::size_t>(j)] =
-        static_cast<T>(rows * extent(j * p.stride_w - p.pad_w, p.kernel_w, p.w, p.pad_w));
+  const std::int64_t rows =
+      extent(i * p.stride_height - p.pad_height, p.kernel_height, p.in_height, p.pad_height);
+  for (std::int64_t j = 0; j < p.out_width; ++j)
+    divisors[static_cast<std::size_t>(j)] = static_cast<T>(
+        rows * extent(j * p.stride_width - p.pad_width, p.kernel_width, p.in_width, p.pad_width));
 }
 
 /// Rows or columns that output i of `outputs` averages.
@@ -75,16 +76,16 @@ Range adaptive_window(std::int64_t i, std::int64_t size, std::int64_t outputs) {
 template <class T>
 void max_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y, std::int32_t* argmax) {
   for_each_plane(context, p, [&](std::int64_t plane) {
-    const T* xp = x + plane * p.h * p.w;
-    for (std::int64_t i = 0; i < p.out_h; ++i) {
-      const std::int64_t at = (plane * p.out_h + i) * p.out_w;
+    const T* xp = x + plane * p.in_height * p.in_width;
+    for (std::int64_t i = 0; i < p.out_height; ++i) {
+      const std::int64_t at = (plane * p.out_height + i) * p.out_width;
       T* best = y + at;
       std::int32_t* where = argmax ? argmax + at : nullptr;
-      std::fill_n(best, p.out_w, -std::numeric_limits<T>::infinity());
-      if (where) std::fill_n(where, p.out_w, -1);
-      with_stride(p.stride_w, [&](auto stride) {
+      std::fill_n(best, p.out_width, -std::numeric_limits<T>::infinity());
+      if (where) std::fill_n(where, p.out_width, -1);
+      with_stride(p.stride_width, [&](auto stride) {
         for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
-          const std::int64_t first = row * p.w + offset;
+          const std::int64_t first = row * p.in_width + offset;
           if (!where) {
             for (std::int64_t j = outputs.begin; j < outputs.end; ++j) {
               const T v = xp[first + j * stride];
@@ -107,10 +108,10 @@ void max_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* 
 template <class T>
 void max_pool2d_backward(Context& context, const Pool2dParams& p, const std::int32_t* argmax, const T* dy,
                          T* dx) {
-  const std::int64_t outputs = p.out_h * p.out_w;
+  const std::int64_t outputs = p.out_height * p.out_width;
   for_each_plane(context, p, [&](std::int64_t plane) {
-    T* dxp = dx + plane * p.h * p.w;
-    std::fill_n(dxp, p.h * p.w, T{0});
+    T* dxp = dx + plane * p.in_height * p.in_width;
+    std::fill_n(dxp, p.in_height * p.in_width, T{0});
     for (std::int64_t i = plane * outputs; i < (plane + 1) * outputs; ++i)
       if (argmax[i] >= 0) dxp[argmax[i]] += dy[i];
   });
@@ -119,19 +120,19 @@ void max_pool2d_backward(Context& context, const Pool2dParams& p, const std::int
 template <class T>
 void avg_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y) {
   for_each_plane(context, p, [&](std::int64_t plane) {
-    const T* xp = x + plane * p.h * p.w;
-    std::vector<T> divisors(static_cast<std::size_t>(p.out_w));
-    for (std::int64_t i = 0; i < p.out_h; ++i) {
-      T* sum = y + (plane * p.out_h + i) * p.out_w;
-      std::fill_n(sum, p.out_w, T{0});
-      with_stride(p.stride_w, [&](auto stride) {
+    const T* xp = x + plane * p.in_height * p.in_width;
+    std::vector<T> divisors(static_cast<std::size_t>(p.out_width));
+    for (std::int64_t i = 0; i < p.out_height; ++i) {
+      T* sum = y + (plane * p.out_height + i) * p.out_width;
+      std::fill_n(sum, p.out_width, T{0});
+      with_stride(p.stride_width, [&](auto stride) {
         for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
-          const std::int64_t first = row * p.w + offset;
+          const std::int64_t first = row * p.in_width + offset;
           for (std::int64_t j = outputs.begin; j < outputs.end; ++j) sum[j] += xp[first + j * stride];
         });
       });
       average_divisors(p, i, divisors);
-      for (std::int64_t j = 0; j < p.out_w; ++j) sum[j] /= divisors[static_cast<std::size_t>(j)];
+      for (std::int64_t j = 0; j < p.out_width; ++j) sum[j] /= divisors[static_cast<std::size_t>(j)];
     }
   });
 }
@@ -139,18 +140,18 @@ void avg_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* 
 template <class T>
 void avg_pool2d_backward(Context& context, const Pool2dParams& p, const T* dy, T* dx) {
   for_each_plane(context, p, [&](std::int64_t plane) {
-    T* dxp = dx + plane * p.h * p.w;
-    std::fill_n(dxp, p.h * p.w, T{0});
-    std::vector<T> share(static_cast<std::size_t>(p.out_w));
-    for (std::int64_t i = 0; i < p.out_h; ++i) {
+    T* dxp = dx + plane * p.in_height * p.in_width;
+    std::fill_n(dxp, p.in_height * p.in_width, T{0});
+    std::vector<T> share(static_cast<std::size_t>(p.out_width));
+    for (std::int64_t i = 0; i < p.out_height; ++i) {
       average_divisors(p, i, share);
-      for (std::int64_t j = 0; j < p.out_w; ++j) {
+      for (std::int64_t j = 0; j < p.out_width; ++j) {
         T& s = share[static_cast<std::size_t>(j)];
-        s = dy[(plane * p.out_h + i) * p.out_w + j] / s;
+        s = dy[(plane * p.out_height + i) * p.out_width + j] / s;
       }
-      with_stride(p.stride_w, [&](auto stride) {
+      with_stride(p.stride_width, [&](auto stride) {
         for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
-          const std::int64_t first = row * p.w + offset;
+          const std::int64_t first = row * p.in_width + offset;
           for (std::int64_t j = outputs.begin; j < outputs.end; ++j)
             dxp[first + j * stride] += share[static_cast<std::size_t>(j)];
         });
@@ -163,18 +164,18 @@ void avg_pool2d_backward(Context& context, const Pool2dParams& p, const T* dy, T
 template <class T>
 void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y) {
   for_each_plane(context, p, [&](std::int64_t plane) {
-    const T* xp = x + plane * p.h * p.w;
-    T* yp = y + plane * p.out_h * p.out_w;
-    for (std::int64_t i = 0; i < p.out_h; ++i) {
-      const Range rows = adaptive_window(i, p.h, p.out_h);
-      for (std::int64_t j = 0; j < p.out_w; ++j) {
-        const Range columns = adaptive_window(j, p.w, p.out_w);
+    const T* xp = x + plane * p.in_height * p.in_width;
+    T* yp = y + plane * p.out_height * p.out_width;
+    for (std::int64_t i = 0; i < p.out_height; ++i) {
+      const Range rows = adaptive_window(i, p.in_height, p.out_height);
+      for (std::int64_t j = 0; j < p.out_width; ++j) {
+        const Range columns = adaptive_window(j, p.in_width, p.out_width);
         double sum = 0;
         for (std::int64_t r = rows.begin; r < rows.end; ++r)
           for (std::int64_t c = columns.begin; c < columns.end; ++c)
-            sum += static_cast<double>(xp[r * p.w + c]);
+            sum += static_cast<double>(xp[r * p.in_width + c]);
         const std::int64_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
-        yp[i * p.out_w + j] = static_cast<T>(sum / static_cast<double>(count));
+        yp[i * p.out_width + j] = static_cast<T>(sum / static_cast<double>(count));
       }
     }
   });
@@ -183,16 +184,16 @@ void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const 
 template <class T>
 void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& p, const T* dy, T* dx) {
   for_each_plane(context, p, [&](std::int64_t plane) {
-    T* dxp = dx + plane * p.h * p.w;
-    std::fill_n(dxp, p.h * p.w, T{0});
-    for (std::int64_t i = 0; i < p.out_h; ++i) {
-      const Range rows = adaptive_window(i, p.h, p.out_h);
-      for (std::int64_t j = 0; j < p.out_w; ++j) {
-        const Range columns = adaptive_window(j, p.w, p.out_w);
+    T* dxp = dx + plane * p.in_height * p.in_width;
+    std::fill_n(dxp, p.in_height * p.in_width, T{0});
+    for (std::int64_t i = 0; i < p.out_height; ++i) {
+      const Range rows = adaptive_window(i, p.in_height, p.out_height);
+      for (std::int64_t j = 0; j < p.out_width; ++j) {
+        const Range columns = adaptive_window(j, p.in_width, p.out_width);
         const std::int64_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
-        const T share = dy[(plane * p.out_h + i) * p.out_w + j] / static_cast<T>(count);
+        const T share = dy[(plane * p.out_height + i) * p.out_width + j] / static_cast<T>(count);
         for (std::int64_t r = rows.begin; r < rows.end; ++r)
-          for (std::int64_t c = columns.begin; c < columns.end; ++c) dxp[r * p.w + c] += share;
+          for (std::int64_t c = columns.begin; c < columns.end; ++c) dxp[r * p.in_width + c] += share;
       }
     }
   });

@@ -203,15 +203,16 @@ __global__ void __launch_bounds__(kThreads)
 
 /// Refuses planes in which 32-bit positions would overflow.
 Planes planes_of(std::string_view operation, const Pool2dParams& p) {
-  index32(p.planes * std::max(p.h * p.w, p.out_h * p.out_w), operation);
+  index32(p.planes * std::max(p.in_height * p.in_width, p.out_height * p.out_width), operation);
   const auto axis = [&](std::int64_t size, std::int64_t outputs, std::int64_t kernel, std::int64_t stride,
                         std::int64_t pad, std::int64_t dilation) {
     index32(size + 2 * pad + stride + kernel * dilation, operation);
     return Axis{static_cast<int>(size),   static_cast<int>(outputs), static_cast<int>(kernel),
                 static_cast<int>(stride), static_cast<int>(pad),     static_cast<int>(dilation)};
   };
-  return {axis(p.h, p.out_h, p.kernel_h, p.stride_h, p.pad_h, p.dilation_h),
-          axis(p.w, p.out_w, p.kernel_w, p.stride_w, p.pad_w, p.dilation_w), p.count_include_pad};
+  return {axis(p.in_height, p.out_height, p.kernel_height, p.stride_height, p.pad_height, p.dilation_height),
+          axis(p.in_width, p.out_width, p.kernel_width, p.stride_width, p.pad_width, p.dilation_width),
+          p.count_include_pad};
 }
 
 AdaptiveAxis adaptive_axis(std::int64_t size, std::int64_t outputs) {
@@ -220,10 +221,10 @@ AdaptiveAxis adaptive_axis(std::int64_t size, std::int64_t outputs) {
 }
 
 unsigned input_count(std::string_view operation, const Pool2dParams& p) {
-  return index32(p.planes * p.h * p.w, operation);
+  return index32(p.planes * p.in_height * p.in_width, operation);
 }
 unsigned output_count(std::string_view operation, const Pool2dParams& p) {
-  return index32(p.planes * p.out_h * p.out_w, operation);
+  return index32(p.planes * p.out_height * p.out_width, operation);
 }
 
 /// `count` threads, none for an empty batch.
@@ -235,18 +236,18 @@ void launch_threads(Context& context, unsigned count, void (*kernel)(P...), A...
 }
 
 bool is_global(const Pool2dParams& p) {
-  return p.out_h == 1 && p.out_w == 1 && p.kernel_h == p.h && p.kernel_w == p.w && p.pad_h == 0 &&
-         p.pad_w == 0;
+  return p.out_height == 1 && p.out_width == 1 && p.kernel_height == p.in_height &&
+         p.kernel_width == p.in_width && p.pad_height == 0 && p.pad_width == 0;
 }
 
 void global_avg_forward(Context& context, const Pool2dParams& p, const float* x, float* y) {
-  const std::int64_t area = p.h * p.w;
+  const std::int64_t area = p.in_height * p.in_width;
   channel_sum(context, {1, p.planes, area}, 1.0 / static_cast<double>(area), x, y);
 }
 
 void global_avg_backward(Context& context, const Pool2dParams& p, const float* dy, float* dx) {
   launch_threads(context, input_count("avg_pool2d", p), global_avg_backward_kernel, dy, dx,
-                 static_cast<unsigned>(p.h * p.w));
+                 static_cast<unsigned>(p.in_height * p.in_width));
 }
 
 }  // namespace
@@ -276,12 +277,13 @@ void avg_pool2d_backward(Context& context, const Pool2dParams& p, const float* d
 }
 
 void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const float* x, float* y) {
-  if (p.out_h == 1 && p.out_w == 1) return global_avg_forward(context, p, x, y);
-  const AdaptiveAxis rows = adaptive_axis(p.h, p.out_h), columns = adaptive_axis(p.w, p.out_w);
+  if (p.out_height == 1 && p.out_width == 1) return global_avg_forward(context, p, x, y);
+  const AdaptiveAxis rows = adaptive_axis(p.in_height, p.out_height),
+                     columns = adaptive_axis(p.in_width, p.out_width);
   input_count("adaptive_avg_pool2d", p);
   const unsigned count = output_count("adaptive_avg_pool2d", p);
   constexpr std::int64_t kWarpArea = 16;  // from here on, a warp per output
-  if (p.h * p.w < kWarpArea * p.out_h * p.out_w)
+  if (p.in_height * p.in_width < kWarpArea * p.out_height * p.out_width)
     return launch_threads(context, count, adaptive_forward_kernel<1>, x, y, rows, columns);
   if (count > 0)
     CUDA_CHECK(launch(adaptive_forward_kernel<kWarp>,
@@ -290,8 +292,9 @@ void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const 
 }
 
 void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& p, const float* dy, float* dx) {
-  if (p.out_h == 1 && p.out_w == 1) return global_avg_backward(context, p, dy, dx);
-  const AdaptiveAxis rows = adaptive_axis(p.h, p.out_h), columns = adaptive_axis(p.w, p.out_w);
+  if (p.out_height == 1 && p.out_width == 1) return global_avg_backward(context, p, dy, dx);
+  const AdaptiveAxis rows = adaptive_axis(p.in_height, p.out_height),
+                     columns = adaptive_axis(p.in_width, p.out_width);
   output_count("adaptive_avg_pool2d", p);
   launch_threads(context, input_count("adaptive_avg_pool2d", p), adaptive_backward_kernel, dy, dx, rows,
                  columns);

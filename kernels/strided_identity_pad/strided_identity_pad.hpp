@@ -13,11 +13,12 @@ namespace backlight {
 
 class Context;
 
-/// x is n×channels×h×w, y is n×out_channels×out_h×out_w, out = ⌈size/stride⌉.
-struct SubsamplePadParams {
-  std::int64_t n = 0;
-  std::int64_t channels = 0, h = 0, w = 0;
-  std::int64_t out_channels = 0, out_h = 0, out_w = 0;
+/// x is batch × channels × in_height × in_width, y batch × out_channels × out_height × out_width,
+/// out = ⌈in/stride⌉.
+struct StridedIdentityPadParams {
+  std::int64_t batch = 0;
+  std::int64_t channels = 0, in_height = 0, in_width = 0;
+  std::int64_t out_channels = 0, out_height = 0, out_width = 0;
   std::int64_t stride = 1;
   std::int64_t front = 0;  ///< zero channels before the first
 };
@@ -25,25 +26,28 @@ struct SubsamplePadParams {
 namespace cpu {
 
 template <class T>
-void subsample_pad_forward(Context& context, const SubsamplePadParams& params, const T* x, T* y);
+void strided_identity_pad_forward(Context& context, const StridedIdentityPadParams& params, const T* x, T* y);
 /// Overwrites dx.
 template <class T>
-void subsample_pad_backward(Context& context, const SubsamplePadParams& params, const T* dy, T* dx);
+void strided_identity_pad_backward(Context& context, const StridedIdentityPadParams& params, const T* dy,
+                                   T* dx);
 
 }  // namespace cpu
 
 /// As cpu:: does, in the context's stream. Throws Error(unsupported) for 2^31 elements or more.
 namespace cuda {
 
-void subsample_pad_forward(Context& context, const SubsamplePadParams& params, const float* x, float* y);
-void subsample_pad_backward(Context& context, const SubsamplePadParams& params, const float* dy, float* dx);
+void strided_identity_pad_forward(Context& context, const StridedIdentityPadParams& params, const float* x,
+                                  float* y);
+void strided_identity_pad_backward(Context& context, const StridedIdentityPadParams& params, const float* dy,
+                                   float* dx);
 
 /// Forward reads and backward writes only what the stride leaves of x, but backward clears the rest.
-constexpr Cost subsample_pad_forward_cost(const SubsamplePadParams& p) {
-  return {4 * p.n * (p.channels + p.out_channels) * p.out_h * p.out_w, 0};
+constexpr Cost strided_identity_pad_forward_cost(const StridedIdentityPadParams& p) {
+  return {4 * p.batch * (p.channels + p.out_channels) * p.out_height * p.out_width, 0};
 }
-constexpr Cost subsample_pad_backward_cost(const SubsamplePadParams& p) {
-  return {4 * p.n * p.channels * (p.out_h * p.out_w + p.h * p.w), 0};
+constexpr Cost strided_identity_pad_backward_cost(const StridedIdentityPadParams& p) {
+  return {4 * p.batch * p.channels * (p.out_height * p.out_width + p.in_height * p.in_width), 0};
 }
 
 }  // namespace cuda

@@ -16,17 +16,17 @@ constexpr double kTolerance = 1e-5;  // the CPU sums in double, CUDA in float
 /// Planes of one element, of odd sizes and multiples of four, below and above a block's 1024 floats or
 /// vectors; images that are shared among blocks, also unevenly.
 constexpr BatchNormParams kShapes[] = {
-    {.n = 13, .channels = 3, .plane = 1},   {.n = 2, .channels = 5, .plane = 28},
-    {.n = 3, .channels = 4, .plane = 49},   {.n = 5, .channels = 2, .plane = 127, .eps = 1e-3},
-    {.n = 2, .channels = 2, .plane = 1031}, {.n = 1, .channels = 2, .plane = 4100},
-    {.n = 4, .channels = 6, .plane = 4},
+    {.batch = 13, .channels = 3, .plane = 1},   {.batch = 2, .channels = 5, .plane = 28},
+    {.batch = 3, .channels = 4, .plane = 49},   {.batch = 5, .channels = 2, .plane = 127, .eps = 1e-3},
+    {.batch = 2, .channels = 2, .plane = 1031}, {.batch = 1, .channels = 2, .plane = 4100},
+    {.batch = 4, .channels = 6, .plane = 4},
 };
 
 /// Everything that a kernel reads, on both devices; x has a mean far from zero.
 struct Arrays {
   Arrays(Context& device, const BatchNormParams& p, std::int64_t offset = 0)
-      : x(values(p.n * p.channels * p.plane, "x", 30)),
-        dy(values(p.n * p.channels * p.plane, "dy", 0.25f)),
+      : x(values(p.batch * p.channels * p.plane, "x", 30)),
+        dy(values(p.batch * p.channels * p.plane, "dy", 0.25f)),
         weight(values(p.channels, "weight", 0)),
         bias(values(p.channels, "bias", 0)),
         mean(values(p.channels, "mean", 30)),
@@ -53,7 +53,7 @@ void for_every_shape(Fn&& fn) {
   in_every_mode([&] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const BatchNormParams& p : kShapes) {
-      CAPTURE(p.n);
+      CAPTURE(p.batch);
       CAPTURE(p.plane);
       fn(host, device, p);
     }
@@ -82,7 +82,7 @@ TEST_CASE("batch norm statistics: CUDA agrees with the CPU's double sums") {
 TEST_CASE("batch norm statistics: a constant channel has no variance and a NaN spoils its own only") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
-  const BatchNormParams p{.n = 2, .channels = 3, .plane = 20};
+  const BatchNormParams p{.batch = 2, .channels = 3, .plane = 20};
   std::vector<float> x(120, 1e6f);
   x[25] = std::numeric_limits<float>::quiet_NaN();
   Guarded device_x(device, x), mean(device, unwritten(3)), variance(device, unwritten(3)),
@@ -114,7 +114,7 @@ TEST_CASE("batch norm forward: CUDA agrees with the CPU and may write over its i
       std::vector<float> expected(in.x.size());
       cpu::batch_norm_forward(host, p, in.x.data(), in.weight.data(), in.bias.data(), in.mean.data(),
                               in.variance.data(), expected.data());
-      Guarded y(device, unwritten(p.n * p.channels * p.plane), offset);
+      Guarded y(device, unwritten(p.batch * p.channels * p.plane), offset);
       for (float* out : {y.data(), in.device_x.data()})
         cuda::batch_norm_forward(device, p, in.device_x.data(), in.device_weight.data(),
                                  in.device_bias.data(), in.device_mean.data(), in.device_variance.data(),
@@ -127,7 +127,7 @@ TEST_CASE("batch norm forward: CUDA agrees with the CPU and may write over its i
 
 TEST_CASE("batch norm forward: an epilogue gives the bits of the operations one by one") {
   for_every_shape([](Context& host, Context& device, const BatchNormParams& p) {
-    const std::int64_t count = p.n * p.channels * p.plane;
+    const std::int64_t count = p.batch * p.channels * p.plane;
     const std::vector<float> residual = awkward_values(count, "cuda.batch_norm.residual");
     for (const std::int64_t offset : {0, 1}) {
       Arrays in(device, p, offset);
@@ -169,18 +169,18 @@ TEST_CASE("batch norm forward: an epilogue gives the bits of the operations one 
 TEST_CASE("batch norm forward: an image's result does not depend on the batch") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const BatchNormParams& batch : kShapes) {
-      BatchNormParams single = batch;
-      single.n = 1;
-      Arrays in(device, batch);
-      const std::int64_t image = batch.channels * batch.plane;
-      Guarded y(device, unwritten(batch.n * image)), alone(device, unwritten(image));
+    for (const BatchNormParams& whole : kShapes) {
+      BatchNormParams single = whole;
+      single.batch = 1;
+      Arrays in(device, whole);
+      const std::int64_t image = whole.channels * whole.plane;
+      Guarded y(device, unwritten(whole.batch * image)), alone(device, unwritten(image));
       Guarded x(device, {in.x.end() - image, in.x.end()});
       const auto forward = [&](const BatchNormParams& p, Guarded& from, Guarded& to) {
         cuda::batch_norm_forward(device, p, from.data(), in.device_weight.data(), in.device_bias.data(),
                                  in.device_mean.data(), in.device_variance.data(), to.data());
       };
-      forward(batch, in.device_x, y);
+      forward(whole, in.device_x, y);
       forward(single, x, alone);
       const std::vector<float> all = y.values();
       check_exact(alone.values(), {all.end() - image, all.end()});
@@ -197,7 +197,7 @@ TEST_CASE("batch norm backward: CUDA agrees with the CPU in inference and in tra
       std::vector<float> dx(in.x.size()), dweight(in.weight), dbias(in.bias);
       cpu::batch_norm_backward(host, p, in.x.data(), in.weight.data(), in.mean.data(), in.variance.data(),
                                in.dy.data(), dx.data(), dweight.data(), dbias.data());
-      Guarded device_dx(device, unwritten(p.n * p.channels * p.plane));
+      Guarded device_dx(device, unwritten(p.batch * p.channels * p.plane));
       Guarded device_dweight(device, in.weight), device_dbias(device, in.bias);
       cuda::batch_norm_backward(device, p, in.device_x.data(), in.device_weight.data(), in.device_mean.data(),
                                 in.device_variance.data(), in.device_dy.data(), device_dx.data(),
@@ -222,7 +222,7 @@ TEST_CASE("batch norm backward: CUDA computes what is asked for and reads no mor
                                 in.device_variance.data(), in.device_dy.data(), dx_out, dweight_out,
                                 dbias_out);
     };
-    const std::int64_t count = p.n * p.channels * p.plane;
+    const std::int64_t count = p.batch * p.channels * p.plane;
     Guarded device_dx(device, unwritten(count)), device_training_dx(device, unwritten(count));
     Guarded device_dweight(device, in.weight), device_dbias(device, in.bias);
     on_host(nullptr, dx.data(), nullptr, nullptr);
@@ -244,7 +244,7 @@ TEST_CASE("batch norm backward: CUDA computes what is asked for and reads no mor
 TEST_CASE("batch norm: more channels than a block has threads are all reduced") {
   const FreshDevice fresh;  // a block per channel: too slow for every mode
   Context host({}, 1), device({Device::Kind::cuda}, 1);
-  const BatchNormParams p{.n = 2, .channels = 259, .plane = 3};
+  const BatchNormParams p{.batch = 2, .channels = 259, .plane = 3};
   Arrays in(device, p);
   std::vector<float> mean(259), variance(259), unbiased(259), dweight(in.weight), dbias(in.bias);
   cpu::batch_norm_statistics(host, p, in.x.data(), mean.data(), variance.data(), unbiased.data());
@@ -272,19 +272,19 @@ TEST_CASE("batch norm: more channels than a block has threads are all reduced") 
 TEST_CASE("batch norm: an empty batch is no launch and too many planes are refused") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
-  const BatchNormParams none{.n = 0, .channels = 4, .plane = 9};
+  const BatchNormParams none{.batch = 0, .channels = 4, .plane = 9};
   cuda::batch_norm_forward(device, none, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
   cuda::batch_norm_backward(device, none, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
                             nullptr);
   CHECK(device_report() == "");
-  const BatchNormParams many{.n = 1 << 20, .channels = 1 << 11, .plane = 1};
+  const BatchNormParams many{.batch = 1 << 20, .channels = 1 << 11, .plane = 1};
   CHECK_THROWS_WITH_AS(
       cuda::batch_norm_forward(device, many, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr),
       doctest::Contains("[batch_norm] 2147483648 elements are too many"), Error);
 }
 
 TEST_CASE("batch norm: bytes and operations follow from the equations") {
-  BatchNormParams p{.n = 2, .channels = 5, .plane = 10};
+  BatchNormParams p{.batch = 2, .channels = 5, .plane = 10};
   CHECK(cuda::batch_norm_statistics_cost(p) == Cost{400, 400});
   CHECK(cuda::batch_norm_forward_cost(p) == Cost{800, 200});
   const float residual = 0;

@@ -23,7 +23,7 @@ constexpr cuda::Layout kShapes[] = {{1, 1, 1},  {2, 3, 1},   {1, 5, 3},   {3, 2,
                                     {2, 5, 49}, {1, 33, 65}, {1, 3, 1031}};
 
 Conv2dParams params_of(const cuda::Layout& l) {
-  return {.batch = l.n, .out_channels = l.channels, .out_height = 1, .out_width = l.plane};
+  return {.batch = l.batch, .out_channels = l.channels, .out_height = 1, .out_width = l.plane};
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ TEST_CASE("conv2d epilogue: bias and residual and ReLU in one pass") {
     Context device({Device::Kind::cuda}, 1);
     for (const cuda::Layout& l : kShapes)
       for (const auto& [offset, residual_offset] : {std::pair{0, 0}, {1, 1}, {0, 1}}) {
-        const std::int64_t count = l.n * l.channels * l.plane;
+        const std::int64_t count = l.batch * l.channels * l.plane;
         std::vector<float> before = uniform(count, "epilogue.y", -4, 4);
         const std::vector<float> bias = uniform(l.channels, "epilogue.bias"),
                                  residual = uniform(count, "epilogue.r");
@@ -65,7 +65,7 @@ TEST_CASE("conv2d in float16: values are rounded and their channels become neigh
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const cuda::Layout& l : kShapes) {
-      const std::int64_t count = l.n * l.channels * l.plane;
+      const std::int64_t count = l.batch * l.channels * l.plane;
       const std::vector<float> values = uniform(count, "half.x", -100, 100),
                                before = uniform(count, "half.y");
       Guarded x(device, values),
@@ -84,7 +84,7 @@ TEST_CASE("conv2d in float16: values are rounded and their channels become neigh
       CHECK(same_bits(sum.values(), added));
       const std::vector<float> halves = packed.values();
       const auto* stored = reinterpret_cast<const cuda::Half*>(halves.data());
-      const std::int64_t n = l.n - 1, c = l.channels - 1, i = l.plane / 2;
+      const std::int64_t n = l.batch - 1, c = l.channels - 1, i = l.plane / 2;
       const auto expected =
           __float2half_rn(values[static_cast<std::size_t>((n * l.channels + c) * l.plane + i)]);
       CHECK(stored[(n * l.plane + i) * l.channels + c] == std::bit_cast<cuda::Half>(expected));
@@ -96,12 +96,12 @@ TEST_CASE("conv2d: the bias's gradient adds up each channel of all images") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const cuda::Layout& l : kShapes) {
-      const std::vector<float> dy = uniform(l.n * l.channels * l.plane, "db.dy"),
+      const std::vector<float> dy = uniform(l.batch * l.channels * l.plane, "db.dy"),
                                before = uniform(l.channels, "db.db");
       std::vector<float> expected;
       for (std::int64_t c = 0; c < l.channels; ++c) {
         double total = before[static_cast<std::size_t>(c)];
-        for (std::int64_t n = 0; n < l.n; ++n)
+        for (std::int64_t n = 0; n < l.batch; ++n)
           for (std::int64_t i = 0; i < l.plane; ++i)
             total += dy[static_cast<std::size_t>((n * l.channels + c) * l.plane + i)];
         expected.push_back(static_cast<float>(total));

@@ -14,12 +14,12 @@ constexpr double kTolerance = 1e-6;  // a GPU contracts multiplications and addi
 /// Odd, even and single windows, one wider than the channels; AlexNet's power and another; one channel, more
 /// than a block's 32; planes below, at and above 32 positions.
 constexpr LocalResponseNormParams kCases[] = {
-    {.n = 2, .channels = 7, .plane = 35, .size = 5, .alpha = 0.5},
-    {.n = 1, .channels = 41, .plane = 9, .size = 4, .alpha = 0.3, .beta = 0.6, .k = 2},
-    {.n = 3, .channels = 1, .plane = 32, .size = 3, .alpha = 0.2},
-    {.n = 1, .channels = 3, .plane = 1, .size = 50, .alpha = 2},
-    {.n = 2, .channels = 70, .plane = 3, .size = 1, .alpha = 0.7, .beta = 1.5},
-    {.n = 0, .channels = 4, .plane = 9},
+    {.batch = 2, .channels = 7, .plane = 35, .size = 5, .alpha = 0.5},
+    {.batch = 1, .channels = 41, .plane = 9, .size = 4, .alpha = 0.3, .beta = 0.6, .k = 2},
+    {.batch = 3, .channels = 1, .plane = 32, .size = 3, .alpha = 0.2},
+    {.batch = 1, .channels = 3, .plane = 1, .size = 50, .alpha = 2},
+    {.batch = 2, .channels = 70, .plane = 3, .size = 1, .alpha = 0.7, .beta = 1.5},
+    {.batch = 0, .channels = 4, .plane = 9},
 };
 
 }  // namespace
@@ -29,7 +29,7 @@ TEST_CASE("local response norm: CUDA agrees with the CPU forward and backward") 
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const LocalResponseNormParams& p : kCases) {
       CAPTURE(p.size);
-      const std::int64_t count = p.n * p.channels * p.plane;
+      const std::int64_t count = p.batch * p.channels * p.plane;
       const std::vector<float> x = awkward_values(count, "cuda.lrn.x"),
                                dy = awkward_values(count, "cuda.lrn.dy");
       std::vector<float> y(x.size()), scale(x.size()), dx(x.size());
@@ -50,14 +50,14 @@ TEST_CASE("local response norm: CUDA agrees with the CPU forward and backward") 
 TEST_CASE("local response norm: an image's result does not depend on the batch") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    const LocalResponseNormParams batch{.n = 3, .channels = 6, .plane = 37, .alpha = 0.4};
+    const LocalResponseNormParams batch{.batch = 3, .channels = 6, .plane = 37, .alpha = 0.4};
     LocalResponseNormParams single = batch;
-    single.n = 1;
+    single.batch = 1;
     const std::int64_t image = batch.channels * batch.plane;
     const std::vector<float> x = uniform(3 * image, "cuda.lrn.batch");
     const auto pass = [&](const LocalResponseNormParams& p, const std::vector<float>& values) {
-      Guarded in(device, values), y(device, unwritten(p.n * image)), scale(device, unwritten(p.n * image)),
-          dx(device, unwritten(p.n * image));
+      Guarded in(device, values), y(device, unwritten(p.batch * image)),
+          scale(device, unwritten(p.batch * image)), dx(device, unwritten(p.batch * image));
       cuda::local_response_norm_forward(device, p, in.data(), y.data(), scale.data());
       cuda::local_response_norm_backward(device, p, in.data(), scale.data(), y.data(), dx.data());
       return dx.values();
@@ -70,7 +70,7 @@ TEST_CASE("local response norm: an image's result does not depend on the batch")
 TEST_CASE("local response norm backward: windows beyond shared memory are refused with both sides named") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
-  const LocalResponseNormParams p{.n = 1, .channels = 400, .plane = 9, .size = 399};
+  const LocalResponseNormParams p{.batch = 1, .channels = 400, .plane = 9, .size = 399};
   CHECK_THROWS_WITH_AS(cuda::local_response_norm_backward(device, p, nullptr, nullptr, nullptr, nullptr),
                        "[local_response_norm] windows of 399 among 400 channels reach over 400 channels of a "
                        "block, at most 384 fit in shared memory: use the device cpu",
@@ -78,7 +78,7 @@ TEST_CASE("local response norm backward: windows beyond shared memory are refuse
 }
 
 TEST_CASE("local response norm: bytes and operations follow from the equations") {
-  const LocalResponseNormParams p{.n = 2, .channels = 5, .plane = 10, .size = 3};
+  const LocalResponseNormParams p{.batch = 2, .channels = 5, .plane = 10, .size = 3};
   CHECK(cuda::local_response_norm_forward_cost(p) == Cost{1200, 1000});
   CHECK(cuda::local_response_norm_backward_cost(p) == Cost{1600, 1000});
 }

@@ -14,151 +14,158 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-std::int64_t input_size(const Pool2dParams& p) { return p.planes * p.h * p.w; }
-std::int64_t output_size(const Pool2dParams& p) { return p.planes * p.out_h * p.out_w; }
+std::int64_t input_size(const Pool2dParams& p) { return p.planes * p.in_height * p.in_width; }
+std::int64_t output_size(const Pool2dParams& p) { return p.planes * p.out_height * p.out_width; }
 
 /// Windows of one element; overlap with padding, in more than one block; no overlap; oblong windows with an
 /// output that ceil mode adds; stride 1; pixels that no window holds; a single
 /// window that is not the whole plane; a kernel that sees padding on all sides.
 constexpr Pool2dParams kWindows[] = {
-    {.planes = 2, .h = 1, .w = 1, .out_h = 1, .out_w = 1},
+    {.planes = 2, .in_height = 1, .in_width = 1, .out_height = 1, .out_width = 1},
     {.planes = 5,
-     .h = 9,
-     .w = 9,
-     .out_h = 5,
-     .out_w = 5,
-     .kernel_h = 3,
-     .kernel_w = 3,
-     .stride_h = 2,
-     .stride_w = 2,
-     .pad_h = 1,
-     .pad_w = 1},
+     .in_height = 9,
+     .in_width = 9,
+     .out_height = 5,
+     .out_width = 5,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride_height = 2,
+     .stride_width = 2,
+     .pad_height = 1,
+     .pad_width = 1},
     {.planes = 3,
-     .h = 6,
-     .w = 13,
-     .out_h = 3,
-     .out_w = 6,
-     .kernel_h = 2,
-     .kernel_w = 2,
-     .stride_h = 2,
-     .stride_w = 2},
+     .in_height = 6,
+     .in_width = 13,
+     .out_height = 3,
+     .out_width = 6,
+     .kernel_height = 2,
+     .kernel_width = 2,
+     .stride_height = 2,
+     .stride_width = 2},
     {.planes = 1,
-     .h = 13,
-     .w = 11,
-     .out_h = 8,
-     .out_w = 4,
-     .kernel_h = 3,
-     .kernel_w = 2,
-     .stride_h = 2,
-     .stride_w = 3,
-     .pad_h = 1},
+     .in_height = 13,
+     .in_width = 11,
+     .out_height = 8,
+     .out_width = 4,
+     .kernel_height = 3,
+     .kernel_width = 2,
+     .stride_height = 2,
+     .stride_width = 3,
+     .pad_height = 1},
     {.planes = 2,
-     .h = 5,
-     .w = 7,
-     .out_h = 5,
-     .out_w = 7,
-     .kernel_h = 3,
-     .kernel_w = 3,
-     .pad_h = 1,
-     .pad_w = 1,
+     .in_height = 5,
+     .in_width = 7,
+     .out_height = 5,
+     .out_width = 7,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .pad_height = 1,
+     .pad_width = 1,
      .count_include_pad = false},
     {.planes = 1,
-     .h = 8,
-     .w = 7,
-     .out_h = 3,
-     .out_w = 2,
-     .kernel_h = 2,
-     .kernel_w = 2,
-     .stride_h = 3,
-     .stride_w = 4},
+     .in_height = 8,
+     .in_width = 7,
+     .out_height = 3,
+     .out_width = 2,
+     .kernel_height = 2,
+     .kernel_width = 2,
+     .stride_height = 3,
+     .stride_width = 4},
     {.planes = 2,
-     .h = 3,
-     .w = 3,
-     .out_h = 1,
-     .out_w = 1,
-     .kernel_h = 3,
-     .kernel_w = 3,
-     .stride_h = 3,
-     .stride_w = 3,
-     .pad_h = 1},
+     .in_height = 3,
+     .in_width = 3,
+     .out_height = 1,
+     .out_width = 1,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride_height = 3,
+     .stride_width = 3,
+     .pad_height = 1},
     {.planes = 2,
-     .h = 3,
-     .w = 3,
-     .out_h = 1,
-     .out_w = 1,
-     .kernel_h = 3,
-     .kernel_w = 3,
-     .stride_h = 3,
-     .stride_w = 3,
-     .pad_w = 1},
+     .in_height = 3,
+     .in_width = 3,
+     .out_height = 1,
+     .out_width = 1,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride_height = 3,
+     .stride_width = 3,
+     .pad_width = 1},
     {.planes = 2,
-     .h = 2,
-     .w = 4,
-     .out_h = 1,
-     .out_w = 1,
-     .kernel_h = 2,
-     .kernel_w = 3,
-     .stride_h = 2,
-     .stride_w = 2},
+     .in_height = 2,
+     .in_width = 4,
+     .out_height = 1,
+     .out_width = 1,
+     .kernel_height = 2,
+     .kernel_width = 3,
+     .stride_height = 2,
+     .stride_width = 2},
     {.planes = 2,
-     .h = 4,
-     .w = 3,
-     .out_h = 1,
-     .out_w = 1,
-     .kernel_h = 3,
-     .kernel_w = 3,
-     .stride_h = 2,
-     .stride_w = 2},
-    {.planes = 2, .h = 3, .w = 9, .out_h = 1, .out_w = 3, .kernel_h = 3, .kernel_w = 3, .stride_w = 3},
+     .in_height = 4,
+     .in_width = 3,
+     .out_height = 1,
+     .out_width = 1,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride_height = 2,
+     .stride_width = 2},
     {.planes = 2,
-     .h = 2,
-     .w = 1,
-     .out_h = 3,
-     .out_w = 2,
-     .kernel_h = 4,
-     .kernel_w = 4,
-     .pad_h = 2,
-     .pad_w = 2},
+     .in_height = 3,
+     .in_width = 9,
+     .out_height = 1,
+     .out_width = 3,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride_width = 3},
+    {.planes = 2,
+     .in_height = 2,
+     .in_width = 1,
+     .out_height = 3,
+     .out_width = 2,
+     .kernel_height = 4,
+     .kernel_width = 4,
+     .pad_height = 2,
+     .pad_width = 2},
 };
 
 /// Max pooling has dilation too: windows with gaps, and windows all of whose taps are padding.
 constexpr Pool2dParams kDilated[] = {
     {.planes = 2,
-     .h = 9,
-     .w = 8,
-     .out_h = 3,
-     .out_w = 7,
-     .kernel_h = 3,
-     .kernel_w = 2,
-     .stride_h = 2,
-     .pad_h = 1,
-     .pad_w = 1,
-     .dilation_h = 3,
-     .dilation_w = 3},
+     .in_height = 9,
+     .in_width = 8,
+     .out_height = 3,
+     .out_width = 7,
+     .kernel_height = 3,
+     .kernel_width = 2,
+     .stride_height = 2,
+     .pad_height = 1,
+     .pad_width = 1,
+     .dilation_height = 3,
+     .dilation_width = 3},
     {.planes = 2,
-     .h = 1,
-     .w = 3,
-     .out_h = 1,
-     .out_w = 3,
-     .kernel_h = 2,
-     .kernel_w = 2,
-     .pad_h = 1,
-     .pad_w = 1,
-     .dilation_h = 2,
-     .dilation_w = 2},
+     .in_height = 1,
+     .in_width = 3,
+     .out_height = 1,
+     .out_width = 3,
+     .kernel_height = 2,
+     .kernel_width = 2,
+     .pad_height = 1,
+     .pad_width = 1,
+     .dilation_height = 2,
+     .dilation_width = 2},
 };
 
 /// The whole plane, with and without a multiple of four elements; outputs as inputs; a thread per window and
 /// a warp per window, uneven ones; more outputs than inputs.
 constexpr Pool2dParams kAdaptive[] = {
-    {.planes = 9, .h = 7, .w = 7, .out_h = 1, .out_w = 1},
-    {.planes = 2, .h = 8, .w = 6, .out_h = 1, .out_w = 1},
-    {.planes = 2, .h = 6, .w = 6, .out_h = 6, .out_w = 6},
-    {.planes = 6, .h = 13, .w = 10, .out_h = 7, .out_w = 7},
-    {.planes = 3, .h = 23, .w = 17, .out_h = 3, .out_w = 4},
-    {.planes = 2, .h = 5, .w = 31, .out_h = 5, .out_w = 1},
-    {.planes = 2, .h = 31, .w = 5, .out_h = 1, .out_w = 5},
-    {.planes = 2, .h = 3, .w = 2, .out_h = 5, .out_w = 7},
+    {.planes = 9, .in_height = 7, .in_width = 7, .out_height = 1, .out_width = 1},
+    {.planes = 2, .in_height = 8, .in_width = 6, .out_height = 1, .out_width = 1},
+    {.planes = 2, .in_height = 6, .in_width = 6, .out_height = 6, .out_width = 6},
+    {.planes = 6, .in_height = 13, .in_width = 10, .out_height = 7, .out_width = 7},
+    {.planes = 3, .in_height = 23, .in_width = 17, .out_height = 3, .out_width = 4},
+    {.planes = 2, .in_height = 5, .in_width = 31, .out_height = 5, .out_width = 1},
+    {.planes = 2, .in_height = 31, .in_width = 5, .out_height = 1, .out_width = 5},
+    {.planes = 2, .in_height = 3, .in_width = 2, .out_height = 5, .out_width = 7},
 };
 
 /// Ties, a NaN, and a stretch of −∞ that holds whole windows.
@@ -184,8 +191,8 @@ void for_every_max_pool(Fn&& fn) {
     for (const auto& table :
          {std::span<const Pool2dParams>(kWindows), std::span<const Pool2dParams>(kDilated)})
       for (const Pool2dParams& p : table) {
-        CAPTURE(p.h);
-        CAPTURE(p.w);
+        CAPTURE(p.in_height);
+        CAPTURE(p.in_width);
         fn(p);
       }
   });
@@ -198,8 +205,8 @@ void compare(std::span<const Pool2dParams> cases, bool backward, Cpu&& cpu_kerne
   in_every_mode([&] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const Pool2dParams& p : cases) {
-      CAPTURE(p.h);
-      CAPTURE(p.w);
+      CAPTURE(p.in_height);
+      CAPTURE(p.in_width);
       const std::vector<float> in = awkward_values(backward ? output_size(p) : input_size(p), "cuda.pool.in");
       std::vector<float> expected(static_cast<std::size_t>(backward ? input_size(p) : output_size(p)));
       cpu_kernel(host, p, in.data(), expected.data());
@@ -255,9 +262,21 @@ TEST_CASE("average pooling: CUDA equals the CPU forward and backward") {
 }
 
 TEST_CASE("average pooling: one window over the whole plane takes the path of a global mean") {
-  constexpr Pool2dParams kGlobal[] = {
-      {.planes = 9, .h = 7, .w = 7, .out_h = 1, .out_w = 1, .kernel_h = 7, .kernel_w = 7},
-      {.planes = 3, .h = 8, .w = 4, .out_h = 1, .out_w = 1, .kernel_h = 8, .kernel_w = 4, .stride_h = 3}};
+  constexpr Pool2dParams kGlobal[] = {{.planes = 9,
+                                       .in_height = 7,
+                                       .in_width = 7,
+                                       .out_height = 1,
+                                       .out_width = 1,
+                                       .kernel_height = 7,
+                                       .kernel_width = 7},
+                                      {.planes = 3,
+                                       .in_height = 8,
+                                       .in_width = 4,
+                                       .out_height = 1,
+                                       .out_width = 1,
+                                       .kernel_height = 8,
+                                       .kernel_width = 4,
+                                       .stride_height = 3}};
   compare(kGlobal, false, cpu::avg_pool2d_forward<float>, cuda::avg_pool2d_forward, 1e-6);
   compare(kGlobal, true, cpu::avg_pool2d_backward<float>, cuda::avg_pool2d_backward, 0);
 }
@@ -271,13 +290,13 @@ TEST_CASE("adaptive average pooling: a plane's mean does not depend on its place
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const Pool2dParams& p : kAdaptive) {
-      const std::vector<float> plane = uniform(p.h * p.w, "cuda.pool.plane");
+      const std::vector<float> plane = uniform(p.in_height * p.in_width, "cuda.pool.plane");
       std::vector<float> x;
       for (std::int64_t i = 0; i < p.planes; ++i) x.insert(x.end(), plane.begin(), plane.end());
       Guarded device_x(device, x), y(device, unwritten(output_size(p)));
       cuda::adaptive_avg_pool2d_forward(device, p, device_x.data(), y.data());
       const std::vector<float> means = y.values();
-      const auto outputs = static_cast<std::ptrdiff_t>(p.out_h * p.out_w);
+      const auto outputs = static_cast<std::ptrdiff_t>(p.out_height * p.out_width);
       for (auto at = means.begin(); at != means.end(); at += outputs)
         check_exact({at, at + outputs}, {means.begin(), means.begin() + outputs});
     }
@@ -290,8 +309,9 @@ TEST_CASE("pooling: NaN reaches every mean it is part of") {
   std::vector<float> x(2 * 49, 1.0f);
   x[20] = kNan;
   Guarded device_x(device, x), y(device, {0, 0});
-  cuda::adaptive_avg_pool2d_forward(device, {.planes = 2, .h = 7, .w = 7, .out_h = 1, .out_w = 1},
-                                    device_x.data(), y.data());
+  cuda::adaptive_avg_pool2d_forward(
+      device, {.planes = 2, .in_height = 7, .in_width = 7, .out_height = 1, .out_width = 1}, device_x.data(),
+      y.data());
   const std::vector<float> means = y.values();
   CHECK(std::isnan(means[0]));
   CHECK(means[1] == doctest::Approx(1).epsilon(1e-6));
@@ -300,9 +320,15 @@ TEST_CASE("pooling: NaN reaches every mean it is part of") {
 TEST_CASE("pooling: an empty batch is no launch") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
-  constexpr Pool2dParams kNone{
-      .h = 4, .w = 4, .out_h = 2, .out_w = 2, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
-  constexpr Pool2dParams kNoneAtAll{.h = 16, .w = 16, .out_h = 2, .out_w = 2};
+  constexpr Pool2dParams kNone{.in_height = 4,
+                               .in_width = 4,
+                               .out_height = 2,
+                               .out_width = 2,
+                               .kernel_height = 2,
+                               .kernel_width = 2,
+                               .stride_height = 2,
+                               .stride_width = 2};
+  constexpr Pool2dParams kNoneAtAll{.in_height = 16, .in_width = 16, .out_height = 2, .out_width = 2};
   cuda::max_pool2d_forward(device, kNone, nullptr, nullptr, nullptr);
   cuda::max_pool2d_backward(device, kNone, nullptr, nullptr, nullptr);
   cuda::avg_pool2d_forward(device, kNone, nullptr, nullptr);
@@ -316,27 +342,27 @@ TEST_CASE("pooling: an empty batch is no launch") {
 TEST_CASE("pooling: what 32-bit positions cannot hold is refused by name") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
-  Pool2dParams many{.planes = 1 << 20, .h = 64, .w = 32, .out_h = 32, .out_w = 16};
+  Pool2dParams many{.planes = 1 << 20, .in_height = 64, .in_width = 32, .out_height = 32, .out_width = 16};
   const auto refusal = doctest::Contains("[adaptive_avg_pool2d] 2147483648 elements are too many");
   CHECK_THROWS_WITH_AS(cuda::adaptive_avg_pool2d_forward(device, many, nullptr, nullptr), refusal, Error);
   CHECK_THROWS_WITH_AS(cuda::adaptive_avg_pool2d_backward(device, many, nullptr, nullptr), refusal, Error);
   CHECK_THROWS_WITH_AS(cuda::max_pool2d_forward(device, many, nullptr, nullptr, nullptr),
                        doctest::Contains("[max_pool2d] 2147483648 elements"), Error);
-  Pool2dParams wide{.planes = 1, .h = 1, .w = 1 << 30, .out_h = 1, .out_w = 3};
+  Pool2dParams wide{.planes = 1, .in_height = 1, .in_width = 1 << 30, .out_height = 1, .out_width = 3};
   CHECK_THROWS_WITH_AS(cuda::adaptive_avg_pool2d_forward(device, wide, nullptr, nullptr),
                        doctest::Contains("[adaptive_avg_pool2d] 4294967300 elements"), Error);
 }
 
 TEST_CASE("pooling: bytes and operations follow from the equations") {
   constexpr Pool2dParams p{.planes = 2,
-                           .h = 4,
-                           .w = 6,
-                           .out_h = 2,
-                           .out_w = 3,
-                           .kernel_h = 2,
-                           .kernel_w = 2,
-                           .stride_h = 2,
-                           .stride_w = 2};
+                           .in_height = 4,
+                           .in_width = 6,
+                           .out_height = 2,
+                           .out_width = 3,
+                           .kernel_height = 2,
+                           .kernel_width = 2,
+                           .stride_height = 2,
+                           .stride_width = 2};
   CHECK(cuda::max_pool2d_forward_cost(p, false) == Cost{4 * (48 + 12), 48});
   CHECK(cuda::max_pool2d_forward_cost(p, true) == Cost{4 * (48 + 24), 48});
   CHECK(cuda::max_pool2d_backward_cost(p) == Cost{4 * (48 + 24), 12});

@@ -35,10 +35,10 @@ TEST_CASE("cross-entropy: CUDA agrees with the CPU forward and backward") {
         CAPTURE(shape.classes);
         CAPTURE(smoothing);
         const CrossEntropyParams p{shape.rows, shape.classes, smoothing, labels_per_row};
-        const std::int64_t count = p.n * p.classes;
+        const std::int64_t count = p.batch * p.classes;
         const std::vector<float> x = uniform(count, "cuda.cross_entropy.x", -8, 8);
-        const std::vector<std::int64_t> labels = labels_of({p.n * labels_per_row, p.classes});
-        std::vector<double> losses(static_cast<std::size_t>(p.n));
+        const std::vector<std::int64_t> labels = labels_of({p.batch * labels_per_row, p.classes});
+        std::vector<double> losses(static_cast<std::size_t>(p.batch));
         std::vector<float> dx(x.size());
         cpu::cross_entropy_forward(host, p, x.data(), labels.data(), losses.data());
         cpu::cross_entropy_backward(host, p, x.data(), labels.data(), dx.data());

@@ -103,7 +103,7 @@ TEST_CASE("batch_norm2d: inference leaves the running statistics alone") {
 TEST_CASE("batch_norm_fused_forward: gives the bits of the operations one by one") {
   Context context({}, 2);
   const Shape shape{3, 5, 4, 7};
-  const BatchNormParams p{.n = 3, .channels = 5, .plane = 28};
+  const BatchNormParams p{.batch = 3, .channels = 5, .plane = 28};
   for (const DType dtype : {DType::f32, DType::f64}) {
     const auto random = [&](const Shape& s, std::string_view name) {
       return random_tensor(s, name, 0.1, 3).to(dtype);

@@ -7,8 +7,8 @@ namespace {
 
 /// x as n×channels×plane; rank 2 has planes of one element.
 struct Layout {
-  std::int64_t n, channels, plane;
-  explicit Layout(const Shape& s) : n(s[0]), channels(s[1]), plane(s.numel() / (s[0] * s[1])) {}
+  std::int64_t batch, channels, plane;
+  explicit Layout(const Shape& s) : batch(s[0]), channels(s[1]), plane(s.numel() / (s[0] * s[1])) {}
   std::int64_t at(std::int64_t image, std::int64_t c, std::int64_t i) const {
     return (image * channels + c) * plane + i;
   }
@@ -36,7 +36,7 @@ LayerResult naive_batch_norm2d(double eps, bool training, const LayerInputs& in,
 
   for (std::int64_t c = 0; c < l.channels; ++c) {
     std::vector<std::int64_t> elements;
-    for (std::int64_t n = 0; n < l.n; ++n)
+    for (std::int64_t n = 0; n < l.batch; ++n)
       for (std::int64_t i = 0; i < l.plane; ++i) elements.push_back(l.at(n, c, i));
     const double m = static_cast<double>(elements.size());
     double mean = parameter(2, c), variance = parameter(3, c);
@@ -71,7 +71,7 @@ LayerResult naive_local_response_norm(const LocalResponseNormOptions& o, const L
   const auto in_window = [&](std::int64_t j, std::int64_t c) {
     return j >= c - o.size / 2 && j < c - o.size / 2 + o.size;
   };
-  for (std::int64_t n = 0; n < l.n; ++n) {
+  for (std::int64_t n = 0; n < l.batch; ++n) {
     for (std::int64_t i = 0; i < l.plane; ++i) {
       for (std::int64_t c = 0; c < l.channels; ++c) {
         double s = o.k;
@@ -96,7 +96,7 @@ LayerResult naive_softmax(bool log, const LayerInputs& in) {
   const double* x = in.x[0].data<double>();
   const double* dy = in.dy.data<double>();
   LayerResult result = zeros_like(in.x[0]);
-  for (std::int64_t n = 0; n < l.n; ++n) {
+  for (std::int64_t n = 0; n < l.batch; ++n) {
     for (std::int64_t i = 0; i < l.plane; ++i) {
       double sum = 0;
       for (std::int64_t c = 0; c < l.channels; ++c) sum += std::exp(x[l.at(n, c, i)]);

@@ -66,7 +66,7 @@ set(cuda_kernels
   ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/sgd/sgd_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/softmax/softmax_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/subsample_pad/subsample_pad_cuda.cu
+  ${PROJECT_SOURCE_DIR}/kernels/strided_identity_pad/strided_identity_pad_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/target/target_cuda.cu
 )
 # Pictures are computed without fused multiply-adds, so that they equal the CPU's to the bit.

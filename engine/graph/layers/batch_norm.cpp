@@ -88,7 +88,7 @@ class BatchNorm final : public Layer {
  private:
   BatchNormParams params(const Shape& x, const Mode& mode) const {
     const std::int64_t plane = places_ == 2 ? x[2] * x[3] : 1;
-    return {.n = x[0], .channels = x[1], .plane = plane, .eps = eps_, .training = mode.training};
+    return {.batch = x[0], .channels = x[1], .plane = plane, .eps = eps_, .training = mode.training};
   }
 
   std::string_view kind_;

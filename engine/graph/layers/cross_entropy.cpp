@@ -24,7 +24,7 @@ CrossEntropy cross_entropy(Context& context, const Tensor& logits, std::span<con
                 ", expected 0 to 1");
 
   const CrossEntropyParams params{
-      .n = shape[0], .classes = shape[1], .smoothing = label_smoothing, .labels_per_row = labels_per_row};
+      .batch = shape[0], .classes = shape[1], .smoothing = label_smoothing, .labels_per_row = labels_per_row};
   CrossEntropy result;
   result.dlogits = context.empty(shape, logits.dtype());
   const Buffer<std::int64_t> own_labels = context.copy(labels);

@@ -40,7 +40,7 @@ class LocalResponseNorm final : public Layer {
 
  private:
   LocalResponseNormParams params(const Shape& x) const {
-    return {.n = x[0],
+    return {.batch = x[0],
             .channels = x[1],
             .plane = x[2] * x[3],
             .size = options_.size,

@@ -52,18 +52,18 @@ class Pool2d : public Layer {
  protected:
   Pool2dParams params(const Shape& x, const Shape& y) const {
     return {.planes = x[0] * x[1],
-            .h = x[2],
-            .w = x[3],
-            .out_h = y[2],
-            .out_w = y[3],
-            .kernel_h = options_.kernel.h,
-            .kernel_w = options_.kernel.w,
-            .stride_h = options_.stride.h,
-            .stride_w = options_.stride.w,
-            .pad_h = options_.padding.h,
-            .pad_w = options_.padding.w,
-            .dilation_h = options_.dilation.h,
-            .dilation_w = options_.dilation.w,
+            .in_height = x[2],
+            .in_width = x[3],
+            .out_height = y[2],
+            .out_width = y[3],
+            .kernel_height = options_.kernel.h,
+            .kernel_width = options_.kernel.w,
+            .stride_height = options_.stride.h,
+            .stride_width = options_.stride.w,
+            .pad_height = options_.padding.h,
+            .pad_width = options_.padding.w,
+            .dilation_height = options_.dilation.h,
+            .dilation_width = options_.dilation.w,
             .count_include_pad = options_.count_include_pad};
   }
 
@@ -152,7 +152,11 @@ class AdaptiveAvgPool2d final : public Layer {
 
  private:
   Pool2dParams params(const Shape& x) const {
-    return {.planes = x[0] * x[1], .h = x[2], .w = x[3], .out_h = output_.h, .out_w = output_.w};
+    return {.planes = x[0] * x[1],
+            .in_height = x[2],
+            .in_width = x[3],
+            .out_height = output_.h,
+            .out_width = output_.w};
   }
 
   Extent2d output_;

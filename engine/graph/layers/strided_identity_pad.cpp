@@ -28,28 +28,28 @@ class StridedIdentityPad final : public Layer {
 
   void forward(const ForwardArgs& a) const override {
     dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.subsample_pad_forward(a.context, params(a.x[0]->shape(), a.y.shape()), a.x[0]->data<T>(),
-                              a.y.data<T>());
+      k.strided_identity_pad_forward(a.context, params(a.x[0]->shape(), a.y.shape()), a.x[0]->data<T>(),
+                                     a.y.data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
     dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.subsample_pad_backward(a.context, params(a.x_shapes[0], a.dy.shape()), a.dy.data<T>(),
-                               a.dx[0]->data<T>());
+      k.strided_identity_pad_backward(a.context, params(a.x_shapes[0], a.dy.shape()), a.dy.data<T>(),
+                                      a.dx[0]->data<T>());
     });
   }
 
  private:
-  SubsamplePadParams params(const Shape& x, const Shape& y) const {
-    return {.n = x[0],
+  StridedIdentityPadParams params(const Shape& x, const Shape& y) const {
+    return {.batch = x[0],
             .channels = x[1],
-            .h = x[2],
-            .w = x[3],
+            .in_height = x[2],
+            .in_width = x[3],
             .out_channels = y[1],
-            .out_h = y[2],
-            .out_w = y[3],
+            .out_height = y[2],
+            .out_width = y[3],
             .stride = stride_,
             .front = (y[1] - x[1]) / 2};
   }
