@@ -70,9 +70,9 @@ bool is_onnx(std::string_view text) {
 }
 
 bool is_legacy_magic(const Pickle& pickle) {
-  const Node& root = pickle[pickle.root];
-  return root.kind == NodeKind::big_integer && (root.text == "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv ||
-                                                root.text == "119547037146038801333356"sv);
+  const PickleNode& root = pickle[pickle.root];
+  return root.kind == PickleKind::big_integer && (root.text == "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv ||
+                                                  root.text == "119547037146038801333356"sv);
 }
 
 /// A file that begins as a pickle: the legacy container, or something that is no container of PyTorch.
@@ -80,8 +80,8 @@ Container identify_pickle(std::span<const std::byte> file, const CheckpointLimit
   ByteReader reader(file, "the pickle");
   const Pickle first = unpickle(reader, limits);
   if (is_legacy_magic(first)) return Container::torch_legacy;
-  const bool arrays = std::any_of(first.nodes.begin(), first.nodes.end(), [](const Node& node) {
-    return node.kind == NodeKind::global && node.text.starts_with("numpy.");
+  const bool arrays = std::any_of(first.nodes.begin(), first.nodes.end(), [](const PickleNode& node) {
+    return node.kind == PickleKind::global && node.text.starts_with("numpy.");
   });
   throw Error(ErrorKind::unsupported, "is a plain pickle", arrays ? " with NumPy arrays" : "",
               " (pickle.dump)", kExpected, ". In Python: torch.save(",

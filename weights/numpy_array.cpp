@@ -13,9 +13,9 @@ namespace backlight::weights {
 namespace {
 
 /// The name of what a node calls, without the package in which NumPy keeps it.
-std::string_view numpy_function(const Pickle& pickle, NodeId id) {
-  const Node& node = pickle[id];
-  if (node.kind != NodeKind::call || pickle[node.items[0]].kind != NodeKind::global) return {};
+std::string_view numpy_function(const Pickle& pickle, PickleId id) {
+  const PickleNode& node = pickle[id];
+  if (node.kind != PickleKind::call || pickle[node.items[0]].kind != PickleKind::global) return {};
   const std::string_view name = pickle[node.items[0]].text;
   for (const std::string_view package : {"numpy.core.", "numpy._core.", "numpy."})
     if (name.starts_with(package)) return name.substr(package.size());
@@ -25,7 +25,7 @@ std::string_view numpy_function(const Pickle& pickle, NodeId id) {
 /// The values that describe one array.
 struct Described {
   std::vector<std::int64_t> shape;
-  NodeId dtype, data;
+  PickleId dtype, data;
   bool column_major = false;
 };
 
@@ -39,24 +39,24 @@ template <class... Parts>
   throw Error(ErrorKind::bad_input, "NumPy array \"", name, "\" ", parts...);
 }
 
-const std::vector<NodeId>& tuple_of(const Pickle& pickle, NodeId id, std::size_t least,
-                                    const std::string& name) {
-  const Node& node = pickle[id];
-  if (node.kind != NodeKind::tuple || node.items.size() < least)
+const std::vector<PickleId>& tuple_of(const Pickle& pickle, PickleId id, std::size_t least,
+                                      const std::string& name) {
+  const PickleNode& node = pickle[id];
+  if (node.kind != PickleKind::tuple || node.items.size() < least)
     refuse(name, "is described by something else than a tuple of ", least);
   return node.items;
 }
 
-std::vector<std::int64_t> shape_at(const Pickle& pickle, NodeId id, const std::string& name) {
+std::vector<std::int64_t> shape_at(const Pickle& pickle, PickleId id, const std::string& name) {
   std::vector<std::int64_t> shape;
-  for (const NodeId extent : tuple_of(pickle, id, 0, name))
+  for (const PickleId extent : tuple_of(pickle, id, 0, name))
     shape.push_back(integer_at(pickle, extent, "extent of a NumPy array"));
   return shape;
 }
 
-Described describe(const Pickle& pickle, NodeId id, const std::string& name) {
+Described describe(const Pickle& pickle, PickleId id, const std::string& name) {
   const std::string_view function = numpy_function(pickle, id);
-  const std::vector<NodeId>& call = pickle[id].items;
+  const std::vector<PickleId>& call = pickle[id].items;
   if (function == "multiarray.scalar") {
     const auto& two = tuple_of(pickle, call[1], 2, name);
     return {{}, two[0], two[1]};
@@ -68,11 +68,11 @@ Described describe(const Pickle& pickle, NodeId id, const std::string& name) {
   if (call.size() < 3) refuse(name, "has no content");
   const auto& state = tuple_of(pickle, call[2], 5, name);
   return {shape_at(pickle, state[1], name), state[2], state[4],
-          pickle[state[3]].kind == NodeKind::boolean && pickle[state[3]].integer != 0};
+          pickle[state[3]].kind == PickleKind::boolean && pickle[state[3]].integer != 0};
 }
 
 /// `numpy.dtype('f4', False, True)` with the state `(3, '<', …)`, whose second says the byte order.
-ElementType element_type(const Pickle& pickle, NodeId id, const std::string& name) {
+ElementType element_type(const Pickle& pickle, PickleId id, const std::string& name) {
   struct Known {
     std::string_view name;
     StoredType type;
@@ -88,10 +88,10 @@ ElementType element_type(const Pickle& pickle, NodeId id, const std::string& nam
                                                     {"b1", StoredType::bool_},
                                                     {"?", StoredType::bool_}}};
   if (numpy_function(pickle, id) != "dtype") refuse(name, "has no dtype");
-  const std::vector<NodeId>& call = pickle[id].items;
-  const Node& type = pickle[tuple_of(pickle, call[1], 1, name)[0]];
+  const std::vector<PickleId>& call = pickle[id].items;
+  const PickleNode& type = pickle[tuple_of(pickle, call[1], 1, name)[0]];
   const auto* const known = std::ranges::find(kKnown, type.text, &Known::name);
-  if (type.kind != NodeKind::string || known == kKnown.end())
+  if (type.kind != PickleKind::string || known == kKnown.end())
     throw Error(ErrorKind::unsupported, "NumPy array \"", name, "\" has the type ", printable(type.text),
                 ", which is not read; save it as float32");
   const bool big = call.size() > 2 && pickle[tuple_of(pickle, call[2], 2, name)[1]].text == ">";
@@ -117,12 +117,12 @@ std::optional<std::vector<std::byte>> from_latin1(std::string_view text) {
   return out;
 }
 
-SharedBytes data_at(const Pickle& pickle, NodeId id, const std::string& name, const SharedBytes& input) {
-  const Node& node = pickle[id];
+SharedBytes data_at(const Pickle& pickle, PickleId id, const std::string& name, const SharedBytes& input) {
+  const PickleNode& node = pickle[id];
   // Python 2 wrote bytes as strings.
-  if (node.kind == NodeKind::bytes || node.kind == NodeKind::string)
+  if (node.kind == PickleKind::bytes || node.kind == PickleKind::string)
     return {input.owner, std::as_bytes(std::span(node.text))};
-  if (node.kind == NodeKind::call && pickle[node.items[0]].kind == NodeKind::global) {
+  if (node.kind == PickleKind::call && pickle[node.items[0]].kind == PickleKind::global) {
     const std::string_view function = pickle[node.items[0]].text;
     const auto& arguments = tuple_of(pickle, node.items[1], 0, name);
     if (function.ends_with(".bytes") && arguments.empty()) return {};
@@ -139,14 +139,14 @@ SharedBytes data_at(const Pickle& pickle, NodeId id, const std::string& name, co
 
 }  // namespace
 
-NumpyKind numpy_kind(const Pickle& pickle, NodeId id) {
+NumpyKind numpy_kind(const Pickle& pickle, PickleId id) {
   const std::string_view function = numpy_function(pickle, id);
   if (function == "multiarray.scalar") return NumpyKind::scalar;
   const bool array = function == "multiarray._reconstruct" || function == "numeric._frombuffer";
   return array ? NumpyKind::array : NumpyKind::none;
 }
 
-StoredTensor numpy_tensor(const Pickle& pickle, NodeId id, const std::string& name,
+StoredTensor numpy_tensor(const Pickle& pickle, PickleId id, const std::string& name,
                           const SharedBytes& input) {
   const Described described = describe(pickle, id, name);
   const ElementType element = element_type(pickle, described.dtype, name);

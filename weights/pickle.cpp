@@ -56,7 +56,7 @@ class Machine {
     throw Error(ErrorKind::bad_input, "malformed pickle at offset ", at_, ": ", parts...);
   }
 
-  Node& node(NodeId id) { return out_.nodes[id]; }
+  PickleNode& node(PickleId id) { return out_.nodes[id]; }
 
   void spend(std::size_t items) {
     if (items > limits_.pickle_items - std::min(spent_, limits_.pickle_items)) {
@@ -67,21 +67,21 @@ class Machine {
   }
 
   /// A new node; its depth is one more than that of its deepest item.
-  NodeId make(NodeKind kind, std::vector<NodeId> items = {}) {
+  PickleId make(PickleKind kind, std::vector<PickleId> items = {}) {
     if (out_.nodes.size() >= limits_.pickle_nodes) {
       throw Error(ErrorKind::bad_input, "the pickle builds more than ", limits_.pickle_nodes,
                   " objects; no file of weights needs as many");
     }
     spend(items.size());
-    Node made;
+    PickleNode made;
     made.kind = kind;
-    for (const NodeId item : items) deepen(made, item);
+    for (const PickleId item : items) deepen(made, item);
     made.items = std::move(items);
     out_.nodes.push_back(std::move(made));
-    return static_cast<NodeId>(out_.nodes.size() - 1);
+    return static_cast<PickleId>(out_.nodes.size() - 1);
   }
 
-  void deepen(Node& parent, NodeId item) {
+  void deepen(PickleNode& parent, PickleId item) {
     const std::size_t depth = std::max<std::size_t>(parent.depth, std::size_t{node(item).depth} + 1);
     if (depth > limits_.pickle_depth) {
       throw Error(ErrorKind::bad_input, "the pickle nests deeper than ", limits_.pickle_depth, " levels");
@@ -89,49 +89,49 @@ class Machine {
     parent.depth = static_cast<std::uint16_t>(depth);
   }
 
-  void push(NodeId id) {
+  void push(PickleId id) {
     spend(1);
     stack_.push_back(id);
   }
-  void push_text(NodeKind kind, std::string_view text) {
-    const NodeId id = make(kind);
+  void push_text(PickleKind kind, std::string_view text) {
+    const PickleId id = make(kind);
     node(id).text = text;
     push(id);
   }
-  void push_integer(NodeKind kind, std::int64_t value) {
-    const NodeId id = make(kind);
+  void push_integer(PickleKind kind, std::int64_t value) {
+    const PickleId id = make(kind);
     node(id).integer = value;
     push(id);
   }
   void push_real(double value) {
-    const NodeId id = make(NodeKind::real);
+    const PickleId id = make(PickleKind::real);
     node(id).real = value;
     push(id);
   }
 
-  NodeId top() const {
+  PickleId top() const {
     if (stack_.size() <= floor()) fail("the stack is empty");
     return stack_.back();
   }
-  NodeId pop() {
-    const NodeId id = top();
+  PickleId pop() {
+    const PickleId id = top();
     stack_.pop_back();
     return id;
   }
   /// Values below the innermost mark are out of reach until it is taken off.
   std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
 
-  std::vector<NodeId> pop_to_mark() {
+  std::vector<PickleId> pop_to_mark() {
     if (marks_.empty()) fail("no mark is open");
     const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
-    std::vector<NodeId> values(first, stack_.end());
+    std::vector<PickleId> values(first, stack_.end());
     stack_.erase(first, stack_.end());
     marks_.pop_back();
     return values;
   }
 
   void remember(std::uint64_t index) {
-    const NodeId id = top();
+    const PickleId id = top();
     spend(1);
     memo_[index] = id;
   }
@@ -157,36 +157,36 @@ class Machine {
   }
 
   void push_long(std::string_view digits) {
-    if (digits.size() > 8) return push_text(NodeKind::big_integer, digits);
+    if (digits.size() > 8) return push_text(PickleKind::big_integer, digits);
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < digits.size(); ++i)
       value |= std::uint64_t{static_cast<std::uint8_t>(digits[i])} << 8 * i;
     const std::size_t unused = 64 - 8 * digits.size();
-    if (digits.empty()) return push_integer(NodeKind::integer, 0);
-    push_integer(NodeKind::integer, static_cast<std::int64_t>(value << unused) >> unused);
+    if (digits.empty()) return push_integer(PickleKind::integer, 0);
+    push_integer(PickleKind::integer, static_cast<std::int64_t>(value << unused) >> unused);
   }
 
   void push_decimal(std::string_view digits) {
     if (!digits.empty() && digits.back() == 'L') digits.remove_suffix(1);
-    if (digits.size() > 18) return push_text(NodeKind::big_integer, digits);
-    push_integer(NodeKind::integer, number<std::int64_t>(digits));
+    if (digits.size() > 18) return push_text(PickleKind::big_integer, digits);
+    push_integer(PickleKind::integer, number<std::int64_t>(digits));
   }
 
-  NodeId global(std::string_view module, std::string_view name) {
+  PickleId global(std::string_view module, std::string_view name) {
     if (module.size() > kLongestGlobal || name.size() > kLongestGlobal) fail("a global's name is too long");
     if (runs_code(module, name)) {
       throw Error(ErrorKind::bad_input, "hostile file: loading it in Python would call ", printable(module),
                   ".", printable(name),
                   ". Nothing was run here; delete the file and do not load it elsewhere");
     }
-    const NodeId id = make(NodeKind::global);
+    const PickleId id = make(PickleKind::global);
     node(id).text = *out_.global_names.insert(text(module, ".", name)).first;
     return id;
   }
 
   void stack_global() {
-    const NodeId name = pop(), module = pop();
-    if (node(name).kind != NodeKind::string || node(module).kind != NodeKind::string) {
+    const PickleId name = pop(), module = pop();
+    if (node(name).kind != PickleKind::string || node(module).kind != PickleKind::string) {
       fail("STACK_GLOBAL without two strings");
     }
     push(global(node(module).text, node(name).text));
@@ -194,48 +194,48 @@ class Machine {
 
   /// REDUCE, NEWOBJ, OBJ, INST: recorded, except that dictionaries of the standard library become
   /// dictionaries.
-  void call(NodeId callable, NodeId arguments) {
-    const std::string_view name = node(callable).kind == NodeKind::global ? node(callable).text : "";
+  void call(PickleId callable, PickleId arguments) {
+    const std::string_view name = node(callable).kind == PickleKind::global ? node(callable).text : "";
     if (name == "collections.OrderedDict" || name == "collections.defaultdict") {
-      std::vector<NodeId> pairs;
-      const Node& given = node(arguments);
-      if (given.kind == NodeKind::tuple && given.items.size() == 1 &&
-          node(given.items[0]).kind == NodeKind::list) {
-        for (const NodeId pair : node(given.items[0]).items) {
-          const std::vector<NodeId>& two = node(pair).items;
-          const NodeKind kind = node(pair).kind;
-          if (two.size() != 2 || (kind != NodeKind::list && kind != NodeKind::tuple)) {
+      std::vector<PickleId> pairs;
+      const PickleNode& given = node(arguments);
+      if (given.kind == PickleKind::tuple && given.items.size() == 1 &&
+          node(given.items[0]).kind == PickleKind::list) {
+        for (const PickleId pair : node(given.items[0]).items) {
+          const std::vector<PickleId>& two = node(pair).items;
+          const PickleKind kind = node(pair).kind;
+          if (two.size() != 2 || (kind != PickleKind::list && kind != PickleKind::tuple)) {
             fail("OrderedDict of something else than pairs");
           }
           pairs.insert(pairs.end(), two.begin(), two.end());
         }
       }
-      return push(make(NodeKind::dict, std::move(pairs)));
+      return push(make(PickleKind::dict, std::move(pairs)));
     }
-    push(make(NodeKind::call, {callable, arguments}));
+    push(make(PickleKind::call, {callable, arguments}));
   }
 
-  void add(NodeId container, NodeKind kind, const std::vector<NodeId>& values, const char* op) {
-    Node& into = node(container);
+  void add(PickleId container, PickleKind kind, const std::vector<PickleId>& values, const char* op) {
+    PickleNode& into = node(container);
     // A subclass of list or dict is a call here; what is put into it stays out of reach.
-    if (into.kind == NodeKind::call) return;
+    if (into.kind == PickleKind::call) return;
     if (into.kind != kind) fail(op, " on a value that does not take it");
     spend(values.size());
-    for (const NodeId value : values) deepen(into, value);
+    for (const PickleId value : values) deepen(into, value);
     into.items.insert(into.items.end(), values.begin(), values.end());
   }
 
   void build() {
-    const NodeId state = pop(), target = top();
-    Node& into = node(target);
-    if (into.kind != NodeKind::call) return;
+    const PickleId state = pop(), target = top();
+    PickleNode& into = node(target);
+    if (into.kind != PickleKind::call) return;
     spend(1);
     deepen(into, state);
     into.items.push_back(state);
   }
 
-  std::vector<NodeId> pairs_to_mark() {
-    std::vector<NodeId> values = pop_to_mark();
+  std::vector<PickleId> pairs_to_mark() {
+    std::vector<PickleId> values = pop_to_mark();
     if (values.size() % 2 != 0) fail("a dictionary gets a key without a value");
     return values;
   }
@@ -247,9 +247,9 @@ class Machine {
   ByteReader& in_;
   const CheckpointLimits& limits_;
   Pickle out_;
-  std::vector<NodeId> stack_;
+  std::vector<PickleId> stack_;
   std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint64_t, NodeId> memo_;
+  std::unordered_map<std::uint64_t, PickleId> memo_;
   std::size_t spent_ = 0, at_ = 0;
 };
 
@@ -266,17 +266,17 @@ void Machine::step(Op op) {
       return;
     }
     case Op::none:
-      return push(make(NodeKind::none));
+      return push(make(PickleKind::none));
     case Op::newtrue:
-      return push_integer(NodeKind::boolean, 1);
+      return push_integer(PickleKind::boolean, 1);
     case Op::newfalse:
-      return push_integer(NodeKind::boolean, 0);
+      return push_integer(PickleKind::boolean, 0);
     case Op::binint:
-      return push_integer(NodeKind::integer, in_.read<std::int32_t>());
+      return push_integer(PickleKind::integer, in_.read<std::int32_t>());
     case Op::binint1:
-      return push_integer(NodeKind::integer, in_.read<std::uint8_t>());
+      return push_integer(PickleKind::integer, in_.read<std::uint8_t>());
     case Op::binint2:
-      return push_integer(NodeKind::integer, in_.read<std::uint16_t>());
+      return push_integer(PickleKind::integer, in_.read<std::uint16_t>());
     case Op::long1:
       return push_long(in_.take_text(in_.read<std::uint8_t>()));
     case Op::long4:
@@ -286,22 +286,22 @@ void Machine::step(Op op) {
       return push_real(std::bit_cast<double>(bits));
     }
     case Op::short_binstring:
-      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint8_t>()));
+      return push_text(PickleKind::string, in_.take_text(in_.read<std::uint8_t>()));
     case Op::binstring:
-      return push_text(NodeKind::string, in_.take_text(length(in_.read<std::int32_t>())));
+      return push_text(PickleKind::string, in_.take_text(length(in_.read<std::int32_t>())));
     case Op::short_binunicode:
-      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint8_t>()));
+      return push_text(PickleKind::string, in_.take_text(in_.read<std::uint8_t>()));
     case Op::binunicode:
-      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint32_t>()));
+      return push_text(PickleKind::string, in_.take_text(in_.read<std::uint32_t>()));
     case Op::binunicode8:
-      return push_text(NodeKind::string, in_.take_text(in_.read<std::uint64_t>()));
+      return push_text(PickleKind::string, in_.take_text(in_.read<std::uint64_t>()));
     case Op::short_binbytes:
-      return push_text(NodeKind::bytes, in_.take_text(in_.read<std::uint8_t>()));
+      return push_text(PickleKind::bytes, in_.take_text(in_.read<std::uint8_t>()));
     case Op::binbytes:
-      return push_text(NodeKind::bytes, in_.take_text(in_.read<std::uint32_t>()));
+      return push_text(PickleKind::bytes, in_.take_text(in_.read<std::uint32_t>()));
     case Op::binbytes8:
     case Op::bytearray8:
-      return push_text(NodeKind::bytes, in_.take_text(in_.read<std::uint64_t>()));
+      return push_text(PickleKind::bytes, in_.take_text(in_.read<std::uint64_t>()));
     case Op::binput:
       return remember(in_.read<std::uint8_t>());
     case Op::long_binput:
@@ -313,7 +313,7 @@ void Machine::step(Op op) {
     case Op::long_binget:
       return recall(in_.read<std::uint32_t>());
     case Op::binpersid:
-      return push(make(NodeKind::persistent, {pop()}));
+      return push(make(PickleKind::persistent, {pop()}));
     case Op::stack_global:
       return stack_global();
     case Op::global: {
@@ -322,12 +322,12 @@ void Machine::step(Op op) {
     }
     case Op::reduce:
     case Op::newobj: {
-      const NodeId arguments = pop(), callable = pop();
+      const PickleId arguments = pop(), callable = pop();
       return call(callable, arguments);
     }
     case Op::newobj_ex: {
-      const NodeId keywords = pop(), arguments = pop(), callable = pop();
-      return push(make(NodeKind::call, {callable, arguments, keywords}));
+      const PickleId keywords = pop(), arguments = pop(), callable = pop();
+      return push(make(PickleKind::call, {callable, arguments, keywords}));
     }
     case Op::build:
       return build();
@@ -365,57 +365,57 @@ void Machine::step_container(Op op) {
     case Op::dup:
       return push(top());
     case Op::empty_tuple:
-      return push(make(NodeKind::tuple));
+      return push(make(PickleKind::tuple));
     case Op::empty_list:
-      return push(make(NodeKind::list));
+      return push(make(PickleKind::list));
     case Op::empty_dict:
-      return push(make(NodeKind::dict));
+      return push(make(PickleKind::dict));
     case Op::empty_set:
-      return push(make(NodeKind::set));
+      return push(make(PickleKind::set));
     case Op::tuple:
-      return push(make(NodeKind::tuple, pop_to_mark()));
+      return push(make(PickleKind::tuple, pop_to_mark()));
     case Op::list:
-      return push(make(NodeKind::list, pop_to_mark()));
+      return push(make(PickleKind::list, pop_to_mark()));
     case Op::frozenset:
-      return push(make(NodeKind::set, pop_to_mark()));
+      return push(make(PickleKind::set, pop_to_mark()));
     case Op::dict:
-      return push(make(NodeKind::dict, pairs_to_mark()));
+      return push(make(PickleKind::dict, pairs_to_mark()));
     case Op::tuple1:
-      return push(make(NodeKind::tuple, {pop()}));
+      return push(make(PickleKind::tuple, {pop()}));
     case Op::tuple2: {
-      const NodeId b = pop(), a = pop();
-      return push(make(NodeKind::tuple, {a, b}));
+      const PickleId b = pop(), a = pop();
+      return push(make(PickleKind::tuple, {a, b}));
     }
     case Op::tuple3: {
-      const NodeId c = pop(), b = pop(), a = pop();
-      return push(make(NodeKind::tuple, {a, b, c}));
+      const PickleId c = pop(), b = pop(), a = pop();
+      return push(make(PickleKind::tuple, {a, b, c}));
     }
     case Op::append: {
-      const NodeId value = pop();
-      return add(top(), NodeKind::list, {value}, "APPEND");
+      const PickleId value = pop();
+      return add(top(), PickleKind::list, {value}, "APPEND");
     }
     case Op::appends: {
-      const std::vector<NodeId> values = pop_to_mark();
-      return add(top(), NodeKind::list, values, "APPENDS");
+      const std::vector<PickleId> values = pop_to_mark();
+      return add(top(), PickleKind::list, values, "APPENDS");
     }
     case Op::additems: {
-      const std::vector<NodeId> values = pop_to_mark();
-      return add(top(), NodeKind::set, values, "ADDITEMS");
+      const std::vector<PickleId> values = pop_to_mark();
+      return add(top(), PickleKind::set, values, "ADDITEMS");
     }
     case Op::setitem: {
-      const NodeId value = pop(), key = pop();
-      return add(top(), NodeKind::dict, {key, value}, "SETITEM");
+      const PickleId value = pop(), key = pop();
+      return add(top(), PickleKind::dict, {key, value}, "SETITEM");
     }
     case Op::setitems: {
-      const std::vector<NodeId> pairs = pairs_to_mark();
-      return add(top(), NodeKind::dict, pairs, "SETITEMS");
+      const std::vector<PickleId> pairs = pairs_to_mark();
+      return add(top(), PickleKind::dict, pairs, "SETITEMS");
     }
     case Op::obj: {
-      std::vector<NodeId> values = pop_to_mark();
+      std::vector<PickleId> values = pop_to_mark();
       if (values.empty()) fail("OBJ without a class");
-      const NodeId callable = values.front();
+      const PickleId callable = values.front();
       values.erase(values.begin());
-      return call(callable, make(NodeKind::tuple, std::move(values)));
+      return call(callable, make(PickleKind::tuple, std::move(values)));
     }
     default:
       return step_text(op);
@@ -427,7 +427,7 @@ void Machine::step_text(Op op) {
   switch (op) {
     case Op::int_: {
       const std::string_view digits = in_.line();
-      if (digits == "00" || digits == "01") return push_integer(NodeKind::boolean, digits == "01");
+      if (digits == "00" || digits == "01") return push_integer(PickleKind::boolean, digits == "01");
       return push_decimal(digits);
     }
     case Op::long_:
@@ -440,22 +440,22 @@ void Machine::step_text(Op op) {
           (quoted.front() != '\'' && quoted.front() != '"')) {
         fail("a string without quotes");
       }
-      return push_text(NodeKind::string, quoted.substr(1, quoted.size() - 2));
+      return push_text(PickleKind::string, quoted.substr(1, quoted.size() - 2));
     }
     case Op::unicode:
-      return push_text(NodeKind::string, in_.line());
+      return push_text(PickleKind::string, in_.line());
     case Op::put:
       return remember(number<std::uint32_t>(in_.line()));
     case Op::get:
       return recall(number<std::uint32_t>(in_.line()));
     case Op::persid: {
-      const NodeId id = make(NodeKind::string);
+      const PickleId id = make(PickleKind::string);
       node(id).text = in_.line();
-      return push(make(NodeKind::persistent, {id}));
+      return push(make(PickleKind::persistent, {id}));
     }
     case Op::inst: {
       const std::string_view module = in_.line(), name = in_.line();
-      const NodeId arguments = make(NodeKind::tuple, pop_to_mark());
+      const PickleId arguments = make(PickleKind::tuple, pop_to_mark());
       return call(global(module, name), arguments);
     }
     default:

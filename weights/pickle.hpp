@@ -13,9 +13,9 @@
 namespace backlight::weights {
 
 /// Index into Pickle::nodes. Values that the pickle shares are shared here, never copied.
-using NodeId = std::uint32_t;
+using PickleId = std::uint32_t;
 
-enum class NodeKind : std::uint8_t {
+enum class PickleKind : std::uint8_t {
   none,
   boolean,      ///< integer
   integer,      ///< integer
@@ -32,8 +32,8 @@ enum class NodeKind : std::uint8_t {
   persistent,   ///< items: the persistent id
 };
 
-struct Node {
-  NodeKind kind = NodeKind::none;
+struct PickleNode {
+  PickleKind kind = PickleKind::none;
   std::uint16_t depth = 0;
   union {
     std::int64_t integer = 0;
@@ -41,7 +41,7 @@ struct Node {
   };
   /// Points into the input or, for a global, into Pickle::global_names.
   std::string_view text;
-  std::vector<NodeId> items;
+  std::vector<PickleId> items;
 };
 
 /// Its nodes view its names, so that it moves and is never copied.
@@ -50,11 +50,11 @@ struct Pickle {
   Pickle(Pickle&&) = default;
   Pickle& operator=(Pickle&&) = default;
 
-  std::vector<Node> nodes;
-  NodeId root = 0;
+  std::vector<PickleNode> nodes;
+  PickleId root = 0;
   std::unordered_set<std::string> global_names;
 
-  const Node& operator[](NodeId id) const { return nodes[id]; }
+  const PickleNode& operator[](PickleId id) const { return nodes[id]; }
 };
 
 /// Runs one pickle, protocols 0 to 5, and leaves `in` behind its STOP. The input must outlive the result.

@@ -53,40 +53,40 @@ bool is_rebuild(std::string_view global) {
   return global.starts_with("torch._utils._rebuild_") || global == "torch._tensor._rebuild_from_type_v2";
 }
 
-std::string_view callable_of(const Pickle& pickle, const Node& node) {
-  if (node.kind != NodeKind::call) return {};
-  const Node& callable = pickle[node.items[0]];
-  return callable.kind == NodeKind::global ? callable.text : std::string_view{};
+std::string_view callable_of(const Pickle& pickle, const PickleNode& node) {
+  if (node.kind != PickleKind::call) return {};
+  const PickleNode& callable = pickle[node.items[0]];
+  return callable.kind == PickleKind::global ? callable.text : std::string_view{};
 }
 
-std::span<const NodeId> tuple_at(const Pickle& pickle, NodeId id, std::size_t least, const char* what) {
-  const Node& node = pickle[id];
-  if (node.kind != NodeKind::tuple || node.items.size() < least) {
+std::span<const PickleId> tuple_at(const Pickle& pickle, PickleId id, std::size_t least, const char* what) {
+  const PickleNode& node = pickle[id];
+  if (node.kind != PickleKind::tuple || node.items.size() < least) {
     throw Error(ErrorKind::bad_input, "the pickle holds no ", what, " where one is expected");
   }
   return node.items;
 }
 
 /// Sizes or strides: a tuple of integers, or torch.Size of one.
-std::vector<std::int64_t> integers_at(const Pickle& pickle, NodeId id, const char* what) {
+std::vector<std::int64_t> integers_at(const Pickle& pickle, PickleId id, const char* what) {
   if (callable_of(pickle, pickle[id]) == "torch.Size") id = tuple_at(pickle, pickle[id].items[1], 1, what)[0];
   std::vector<std::int64_t> values;
-  for (const NodeId item : tuple_at(pickle, id, 0, what)) values.push_back(integer_at(pickle, item, what));
+  for (const PickleId item : tuple_at(pickle, id, 0, what)) values.push_back(integer_at(pickle, item, what));
   return values;
 }
 
 }  // namespace
 
-std::int64_t integer_at(const Pickle& pickle, NodeId id, const char* what) {
-  if (pickle[id].kind != NodeKind::integer) {
+std::int64_t integer_at(const Pickle& pickle, PickleId id, const char* what) {
+  if (pickle[id].kind != PickleKind::integer) {
     throw Error(ErrorKind::bad_input, "the pickle holds no ", what, " where one is expected");
   }
   return pickle[id].integer;
 }
 
-std::string key_at(const Pickle& pickle, NodeId id, const char* what) {
-  if (pickle[id].kind == NodeKind::string) return std::string(pickle[id].text);
-  if (pickle[id].kind == NodeKind::big_integer) {
+std::string key_at(const Pickle& pickle, PickleId id, const char* what) {
+  if (pickle[id].kind == PickleKind::string) return std::string(pickle[id].text);
+  if (pickle[id].kind == PickleKind::big_integer) {
     std::string digits;
     for (const char c : pickle[id].text) {
       digits += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
@@ -97,8 +97,8 @@ std::string key_at(const Pickle& pickle, NodeId id, const char* what) {
   return std::to_string(integer_at(pickle, id, what));
 }
 
-StoredType storage_type(const Pickle& pickle, NodeId id) {
-  if (pickle[id].kind != NodeKind::global) {
+StoredType storage_type(const Pickle& pickle, PickleId id) {
+  if (pickle[id].kind != PickleKind::global) {
     throw Error(ErrorKind::bad_input, "the pickle names no storage type where one is expected");
   }
   const std::string_view name = pickle[id].text;
@@ -112,14 +112,14 @@ StoredType storage_type(const Pickle& pickle, NodeId id) {
   return found->type;
 }
 
-StorageId storage_id(const Pickle& pickle, NodeId id) {
+StorageId storage_id(const Pickle& pickle, PickleId id) {
   const auto items = tuple_at(pickle, id, 5, "storage id");
-  if (pickle[items[0]].kind != NodeKind::string || pickle[items[0]].text != "storage") {
+  if (pickle[items[0]].kind != PickleKind::string || pickle[items[0]].text != "storage") {
     throw Error(ErrorKind::bad_input, "a persistent id that is not of a storage");
   }
   StorageId out{key_at(pickle, items[2], "storage key"), storage_type(pickle, items[1]),
                 integer_at(pickle, items[4], "storage size"), std::nullopt};
-  if (items.size() > 5 && pickle[items[5]].kind != NodeKind::none) {
+  if (items.size() > 5 && pickle[items[5]].kind != PickleKind::none) {
     const auto view = tuple_at(pickle, items[5], 3, "storage view");
     out.view = {integer_at(pickle, view[1], "view offset"), integer_at(pickle, view[2], "view size")};
   }
@@ -134,19 +134,19 @@ std::size_t storage_bytes(std::string_view key, std::int64_t numel, StoredType d
   return static_cast<std::size_t>(numel) * size_of(dtype);
 }
 
-bool TorchArchive::is_tensor(NodeId id) const {
-  const Node& node = object[id];
-  if (node.kind == NodeKind::persistent)
-    return !tensors.empty() && object[node.items[0]].kind != NodeKind::tuple;
+bool TorchArchive::is_tensor(PickleId id) const {
+  const PickleNode& node = object[id];
+  if (node.kind == PickleKind::persistent)
+    return !tensors.empty() && object[node.items[0]].kind != PickleKind::tuple;
   return is_rebuild(callable_of(object, node)) || numpy_kind(object, id) == NumpyKind::array;
 }
 
 std::vector<TorchArchive::Found> TorchArchive::find_state_dicts() const {
   std::vector<Found> found;
-  std::unordered_map<NodeId, std::size_t> index;
-  std::unordered_set<NodeId> visited;
+  std::unordered_map<PickleId, std::size_t> index;
+  std::unordered_set<PickleId> visited;
   struct Visit {
-    NodeId id;
+    PickleId id;
     std::string path;
     int depth;
   };
@@ -154,27 +154,28 @@ std::vector<TorchArchive::Found> TorchArchive::find_state_dicts() const {
   while (!pending.empty()) {
     const Visit visit = std::move(pending.back());
     pending.pop_back();
-    const Node& node = object[visit.id];
+    const PickleNode& node = object[visit.id];
     const bool first = visited.insert(visit.id).second;
     if (!first) {
       if (const auto at = index.find(visit.id); at != index.end())
         found[at->second].paths.push_back(visit.path);
       continue;
     }
-    if (node.kind != NodeKind::dict && node.kind != NodeKind::list && node.kind != NodeKind::tuple) continue;
-    const bool is_dict = node.kind == NodeKind::dict;
+    if (node.kind != PickleKind::dict && node.kind != PickleKind::list && node.kind != PickleKind::tuple)
+      continue;
+    const bool is_dict = node.kind == PickleKind::dict;
     std::size_t count = 0;
     std::vector<Visit> below;
     for (std::size_t i = 0; i < node.items.size(); i += is_dict ? 2 : 1) {
-      const NodeId value = is_dict ? node.items[i + 1] : node.items[i];
-      const Node& key = object[node.items[i]];
-      if (is_dict && key.kind != NodeKind::string) continue;
+      const PickleId value = is_dict ? node.items[i + 1] : node.items[i];
+      const PickleNode& key = object[node.items[i]];
+      if (is_dict && key.kind != PickleKind::string) continue;
       if (is_tensor(value)) {
         count += is_dict ? 1 : 0;
         continue;
       }
-      const NodeKind kind = object[value].kind;
-      if (kind != NodeKind::dict && kind != NodeKind::list && kind != NodeKind::tuple) continue;
+      const PickleKind kind = object[value].kind;
+      if (kind != PickleKind::dict && kind != PickleKind::list && kind != PickleKind::tuple) continue;
       std::string path = is_dict ? std::string(key.text) : std::to_string(i);
       if (visit.depth + 1 >= kDeepestStateDict || visit.path.size() + path.size() > kLongestPath) continue;
       if (!visit.path.empty()) path = visit.path + "." + path;
@@ -196,10 +197,10 @@ std::vector<TorchArchive::Found> TorchArchive::find_state_dicts() const {
 bool TorchArchive::is_module(const Found& found) const {
   static constexpr std::array<std::string_view, 5> kOwn = {"weight", "bias", "running_mean", "running_var",
                                                            "num_batches_tracked"};
-  const std::vector<NodeId>& items = object[found.parts.front().dict].items;
+  const std::vector<PickleId>& items = object[found.parts.front().dict].items;
   for (std::size_t i = 0; i < items.size(); i += 2) {
-    const Node& key = object[items[i]];
-    if (key.kind != NodeKind::string || std::ranges::find(kOwn, key.text) == kOwn.end()) return false;
+    const PickleNode& key = object[items[i]];
+    if (key.kind != PickleKind::string || std::ranges::find(kOwn, key.text) == kOwn.end()) return false;
   }
   return found.paths.size() == 1 && found.paths.front() != ".";
 }
@@ -226,7 +227,7 @@ void TorchArchive::join_modules(std::vector<Found>& found) const {
   found.insert(found.begin(), std::move(joined));
 }
 
-StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const NodeId> arguments,
+StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const PickleId> arguments,
                                    const std::string& name) const {
   const bool v2 = function == "torch._utils._rebuild_tensor_v2",
              v3 = function == "torch._utils._rebuild_tensor_v3";
@@ -239,21 +240,21 @@ StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const No
     throw Error(ErrorKind::bad_input, "tensor \"", name, "\" is described by ", arguments.size(),
                 " values only");
   }
-  const Node& source = object[arguments[0]];
-  if (source.kind != NodeKind::persistent && source.kind != NodeKind::tuple) {
+  const PickleNode& source = object[arguments[0]];
+  if (source.kind != PickleKind::persistent && source.kind != PickleKind::tuple) {
     throw Error(ErrorKind::bad_input, "tensor \"", name, "\" points to no storage");
   }
   // The last argument may carry the lazy negation and conjugation of a view.
   const std::size_t metadata = v3 ? 7 : 6;
   if (function != "torch._utils._rebuild_tensor" && arguments.size() > metadata) {
-    const Node& bits = object[arguments[metadata]];
-    if (bits.kind != NodeKind::none && !bits.items.empty()) {
+    const PickleNode& bits = object[arguments[metadata]];
+    if (bits.kind != PickleKind::none && !bits.items.empty()) {
       throw Error(ErrorKind::unsupported, "tensor \"", name,
                   "\" is a lazily negated or conjugated view; save a clone()");
     }
   }
   // Some writers put the storage's id where others refer to it.
-  const StorageId id = storage_id(object, source.kind == NodeKind::tuple ? arguments[0] : source.items[0]);
+  const StorageId id = storage_id(object, source.kind == PickleKind::tuple ? arguments[0] : source.items[0]);
   const auto whole = storages.find(id.key);
   if (whole == storages.end()) {
     throw Error(ErrorKind::bad_input, "tensor \"", name, "\" needs storage ", printable(id.key),
@@ -282,9 +283,9 @@ StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const No
   }
   StoredType dtype = id.dtype;
   if (v3) {
-    const Node& type = object[arguments[6]];
+    const PickleNode& type = object[arguments[6]];
     const auto known = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const NamedType& t) {
-      return type.kind == NodeKind::global && t.name == type.text;
+      return type.kind == PickleKind::global && t.name == type.text;
     });
     if (known == kDtypes.end()) {
       throw Error(ErrorKind::unsupported, "tensor \"", name, "\" has the type ", printable(type.text),
@@ -296,10 +297,10 @@ StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const No
                       integers_at(object, arguments[3], "tensor stride"), offset, dtype, std::move(storage));
 }
 
-StoredTensor TorchArchive::tensor_at(NodeId id, const std::string& name, int depth) const {
+StoredTensor TorchArchive::tensor_at(PickleId id, const std::string& name, int depth) const {
   constexpr int kMostWrappers = 4;
-  const Node& node = object[id];
-  if (node.kind == NodeKind::persistent) {
+  const PickleNode& node = object[id];
+  if (node.kind == PickleKind::persistent) {
     const auto found = tensors.find(key_at(object, node.items[0], "tensor key"));
     if (found != tensors.end()) return found->second.renamed(name);
     throw Error(ErrorKind::bad_input, "tensor \"", name, "\" is not among the tensors of the file");
@@ -317,8 +318,8 @@ StoredTensor TorchArchive::tensor_at(NodeId id, const std::string& name, int dep
   }
   if (function == "torch._tensor._rebuild_from_type_v2") {
     const auto four = tuple_at(object, node.items[1], 4, "tensor description");
-    const Node& inner = object[four[0]];
-    if (inner.kind != NodeKind::global)
+    const PickleNode& inner = object[four[0]];
+    if (inner.kind != PickleKind::global)
       throw Error(ErrorKind::bad_input, "tensor \"", name, "\" is made by no function");
     return rebuild(inner.text, tuple_at(object, four[2], 1, "tensor description"), name);
   }
@@ -329,19 +330,19 @@ TorchArchive::StateDict TorchArchive::read_state_dict(const Found& found) const 
   StateDict out;
   std::unordered_set<std::string> seen;
   for (const auto& [prefix, dict] : found.parts) {
-    const std::vector<NodeId>& items = object[dict].items;
+    const std::vector<PickleId>& items = object[dict].items;
     for (std::size_t i = 0; i < items.size(); i += 2) {
-      const Node& key = object[items[i]];
-      if (key.kind != NodeKind::string) continue;
+      const PickleNode& key = object[items[i]];
+      if (key.kind != PickleKind::string) continue;
       check_tensor_name(key.text);
       const std::string name = prefix + std::string(key.text);
       if (!seen.insert(name).second) {
         throw Error(ErrorKind::bad_input, "the key \"", name, "\" stands twice in one dictionary");
       }
-      const Node& value = object[items[i + 1]];
+      const PickleNode& value = object[items[i + 1]];
       if (is_tensor(items[i + 1]) || numpy_kind(object, items[i + 1]) == NumpyKind::scalar) {
         out.tensors.push_back(tensor_at(items[i + 1], name, 0));
-      } else if (value.kind == NodeKind::call || value.kind == NodeKind::persistent) {
+      } else if (value.kind == PickleKind::call || value.kind == PickleKind::persistent) {
         throw Error(ErrorKind::unsupported, "entry \"", name, "\" of the state dict is an object (",
                     printable(callable_of(object, value)), "), not a tensor; remove it before saving");
       } else {
@@ -355,9 +356,9 @@ TorchArchive::StateDict TorchArchive::read_state_dict(const Found& found) const 
 std::string TorchArchive::explain_absence() const {
   const std::string remedy =
       "In Python, with the code that defines the model: torch.save(model.state_dict(), \"weights.pth\")";
-  const Node& root = object[object.root];
-  for (const Node& node : object.nodes) {
-    if (node.kind == NodeKind::global && node.text.starts_with("torch.nn.")) {
+  const PickleNode& root = object[object.root];
+  for (const PickleNode& node : object.nodes) {
+    if (node.kind == PickleKind::global && node.text.starts_with("torch.nn.")) {
       const std::string_view made = callable_of(object, root);
       return text("holds a whole pickled model (", printable(made.empty() ? node.text : made),
                   "), which only Python can rebuild; expected a state dict. ", remedy);
@@ -365,15 +366,15 @@ std::string TorchArchive::explain_absence() const {
   }
   if (is_tensor(object.root))
     return "holds a single tensor; expected a dictionary of named tensors. " + remedy;
-  if (root.kind == NodeKind::call) {
+  if (root.kind == PickleKind::call) {
     return text("holds an object of ", printable(callable_of(object, root)),
                 ", which only Python can rebuild; ", "expected a dictionary of named tensors. ", remedy);
   }
   const auto quoted = [](const std::string& key) { return text("\"", printable(key), "\""); };
-  if (root.kind != NodeKind::dict) return "holds no dictionary of named tensors. " + remedy;
+  if (root.kind != PickleKind::dict) return "holds no dictionary of named tensors. " + remedy;
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < root.items.size(); i += 2) {
-    if (object[root.items[i]].kind == NodeKind::string) keys.emplace_back(object[root.items[i]].text);
+    if (object[root.items[i]].kind == PickleKind::string) keys.emplace_back(object[root.items[i]].text);
   }
   return text("holds no tensors by name; its top level has ", root.items.size() / 2, " entries",
               keys.empty() ? "" : ": " + listed(keys, 6, quoted), ". ", remedy);

@@ -28,15 +28,15 @@ struct StorageId {
 };
 
 /// Reads a StorageId from the value of a persistent id. Throws Error.
-StorageId storage_id(const Pickle& pickle, NodeId id);
+StorageId storage_id(const Pickle& pickle, PickleId id);
 
 /// The element type of `torch.FloatStorage` and its like. Throws Error(unsupported) naming types that are not
 /// read.
-StoredType storage_type(const Pickle& pickle, NodeId id);
+StoredType storage_type(const Pickle& pickle, PickleId id);
 
 /// An integer, or a string or integer as text. Throw Error(bad_input) saying `what` was expected.
-std::int64_t integer_at(const Pickle& pickle, NodeId id, const char* what);
-std::string key_at(const Pickle& pickle, NodeId id, const char* what);
+std::int64_t integer_at(const Pickle& pickle, PickleId id, const char* what);
+std::string key_at(const Pickle& pickle, PickleId id, const char* what);
 
 /// numel × item size of a storage, at most `available`. Throws Error(bad_input).
 std::size_t storage_bytes(std::string_view key, std::int64_t numel, StoredType dtype, std::size_t available);
@@ -45,7 +45,7 @@ struct TorchArchive {
   /// A dictionary whose keys stand behind `prefix` in the state dict.
   struct Part {
     std::string prefix;
-    NodeId dict;
+    PickleId dict;
   };
   /// A state dict that was found: the dictionary, or those of its modules where they are nested, and every
   /// path that leads to it.
@@ -75,11 +75,11 @@ struct TorchArchive {
   std::string explain_absence() const;
 
  private:
-  bool is_tensor(NodeId id) const;
+  bool is_tensor(PickleId id) const;
   bool is_module(const Found& found) const;
   void join_modules(std::vector<Found>& found) const;
-  StoredTensor tensor_at(NodeId id, const std::string& name, int depth) const;
-  StoredTensor rebuild(std::string_view function, std::span<const NodeId> arguments,
+  StoredTensor tensor_at(PickleId id, const std::string& name, int depth) const;
+  StoredTensor rebuild(std::string_view function, std::span<const PickleId> arguments,
                        const std::string& name) const;
 };
 

@@ -20,17 +20,17 @@ TorchArchive read_torch_legacy(const std::shared_ptr<const FileBytes>& file, con
   archive.input = {file, file->bytes()};
   archive.object = unpickle(reader, limits);
   const Pickle keys = unpickle(reader, limits);
-  if (keys[keys.root].kind != NodeKind::list) {
+  if (keys[keys.root].kind != PickleKind::list) {
     throw Error(ErrorKind::bad_input, "the checkpoint lists no storage keys behind its object");
   }
 
   // Only the persistent ids say how large the elements of a storage are.
   std::map<std::string, StorageId> ids;
-  for (const Node& node : archive.object.nodes) {
-    if (node.kind != NodeKind::persistent) continue;
-    const Node& id = archive.object[node.items[0]];
-    const bool of_storage = id.kind == NodeKind::tuple && id.items.size() >= 5 &&
-                            archive.object[id.items[0]].kind == NodeKind::string &&
+  for (const PickleNode& node : archive.object.nodes) {
+    if (node.kind != PickleKind::persistent) continue;
+    const PickleNode& id = archive.object[node.items[0]];
+    const bool of_storage = id.kind == PickleKind::tuple && id.items.size() >= 5 &&
+                            archive.object[id.items[0]].kind == PickleKind::string &&
                             archive.object[id.items[0]].text == "storage";
     if (!of_storage) continue;  // ("module", …) carries source code of whole models
     StorageId storage = storage_id(archive.object, node.items[0]);
@@ -41,7 +41,7 @@ TorchArchive read_torch_legacy(const std::shared_ptr<const FileBytes>& file, con
                   storage.dtype);
     }
   }
-  for (const NodeId id : keys[keys.root].items) {
+  for (const PickleId id : keys[keys.root].items) {
     const std::string key = key_at(keys, id, "storage key");
     const auto known = ids.find(key);
     if (known == ids.end()) {

@@ -6,9 +6,9 @@
 namespace backlight::weights {
 namespace {
 
-std::span<const NodeId> three(const Pickle& pickle, NodeId id) {
-  const Node& node = pickle[id];
-  if (node.kind != NodeKind::tuple || node.items.size() != 3) {
+std::span<const PickleId> three(const Pickle& pickle, PickleId id) {
+  const PickleNode& node = pickle[id];
+  if (node.kind != PickleKind::tuple || node.items.size() != 3) {
     throw Error(ErrorKind::bad_input, "the tar archive's index holds no triple where one is expected");
   }
   return node.items;
@@ -53,12 +53,12 @@ std::map<std::string, TypedStorage> read_storages(const std::shared_ptr<const Fi
   }
   if (reader.remaining() == 0) return storages;
   const Pickle views = unpickle(reader, limits);  // [(key, key of the whole, offset, elements)]
-  if (views[views.root].kind != NodeKind::list) {
+  if (views[views.root].kind != PickleKind::list) {
     throw Error(ErrorKind::bad_input, "member storages ends with no list of views");
   }
-  for (const NodeId view : views[views.root].items) {
-    const std::vector<NodeId>& parts = views[view].items;
-    if (views[view].kind != NodeKind::tuple || parts.size() != 4) {
+  for (const PickleId view : views[views.root].items) {
+    const std::vector<PickleId>& parts = views[view].items;
+    if (views[view].kind != PickleKind::tuple || parts.size() != 4) {
       throw Error(ErrorKind::bad_input, "member storages holds no view of a storage where one is expected");
     }
     const auto whole = storages.find(key_at(views, parts[1], "storage key"));

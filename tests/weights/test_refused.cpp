@@ -108,7 +108,7 @@ TEST_CASE("pickle: names are the same after a move") {
   weights::Pickle first = weights::unpickle(reader, {});
   weights::Pickle second = std::move(first), third;
   third = std::move(second);
-  CHECK(third[third.root].kind == weights::NodeKind::global);
+  CHECK(third[third.root].kind == weights::PickleKind::global);
   CHECK(third[third.root].text == "m.Name");
   CHECK(third.global_names.count(std::string(third[third.root].text)) == 1);
 }
