@@ -60,7 +60,7 @@ Bytes file(const std::string& name) {
   return Bytes(std::istreambuf_iterator<char>(in), {});
 }
 
-/// A JPEG in parts that begin with a marker, each scan with its data.
+/// A JPEG in parts that begin with a marker, each scan with its data and the restart markers in it.
 std::vector<Bytes> parts_of(const Bytes& jpeg) {
   std::vector<Bytes> parts;
   for (std::size_t begin = 0, end = 2; begin < jpeg.size(); begin = end) {
@@ -68,7 +68,7 @@ std::vector<Bytes> parts_of(const Bytes& jpeg) {
     const std::uint8_t marker = jpeg[begin + 1];
     if (marker != 0xD8 && marker != 0xD9) end += 256 * jpeg[end] + jpeg[end + 1];
     if (marker == 0xDA)
-      while (jpeg[end] != 0xFF || jpeg[end + 1] == 0) ++end;
+      while (jpeg[end] != 0xFF || jpeg[end + 1] == 0 || (jpeg[end + 1] & 0xF8) == 0xD0) ++end;
     parts.emplace_back(jpeg.begin() + static_cast<std::ptrdiff_t>(begin),
                        jpeg.begin() + static_cast<std::ptrdiff_t>(end));
   }
