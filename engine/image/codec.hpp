@@ -1,4 +1,4 @@
-// Decoders: zlib for PNG, stb_image, libjpeg-turbo and, where the build found them, libwebp and libtiff. Each takes a whole
+// Decoders: libpng, stb_image, libjpeg-turbo and, where the build found them, libwebp and libtiff. Each takes a whole
 // file whose declared size is within bounds and gives 8-bit RGB with what must be said about it.
 #pragma once
 
@@ -50,7 +50,8 @@ template <class Sample>
 void take_samples(const Sample* samples, int channels, std::size_t first_pixel, std::size_t count,
                   Pixels& out);
 
-/// Row by row, of a file that inspect_png has found whole; `name` is the file's.
+/// Through libpng, of a file whose size inspect_png has found within bounds. Throws Error(bad_input) naming `name`
+/// where chunks or pixels are broken.
 Pixels decode_png(std::span<const std::uint8_t> bytes, std::string_view name);
 
 /// Through stb_image: BMP and the first frame of a GIF. Throws std::bad_alloc, as the others do.

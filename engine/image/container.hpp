@@ -47,8 +47,8 @@ inline constexpr std::size_t kLongestSignature = 18;
 std::uint32_t big_endian(std::span<const std::uint8_t> bytes, int count);
 std::uint32_t little_endian(std::span<const std::uint8_t> bytes, int count);
 
-/// Walks a PNG's chunks: order, lengths, CRC-32, the size and Adler-32 of the inflated pixels, eXIf.
-/// Throws Error(bad_input) naming `name`.
+/// Walks a PNG's chunks, the header's and eXIf among them; checksums and pixels are left to decode_png. Throws
+/// Error(bad_input) naming `name`.
 ImageContainer inspect_png(std::span<const std::uint8_t> bytes, std::string_view name);
 
 /// Walks a JPEG's markers up to the end-of-image marker, or to the end of the file within a scan. Throws

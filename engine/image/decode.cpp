@@ -26,7 +26,7 @@ struct Format {
   Pixels (*decode)(Bytes, const ImageContainer&, std::string_view name);
 };
 
-Pixels by_zlib(Bytes bytes, const ImageContainer&, std::string_view name) { return decode_png(bytes, name); }
+Pixels by_libpng(Bytes bytes, const ImageContainer&, std::string_view name) { return decode_png(bytes, name); }
 
 Pixels by_libjpeg(Bytes bytes, const ImageContainer& jpeg, std::string_view) {
   return decode_jpeg(bytes, jpeg.width * jpeg.height);
@@ -60,7 +60,7 @@ Pixels by_libtiff(Bytes bytes, const ImageContainer&, std::string_view) { return
 #endif
 
 constexpr Format kFormats[] = {
-    {"PNG", {0, {"\x89PNG\r\n\x1a\n", 8}}, inspect_png, by_zlib},
+    {"PNG", {0, {"\x89PNG\r\n\x1a\n", 8}}, inspect_png, by_libpng},
     {"JPEG", {0, "\xFF\xD8\xFF"}, inspect_jpeg, by_libjpeg},
     {"BMP", {0, "BM"}, inspect_bmp, by_stb_as_bmp},
     {"GIF", {0, "GIF8"}, inspect_gif, gif_pixels},

@@ -54,6 +54,18 @@ Bytes png_of(const Kind& kind, int width, int height, const Bytes& raw, const By
   return png;
 }
 
+/// A grey picture of 8 bits with the compressed pixels given, and a chunk before and one behind them.
+Bytes grey_png(const Bytes& pixels, std::string_view before, const Bytes& body = {},
+               std::string_view behind = "teSt", std::uint8_t width = 3, std::uint8_t height = 1) {
+  Bytes png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  append_chunk(png, "IHDR", {0, 0, 0, width, 0, 0, 0, height, 8, 0, 0, 0, 0});
+  append_chunk(png, before, body);
+  append_chunk(png, "IDAT", pixels);
+  append_chunk(png, behind, {});
+  append_chunk(png, "IEND", {});
+  return png;
+}
+
 /// A row's bytes behind a filter's number, filtered against the row above.
 void append_filtered(Bytes& raw, int filter, const Bytes& row, const Bytes& up, std::size_t step) {
   raw.push_back(static_cast<std::uint8_t>(filter));
@@ -156,12 +168,77 @@ TEST_CASE("png: impossible headers, filters and missing palettes are refused") {
     CHECK_THROWS_WITH_AS(decode_image(png_of(kind, 1, 1, raw, {}, {}), "a.png"), doctest::Contains(why),
                          Error);
   };
-  refused({2, 4, false, false}, {0, 0, 0}, "impossible values");
-  refused({3, 16, false, false}, {0, 0, 0}, "impossible values");
-  refused({0, 3, false, false}, {0, 0}, "impossible values");
-  refused({1, 8, false, false}, {0, 0}, "impossible values");
-  refused({0, 8, false, false}, {5, 0}, "a filter that there is not");
-  refused({3, 8, false, false}, {0, 0}, "its palette is missing");
+  refused({2, 4, false, false}, {0, 0, 0}, "before the PNG's pixels is broken (Invalid IHDR data)");
+  refused({3, 16, false, false}, {0, 0, 0}, "Invalid IHDR data");
+  refused({0, 3, false, false}, {0, 0}, "Invalid IHDR data");
+  refused({1, 8, false, false}, {0, 0}, "Invalid IHDR data");
+  refused({0, 8, false, false}, {5, 0},
+          "the PNG's pixels end early or are broken (bad adaptive filter value)");
+  refused({3, 8, false, false}, {0, 0}, "Missing PLTE before IDAT");
+}
+
+TEST_CASE("png: what is broken in the stream of pixels is refused and what follows it is told") {
+  const Bytes pixels = {0x78, 1, 1, 4, 0, 0xFB, 0xFF, 0, 10, 20, 30, 0, 0x68, 0, 0x3D},
+              grey = {10, 10, 10, 20, 20, 20, 30, 30, 30};
+  const auto changed = [&](std::size_t at, std::uint8_t to) {
+    Bytes other = pixels;
+    other.at(at) = to;
+    return other;
+  };
+  const auto refused = [](const Bytes& png, const char* why) {
+    CHECK_THROWS_WITH_AS(decode_image(png, "a.png"), doctest::Contains(why), Error);
+  };
+  CHECK(decode_image(grey_png(pixels, "teSt"), "a.png").rgb == grey);
+  refused(grey_png(changed(14, 0x3E), "teSt"), "incorrect data check");
+  refused(grey_png(Bytes(pixels.begin(), pixels.end() - 1), "teSt"), "end early");
+  refused(grey_png(pixels, "TESt"), "unhandled critical chunk");
+  refused(grey_png(pixels, "teSt", {}, "TESt"), "what comes after the PNG's pixels is broken");
+
+  Bytes longer = pixels;
+  longer.insert(longer.end(), 100, 0);
+  const Image image = decode_image(grey_png(longer, "teSt"), "a.png");
+  CHECK(image.rgb == grey);
+  REQUIRE(image.provenance.warnings.size() == 1);
+  CHECK(image.provenance.warnings[0].starts_with(
+      "the PNG is damaged after its last row; the pixels are there: "));
+  const Image odd = decode_image(grey_png(pixels, "tRNS", {0}), "a.png");
+  CHECK(odd.rgb == grey);
+  REQUIRE(odd.provenance.warnings.size() == 1);
+  CHECK(odd.provenance.warnings[0].starts_with("the PNG is damaged in its header: tRNS"));
+}
+
+TEST_CASE("png: pixels whose stream declares a smaller window than it uses are read") {
+  Bytes raw(3 * 201, 0);  // rows of 200 pixels; the third repeats the first
+  const Tensor random = random_tensor({400}, "window", 0, 255);
+  for (std::size_t i = 0; i < 200; ++i) {
+    raw[1 + i] = raw[403 + i] = static_cast<std::uint8_t>(random.values()[i]);
+    raw[202 + i] = static_cast<std::uint8_t>(random.values()[200 + i]);
+  }
+  uLongf size = compressBound(raw.size());
+  Bytes packed(size);
+  REQUIRE(compress2(packed.data(), &size, raw.data(), raw.size(), 9) == Z_OK);
+  packed.resize(size);
+  REQUIRE(size < 500);
+  packed[0] = 0x08;  // 256 bytes
+  packed[1] = 0x1D;
+  const Image image = decode_image(grey_png(packed, "teSt", {}, "teSt", 200, 3), "a.png");
+  CHECK(image.rgb.at(3 * 400) == raw[403]);
+  CHECK(image.rgb.back() == raw.back());
+}
+
+TEST_CASE("png: other chunks may be of any length and of any content, but their checksums count") {
+  const Bytes pixels = {0x78, 1, 1, 4, 0, 0xFB, 0xFF, 0, 10, 20, 30, 0, 0x68, 0, 0x3D};
+  for (const char* type : {"teSt", "iCCP", "gAMA", "zTXt", "fdAT"}) {
+    Bytes png = grey_png(pixels, type, Bytes(std::size_t{9} << 20, 1));
+    CHECK(decode_image(png, "a.png").provenance.warnings.empty());
+    png[1000] = 2;
+    CHECK_THROWS_WITH_AS(decode_image(png, "a.png"), doctest::Contains("CRC error"), Error);
+  }
+}
+
+TEST_CASE("png: a file that cannot hold the pixels that it declares is refused before memory is taken") {
+  CHECK_THROWS_WITH_AS(decode_image(png_of({0, 1, false, false}, 10000, 10000, {}, {}, {}), "a.png"),
+                       doctest::Contains("bytes cannot hold 10000×10000 pixels"), Error);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
