@@ -7,14 +7,11 @@
 #include "engine/graph/layers/pool.hpp"
 #include "engine/graph/layers/relu.hpp"
 #include "engine/graph/layers/strided_identity_pad.hpp"
+#include "models/convolutions.hpp"
 #include "models/head.hpp"
 
 namespace backlight {
 namespace {
-
-std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, int stride = 1) {
-  return conv2d(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false});
-}
 
 /// What is added to the residual: x where the shapes agree, otherwise by option A or, with a projection, by
 /// B.

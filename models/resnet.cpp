@@ -6,18 +6,11 @@
 #include "engine/graph/layers/flatten.hpp"
 #include "engine/graph/layers/pool.hpp"
 #include "engine/graph/layers/relu.hpp"
+#include "models/convolutions.hpp"
 #include "models/head.hpp"
 
 namespace backlight {
 namespace {
-
-std::unique_ptr<Layer> conv1x1(std::int64_t in, std::int64_t out, int stride = 1) {
-  return conv2d(in, out, {.kernel = 1, .stride = stride, .bias = false});
-}
-
-std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, int stride = 1, std::int64_t groups = 1) {
-  return conv2d(in, out, {.kernel = 3, .stride = stride, .padding = 1, .groups = groups, .bias = false});
-}
 
 struct Block {
   std::int64_t in, width, out;

@@ -9,13 +9,10 @@
 #include "engine/graph/layers/linear.hpp"
 #include "engine/graph/layers/pool.hpp"
 #include "engine/graph/layers/relu.hpp"
+#include "models/convolutions.hpp"
 
 namespace backlight {
 namespace {
-
-std::unique_ptr<Layer> conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride) {
-  return conv2d(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false});
-}
 
 void add_block(Network& net, const std::string& path, std::int64_t in, std::int64_t out,
                std::int64_t stride) {

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMostModules = 64;
 
 /// A module of the head that has tensors.
-struct Entry {
+struct HeadEntry {
   std::vector<std::string> path;  ///< below the head's module; empty: that module itself
   HeadLayer layer;
 };
@@ -28,14 +28,14 @@ std::vector<std::string> split(std::string_view text) {
   return parts;
 }
 
-bool is_numbered(const Entry& entry) {
+bool is_numbered(const HeadEntry& entry) {
   constexpr std::size_t kDeepest = 8;
   return entry.path.size() <= kDeepest && std::ranges::all_of(entry.path, [](const std::string& part) {
            return weights::module_number(part).has_value();
          });
 }
 
-std::vector<int> numbers_of(const Entry& entry) {
+std::vector<int> numbers_of(const HeadEntry& entry) {
   std::vector<int> numbers;
   for (const std::string& part : entry.path) numbers.push_back(*weights::module_number(part));
   return numbers;
@@ -64,9 +64,9 @@ std::optional<HeadLayer> layer_of(const Keys& keys, const std::string& name) {
 
 /// The modules with tensors in the order of the file; `doubt` names one that is neither linear nor batch
 /// norm.
-std::vector<Entry> entries_of(const Keys& keys, std::string_view module, std::string& doubt) {
+std::vector<HeadEntry> entries_of(const Keys& keys, std::string_view module, std::string& doubt) {
   const std::string prefix = std::string(module) + ".";
-  std::vector<Entry> entries;
+  std::vector<HeadEntry> entries;
   std::set<std::string> seen;
   for (const StoredTensor& tensor : keys.tensors()) {
     if (!tensor.name().starts_with(prefix)) continue;
@@ -85,7 +85,7 @@ std::vector<Entry> entries_of(const Keys& keys, std::string_view module, std::st
   return entries;
 }
 
-bool fit_together(std::span<const Entry> entries) {
+bool fit_together(std::span<const HeadEntry> entries) {
   for (std::size_t i = 1; i < entries.size(); ++i)
     if (entries[i].layer.in != entries[i - 1].layer.out) return false;
   return true;
@@ -93,16 +93,16 @@ bool fit_together(std::span<const Entry> entries) {
 
 /// Brings named modules into an order in which each takes what the one before gives. The file's order is kept
 /// where it fits; where it does not (safetensors sorts names) the only module that fits comes next.
-bool chain(std::vector<Entry>& entries) {
+bool chain(std::vector<HeadEntry>& entries) {
   if (fit_together(entries)) return true;
   // Features that no linear layer makes come from below the head.
   const auto made_here = [&](std::int64_t features) {
-    return std::ranges::any_of(entries, [&](const Entry& e) {
+    return std::ranges::any_of(entries, [&](const HeadEntry& e) {
       return e.layer.kind == HeadLayer::Kind::linear && e.layer.out == features;
     });
   };
   for (std::size_t done = 0; done < entries.size(); ++done) {
-    const auto fits = [&](const Entry& entry) {
+    const auto fits = [&](const HeadEntry& entry) {
       return done == 0 ? !made_here(entry.layer.in) : entry.layer.in == entries[done - 1].layer.out;
     };
     const auto next = std::find_if(entries.begin() + static_cast<std::ptrdiff_t>(done), entries.end(), fits);
@@ -116,7 +116,8 @@ bool chain(std::vector<Entry>& entries) {
 
 /// Names of the modules without tensors that stand before `next` in an nn.Sequential of nn.Sequentials. Those
 /// at the end of an inner one leave no trace: one is taken to be there.
-std::vector<std::string> missing_before(std::string_view module, const Entry* last, const Entry& next) {
+std::vector<std::string> missing_before(std::string_view module, const HeadEntry* last,
+                                        const HeadEntry& next) {
   const std::vector<int> from = last != nullptr ? numbers_of(*last) : std::vector<int>{};
   const std::vector<int> to = numbers_of(next);
   std::size_t depth = 0;
@@ -136,7 +137,7 @@ std::vector<std::string> missing_before(std::string_view module, const Entry* la
 }
 
 /// Puts ReLU and Dropout at the numbers that are missing.
-HeadReading numbered_head(std::string_view module, std::vector<Entry> entries) {
+HeadReading numbered_head(std::string_view module, std::vector<HeadEntry> entries) {
   std::ranges::sort(entries, {}, numbers_of);
   HeadReading head;
   if (!fit_together(entries)) {
@@ -145,12 +146,12 @@ HeadReading numbered_head(std::string_view module, std::vector<Entry> entries) {
   }
   std::string relus, dropouts;
   bool waiting = false;  // for the ReLU after a linear layer
-  const auto last_linear = std::find_if(entries.rbegin(), entries.rend(), [](const Entry& e) {
+  const auto last_linear = std::find_if(entries.rbegin(), entries.rend(), [](const HeadEntry& e) {
     return e.layer.kind == HeadLayer::Kind::linear;
   });
   const std::string last_name = last_linear == entries.rend() ? "" : last_linear->layer.name;
-  const Entry* before = nullptr;
-  for (const Entry& entry : entries) {
+  const HeadEntry* before = nullptr;
+  for (const HeadEntry& entry : entries) {
     const std::vector<std::string> missing = missing_before(module, before, entry);
     if (head.layers.size() + missing.size() >= kMostModules) return {{}, {}, too_many(module)};
     for (const std::string& name : missing) {
@@ -175,7 +176,7 @@ HeadReading numbered_head(std::string_view module, std::vector<Entry> entries) {
 }
 
 /// Puts a ReLU before every linear layer but the first.
-HeadReading named_head(std::string_view module, std::vector<Entry> entries) {
+HeadReading named_head(std::string_view module, std::vector<HeadEntry> entries) {
   HeadReading head;
   if (!chain(entries)) {
     head.doubt = text("the order of the layers of its head '", module, "' cannot be told from their shapes");
@@ -183,7 +184,7 @@ HeadReading named_head(std::string_view module, std::vector<Entry> entries) {
   }
   std::string order;
   int relus = 0;
-  for (const Entry& entry : entries) {
+  for (const HeadEntry& entry : entries) {
     const bool first = std::ranges::none_of(
         head.layers, [](const HeadLayer& layer) { return layer.kind == HeadLayer::Kind::linear; });
     if (entry.layer.kind == HeadLayer::Kind::linear && !first) {
@@ -207,13 +208,14 @@ HeadReading named_head(std::string_view module, std::vector<Entry> entries) {
 HeadReading read_head(const Keys& keys, std::string_view module,
                       std::span<const std::string_view> published) {
   HeadReading head;
-  std::vector<Entry> entries = entries_of(keys, module, head.doubt);
+  std::vector<HeadEntry> entries = entries_of(keys, module, head.doubt);
   if (!head.doubt.empty()) return head;
-  if (std::ranges::none_of(entries, [](const Entry& e) { return e.layer.kind == HeadLayer::Kind::linear; })) {
+  if (std::ranges::none_of(entries,
+                           [](const HeadEntry& e) { return e.layer.kind == HeadLayer::Kind::linear; })) {
     head.doubt = text("the last linear layer (", module, ") is missing: features only");
     return head;
   }
-  if (entries.size() > 1 && std::ranges::any_of(entries, [](const Entry& e) { return e.path.empty(); })) {
+  if (entries.size() > 1 && std::ranges::any_of(entries, [](const HeadEntry& e) { return e.path.empty(); })) {
     head.doubt = text("its head '", module, "' has a weight of its own beside modules with weights");
     return head;
   }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kShown = 5;
 
-std::string shape_text(std::span<const std::int64_t> shape) {
+std::string extents_text(std::span<const std::int64_t> shape) {
   std::string out;
   for (const std::int64_t extent : shape) out += (out.empty() ? "" : "×") + std::to_string(extent);
   return out.empty() ? "a scalar" : out;
@@ -155,8 +155,8 @@ std::string MatchReport::describe() const {
                            : text(tensor.name_in_file(), " (the network has ", nearest.front(), ")");
   };
   const auto tell_shapes = [](const MisShaped& each) {
-    return text(each.found.name_in_file(), " is ", shape_text(each.found.shape()), ", expected ",
-                shape_text(each.expected.extents()));
+    return text(each.found.name_in_file(), " is ", extents_text(each.found.shape()), ", expected ",
+                extents_text(each.expected.extents()));
   };
   return text(matched.size(), " of ", matched.size() + missing.size() + mis_shaped.size(),
               " tensors of the network are in the file", side(missing, "missing", tell_missing),

@@ -16,23 +16,23 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct NamedType {
+struct SafetensorsType {
   std::string_view name;
   StoredType type;
 };
 
-constexpr std::array<NamedType, 10> kTypes = {{{"F64", StoredType::f64},
-                                               {"F32", StoredType::f32},
-                                               {"F16", StoredType::f16},
-                                               {"BF16", StoredType::bf16},
-                                               {"I64", StoredType::i64},
-                                               {"I32", StoredType::i32},
-                                               {"I16", StoredType::i16},
-                                               {"I8", StoredType::i8},
-                                               {"U8", StoredType::u8},
-                                               {"BOOL", StoredType::bool_}}};
+constexpr std::array<SafetensorsType, 10> kTypes = {{{"F64", StoredType::f64},
+                                                     {"F32", StoredType::f32},
+                                                     {"F16", StoredType::f16},
+                                                     {"BF16", StoredType::bf16},
+                                                     {"I64", StoredType::i64},
+                                                     {"I32", StoredType::i32},
+                                                     {"I16", StoredType::i16},
+                                                     {"I8", StoredType::i8},
+                                                     {"U8", StoredType::u8},
+                                                     {"BOOL", StoredType::bool_}}};
 
-struct Entry {
+struct FileEntry {
   std::string name;
   std::string dtype;
   std::vector<std::int64_t> shape, offsets;
@@ -48,7 +48,7 @@ template <class... Parts>
 /// Nothing is built that the format does not have, so depth and size are bounded by the header itself.
 class HeaderReader {
  public:
-  std::vector<Entry> entries;
+  std::vector<FileEntry> entries;
   std::map<std::string, std::string> metadata;
 
   bool start_object(std::size_t) {
@@ -62,7 +62,7 @@ class HeaderReader {
   }
   bool end_object() {
     if (level_ == 2 && !in_metadata_) {
-      const Entry& entry = entries.back();
+      const FileEntry& entry = entries.back();
       if (entry.dtype.empty() || !entry.has_shape || !entry.has_offsets) {
         bad_header("tensor \"", printable(entry.name), "\" lacks dtype, shape or data_offsets");
       }
@@ -141,9 +141,9 @@ class HeaderReader {
   std::vector<std::int64_t>* array_ = nullptr;
 };
 
-StoredType type_of(const Entry& entry) {
+StoredType type_of(const FileEntry& entry) {
   const auto found = std::find_if(kTypes.begin(), kTypes.end(),
-                                  [&](const NamedType& type) { return type.name == entry.dtype; });
+                                  [&](const SafetensorsType& type) { return type.name == entry.dtype; });
   if (found == kTypes.end()) {
     throw Error(ErrorKind::unsupported, "tensor \"", entry.name, "\" has the dtype ", printable(entry.dtype),
                 ", which is not read; save the model in F32");
@@ -166,11 +166,11 @@ SafetensorsContents read_safetensors(const std::shared_ptr<const FileBytes>& fil
   Json::sax_parse(header.begin(), header.end(), &events);
 
   std::stable_sort(events.entries.begin(), events.entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.offsets < b.offsets; });
+                   [](const FileEntry& a, const FileEntry& b) { return a.offsets < b.offsets; });
   SafetensorsContents out;
   std::int64_t end = 0;
   const std::span<const std::byte> data = file->bytes().subspan(reader.position());
-  for (Entry& entry : events.entries) {
+  for (FileEntry& entry : events.entries) {
     const StoredType type = type_of(entry);
     if (entry.offsets.size() != 2) bad_header("tensor \"", entry.name, "\" has not two data_offsets");
     const std::int64_t first = entry.offsets[0], last = entry.offsets[1];

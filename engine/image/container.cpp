@@ -39,7 +39,7 @@ enum JpegMarker : int {
 // Progressive files have about ten scans; a hostile one has thousands, each over the whole picture.
 constexpr int kMaxScans = 200;
 // Every 8×8 block of the largest component costs at least one bit.
-constexpr std::int64_t kMaxPixelsPerByte = 64 * 8;
+constexpr std::int64_t kMaxJpegPixelsPerByte = 64 * 8;
 
 void read_sof(int marker, std::span<const std::uint8_t> body, std::string_view name, ImageContainer& jpeg) {
   if (body.size() < 6) corrupt(name, "the JPEG frame header is too short");
@@ -93,7 +93,7 @@ ImageContainer inspect_jpeg(std::span<const std::uint8_t> bytes, std::string_vie
     at += length;
   }
   if (jpeg.width == 0 || scans == 0) corrupt(name, "the JPEG holds no picture");
-  if (jpeg.width * jpeg.height / kMaxPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
+  if (jpeg.width * jpeg.height / kMaxJpegPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
     corrupt(name,
             text("a JPEG of ", bytes.size(), " bytes cannot hold ", jpeg.width, "×", jpeg.height, " pixels"));
   return jpeg;

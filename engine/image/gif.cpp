@@ -35,7 +35,7 @@ class Blocks {
 
 constexpr std::uint8_t kExtension = 0x21, kFrame = 0x2C, kTrailer = 0x3B, kGraphicControl = 0xF9;
 // A code of at most 12 bits stands for at most 4096 pixels.
-constexpr std::int64_t kMaxPixelsPerByte = 4096;
+constexpr std::int64_t kMaxGifPixelsPerByte = 4096;
 
 }  // namespace
 
@@ -50,7 +50,7 @@ ImageContainer inspect_gif(std::span<const std::uint8_t> bytes, std::string_view
   gif.provenance.palette = true;
   gif.frames = 0;
   if (gif.width == 0 || gif.height == 0) corrupt(name, "the GIF declares no pixels");
-  if (gif.width * gif.height / kMaxPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
+  if (gif.width * gif.height / kMaxGifPixelsPerByte > static_cast<std::int64_t>(bytes.size()))
     corrupt(name,
             text("a GIF of ", bytes.size(), " bytes cannot hold ", gif.width, "×", gif.height, " pixels"));
   const auto shared_colours = blocks.colours(header[10]);

@@ -14,7 +14,7 @@
 namespace backlight {
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
+using ByteVector = std::vector<std::uint8_t>;
 
 /// What a strip holds before compression, roughly: enough that beginning anew costs less than 1 % of its
 /// size.
@@ -23,30 +23,30 @@ constexpr std::size_t kStripBytes = std::size_t{1} << 20;
 constexpr int kLevel = 1;
 constexpr std::size_t kSamples = 3;
 
-void append_big_endian(Bytes& out, std::size_t value) {
+void append_big_endian(ByteVector& out, std::size_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
 /// A chunk under construction: its length and checksum come last.
-Bytes open_chunk(std::string_view type) {
-  Bytes chunk(8);
+ByteVector open_chunk(std::string_view type) {
+  ByteVector chunk(8);
   std::ranges::copy(type, chunk.begin() + 4);
   return chunk;
 }
 
-Bytes close_chunk(Bytes chunk) {
+ByteVector close_chunk(ByteVector chunk) {
   const std::size_t length = chunk.size() - 8;
   for (int i = 0; i < 4; ++i) chunk[i] = static_cast<std::uint8_t>(length >> (24 - 8 * i));
   append_big_endian(chunk, crc32(0, chunk.data() + 4, static_cast<uInt>(length + 4)));
   return chunk;
 }
 
-Bytes itxt_chunk(const PictureText& entry) {
+ByteVector itxt_chunk(const PictureText& entry) {
   const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
   if (entry.keyword.empty() || entry.keyword.size() > 79 || !std::ranges::all_of(entry.keyword, printable))
     throw Error(ErrorKind::bad_input, "a PNG text has the keyword \"", entry.keyword,
                 "\", expected 1 to 79 printable ASCII characters");
-  Bytes chunk = open_chunk("iTXt");
+  ByteVector chunk = open_chunk("iTXt");
   chunk.insert(chunk.end(), entry.keyword.begin(), entry.keyword.end());
   chunk.resize(chunk.size() +
                5);  // end of keyword, not compressed, method 0, no language, no translated keyword
@@ -54,16 +54,16 @@ Bytes itxt_chunk(const PictureText& entry) {
   return close_chunk(std::move(chunk));
 }
 
-Bytes head(const Image& image, std::span<const PictureText> texts) {
-  Bytes file = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-  Bytes header = open_chunk("IHDR");
+ByteVector head(const Image& image, std::span<const PictureText> texts) {
+  ByteVector file = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  ByteVector header = open_chunk("IHDR");
   append_big_endian(header, static_cast<std::size_t>(image.width));
   append_big_endian(header, static_cast<std::size_t>(image.height));
   header.insert(header.end(), {8, 2, 0, 0, 0});  // 8 bits, RGB, deflate, five filters, not interlaced
   header = close_chunk(std::move(header));
   file.insert(file.end(), header.begin(), header.end());
   for (const PictureText& entry : texts) {
-    const Bytes chunk = itxt_chunk(entry);
+    const ByteVector chunk = itxt_chunk(entry);
     file.insert(file.end(), chunk.begin(), chunk.end());
   }
   return file;
@@ -72,11 +72,11 @@ Bytes head(const Image& image, std::span<const PictureText> texts) {
 /// PNG's five filters of one row. `row` and `above` have three zeros before their first sample.
 struct Filters {
   explicit Filters(std::size_t bytes) {
-    for (Bytes& out : filtered) out.resize(bytes);
+    for (ByteVector& out : filtered) out.resize(bytes);
   }
 
   /// The number of the filter that leaves the smallest differences, and its row.
-  std::pair<std::uint8_t, const Bytes*> best(const std::uint8_t* row, const std::uint8_t* above) {
+  std::pair<std::uint8_t, const ByteVector*> best(const std::uint8_t* row, const std::uint8_t* above) {
     const std::size_t n = filtered[0].size();
     const std::uint8_t* left = row - kSamples;
     const std::uint8_t* corner = above - kSamples;
@@ -102,11 +102,11 @@ struct Filters {
     return {static_cast<std::uint8_t>(least), &filtered[least]};
   }
 
-  std::array<Bytes, 5> filtered;
+  std::array<ByteVector, 5> filtered;
 };
 
 struct Strip {
-  Bytes chunk;
+  ByteVector chunk;
   uLong adler = 0;
   std::size_t raw_bytes = 0;
 };
@@ -114,10 +114,10 @@ struct Strip {
 /// Rows [begin, end) as an IDAT chunk: part of one deflate stream, and on a byte's boundary.
 Strip compress_rows(const Image& image, int begin, int end) {
   const std::size_t row_bytes = static_cast<std::size_t>(image.width) * kSamples;
-  Bytes raw;
+  ByteVector raw;
   raw.reserve((row_bytes + 1) * static_cast<std::size_t>(end - begin));
   Filters filters(row_bytes);
-  Bytes above(kSamples + row_bytes), row(kSamples + row_bytes);
+  ByteVector above(kSamples + row_bytes), row(kSamples + row_bytes);
   if (begin > 0) std::copy_n(image.at(0, begin - 1), row_bytes, above.begin() + kSamples);
   for (int y = begin; y < end; ++y) {
     std::copy_n(image.at(0, y), row_bytes, row.begin() + kSamples);
@@ -149,14 +149,14 @@ Strip compress_rows(const Image& image, int begin, int end) {
 
 }  // namespace
 
-std::vector<Bytes> encode_png_parts(const Image& image, std::span<const PictureText> texts,
-                                    const Context* context) {
+std::vector<ByteVector> encode_png_parts(const Image& image, std::span<const PictureText> texts,
+                                         const Context* context) {
   require_pixels(image, "PNG");
   const std::size_t row_bytes = static_cast<std::size_t>(image.width) * kSamples + 1;
   const int rows = static_cast<int>(std::max<std::size_t>(1, kStripBytes / row_bytes));
   const int count = (image.height + rows - 1) / rows;
   std::vector<Strip> strips(static_cast<std::size_t>(count));
-  std::vector<Bytes> parts(static_cast<std::size_t>(count) + 2);
+  std::vector<ByteVector> parts(static_cast<std::size_t>(count) + 2);
   parts.front() = head(image, texts);
   const auto compress = [&](std::int64_t i, int) {
     const int begin = static_cast<int>(i) * rows;
@@ -172,10 +172,10 @@ std::vector<Bytes> encode_png_parts(const Image& image, std::span<const PictureT
     adler = adler32_combine(adler, strips[i].adler, static_cast<z_off_t>(strips[i].raw_bytes));
     parts[i + 1] = std::move(strips[i].chunk);
   }
-  Bytes end = open_chunk("IDAT");
+  ByteVector end = open_chunk("IDAT");
   append_big_endian(end, adler);
   parts.back() = close_chunk(std::move(end));
-  const Bytes last = close_chunk(open_chunk("IEND"));
+  const ByteVector last = close_chunk(open_chunk("IEND"));
   parts.back().insert(parts.back().end(), last.begin(), last.end());
   return parts;
 }

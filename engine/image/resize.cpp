@@ -8,7 +8,7 @@ namespace {
 
 // Weights in fixed point, and 8-bit rounding after each pass, are part of the result: Pillow's Resample.c
 // does so.
-constexpr std::int32_t kHalf = 1 << (kResizeFractionBits - 1);
+constexpr std::int32_t kRounding = 1 << (kResizeFractionBits - 1);
 
 FixedWeights fixed_point(ResampleWeights exact) {
   FixedWeights fixed{exact.stride, std::move(exact.taps), {}};
@@ -30,7 +30,7 @@ Image horizontal_pass(const Image& image, const PixelRect& part, const FixedWeig
     std::uint8_t* to = out.at(0, y);
     const std::int32_t* w = fixed.weights.data();
     for (const auto& [first, count] : fixed.taps) {
-      std::int32_t sum[3] = {kHalf, kHalf, kHalf};
+      std::int32_t sum[3] = {kRounding, kRounding, kRounding};
       const std::uint8_t* from = row + first * 3;
       for (int k = 0; k < count; ++k)
         for (int c = 0; c < 3; ++c) sum[c] += from[k * 3 + c] * w[k];
@@ -48,7 +48,7 @@ Image vertical_pass(const Image& image, const PixelRect& part, const FixedWeight
   for (int y = 0; y < out.height; ++y) {
     const auto [first, count] = fixed.taps[y];
     const std::int32_t* w = &fixed.weights[static_cast<std::size_t>(y) * fixed.stride];
-    std::fill(sum.begin(), sum.end(), kHalf);
+    std::fill(sum.begin(), sum.end(), kRounding);
     for (int k = 0; k < count; ++k) {
       const std::uint8_t* from = image.at(static_cast<int>(part.x0), static_cast<int>(part.y0 + first) + k);
       for (std::size_t i = 0; i < row_bytes; ++i) sum[i] += from[i] * w[k];

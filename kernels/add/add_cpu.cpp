@@ -2,12 +2,9 @@
 
 #include "engine/runtime/device.hpp"
 #include "kernels/add/add.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
-namespace {
-constexpr std::int64_t kGrain = 1 << 15;
-}
-
 template <class T>
 void add_forward(Context& context, std::int64_t count, const T* a, const T* b, T* y) {
   context.parallel_ranges(count, kGrain, [=](std::int64_t begin, std::int64_t end) {

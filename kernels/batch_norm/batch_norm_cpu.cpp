@@ -3,11 +3,10 @@
 
 #include "engine/runtime/device.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
 namespace {
-
-constexpr std::int64_t kGrain = 1 << 15;
 
 /// Σ term(i) over [0, count) in double: eight interleaved sums, so that the loop vectorises and the order
 /// stays.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/runtime/cuda/alignment.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/cuda/workspace.hpp"
 #include "engine/runtime/device.hpp"
@@ -26,11 +27,6 @@ struct Sizes {
 
   Layout x, w, y;
 };
-
-template <class... Pointers>
-std::int64_t common_alignment(const Pointers*... pointers) {
-  return ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...) ? 16 : 4;
-}
 
 /// Runs a plan on float32 arrays.
 void run(Context& context, const ConvPlan& plan, std::initializer_list<ConvPointer> pointers) {

@@ -4,11 +4,11 @@
 #include <numeric>
 
 #include "engine/runtime/device.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
 namespace {
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t floor_mod(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
 
 /// Positions p in [begin, end) with 0 <= p·stride + offset < extent.
@@ -60,7 +60,7 @@ template <class T>
 void split_columns(Context& context, std::int64_t rows, std::int64_t width, std::int64_t stride, const T* x,
                    T* split) {
   const std::int64_t phases = std::min(stride, width), pitch = ceil_div(width, stride);
-  context.parallel_ranges(rows, ceil_div(1 << 15, width), [=](std::int64_t begin, std::int64_t end) {
+  context.parallel_ranges(rows, ceil_div(kGrain, width), [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
       for (std::int64_t phase = 0; phase < phases; ++phase) {
         const T* from = x + row * width + phase;

@@ -2,18 +2,15 @@
 
 #include "engine/runtime/device.hpp"
 #include "kernels/copy/copy.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
-namespace {
-constexpr std::int64_t kGrain = 1 << 16;
-}
-
 template <class T>
 void copy_rows(Context& context, const CopyParams& p, const T* x, T* y) {
-  const std::int64_t blocks = (p.count + kGrain - 1) / kGrain;
+  const std::int64_t blocks = (p.count + kCopyGrain - 1) / kCopyGrain;
   context.parallel_for(p.rows * blocks, [&](std::int64_t item, int) {
-    const std::int64_t row = item / blocks, begin = item % blocks * kGrain;
-    std::copy_n(x + row * p.x_stride + begin, std::min(kGrain, p.count - begin),
+    const std::int64_t row = item / blocks, begin = item % blocks * kCopyGrain;
+    std::copy_n(x + row * p.x_stride + begin, std::min(kCopyGrain, p.count - begin),
                 y + row * p.y_stride + begin);
   });
 }

@@ -1,12 +1,9 @@
 #include "engine/core/random.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/dropout/dropout.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
-namespace {
-constexpr std::int64_t kGrain = 1 << 15;
-}
-
 template <class T>
 void dropout(Context& context, const DropoutParams& params, const T* x, T* y) {
   const T scale = params.p < 1 ? static_cast<T>(1 / (1 - params.p)) : T{0};

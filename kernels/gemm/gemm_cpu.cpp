@@ -2,6 +2,7 @@
 
 #include "engine/runtime/device.hpp"
 #include "kernels/gemm/gemm.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -10,8 +11,6 @@ namespace {
 constexpr std::int64_t kPanelBytes = 24 * 1024;
 /// Extents of a block of C: its panels of A stay in the L2 cache while the panels of B pass by.
 constexpr std::int64_t kBlockRows = 512, kBlockColumns = 2048;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Beginning of part `i` of `count` cut into `parts` as equal as possible.
 std::int64_t cut(std::int64_t count, std::int64_t parts, std::int64_t i) { return count * i / parts; }

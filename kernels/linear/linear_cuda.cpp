@@ -1,19 +1,11 @@
 // cuBLASLt sees matrices by columns, so what is batch×features here is features×batch there, and the products
 // read as yᵀ = W·xᵀ, dxᵀ = Wᵀ·dyᵀ and dWᵀ = xᵀ·dy.
+#include "engine/runtime/cuda/alignment.hpp"
 #include "engine/runtime/cuda/cublas.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "kernels/linear/linear.hpp"
 
 namespace backlight::cuda {
-namespace {
-
-/// Of the least aligned array, up to the 16 bytes that the widest accesses need.
-template <class... Pointers>
-std::uint32_t common_alignment(const Pointers*... pointers) {
-  return ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...) ? 16 : 4;
-}
-
-}  // namespace
 
 void linear_forward(Context& context, const LinearParams& p, const float* x, const float* w,
                     const float* bias, float* y) {

@@ -4,19 +4,18 @@
 #include <vector>
 
 #include "engine/runtime/device.hpp"
+#include "kernels/grain.hpp"
 #include "kernels/pool/pool.hpp"
 
 namespace backlight::cpu {
 namespace {
 
-constexpr std::int64_t kGrain = 1 << 15;
-
-struct Range {
+struct Window {
   std::int64_t begin, end;
 };
 
 /// The outputs j whose tap at `offset` lies inside the input: 0 ≤ j·stride + offset < size.
-Range outputs_inside(std::int64_t offset, std::int64_t stride, std::int64_t size, std::int64_t outputs) {
+Window outputs_inside(std::int64_t offset, std::int64_t stride, std::int64_t size, std::int64_t outputs) {
   const std::int64_t begin = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
   const std::int64_t end = offset >= size ? 0 : std::min(outputs, (size - 1 - offset) / stride + 1);
   return {begin, std::max(begin, end)};
@@ -67,7 +66,7 @@ void average_divisors(const Pool2dParams& p, std::int64_t i, std::vector<T>& div
 }
 
 /// Rows or columns that output i of `outputs` averages.
-Range adaptive_window(std::int64_t i, std::int64_t size, std::int64_t outputs) {
+Window adaptive_window(std::int64_t i, std::int64_t size, std::int64_t outputs) {
   return {i * size / outputs, ((i + 1) * size + outputs - 1) / outputs};
 }
 
@@ -84,7 +83,7 @@ void max_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* 
       std::fill_n(best, p.out_width, -std::numeric_limits<T>::infinity());
       if (where) std::fill_n(where, p.out_width, -1);
       with_stride(p.stride_width, [&](auto stride) {
-        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
+        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Window outputs) {
           const std::int64_t first = row * p.in_width + offset;
           if (!where) {
             for (std::int64_t j = outputs.begin; j < outputs.end; ++j) {
@@ -126,7 +125,7 @@ void avg_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* 
       T* sum = y + (plane * p.out_height + i) * p.out_width;
       std::fill_n(sum, p.out_width, T{0});
       with_stride(p.stride_width, [&](auto stride) {
-        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
+        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Window outputs) {
           const std::int64_t first = row * p.in_width + offset;
           for (std::int64_t j = outputs.begin; j < outputs.end; ++j) sum[j] += xp[first + j * stride];
         });
@@ -150,7 +149,7 @@ void avg_pool2d_backward(Context& context, const Pool2dParams& p, const T* dy, T
         s = dy[(plane * p.out_height + i) * p.out_width + j] / s;
       }
       with_stride(p.stride_width, [&](auto stride) {
-        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Range outputs) {
+        for_each_tap(p, i, [&](std::int64_t row, std::int64_t offset, Window outputs) {
           const std::int64_t first = row * p.in_width + offset;
           for (std::int64_t j = outputs.begin; j < outputs.end; ++j)
             dxp[first + j * stride] += share[static_cast<std::size_t>(j)];
@@ -167,9 +166,9 @@ void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const 
     const T* xp = x + plane * p.in_height * p.in_width;
     T* yp = y + plane * p.out_height * p.out_width;
     for (std::int64_t i = 0; i < p.out_height; ++i) {
-      const Range rows = adaptive_window(i, p.in_height, p.out_height);
+      const Window rows = adaptive_window(i, p.in_height, p.out_height);
       for (std::int64_t j = 0; j < p.out_width; ++j) {
-        const Range columns = adaptive_window(j, p.in_width, p.out_width);
+        const Window columns = adaptive_window(j, p.in_width, p.out_width);
         double sum = 0;
         for (std::int64_t r = rows.begin; r < rows.end; ++r)
           for (std::int64_t c = columns.begin; c < columns.end; ++c)
@@ -187,9 +186,9 @@ void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& p, const
     T* dxp = dx + plane * p.in_height * p.in_width;
     std::fill_n(dxp, p.in_height * p.in_width, T{0});
     for (std::int64_t i = 0; i < p.out_height; ++i) {
-      const Range rows = adaptive_window(i, p.in_height, p.out_height);
+      const Window rows = adaptive_window(i, p.in_height, p.out_height);
       for (std::int64_t j = 0; j < p.out_width; ++j) {
-        const Range columns = adaptive_window(j, p.in_width, p.out_width);
+        const Window columns = adaptive_window(j, p.in_width, p.out_width);
         const std::int64_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
         const T share = dy[(plane * p.out_height + i) * p.out_width + j] / static_cast<T>(count);
         for (std::int64_t r = rows.begin; r < rows.end; ++r)

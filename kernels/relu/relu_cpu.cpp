@@ -1,11 +1,8 @@
 #include "engine/runtime/device.hpp"
+#include "kernels/grain.hpp"
 #include "kernels/relu/relu.hpp"
 
 namespace backlight::cpu {
-namespace {
-constexpr std::int64_t kGrain = 1 << 15;
-}
-
 template <class T>
 void relu_forward(Context& context, const ReluParams& params, const T* x, T* y) {
   const T upper = static_cast<T>(params.upper);

@@ -1,11 +1,8 @@
 #include "engine/runtime/device.hpp"
+#include "kernels/grain.hpp"
 #include "kernels/sgd/sgd.hpp"
 
 namespace backlight::cpu {
-namespace {
-constexpr std::int64_t kGrain = 1 << 15;
-}
-
 template <class T>
 void sgd_step(Context& context, const SgdParams& params, const T* dw, T* w, T* v) {
   const T rate = static_cast<T>(params.learning_rate);

@@ -2,17 +2,16 @@
 #include <cmath>
 
 #include "engine/runtime/device.hpp"
+#include "kernels/grain.hpp"
 #include "kernels/softmax/softmax.hpp"
 
 namespace backlight::cpu {
 namespace {
 
-constexpr std::int64_t kGrain = 1 << 12;
-
 /// Calls fn(offset) with the first element of every distribution; the next ones follow `inner` apart.
 template <class Fn>
 void for_each_distribution(Context& context, const SoftmaxParams& p, const Fn& fn) {
-  const std::int64_t grain = kGrain / std::max<std::int64_t>(1, p.classes);
+  const std::int64_t grain = kExponentialGrain / std::max<std::int64_t>(1, p.classes);
   context.parallel_ranges(p.outer * p.inner, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) fn(i / p.inner * p.classes * p.inner + i % p.inner);
   });

@@ -1,13 +1,10 @@
 #include <algorithm>
 
 #include "engine/runtime/device.hpp"
+#include "kernels/grain.hpp"
 #include "kernels/strided_identity_pad/strided_identity_pad.hpp"
 
 namespace backlight::cpu {
-namespace {
-constexpr std::int64_t kGrain = 1 << 15;
-}
-
 template <class T>
 void strided_identity_pad_forward(Context& context, const StridedIdentityPadParams& p, const T* x, T* y) {
   const std::int64_t plane = p.out_height * p.out_width;

@@ -21,6 +21,7 @@ function(add_emulator name sanitizers)
     ${folder}/runtime/runtime.cpp
     ${folder}/runtime/stream.cpp
   )
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 9)  # half of it for each of two cores
   target_include_directories(${name} PUBLIC ${folder}/include PRIVATE ${folder} INTERFACE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${name} PUBLIC BACKLIGHT_CUDA_EMULATED)
   target_compile_options(${name} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)

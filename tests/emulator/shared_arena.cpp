@@ -16,9 +16,9 @@
 namespace backlight::emulator {
 namespace {
 
-constexpr std::size_t kAlignment = 128, kRedZone = 128, kSyncBytes = 4096;
+constexpr std::size_t kSharedAlignment = 128, kSharedRedZone = 128, kSyncBytes = 4096;
 constexpr std::size_t kArena = kSyncBytes + 512 * 1024;
-constexpr unsigned char kFill = 0xFF;  // NaN as a float
+constexpr unsigned char kSharedFill = 0xFF;  // NaN as a float
 
 unsigned char* map(std::size_t bytes) {
   // Not mmap(): ThreadSanitizer takes that for a write by the running CUDA thread.
@@ -28,7 +28,9 @@ unsigned char* map(std::size_t bytes) {
   return reinterpret_cast<unsigned char*>(address);
 }
 
-std::size_t round_up(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+std::size_t round_up(std::size_t bytes) {
+  return (bytes + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
+}
 
 void poison([[maybe_unused]] const void* begin, [[maybe_unused]] std::size_t bytes) {
 #ifdef EMULATOR_ASAN
@@ -75,9 +77,9 @@ void SharedArena::start_block(std::size_t dynamic_bytes) {
 
 unsigned char* SharedArena::take(const char* name, std::size_t bytes) {
   unsigned char* array = base_ + used_;
-  const std::size_t extent = round_up(bytes) + kRedZone;
+  const std::size_t extent = round_up(bytes) + kSharedRedZone;
   // A loop, not std::fill_n, whose memset ThreadSanitizer would take for a write by the running CUDA thread.
-  for (std::size_t i = 0; i < extent; ++i) array[i] = kFill;
+  for (std::size_t i = 0; i < extent; ++i) array[i] = kSharedFill;
   used_ += extent;
   if (zone_count_ < zones_.size()) zones_[zone_count_++] = {name, array + bytes, array + extent};
   poison(array + bytes, extent - bytes);
@@ -88,7 +90,7 @@ void* SharedArena::allocate(SharedArray& array, std::size_t bytes, std::string& 
   array_bytes_ += bytes;
   if (array_bytes_ > kStaticLimit)
     error = std::string("the block's shared arrays exceed 48 KiB at '") + array.name + "'";
-  if (used_ + round_up(bytes) + kRedZone > kArena) std::abort();
+  if (used_ + round_up(bytes) + kSharedRedZone > kArena) std::abort();
   array.address = take(array.name, bytes);
   array.block = block_serial;
   return array.address;
@@ -98,7 +100,7 @@ std::string SharedArena::finish_block() {
   unpoison(base_, used_);
   for (std::size_t i = 0; i < zone_count_; ++i) {
     const unsigned char* hit =
-        std::find_if(zones_[i].begin, zones_[i].end, [](unsigned char byte) { return byte != kFill; });
+        std::find_if(zones_[i].begin, zones_[i].end, [](unsigned char byte) { return byte != kSharedFill; });
     if (hit != zones_[i].end)
       return std::string("out-of-bounds write ") + std::to_string(hit - zones_[i].begin) +
              " bytes past the end of '" + zones_[i].name + "' in shared memory";

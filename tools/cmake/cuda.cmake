@@ -96,11 +96,16 @@ set(cuda_host_sources
 )
 set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/absent.cpp ${PROJECT_SOURCE_DIR}/kernels/absent_cuda.cpp)
 
-# Adds the CUDA part to a target, compiled for an emulator (see tests/emulator/CMakeLists.txt).
-function(add_emulated_cuda target emulator)
-  target_sources(${target} PRIVATE ${cuda_kernels} ${cuda_host_sources})
+# Adds the CUDA part to a target, or its kernels alone, compiled for an emulator (see tests/emulator/CMakeLists.txt).
+function(add_emulated_kernels target)
+  target_sources(${target} PRIVATE ${cuda_kernels})
   set_source_files_properties(${cuda_kernels} TARGET_DIRECTORY ${target} PROPERTIES
-    LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
+    LANGUAGE CXX SKIP_UNITY_BUILD_INCLUSION ON)
+  target_compile_options(${target} PRIVATE -Wno-unknown-pragmas)
+endfunction()
+function(add_emulated_cuda target emulator)
+  add_emulated_kernels(${target})
+  target_sources(${target} PRIVATE ${cuda_host_sources})
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${emulator}> ${CMAKE_DL_LIBS})
 endfunction()
 

@@ -84,6 +84,12 @@ cudnnStatus_t finalize_device(Descriptor& descriptor);
 /// The descriptor that a caller's pointer stands for; null for any other pointer.
 std::shared_ptr<Descriptor> find_descriptor(cudnnBackendDescriptor_t handle);
 
+using Extents = std::vector<std::int64_t>;
+/// Of a tensor's descriptor.
+inline Extents extents_of(const Descriptor* tensor) {
+  return tensor->all<std::int64_t>(CUDNN_ATTR_TENSOR_DIMENSIONS);
+}
+
 bool is_convolution(const Descriptor& operation);
 /// x, w, y, convolution, alpha and beta of a convolution in any direction.
 struct ConvAttributes {

@@ -36,10 +36,6 @@ cudnnDataType_t type_of(const Descriptor* tensor) {
   return tensor->one<cudnnDataType_t>(CUDNN_ATTR_TENSOR_DATA_TYPE);
 }
 
-std::vector<std::int64_t> extents_of(const Descriptor* tensor) {
-  return tensor->all<std::int64_t>(CUDNN_ATTR_TENSOR_DIMENSIONS);
-}
-
 /// Whether each operation takes the value of the one before, which stays within the plan, and what else it
 /// reads is of the same type as x.
 bool is_chain(const std::vector<DescriptorPtr>& operations, cudnnDataType_t type) {
@@ -66,9 +62,9 @@ bool is_known_epilogue(const std::vector<DescriptorPtr>& operations) {
     else if (i + 1 < operations.size())
       return false;
   }
-  const std::vector<std::int64_t> y = extents_of(y_of(*operations.front()));
+  const Extents y = extents_of(y_of(*operations.front()));
   return !added.empty() && added.size() <= 2 &&
-         extents_of(added.back()) == std::vector<std::int64_t>{1, y[1], 1, 1} &&
+         extents_of(added.back()) == Extents{1, y[1], 1, 1} &&
          (added.size() == 1 || extents_of(added.front()) == y);
 }
 

@@ -7,12 +7,6 @@
 namespace backlight::emulator {
 namespace {
 
-using Extents = std::vector<std::int64_t>;
-
-Extents extents_of(const Descriptor* tensor) {
-  return tensor->all<std::int64_t>(CUDNN_ATTR_TENSOR_DIMENSIONS);
-}
-
 bool is_tensor(const Descriptor* descriptor) {
   return descriptor && descriptor->type == CUDNN_BACKEND_TENSOR_DESCRIPTOR;
 }
