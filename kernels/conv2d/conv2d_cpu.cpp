@@ -77,8 +77,8 @@ void backward_phase(Context& context, const MicroKernels<T>& kernels, const Conv
 }  // namespace
 
 template <class T>
-void conv2d_forward(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a, const T* x,
-                    const T* w, const T* bias, T* y) {
+void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a, const T* x,
+                       const T* w, const T* bias, T* y) {
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
   if (is_depthwise(e)) {
@@ -111,8 +111,8 @@ void conv2d_forward(Context& context, const MicroKernels<T>& kernels, const Conv
 }
 
 template <class T>
-void conv2d_backward_data(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
-                          const T* dy, const T* w, T* dx) {
+void conv2d_backward_data_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
+                             const T* dy, const T* w, T* dx) {
   for (const GradientPhase& v : gradient_phases(vertical(a)))
     for (const GradientPhase& h : gradient_phases(horizontal(a))) {
       if (v.every == 1 && h.every == 1) {
@@ -126,8 +126,8 @@ void conv2d_backward_data(Context& context, const MicroKernels<T>& kernels, cons
 }
 
 template <class T>
-void conv2d_backward_filter(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
-                            const T* x, const T* dy, T* dw) {
+void conv2d_backward_filter_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
+                               const T* x, const T* dy, T* dw) {
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
   for (std::int64_t n = 0; n < a.batch; ++n) {
@@ -149,7 +149,7 @@ void conv2d_backward_filter(Context& context, const MicroKernels<T>& kernels, co
 
 template <class T>
 void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias, T* y) {
-  conv2d_forward(context, micro_kernels<T>(), a, x, w, bias, y);
+  conv2d_forward_by(context, micro_kernels<T>(), a, x, w, bias, y);
 }
 template <class T>
 void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias,
@@ -161,11 +161,11 @@ void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, c
 }
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& a, const T* dy, const T* w, T* dx) {
-  conv2d_backward_data(context, micro_kernels<T>(), a, dy, w, dx);
+  conv2d_backward_data_by(context, micro_kernels<T>(), a, dy, w, dx);
 }
 template <class T>
 void conv2d_backward_filter(Context& context, const Conv2dParams& a, const T* x, const T* dy, T* dw) {
-  conv2d_backward_filter(context, micro_kernels<T>(), a, x, dy, dw);
+  conv2d_backward_filter_by(context, micro_kernels<T>(), a, x, dy, dw);
 }
 
 template <class T>
@@ -181,19 +181,19 @@ void conv2d_backward_bias(Context& context, const Conv2dParams& a, const T* dy, 
   });
 }
 
-#define BACKLIGHT_INSTANTIATE(T)                                                                          \
-  template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*);          \
-  template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const T*,         \
-                                     const Epilogue<T>&, T*);                                             \
-  template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);              \
-  template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);            \
-  template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);                        \
-  template void conv2d_forward(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*, const T*, \
-                               const T*, T*);                                                             \
-  template void conv2d_backward_data(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,     \
-                                     const T*, T*);                                                       \
-  template void conv2d_backward_filter(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,   \
-                                       const T*, T*);
+#define BACKLIGHT_INSTANTIATE(T)                                                                             \
+  template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*);             \
+  template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const T*,            \
+                                     const Epilogue<T>&, T*);                                                \
+  template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);                 \
+  template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);               \
+  template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);                           \
+  template void conv2d_forward_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*, const T*, \
+                                  const T*, T*);                                                             \
+  template void conv2d_backward_data_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,     \
+                                        const T*, T*);                                                       \
+  template void conv2d_backward_filter_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,   \
+                                          const T*, T*);
 BACKLIGHT_INSTANTIATE(float)
 BACKLIGHT_INSTANTIATE(double)
 #undef BACKLIGHT_INSTANTIATE

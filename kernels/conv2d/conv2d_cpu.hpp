@@ -11,14 +11,14 @@
 namespace backlight::cpu {
 
 template <class T>
-void conv2d_forward(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params, const T* x,
-                    const T* w, const T* bias, T* y);
+void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params,
+                       const T* x, const T* w, const T* bias, T* y);
 template <class T>
-void conv2d_backward_data(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params,
-                          const T* dy, const T* w, T* dx);
+void conv2d_backward_data_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params,
+                             const T* dy, const T* w, T* dx);
 template <class T>
-void conv2d_backward_filter(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params,
-                            const T* x, const T* dy, T* dw);
+void conv2d_backward_filter_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params,
+                               const T* x, const T* dy, T* dw);
 
 /// One plane convolved with one filter; `w` has vertical.taps × horizontal.taps elements.
 template <class T>

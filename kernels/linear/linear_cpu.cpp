@@ -40,8 +40,8 @@ class RowSum {
 }  // namespace
 
 template <class T>
-void linear_forward(Context& context, const MicroKernels<T>& kernels, const LinearParams& a, const T* x,
-                    const T* w, const T* bias, T* y) {
+void linear_forward_by(Context& context, const MicroKernels<T>& kernels, const LinearParams& a, const T* x,
+                       const T* w, const T* bias, T* y) {
   const std::int64_t grain = std::max<std::int64_t>(kItemWeights / a.in / 4 * 4, 4);
   context.parallel_ranges(a.out, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; o += kernels.dot_rows) {
@@ -56,8 +56,8 @@ void linear_forward(Context& context, const MicroKernels<T>& kernels, const Line
 }
 
 template <class T>
-void linear_backward_data(Context& context, const MicroKernels<T>& kernels, const LinearParams& a,
-                          const T* dy, const T* w, T* dx) {
+void linear_backward_data_by(Context& context, const MicroKernels<T>& kernels, const LinearParams& a,
+                             const T* dy, const T* w, T* dx) {
   constexpr std::int64_t kColumns = 2048, kRows = 32;  // 256 KB of weights, read from cache for every image
   context.parallel_ranges(a.in, kColumns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = 0; n < a.batch; ++n) std::fill(dx + n * a.in + begin, dx + n * a.in + end, T{0});
@@ -72,8 +72,8 @@ void linear_backward_data(Context& context, const MicroKernels<T>& kernels, cons
 }
 
 template <class T>
-void linear_backward_filter(Context& context, const MicroKernels<T>& kernels, const LinearParams& a,
-                            const T* x, const T* dy, T* dw) {
+void linear_backward_filter_by(Context& context, const MicroKernels<T>& kernels, const LinearParams& a,
+                               const T* x, const T* dy, T* dw) {
   context.parallel_for(a.out, [&](std::int64_t o, int) {
     RowSum<T> sum(kernels, a.in, dw + o * a.in);
     for (std::int64_t n = 0; n < a.batch; ++n) sum.add(dy[n * a.out + o], x + n * a.in);
@@ -83,15 +83,15 @@ void linear_backward_filter(Context& context, const MicroKernels<T>& kernels, co
 
 template <class T>
 void linear_forward(Context& context, const LinearParams& a, const T* x, const T* w, const T* bias, T* y) {
-  linear_forward(context, micro_kernels<T>(), a, x, w, bias, y);
+  linear_forward_by(context, micro_kernels<T>(), a, x, w, bias, y);
 }
 template <class T>
 void linear_backward_data(Context& context, const LinearParams& a, const T* dy, const T* w, T* dx) {
-  linear_backward_data(context, micro_kernels<T>(), a, dy, w, dx);
+  linear_backward_data_by(context, micro_kernels<T>(), a, dy, w, dx);
 }
 template <class T>
 void linear_backward_filter(Context& context, const LinearParams& a, const T* x, const T* dy, T* dw) {
-  linear_backward_filter(context, micro_kernels<T>(), a, x, dy, dw);
+  linear_backward_filter_by(context, micro_kernels<T>(), a, x, dy, dw);
 }
 
 template <class T>
@@ -100,17 +100,17 @@ void linear_backward_bias(Context&, const LinearParams& a, const T* dy, T* db) {
     for (std::int64_t o = 0; o < a.out; ++o) db[o] += dy[n * a.out + o];
 }
 
-#define BACKLIGHT_INSTANTIATE(T)                                                                          \
-  template void linear_forward(Context&, const LinearParams&, const T*, const T*, const T*, T*);          \
-  template void linear_backward_data(Context&, const LinearParams&, const T*, const T*, T*);              \
-  template void linear_backward_filter(Context&, const LinearParams&, const T*, const T*, T*);            \
-  template void linear_backward_bias(Context&, const LinearParams&, const T*, T*);                        \
-  template void linear_forward(Context&, const MicroKernels<T>&, const LinearParams&, const T*, const T*, \
-                               const T*, T*);                                                             \
-  template void linear_backward_data(Context&, const MicroKernels<T>&, const LinearParams&, const T*,     \
-                                     const T*, T*);                                                       \
-  template void linear_backward_filter(Context&, const MicroKernels<T>&, const LinearParams&, const T*,   \
-                                       const T*, T*);
+#define BACKLIGHT_INSTANTIATE(T)                                                                             \
+  template void linear_forward(Context&, const LinearParams&, const T*, const T*, const T*, T*);             \
+  template void linear_backward_data(Context&, const LinearParams&, const T*, const T*, T*);                 \
+  template void linear_backward_filter(Context&, const LinearParams&, const T*, const T*, T*);               \
+  template void linear_backward_bias(Context&, const LinearParams&, const T*, T*);                           \
+  template void linear_forward_by(Context&, const MicroKernels<T>&, const LinearParams&, const T*, const T*, \
+                                  const T*, T*);                                                             \
+  template void linear_backward_data_by(Context&, const MicroKernels<T>&, const LinearParams&, const T*,     \
+                                        const T*, T*);                                                       \
+  template void linear_backward_filter_by(Context&, const MicroKernels<T>&, const LinearParams&, const T*,   \
+                                          const T*, T*);
 BACKLIGHT_INSTANTIATE(float)
 BACKLIGHT_INSTANTIATE(double)
 #undef BACKLIGHT_INSTANTIATE

@@ -7,13 +7,13 @@
 namespace backlight::cpu {
 
 template <class T>
-void linear_forward(Context& context, const MicroKernels<T>& kernels, const LinearParams& params, const T* x,
-                    const T* w, const T* bias, T* y);
+void linear_forward_by(Context& context, const MicroKernels<T>& kernels, const LinearParams& params,
+                       const T* x, const T* w, const T* bias, T* y);
 template <class T>
-void linear_backward_data(Context& context, const MicroKernels<T>& kernels, const LinearParams& params,
-                          const T* dy, const T* w, T* dx);
+void linear_backward_data_by(Context& context, const MicroKernels<T>& kernels, const LinearParams& params,
+                             const T* dy, const T* w, T* dx);
 template <class T>
-void linear_backward_filter(Context& context, const MicroKernels<T>& kernels, const LinearParams& params,
-                            const T* x, const T* dy, T* dw);
+void linear_backward_filter_by(Context& context, const MicroKernels<T>& kernels, const LinearParams& params,
+                               const T* x, const T* dy, T* dw);
 
 }  // namespace backlight::cpu

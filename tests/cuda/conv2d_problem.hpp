@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "cuda_device.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"
@@ -46,8 +47,6 @@ struct ConvArrays {
   std::vector<float> dw_before = uniform(weights, "conv.dw"), db_before = uniform(p.out_channels, "conv.db");
   std::vector<float> y = unwritten(outputs), dx = unwritten(inputs), dw = dw_before, db = db_before;
 };
-
-inline constexpr Device kCudaDevice{Device::Kind::cuda};
 
 /// 3×3 with padding, small.
 inline constexpr Conv2dParams kSmall{.batch = 2,

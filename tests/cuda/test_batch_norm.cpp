@@ -11,11 +11,11 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr double kTolerance = 1e-5;  // the CPU sums in double, CUDA in float
+constexpr double kBatchNormTolerance = 1e-5;  // the CPU sums in double, CUDA in float
 
 /// Planes of one element, of odd sizes and multiples of four, below and above a block's 1024 floats or
 /// vectors; images that are shared among blocks, also unevenly.
-constexpr BatchNormParams kShapes[] = {
+constexpr BatchNormParams kBatchNormShapes[] = {
     {.batch = 13, .channels = 3, .plane = 1},   {.batch = 2, .channels = 5, .plane = 28},
     {.batch = 3, .channels = 4, .plane = 49},   {.batch = 5, .channels = 2, .plane = 127, .eps = 1e-3},
     {.batch = 2, .channels = 2, .plane = 1031}, {.batch = 1, .channels = 2, .plane = 4100},
@@ -52,7 +52,7 @@ template <class Fn>
 void for_every_shape(Fn&& fn) {
   in_every_mode([&] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const BatchNormParams& p : kShapes) {
+    for (const BatchNormParams& p : kBatchNormShapes) {
       CAPTURE(p.batch);
       CAPTURE(p.plane);
       fn(host, device, p);
@@ -73,8 +73,8 @@ TEST_CASE("batch norm statistics: CUDA agrees with the CPU's double sums") {
       cuda::batch_norm_statistics(device, p, in.device_x.data(), device_mean.data(), device_variance.data(),
                                   device_unbiased.data());
       CHECK(relative_difference(device_mean.values(), mean) <= 1e-6);
-      CHECK(relative_difference(device_variance.values(), variance) <= kTolerance);
-      CHECK(relative_difference(device_unbiased.values(), unbiased) <= kTolerance);
+      CHECK(relative_difference(device_variance.values(), variance) <= kBatchNormTolerance);
+      CHECK(relative_difference(device_unbiased.values(), unbiased) <= kBatchNormTolerance);
     }
   });
 }
@@ -119,7 +119,7 @@ TEST_CASE("batch norm forward: CUDA agrees with the CPU and may write over its i
         cuda::batch_norm_forward(device, p, in.device_x.data(), in.device_weight.data(),
                                  in.device_bias.data(), in.device_mean.data(), in.device_variance.data(),
                                  out);
-      CHECK(relative_difference(y.values(), expected) <= kTolerance);
+      CHECK(relative_difference(y.values(), expected) <= kBatchNormTolerance);
       check_exact(in.device_x.values(), y.values());
     }
   });
@@ -169,7 +169,7 @@ TEST_CASE("batch norm forward: an epilogue gives the bits of the operations one 
 TEST_CASE("batch norm forward: an image's result does not depend on the batch") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const BatchNormParams& whole : kShapes) {
+    for (const BatchNormParams& whole : kBatchNormShapes) {
       BatchNormParams single = whole;
       single.batch = 1;
       Arrays in(device, whole);
@@ -202,9 +202,9 @@ TEST_CASE("batch norm backward: CUDA agrees with the CPU in inference and in tra
       cuda::batch_norm_backward(device, p, in.device_x.data(), in.device_weight.data(), in.device_mean.data(),
                                 in.device_variance.data(), in.device_dy.data(), device_dx.data(),
                                 device_dweight.data(), device_dbias.data());
-      CHECK(relative_difference(device_dx.values(), dx) <= kTolerance);
-      CHECK(relative_difference(device_dweight.values(), dweight) <= kTolerance);
-      CHECK(relative_difference(device_dbias.values(), dbias) <= kTolerance);
+      CHECK(relative_difference(device_dx.values(), dx) <= kBatchNormTolerance);
+      CHECK(relative_difference(device_dweight.values(), dweight) <= kBatchNormTolerance);
+      CHECK(relative_difference(device_dbias.values(), dbias) <= kBatchNormTolerance);
     }
   });
 }
@@ -234,10 +234,10 @@ TEST_CASE("batch norm backward: CUDA computes what is asked for and reads no mor
     p.training = true;
     on_host(in.x.data(), training_dx.data(), nullptr, nullptr);
     on_device(in.device_x.data(), device_training_dx.data(), nullptr, nullptr);
-    CHECK(relative_difference(device_dx.values(), dx) <= kTolerance);
-    CHECK(relative_difference(device_dbias.values(), dbias) <= kTolerance);
-    CHECK(relative_difference(device_dweight.values(), dweight) <= kTolerance);
-    CHECK(relative_difference(device_training_dx.values(), training_dx) <= kTolerance);
+    CHECK(relative_difference(device_dx.values(), dx) <= kBatchNormTolerance);
+    CHECK(relative_difference(device_dbias.values(), dbias) <= kBatchNormTolerance);
+    CHECK(relative_difference(device_dweight.values(), dweight) <= kBatchNormTolerance);
+    CHECK(relative_difference(device_training_dx.values(), training_dx) <= kBatchNormTolerance);
   });
 }
 
@@ -259,10 +259,10 @@ TEST_CASE("batch norm: more channels than a block has threads are all reduced") 
                             in.device_variance.data(), in.device_dy.data(), nullptr, device_dweight.data(),
                             device_dbias.data());
   CHECK(relative_difference(device_mean.values(), mean) <= 1e-6);
-  CHECK(relative_difference(device_variance.values(), variance) <= kTolerance);
-  CHECK(relative_difference(device_unbiased.values(), unbiased) <= kTolerance);
-  CHECK(relative_difference(device_dweight.values(), dweight) <= kTolerance);
-  CHECK(relative_difference(device_dbias.values(), dbias) <= kTolerance);
+  CHECK(relative_difference(device_variance.values(), variance) <= kBatchNormTolerance);
+  CHECK(relative_difference(device_unbiased.values(), unbiased) <= kBatchNormTolerance);
+  CHECK(relative_difference(device_dweight.values(), dweight) <= kBatchNormTolerance);
+  CHECK(relative_difference(device_dbias.values(), dbias) <= kBatchNormTolerance);
   cuda::batch_norm_update_running(device, p.channels, 1, in.device_mean.data(), in.device_variance.data(),
                                   device_mean.data(), device_variance.data());
   check_exact(device_mean.values(), in.mean);

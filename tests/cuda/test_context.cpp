@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "cuda_device.hpp"
 #include "engine/graph/layers/conv2d.hpp"
 #include "engine/run/pass.hpp"
 #include "engine/runtime/cuda/backend.hpp"
@@ -19,12 +20,6 @@
 
 using namespace backlight;
 using namespace backlight::test;
-
-namespace {
-
-const Device kCudaDevice = Device::parse("cuda");
-
-}  // namespace
 
 TEST_CASE("context: a tensor survives the way to the device and back") {
   in_every_mode([] {

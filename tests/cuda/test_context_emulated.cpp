@@ -4,6 +4,7 @@
 #include <bit>
 #include <string>
 
+#include "cuda_device.hpp"
 #include "engine/graph/layers/conv2d.hpp"
 #include "engine/graph/network.hpp"
 #include "engine/runtime/cuda/check.hpp"
@@ -17,12 +18,6 @@
 
 using namespace backlight;
 using namespace backlight::test;
-
-namespace {
-
-const Device kCudaDevice = Device::parse("cuda");
-
-}  // namespace
 
 TEST_CASE("context: a device that is not there is refused by name") {
   CHECK(contains(error_of(ErrorKind::resources, [] { Context(Device::parse("cuda:1"), 1); }),

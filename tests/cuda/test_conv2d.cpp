@@ -4,6 +4,7 @@
 #include <string>
 
 #include "conv2d_problem.hpp"
+#include "cuda_device.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/cuda/workspace.hpp"
@@ -17,8 +18,8 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kTolerance = kEmulated ? 2e-6 : 1e-5;  // a real cuDNN adds up in orders of its own
+constexpr double kConv2dInfinity = std::numeric_limits<double>::infinity();
+constexpr double kConv2dTolerance = kEmulated ? 2e-6 : 1e-5;  // a real cuDNN adds up in orders of its own
 
 }  // namespace
 
@@ -27,7 +28,7 @@ TEST_CASE("conv2d: cuDNN agrees with the CPU on every shape") {
     for (const Conv2dCase& c : kConv2dCases) {
       CAPTURE(c.name);
       Context context(kCudaDevice, 1);
-      CHECK(error_of(context, ConvArrays(c)) <= kTolerance);
+      CHECK(error_of(context, ConvArrays(c)) <= kConv2dTolerance);
     }
   });
 }
@@ -36,7 +37,7 @@ TEST_CASE("conv2d: arrays may start anywhere") {
   in_every_mode([] {
     Context context(kCudaDevice, 1);
     for (const std::int64_t offset : {1, 2, 3})
-      CHECK(error_of(context, ConvArrays(kSmall), offset) <= kTolerance);
+      CHECK(error_of(context, ConvArrays(kSmall), offset) <= kConv2dTolerance);
   });
 }
 
@@ -51,7 +52,7 @@ TEST_CASE("conv2d: one misaligned array among aligned ones is enough to plan for
       Guarded y(context, unwritten(c.outputs), shifted == 4);
       cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), bias.data(), {residual.data(), true},
                                  y.data());
-      CHECK(relative_difference(y.values(), c.fused(true, true, true, kInfinity)) <= kTolerance);
+      CHECK(relative_difference(y.values(), c.fused(true, true, true, kConv2dInfinity)) <= kConv2dTolerance);
     }
   });
 }
@@ -69,7 +70,7 @@ TEST_CASE("conv2d: TF32 and float16 round what is multiplied and add up in float
         arrays.p.groups == arrays.p.in_channels && arrays.p.groups == arrays.p.out_channels;
     for (const Precision precision : {Precision::tf32, Precision::f16}) {
       const double error = error_in(precision);
-      CHECK(error <= (depthwise ? kTolerance : 4e-3));
+      CHECK(error <= (depthwise ? kConv2dTolerance : 4e-3));
       // TF32 is a permission: on a GPU an engine may do without it.
       const bool rounds = !depthwise && (kEmulated || precision == Precision::f16);
       CHECK(error >= (rounds ? 1e-5 : 0));
@@ -97,7 +98,7 @@ TEST_CASE("conv2d: bias and residual and ReLU follow in every combination whatev
         Guarded x(context, c.x), w(context, c.w), bias(context, c.bias), residual(context, c.residual);
         for (const bool with_bias : {false, true})
           for (const bool with_residual : {false, true})
-            for (const double upper : {0.0, 0.5, kInfinity}) {  // 0 stands for no ReLU
+            for (const double upper : {0.0, 0.5, kConv2dInfinity}) {  // 0 stands for no ReLU
               CAPTURE(with_bias);
               CAPTURE(with_residual);
               CAPTURE(upper);
@@ -106,7 +107,7 @@ TEST_CASE("conv2d: bias and residual and ReLU follow in every combination whatev
                                          {with_residual ? residual.data() : nullptr, upper > 0, upper},
                                          y.data());
               CHECK(relative_difference(y.values(), c.fused(with_bias, with_residual, upper > 0, upper)) <=
-                    (precision == Precision::f16 ? 4e-3 : kTolerance));
+                    (precision == Precision::f16 ? 4e-3 : kConv2dTolerance));
             }
       }
   });
@@ -117,15 +118,15 @@ TEST_CASE("conv2d: tuning measures the plans and computes the same") {
     Context context(kCudaDevice, 1);
     context.tune(true);
     const ConvArrays c(kSmall);
-    CHECK(error_of(context, c) <= kTolerance);
+    CHECK(error_of(context, c) <= kConv2dTolerance);
     const std::size_t planned = plans_of(context).size();
-    CHECK(error_of(context, c) <= kTolerance);
+    CHECK(error_of(context, c) <= kConv2dTolerance);
     CHECK(plans_of(context).size() == planned);
     Guarded x(context, c.x), w(context, c.w), bias(context, c.bias), residual(context, c.residual);
     Guarded y(context, unwritten(c.outputs));
     cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), bias.data(), {residual.data(), true},
                                y.data());
-    CHECK(relative_difference(y.values(), c.fused(true, true, true, kInfinity)) <= kTolerance);
+    CHECK(relative_difference(y.values(), c.fused(true, true, true, kConv2dInfinity)) <= kConv2dTolerance);
   });
 }
 
@@ -161,7 +162,7 @@ TEST_CASE("conv2d: a captured convolution replays on new values") {
       larger.batch = 64;
       error_of(context, ConvArrays(larger));
       CUDA_CHECK(cudaGraphLaunch(executable, stream));
-      CHECK(relative_difference(y.values(), c.y) <= (precision == Precision::f16 ? 4e-3 : kTolerance));
+      CHECK(relative_difference(y.values(), c.y) <= (precision == Precision::f16 ? 4e-3 : kConv2dTolerance));
       CUDA_CHECK(cudaGraphExecDestroy(executable));
       CUDA_CHECK(cudaGraphDestroy(graph));
     }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "conv2d_problem.hpp"
+#include "cuda_device.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "kernels/conv2d/plans_cuda.hpp"

@@ -16,11 +16,11 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kConv2dKernelsInfinity = std::numeric_limits<double>::infinity();
 
 /// One element; planes that a vector of four spans, and several of them; more than a block; more than a tile.
-constexpr cuda::Layout kShapes[] = {{1, 1, 1},  {2, 3, 1},   {1, 5, 3},   {3, 2, 7},
-                                    {2, 5, 49}, {1, 33, 65}, {1, 3, 1031}};
+constexpr cuda::Layout kConv2dKernelsShapes[] = {{1, 1, 1},  {2, 3, 1},   {1, 5, 3},   {3, 2, 7},
+                                                 {2, 5, 49}, {1, 33, 65}, {1, 3, 1031}};
 
 Conv2dParams params_of(const cuda::Layout& l) {
   return {.batch = l.batch, .out_channels = l.channels, .out_height = 1, .out_width = l.plane};
@@ -31,7 +31,7 @@ Conv2dParams params_of(const cuda::Layout& l) {
 TEST_CASE("conv2d epilogue: bias and residual and ReLU in one pass") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const cuda::Layout& l : kShapes)
+    for (const cuda::Layout& l : kConv2dKernelsShapes)
       for (const auto& [offset, residual_offset] : {std::pair{0, 0}, {1, 1}, {0, 1}}) {
         const std::int64_t count = l.batch * l.channels * l.plane;
         std::vector<float> before = uniform(count, "epilogue.y", -4, 4);
@@ -41,7 +41,7 @@ TEST_CASE("conv2d epilogue: bias and residual and ReLU in one pass") {
         Guarded b(device, bias), r(device, residual, residual_offset);
         for (const bool with_bias : {false, true})
           for (const bool with_residual : {false, true})
-            for (const double upper : {0.0, 2.0, kInfinity}) {  // 0 stands for no ReLU
+            for (const double upper : {0.0, 2.0, kConv2dKernelsInfinity}) {  // 0 stands for no ReLU
               std::vector<float> expected = before;
               for (std::int64_t i = 0; i < count; ++i) {
                 float& y = expected[static_cast<std::size_t>(i)];
@@ -64,7 +64,7 @@ TEST_CASE("conv2d epilogue: bias and residual and ReLU in one pass") {
 TEST_CASE("conv2d in float16: values are rounded and their channels become neighbours and return") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const cuda::Layout& l : kShapes) {
+    for (const cuda::Layout& l : kConv2dKernelsShapes) {
       const std::int64_t count = l.batch * l.channels * l.plane;
       const std::vector<float> values = uniform(count, "half.x", -100, 100),
                                before = uniform(count, "half.y");
@@ -95,7 +95,7 @@ TEST_CASE("conv2d in float16: values are rounded and their channels become neigh
 TEST_CASE("conv2d: the bias's gradient adds up each channel of all images") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const cuda::Layout& l : kShapes) {
+    for (const cuda::Layout& l : kConv2dKernelsShapes) {
       const std::vector<float> dy = uniform(l.batch * l.channels * l.plane, "db.dy"),
                                before = uniform(l.channels, "db.db");
       std::vector<float> expected;

@@ -9,14 +9,14 @@ using namespace backlight::test;
 
 namespace {
 
-struct Case {
+struct CopyCase {
   CopyParams params;
   std::int64_t offset = 0;  ///< floats between a multiple of 256 bytes and the arrays
 };
 
 /// One row; rows without gaps; vectors and what is no vector for its count, either stride, or the arrays'
 /// start; more than a block's 4096 floats, and a tail of its last block.
-constexpr Case kCases[] = {
+constexpr CopyCase kCopyCases[] = {
     {{1, 13, 0, 0}}, {{5, 7, 7, 7}},  {{3, 8, 8, 20}},  {{3, 8, 12, 8}},         {{2, 8, 12, 16}, 1},
     {{3, 7, 8, 12}}, {{3, 8, 9, 12}}, {{3, 8, 12, 11}}, {{2, 4100, 4104, 4200}}, {{2, 1030, 1031, 1030}},
     {{4, 1, 2, 3}},  {{0, 5, 5, 7}},  {{3, 0, 4, 4}},
@@ -27,7 +27,7 @@ constexpr Case kCases[] = {
 TEST_CASE("copy rows: CUDA equals the CPU and leaves the gaps alone") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const auto& [p, offset] : kCases) {
+    for (const auto& [p, offset] : kCopyCases) {
       CAPTURE(p.count);
       CAPTURE(p.x_stride);
       CAPTURE(p.y_stride);

@@ -15,7 +15,7 @@ struct Extent {
   std::int64_t h, w;
 };
 
-struct Case {
+struct DepthwiseCase {
   const char* name;
   std::int64_t batch, channels;
   Extent in, kernel, stride, dilation, before, after;  // padding above and left, below and right
@@ -45,7 +45,7 @@ struct Case {
 
 /// The kernels that have code of their own with odd and even extents, TensorFlow's asymmetric padding,
 /// padding beyond the kernel, and what only the general code does.
-constexpr Case kCases[] = {
+constexpr DepthwiseCase kDepthwiseCases[] = {
     {"3x3", 2, 3, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
     {"3x3 tall", 1, 2, {19, 5}, {3, 3}, {1, 1}, {1, 1}, {0, 1}, {2, 0}},
     {"3x3 padded beyond", 1, 2, {3, 4}, {3, 3}, {1, 1}, {1, 1}, {4, 3}, {3, 5}},
@@ -90,8 +90,8 @@ void for_each_product(const Conv2dParams& p, const Fn& fn) {
           }
 }
 
-struct Arrays {
-  explicit Arrays(const Conv2dParams& p)
+struct DepthwiseArrays {
+  explicit DepthwiseArrays(const Conv2dParams& p)
       : inputs(p.batch * p.in_channels * p.in_height * p.in_width),
         taps(p.in_channels * p.kernel_height * p.kernel_width),
         outputs(p.batch * p.in_channels * p.out_height * p.out_width),
@@ -106,7 +106,7 @@ struct Arrays {
 
 std::vector<float> rounded(const std::vector<double>& values) { return {values.begin(), values.end()}; }
 
-std::vector<float> forward(const Conv2dParams& p, const Arrays& a, bool bias) {
+std::vector<float> forward(const Conv2dParams& p, const DepthwiseArrays& a, bool bias) {
   std::vector<double> y(a.dy.size());
   const std::size_t area = static_cast<std::size_t>(p.out_height * p.out_width);
   for (std::size_t i = 0; bias && i < y.size(); ++i) y[i] = a.bias[i / area % a.bias.size()];
@@ -121,10 +121,10 @@ std::vector<float> forward(const Conv2dParams& p, const Arrays& a, bool bias) {
 TEST_CASE("depthwise: CUDA computes y and dx and adds to dw") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const Case& c : kCases) {
+    for (const DepthwiseCase& c : kDepthwiseCases) {
       CAPTURE(c.name);
       const Conv2dParams p = c.params();
-      const Arrays a(p);
+      const DepthwiseArrays a(p);
       Guarded x(device, a.x), w(device, a.w), dy(device, a.dy), bias(device, a.bias);
 
       Guarded y(device, unwritten(a.outputs));
@@ -148,9 +148,10 @@ TEST_CASE("depthwise: CUDA computes y and dx and adds to dw") {
 TEST_CASE("depthwise: bias and ReLU follow in the same pass on CUDA") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const Case& c : {kCases[0], kCases[11]}) {  // a kernel of its own, and the general one
+    for (const DepthwiseCase& c :
+         {kDepthwiseCases[0], kDepthwiseCases[11]}) {  // a kernel of its own, and the general one
       const Conv2dParams p = c.params();
-      Arrays a(p);
+      DepthwiseArrays a(p);
       a.x[12] = std::numeric_limits<float>::quiet_NaN();
       Guarded x(device, a.x), w(device, a.w), bias(device, a.bias), y(device, unwritten(a.outputs));
       std::vector<float> expected = forward(p, a, true);
@@ -177,11 +178,11 @@ TEST_CASE("depthwise: bias and ReLU follow in the same pass on CUDA") {
 TEST_CASE("depthwise: on CUDA a batch gives the bits of its images one by one") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const Case& c : {kCases[5], kCases[10]}) {
+    for (const DepthwiseCase& c : {kDepthwiseCases[5], kDepthwiseCases[10]}) {
       const Conv2dParams p = c.params();
       Conv2dParams single = p;
       single.batch = 1;
-      const Arrays a(p);
+      const DepthwiseArrays a(p);
       const std::int64_t inputs = a.inputs / p.batch, outputs = a.outputs / p.batch;
       Guarded x(device, a.x), w(device, a.w), y(device, unwritten(a.outputs));
       cuda::depthwise_forward(device, p, x.data(), w.data(), {}, y.data());
@@ -200,30 +201,30 @@ TEST_CASE("depthwise: on CUDA a batch gives the bits of its images one by one") 
 TEST_CASE("depthwise: on CUDA other groups and too many elements are refused and nothing is no launch") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
-  Conv2dParams p = kCases[0].params();
+  Conv2dParams p = kDepthwiseCases[0].params();
   p.batch = 0;
   cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr);
   cuda::depthwise_backward_data(device, p, nullptr, nullptr, nullptr);
   p.in_channels = p.out_channels = p.groups = 0;
   cuda::depthwise_backward_filter(device, p, nullptr, nullptr, nullptr);
   CHECK(device_report() == "");
-  p = kCases[0].params();
+  p = kDepthwiseCases[0].params();
   p.out_channels = 6;
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
                        doctest::Contains("3 channels in, 6 out and 3 groups"), Error);
-  p = kCases[0].params();
+  p = kDepthwiseCases[0].params();
   p.batch = std::int64_t{1} << 30;
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
                        doctest::Contains("too many elements for one kernel"), Error);
-  p = kCases[0].params();
+  p = kDepthwiseCases[0].params();
   p.stride_width = std::int64_t{1} << 32;  // as an int it would be 0
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
                        doctest::Contains("its stride, dilation or padding is too large"), Error);
-  p = kCases[0].params();
+  p = kDepthwiseCases[0].params();
   p.pad_top = std::numeric_limits<int>::max();
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
                        doctest::Contains("its stride, dilation or padding is too large"), Error);
-  p = kCases[0].params();
+  p = kDepthwiseCases[0].params();
   p.in_height = p.in_width = p.out_height = p.out_width = 1;
   p.kernel_height = p.kernel_width = 1 << 15;
   CHECK_THROWS_WITH_AS(cuda::depthwise_forward(device, p, nullptr, nullptr, {}, nullptr),
@@ -231,6 +232,6 @@ TEST_CASE("depthwise: on CUDA other groups and too many elements are refused and
 }
 
 TEST_CASE("depthwise: bytes and operations follow from the equations") {
-  const Conv2dParams p = kCases[0].params();
+  const Conv2dParams p = kDepthwiseCases[0].params();
   CHECK(cuda::depthwise_cost(p) == Cost{4 * (2 * 6 * 49 + 27), 2 * 6 * 49 * 9});
 }

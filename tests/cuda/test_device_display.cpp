@@ -2,6 +2,7 @@
 #include <cmath>
 #include <string>
 
+#include "cuda_device.hpp"
 #include "engine/explain/device_display.hpp"
 #include "engine/runtime/cuda/backend.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
@@ -15,7 +16,6 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr Device kCudaDevice{Device::Kind::cuda, 0};
 constexpr Preset kShown[] = {Preset::pytorch_grad_cam, Preset::paper};
 
 std::span<const std::uint8_t> bytes_of(const Image& image) { return image.rgb; }

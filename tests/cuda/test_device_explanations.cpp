@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "cuda_device.hpp"
 #include "engine/explain/explanation_graph.hpp"
 #include "engine/run/pass.hpp"
 #include "modes.hpp"
@@ -19,8 +20,6 @@ using namespace backlight::test;
 namespace {
 
 const Shape kInput{1, 3, 10, 9};
-
-Device cuda_device(int index) { return {Device::Kind::cuda, index}; }
 
 /// A network in the memory of one device, and a context there.
 struct Placed {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "cuda_device.hpp"
 #include "engine/runtime/cuda/cublas.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/cuda/workspace.hpp"
@@ -20,8 +21,6 @@ using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-Device cuda_device(int index) { return {Device::Kind::cuda, index}; }
 
 int current_device() {
   int device = -1;

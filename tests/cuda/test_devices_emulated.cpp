@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "cuda_device.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/devices.hpp"
 #include "engine/runtime/cuda/stream.hpp"
@@ -14,8 +15,6 @@ using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-Device cuda_device(int index) { return {Device::Kind::cuda, index}; }
 
 __global__ void write_one(float* x) { *x = 1; }
 

@@ -11,10 +11,10 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kElementwiseInfinity = std::numeric_limits<double>::infinity();
 
 /// Fewer than a vector, a whole number of vectors or not, more than a block's 4096 elements.
-constexpr std::int64_t kCounts[] = {0, 1, 3, 4, 5, 13, 127, 1024, 4096, 4097, 9001};
+constexpr std::int64_t kElementwiseCounts[] = {0, 1, 3, 4, 5, 13, 127, 1024, 4096, 4097, 9001};
 
 void check_same(const std::vector<float>& found, const std::vector<float>& expected) {
   REQUIRE(found.size() == expected.size());
@@ -27,9 +27,9 @@ void check_same(const std::vector<float>& found, const std::vector<float>& expec
 /// fn(count, offset): every count with aligned arrays, some with arrays that start between multiples of 16
 /// bytes.
 template <class Fn>
-void for_every_shape(Fn&& fn) {
+void for_every_count(Fn&& fn) {
   in_every_mode([&] {
-    for (const std::int64_t count : kCounts) {
+    for (const std::int64_t count : kElementwiseCounts) {
       CAPTURE(count);
       fn(count, std::int64_t{0});
     }
@@ -40,11 +40,11 @@ void for_every_shape(Fn&& fn) {
 }  // namespace
 
 TEST_CASE("relu forward: CUDA equals the CPU on every tail") {
-  for_every_shape([](std::int64_t count, std::int64_t offset) {
+  for_every_count([](std::int64_t count, std::int64_t offset) {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     std::vector<float> x = awkward_values(count, "cuda.relu.x"), expected(x.size());
     if (count > 5) x[5] = std::numeric_limits<float>::quiet_NaN();
-    for (const double upper : {kInfinity, 6.0}) {
+    for (const double upper : {kElementwiseInfinity, 6.0}) {
       cpu::relu_forward(host, {count, upper}, x.data(), expected.data());
       Guarded dx(device, x, offset), dy(device, std::vector<float>(x.size(), -1.0f), offset);
       cuda::relu_forward(device, {count, upper}, dx.data(), dy.data());
@@ -55,7 +55,7 @@ TEST_CASE("relu forward: CUDA equals the CPU on every tail") {
 }
 
 TEST_CASE("relu forward: CUDA may write over its input") {
-  for_every_shape([](std::int64_t count, std::int64_t offset) {
+  for_every_count([](std::int64_t count, std::int64_t offset) {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     const std::vector<float> x = awkward_values(count, "cuda.relu.x");
     std::vector<float> expected(x.size());
@@ -67,12 +67,12 @@ TEST_CASE("relu forward: CUDA may write over its input") {
 }
 
 TEST_CASE("relu backward: CUDA equals the CPU under all three rules") {
-  for_every_shape([](std::int64_t count, std::int64_t offset) {
+  for_every_count([](std::int64_t count, std::int64_t offset) {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     const std::vector<float> y = awkward_values(count, "cuda.relu.y"),
                              dy = awkward_values(count, "cuda.relu.dy");
     std::vector<float> expected(y.size());
-    for (const double upper : {kInfinity, 6.0}) {
+    for (const double upper : {kElementwiseInfinity, 6.0}) {
       for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
         CAPTURE(static_cast<int>(rule));
         cpu::relu_backward(host, {count, upper}, rule, y.data(), dy.data(), expected.data());
@@ -89,7 +89,7 @@ TEST_CASE("relu backward: CUDA equals the CPU under all three rules") {
 }
 
 TEST_CASE("add forward: CUDA equals the CPU and may write over either term") {
-  for_every_shape([](std::int64_t count, std::int64_t offset) {
+  for_every_count([](std::int64_t count, std::int64_t offset) {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     const std::vector<float> a = awkward_values(count, "cuda.add.a"), b = awkward_values(count, "cuda.add.b");
     std::vector<float> expected(a.size());
@@ -128,7 +128,7 @@ TEST_CASE("elementwise: more elements than a grid has room for are refused") {
 }
 
 TEST_CASE("add backward: CUDA copies the gradient") {
-  for_every_shape([](std::int64_t count, std::int64_t offset) {
+  for_every_count([](std::int64_t count, std::int64_t offset) {
     Context device({Device::Kind::cuda}, 1);
     const std::vector<float> dy = awkward_values(count, "cuda.add.dy");
     Guarded device_dy(device, dy, offset), dx(device, std::vector<float>(dy.size(), -1.0f), offset);

@@ -12,11 +12,11 @@ namespace {
 
 /// Areas below, at and above a warp; odd ones, where rows start between multiples of 16 bytes; one channel,
 /// and more than a block has groups.
-constexpr ChannelMaps kShapes[] = {{1, 1, 1},   {1, 3, 4},   {2, 5, 13},  {1, 17, 31}, {2, 16, 32},
-                                   {3, 19, 33}, {2, 40, 49}, {1, 9, 196}, {1, 4, 391}};
-constexpr double kTolerance = 1e-5;  // the CPU sums in double, CUDA in float
+constexpr ChannelMaps kGradCamShapes[] = {{1, 1, 1},   {1, 3, 4},   {2, 5, 13},  {1, 17, 31}, {2, 16, 32},
+                                          {3, 19, 33}, {2, 40, 49}, {1, 9, 196}, {1, 4, 391}};
+constexpr double kGradCamTolerance = 1e-5;  // the CPU sums in double, CUDA in float
 
-std::vector<float> uniform(std::int64_t count, std::string_view name) {
+std::vector<float> grad_cam_values(std::int64_t count, std::string_view name) {
   const Tensor random = random_tensor({count}, name);
   return {random.values().begin(), random.values().end()};
 }
@@ -30,16 +30,16 @@ std::vector<float> nothing(std::int64_t count) {
 TEST_CASE("channel sum: CUDA agrees with the CPU") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const ChannelMaps& m : kShapes) {
+    for (const ChannelMaps& m : kGradCamShapes) {
       CAPTURE(m.area);
       const double scale = 1.0 / static_cast<double>(m.area);
-      const std::vector<float> g = uniform(m.batch * m.channels * m.area, "cuda.g");
+      const std::vector<float> g = grad_cam_values(m.batch * m.channels * m.area, "cuda.g");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.channels));
       cpu::channel_sum(host, m, scale, g.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
         Guarded device_g(device, g, offset), alpha(device, nothing(m.batch * m.channels));
         cuda::channel_sum(device, m, scale, device_g.data(), alpha.data());
-        CHECK(relative_difference(alpha.values(), expected) <= kTolerance);
+        CHECK(relative_difference(alpha.values(), expected) <= kGradCamTolerance);
       }
     }
   });
@@ -48,15 +48,15 @@ TEST_CASE("channel sum: CUDA agrees with the CPU") {
 TEST_CASE("weighted sum: CUDA agrees with the CPU") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const ChannelMaps& m : kShapes) {
+    for (const ChannelMaps& m : kGradCamShapes) {
       CAPTURE(m.area);
-      const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
-      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
+      const std::vector<float> alpha = grad_cam_values(m.batch * m.channels, "cuda.alpha");
+      const std::vector<float> a = grad_cam_values(m.batch * m.channels * m.area, "cuda.a");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.area));
       cpu::weighted_sum(host, m, alpha.data(), a.data(), expected.data());
       Guarded device_alpha(device, alpha), device_a(device, a), map(device, nothing(m.batch * m.area));
       cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), map.data());
-      CHECK(relative_difference(map.values(), expected) <= kTolerance);
+      CHECK(relative_difference(map.values(), expected) <= kGradCamTolerance);
     }
   });
 }
@@ -64,10 +64,10 @@ TEST_CASE("weighted sum: CUDA agrees with the CPU") {
 TEST_CASE("weighted sum: extrema and ReLU of the same pass are those of its sums") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const ChannelMaps& m : kShapes) {
+    for (const ChannelMaps& m : kGradCamShapes) {
       CAPTURE(m.area);
-      const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
-      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
+      const std::vector<float> alpha = grad_cam_values(m.batch * m.channels, "cuda.alpha");
+      const std::vector<float> a = grad_cam_values(m.batch * m.channels * m.area, "cuda.a");
       Guarded device_alpha(device, alpha), device_a(device, a), sums(device, nothing(m.batch * m.area)),
           map(device, nothing(m.batch * m.area));
       cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), sums.data());
@@ -123,7 +123,7 @@ TEST_CASE("Grad-CAM reductions: a batch gives the bits of its images one by one"
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     const ChannelMaps batch{3, 7, 49}, single{1, 7, 49};
-    const std::vector<float> g = uniform(3 * 7 * 49, "cuda.batch.g");
+    const std::vector<float> g = grad_cam_values(3 * 7 * 49, "cuda.batch.g");
     Guarded all(device, g), alpha(device, nothing(3 * 7)), map(device, nothing(3 * 49));
     cuda::channel_sum(device, batch, 0.5, all.data(), alpha.data());
     cuda::weighted_sum(device, batch, alpha.data(), all.data(), map.data());

@@ -15,10 +15,11 @@ using namespace backlight::test;
 namespace {
 
 /// One element; primes; sums short and long enough that the algorithm splits them; a batch above the outputs.
-constexpr LinearParams kShapes[] = {{1, 1, 1}, {1, 5, 3}, {2, 7, 11}, {3, 64, 10}, {1, 131, 257}, {9, 70, 2}};
+constexpr LinearParams kLinearShapes[] = {{1, 1, 1},   {1, 5, 3},     {2, 7, 11},
+                                          {3, 64, 10}, {1, 131, 257}, {9, 70, 2}};
 
-struct Case {
-  explicit Case(const LinearParams& params)
+struct LinearCase {
+  explicit LinearCase(const LinearParams& params)
       : p(params),
         x(uniform(p.batch * p.in, "cuda.linear.x")),
         w(uniform(p.out * p.in, "cuda.linear.w")),
@@ -73,11 +74,11 @@ struct Case {
 TEST_CASE("linear: CUDA computes the layer and its gradients") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const LinearParams& shape : kShapes)
+    for (const LinearParams& shape : kLinearShapes)
       for (int shifted = 0; shifted < 5; ++shifted) {  // at most one operand of each product
         CAPTURE(shape.in);
         CAPTURE(shifted);
-        const Case c(shape);
+        const LinearCase c(shape);
         Guarded x(device, c.x, shifted == 1), w(device, c.w, shifted == 2);
         Guarded bias(device, c.bias, shifted == 3), dy(device, c.dy, shifted == 3);
         Guarded y(device, unwritten(shape.batch * shape.out), shifted == 4);
@@ -97,8 +98,8 @@ TEST_CASE("linear: CUDA computes the layer and its gradients") {
 TEST_CASE("linear: CUDA adds the bias's gradient in the order of the images") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const LinearParams& shape : kShapes) {
-      const Case c(shape);
+    for (const LinearParams& shape : kLinearShapes) {
+      const LinearCase c(shape);
       std::vector<float> expected = c.bias;
       for (std::size_t i = 0; i < c.dy.size(); ++i) expected[i % expected.size()] += c.dy[i];
       Guarded dy(device, c.dy), db(device, c.bias);
@@ -110,7 +111,7 @@ TEST_CASE("linear: CUDA adds the bias's gradient in the order of the images") {
 
 TEST_CASE("linear: a lower precision rounds what is multiplied and not what is added") {
   const FreshDevice fresh;
-  const Case c({2, 300, 5});
+  const LinearCase c({2, 300, 5});
   const std::vector<float> expected = c.forward(true);
   const auto error_of = [&](Precision precision) {
     Context device({Device::Kind::cuda}, 1, precision);
@@ -143,7 +144,7 @@ TEST_CASE("linear: what float16 cannot hold is infinite in f16 and finite in tf3
 TEST_CASE("linear: a shape is planned once and a captured pass replays") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    const Case c({3, 70, 10});
+    const LinearCase c({3, 70, 10});
     Guarded x(device, c.x), w(device, c.w), bias(device, c.bias), y(device, unwritten(30));
     const auto forward = [&] {
       cuda::linear_forward(device, c.p, x.data(), w.data(), bias.data(), y.data());

@@ -9,11 +9,11 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr double kTolerance = 1e-6;  // a GPU contracts multiplications and additions
+constexpr double kLocalResponseNormTolerance = 1e-6;  // a GPU contracts multiplications and additions
 
 /// Odd, even and single windows, one wider than the channels; AlexNet's power and another; one channel, more
 /// than a block's 32; planes below, at and above 32 positions.
-constexpr LocalResponseNormParams kCases[] = {
+constexpr LocalResponseNormParams kLocalResponseNormCases[] = {
     {.batch = 2, .channels = 7, .plane = 35, .size = 5, .alpha = 0.5},
     {.batch = 1, .channels = 41, .plane = 9, .size = 4, .alpha = 0.3, .beta = 0.6, .k = 2},
     {.batch = 3, .channels = 1, .plane = 32, .size = 3, .alpha = 0.2},
@@ -27,7 +27,7 @@ constexpr LocalResponseNormParams kCases[] = {
 TEST_CASE("local response norm: CUDA agrees with the CPU forward and backward") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const LocalResponseNormParams& p : kCases) {
+    for (const LocalResponseNormParams& p : kLocalResponseNormCases) {
       CAPTURE(p.size);
       const std::int64_t count = p.batch * p.channels * p.plane;
       const std::vector<float> x = awkward_values(count, "cuda.lrn.x"),
@@ -38,11 +38,11 @@ TEST_CASE("local response norm: CUDA agrees with the CPU forward and backward") 
       Guarded device_x(device, x), device_dy(device, dy), device_scale(device, unwritten(count));
       Guarded device_y(device, unwritten(count)), device_dx(device, unwritten(count));
       cuda::local_response_norm_forward(device, p, device_x.data(), device_y.data(), device_scale.data());
-      CHECK(relative_difference(device_y.values(), y) <= kTolerance);
-      CHECK(relative_difference(device_scale.values(), scale) <= kTolerance);
+      CHECK(relative_difference(device_y.values(), y) <= kLocalResponseNormTolerance);
+      CHECK(relative_difference(device_scale.values(), scale) <= kLocalResponseNormTolerance);
       cuda::local_response_norm_backward(device, p, device_x.data(), device_scale.data(), device_dy.data(),
                                          device_dx.data());
-      CHECK(relative_difference(device_dx.values(), dx) <= kTolerance);
+      CHECK(relative_difference(device_dx.values(), dx) <= kLocalResponseNormTolerance);
     }
   });
 }

@@ -14,16 +14,16 @@ namespace {
 struct Size {
   std::int64_t height, width;
 };
-struct Case {
+struct OverlayCase {
   std::int64_t batch;
   Size map, picture;
 };
 
 /// Whole rows of four pixels or not, one value, one pixel, primes, more than one tile, maps larger than the
 /// picture.
-constexpr Case kCases[] = {{1, {1, 1}, {1, 1}},   {1, {1, 1}, {5, 7}},   {3, {7, 7}, {32, 32}},
-                           {1, {3, 5}, {37, 41}}, {2, {2, 3}, {1, 1}},   {2, {13, 11}, {5, 3}},
-                           {1, {4, 4}, {33, 68}}, {1, {40, 37}, {8, 12}}};
+constexpr OverlayCase kOverlayCases[] = {{1, {1, 1}, {1, 1}},   {1, {1, 1}, {5, 7}},   {3, {7, 7}, {32, 32}},
+                                         {1, {3, 5}, {37, 41}}, {2, {2, 3}, {1, 1}},   {2, {13, 11}, {5, 3}},
+                                         {1, {4, 4}, {33, 68}}, {1, {40, 37}, {8, 12}}};
 constexpr std::pair<OverlayFormula, Preset> kFormulas[] = {
     {OverlayFormula::pytorch_grad_cam, Preset::pytorch_grad_cam}, {OverlayFormula::paper, Preset::paper}};
 
@@ -55,7 +55,7 @@ Tensor tensor_of(std::span<const float> all, std::int64_t n, const Shape& shape)
   return Tensor::from(shape, all.subspan(static_cast<std::size_t>(n) * count, count));
 }
 
-Shown on_host(const Case& c, Preset preset, const std::vector<float>& maps,
+Shown on_host(const OverlayCase& c, Preset preset, const std::vector<float>& maps,
               const std::vector<std::uint8_t>& pictures, const std::vector<float>& gradients) {
   Shown all;
   const auto [height, width] = c.picture;
@@ -75,14 +75,14 @@ Shown on_host(const Case& c, Preset preset, const std::vector<float>& maps,
   return all;
 }
 
-std::vector<Extrema> extrema_of_each(const Case& c, const std::vector<float>& maps) {
+std::vector<Extrema> extrema_of_each(const OverlayCase& c, const std::vector<float>& maps) {
   std::vector<Extrema> each;
   for (std::int64_t n = 0; n < c.batch; ++n)
     each.push_back(extrema_of(tensor_of(maps, n, {c.map.height, c.map.width}).values()));
   return each;
 }
 
-Shown on_device(Context& device, const Case& c, OverlayFormula formula, const std::vector<float>& maps,
+Shown on_device(Context& device, const OverlayCase& c, OverlayFormula formula, const std::vector<float>& maps,
                 const std::vector<std::uint8_t>& pictures, const std::vector<float>& gradients,
                 std::int64_t offset) {
   const auto [height, width] = c.picture;
@@ -97,7 +97,7 @@ Shown on_device(Context& device, const Case& c, OverlayFormula formula, const st
   return {shown.values(), gradient.values(), device.to_host(overlay)};
 }
 
-void check_same(const Case& c, const std::vector<float>& maps) {
+void check_same(const OverlayCase& c, const std::vector<float>& maps) {
   const std::int64_t pixels = c.batch * c.picture.height * c.picture.width;
   const std::vector<std::uint8_t> pictures = random_bytes(3 * pixels, "cuda.picture");
   const std::vector<float> gradients = awkward_values(3 * pixels, "cuda.gradient");
@@ -118,7 +118,7 @@ void check_same(const Case& c, const std::vector<float>& maps) {
 
 TEST_CASE("overlay: CUDA equals the CPU bit for bit") {
   in_every_mode([] {
-    for (const Case& c : kCases) {
+    for (const OverlayCase& c : kOverlayCases) {
       CAPTURE(c.picture.width);
       check_same(c, awkward_values(c.batch * c.map.height * c.map.width, "cuda.overlay.map"));
     }
@@ -127,7 +127,7 @@ TEST_CASE("overlay: CUDA equals the CPU bit for bit") {
 
 TEST_CASE("overlay: constant and negative and zero maps are shown as on the CPU") {
   in_every_mode([] {
-    const Case c{4, {5, 3}, {9, 13}};
+    const OverlayCase c{4, {5, 3}, {9, 13}};
     std::vector<float> maps(4 * 15);
     std::fill_n(maps.begin(), 15, 0.1f);        // positive: everything speaks for the class alike
     std::fill_n(maps.begin() + 15, 15, -2.0f);  // the third stays zero
@@ -140,7 +140,7 @@ TEST_CASE("overlay: constant and negative and zero maps are shown as on the CPU"
 TEST_CASE("overlay: a map with NaN or infinity leaves the picture or finite colours and nothing crashes") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    const Case c{1, {2, 2}, {6, 8}};
+    const OverlayCase c{1, {2, 2}, {6, 8}};
     const std::vector<std::uint8_t> picture = random_bytes(3 * 48, "cuda.nan");
     const std::vector<float> gradients(3 * 48, 1.0f);
     const std::vector<float> maps{1, std::numeric_limits<float>::quiet_NaN(), 2, 3};
@@ -152,7 +152,7 @@ TEST_CASE("overlay: a map with NaN or infinity leaves the picture or finite colo
 TEST_CASE("overlay: what is not asked for is not written and needs no input") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    const Case c{1, {3, 3}, {7, 9}};
+    const OverlayCase c{1, {3, 3}, {7, 9}};
     const std::vector<float> maps = awkward_values(9, "cuda.only");
     Guarded map(device, maps), shown(device, std::vector<float>(63, NAN));
     const Buffer<Extrema> extrema = device.copy(std::span<const Extrema>(extrema_of_each(c, maps)));

@@ -11,10 +11,10 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kPoolNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kPoolInfinity = std::numeric_limits<float>::infinity();
 
-std::int64_t input_size(const Pool2dParams& p) { return p.planes * p.in_height * p.in_width; }
+std::int64_t pool_input_size(const Pool2dParams& p) { return p.planes * p.in_height * p.in_width; }
 std::int64_t output_size(const Pool2dParams& p) { return p.planes * p.out_height * p.out_width; }
 
 /// Windows of one element; overlap with padding, in more than one block; no overlap; oblong windows with an
@@ -170,10 +170,10 @@ constexpr Pool2dParams kAdaptive[] = {
 
 /// Ties, a NaN, and a stretch of −∞ that holds whole windows.
 std::vector<float> input_of(const Pool2dParams& p) {
-  std::vector<float> x = awkward_values(input_size(p), "cuda.pool.x");
+  std::vector<float> x = awkward_values(pool_input_size(p), "cuda.pool.x");
   if (x.size() < 30) return x;
-  x[3] = kNan;
-  std::fill(x.end() - 12, x.end(), -kInfinity);
+  x[3] = kPoolNan;
+  std::fill(x.end() - 12, x.end(), -kPoolInfinity);
   return x;
 }
 
@@ -207,8 +207,9 @@ void compare(std::span<const Pool2dParams> cases, bool backward, Cpu&& cpu_kerne
     for (const Pool2dParams& p : cases) {
       CAPTURE(p.in_height);
       CAPTURE(p.in_width);
-      const std::vector<float> in = awkward_values(backward ? output_size(p) : input_size(p), "cuda.pool.in");
-      std::vector<float> expected(static_cast<std::size_t>(backward ? input_size(p) : output_size(p)));
+      const std::vector<float> in =
+          awkward_values(backward ? output_size(p) : pool_input_size(p), "cuda.pool.in");
+      std::vector<float> expected(static_cast<std::size_t>(backward ? pool_input_size(p) : output_size(p)));
       cpu_kernel(host, p, in.data(), expected.data());
       Guarded device_in(device, in), out(device, unwritten(static_cast<std::int64_t>(expected.size())));
       cuda_kernel(device, p, device_in.data(), out.data());
@@ -250,7 +251,8 @@ TEST_CASE("max pooling backward: CUDA adds in the CPU's order") {
     std::vector<std::int32_t> positions(dy.size());
     cpu::max_pool2d_forward(host, p, x.data(), y.data(), positions.data());
     cpu::max_pool2d_backward(host, p, positions.data(), dy.data(), expected.data());
-    Guarded argmax(device, as_floats(positions)), device_dy(device, dy), dx(device, unwritten(input_size(p)));
+    Guarded argmax(device, as_floats(positions)), device_dy(device, dy),
+        dx(device, unwritten(pool_input_size(p)));
     cuda::max_pool2d_backward(device, p, indices(argmax), device_dy.data(), dx.data());
     check_exact(dx.values(), expected);
   });
@@ -307,7 +309,7 @@ TEST_CASE("pooling: NaN reaches every mean it is part of") {
   const FreshDevice fresh;
   Context device({Device::Kind::cuda}, 1);
   std::vector<float> x(2 * 49, 1.0f);
-  x[20] = kNan;
+  x[20] = kPoolNan;
   Guarded device_x(device, x), y(device, {0, 0});
   cuda::adaptive_avg_pool2d_forward(
       device, {.planes = 2, .in_height = 7, .in_width = 7, .out_height = 1, .out_width = 1}, device_x.data(),

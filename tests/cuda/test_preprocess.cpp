@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cuda_device.hpp"
 #include "kernels/preprocess/device_preprocess.hpp"
 #include "kernels/preprocess/preprocess.hpp"
 #include "modes.hpp"
@@ -12,8 +13,6 @@ using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-constexpr Device kCudaDevice{Device::Kind::cuda, 0};
 
 Image random_picture(int width, int height) {
   Image image(width, height);

@@ -10,17 +10,17 @@ using namespace backlight::test;
 
 namespace {
 
-struct Case {
+struct SaliencyCase {
   std::int64_t batch, height, width;
 };
 /// One pixel, primes, whole rows of four, more than one block and one part.
-constexpr Case kCases[] = {{1, 1, 1}, {2, 3, 5}, {3, 8, 8}, {1, 37, 41}, {2, 52, 60}};
+constexpr SaliencyCase kSaliencyCases[] = {{1, 1, 1}, {2, 3, 5}, {3, 8, 8}, {1, 37, 41}, {2, 52, 60}};
 
-Image on_host(const Tensor& gradient, SaliencyFormula formula) {
+Image saliency_on_host(const Tensor& gradient, SaliencyFormula formula) {
   return formula == SaliencyFormula::deprocess ? saliency_deprocess(gradient) : saliency_min_max(gradient);
 }
 
-std::vector<std::uint8_t> on_device(Context& device, const Case& c, SaliencyFormula formula, bool bgr,
+std::vector<std::uint8_t> on_device(Context& device, const SaliencyCase& c, SaliencyFormula formula, bool bgr,
                                     const std::vector<float>& gradients, std::int64_t offset = 0,
                                     std::int64_t picture_offset = 0) {
   Guarded gradient(device, gradients, offset);
@@ -48,18 +48,18 @@ void check_close(const std::vector<std::uint8_t>& found, const std::vector<std::
   CHECK(differing * 1000 <= found.size());
 }
 
-constexpr SaliencyFormula kFormulas[] = {SaliencyFormula::deprocess, SaliencyFormula::min_max};
+constexpr SaliencyFormula kSaliencyFormulas[] = {SaliencyFormula::deprocess, SaliencyFormula::min_max};
 
 }  // namespace
 
 TEST_CASE("saliency: CUDA shows every image of a batch as the CPU does") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const Case& c : kCases) {
+    for (const SaliencyCase& c : kSaliencyCases) {
       CAPTURE(c.width);
       const std::int64_t values = 3 * c.height * c.width;
       const std::vector<float> gradients = awkward_values(c.batch * values, "cuda.saliency");
-      for (const SaliencyFormula formula : kFormulas) {
+      for (const SaliencyFormula formula : kSaliencyFormulas) {
         for (const bool bgr : {false, true}) {
           std::vector<std::uint8_t> expected;
           Preprocessing how;
@@ -68,7 +68,7 @@ TEST_CASE("saliency: CUDA shows every image of a batch as the CPU does") {
             const auto one = std::span(gradients).subspan(static_cast<std::size_t>(n * values),
                                                           static_cast<std::size_t>(values));
             const Image image =
-                on_host(to_rgb_order(Tensor::from({3, c.height, c.width}, one), how), formula);
+                saliency_on_host(to_rgb_order(Tensor::from({3, c.height, c.width}, one), how), formula);
             expected.insert(expected.end(), image.rgb.begin(), image.rgb.end());
           }
           for (const auto& [offset, picture_offset] : {std::pair{0, 0}, {1, 0}, {0, 1}})
@@ -84,8 +84,8 @@ TEST_CASE("saliency: a constant gradient is mid-grey whatever its value") {
     Context device({Device::Kind::cuda}, 1);
     for (const float value : {0.0f, 0.1f, -12345.678f}) {
       const std::vector<float> gradient(3 * 63, value);
-      for (const SaliencyFormula formula : kFormulas) {
-        const Image expected = on_host(Tensor::from({3, 7, 9}, gradient), formula);
+      for (const SaliencyFormula formula : kSaliencyFormulas) {
+        const Image expected = saliency_on_host(Tensor::from({3, 7, 9}, gradient), formula);
         CHECK(on_device(device, {1, 7, 9}, formula, false, gradient) == expected.rgb);
       }
     }
@@ -107,7 +107,7 @@ TEST_CASE("saliency: extrema are those of the gradient and show NaN") {
     Context device({Device::Kind::cuda}, 1);
     std::vector<float> gradients = awkward_values(2 * 3 * 35, "cuda.saliency.extrema");
     gradients[150] = NAN;
-    for (const SaliencyFormula formula : kFormulas) {
+    for (const SaliencyFormula formula : kSaliencyFormulas) {
       Guarded gradient(device, gradients);
       Buffer<Extrema> extrema = device.buffer<Extrema>(2);
       Buffer<std::uint8_t> pictures = device.buffer<std::uint8_t>(2 * 3 * 35);

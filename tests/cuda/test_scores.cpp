@@ -13,11 +13,11 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kScoresNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kScoresInfinity = std::numeric_limits<float>::infinity();
 
 /// Rows below, at and above a warp, the 128 that a warp takes alone, and a block.
-constexpr TargetParams kShapes[] = {{1, 1}, {3, 2}, {2, 31}, {2, 128}, {3, 129}, {1, 1000}};
+constexpr TargetParams kScoresShapes[] = {{1, 1}, {3, 2}, {2, 31}, {2, 128}, {3, 129}, {1, 1000}};
 
 std::vector<std::int64_t> labels_of(const TargetParams& p) {
   std::vector<std::int64_t> labels;
@@ -30,7 +30,7 @@ std::vector<std::int64_t> labels_of(const TargetParams& p) {
 TEST_CASE("cross-entropy: CUDA agrees with the CPU forward and backward") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const TargetParams& shape : kShapes)
+    for (const TargetParams& shape : kScoresShapes)
       for (const auto& [smoothing, labels_per_row] : {std::pair{0.0, 1}, {0.1, 1}, {0.1, 3}}) {
         CAPTURE(shape.classes);
         CAPTURE(smoothing);
@@ -61,7 +61,7 @@ TEST_CASE("cross-entropy: on CUDA an impossible class costs nothing and a NaN sp
     Context device({Device::Kind::cuda}, 1);
     const OnDevice<std::int64_t> labels(std::vector<std::int64_t>{1, 0});
     const OnDevice<double> losses(2);
-    Guarded x(device, {-kInfinity, 3, 1, kNan}), dx(device, unwritten(4));
+    Guarded x(device, {-kScoresInfinity, 3, 1, kScoresNan}), dx(device, unwritten(4));
     cuda::cross_entropy_forward(device, {2, 2, 0}, x.data(), labels.data(), losses.data());
     cuda::cross_entropy_backward(device, {2, 2, 0}, x.data(), labels.data(), dx.data());
     const std::vector<float> gradient = dx.values();
@@ -85,18 +85,18 @@ TEST_CASE("argmax: CUDA finds what the CPU finds") {
       device.synchronize();
       CHECK(index.values() == expected);
     };
-    for (const TargetParams& p : kShapes) {
+    for (const TargetParams& p : kScoresShapes) {
       check(p, uniform(p.rows * p.classes, "cuda.argmax.x"));
       std::vector<float> ties(static_cast<std::size_t>(p.rows * p.classes), -2.0f);
       for (std::size_t i = 0; i < ties.size(); i += 3) ties[i] = 0.5f;
       check(p, ties);
     }
     for (const std::vector<float>& row :
-         std::initializer_list<std::vector<float>>{{kNan, 1, 2},
-                                                   {1, kNan, 2},
-                                                   {1, 2, kNan},
-                                                   {-kInfinity, -kInfinity, kNan},
-                                                   {-kInfinity, -1, kInfinity},
+         std::initializer_list<std::vector<float>>{{kScoresNan, 1, 2},
+                                                   {1, kScoresNan, 2},
+                                                   {1, 2, kScoresNan},
+                                                   {-kScoresInfinity, -kScoresInfinity, kScoresNan},
+                                                   {-kScoresInfinity, -1, kScoresInfinity},
                                                    {-0.0f, 0.0f, -1},
                                                    {-1, 0.0f, -0.0f},
                                                    {-3, -2, -2}})
@@ -107,7 +107,7 @@ TEST_CASE("argmax: CUDA finds what the CPU finds") {
 TEST_CASE("one-hot: CUDA writes what the CPU writes") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const TargetParams& p : kShapes)
+    for (const TargetParams& p : kScoresShapes)
       for (const double value : {1.0, -1.0}) {
         std::vector<std::int64_t> index = labels_of(p);
         if (p.rows == 3) index[1] = -1;

@@ -13,9 +13,9 @@ namespace {
 
 /// One class; rows below, at and above a warp, the 128 that a warp takes alone, and a block; maps with more
 /// positions than a block has threads.
-constexpr SoftmaxParams kShapes[] = {{1, 1, 1},   {3, 5, 1},    {2, 32, 1}, {2, 128, 1},  {2, 129, 1},
-                                     {1, 257, 1}, {1, 1000, 1}, {2, 7, 13}, {1, 21, 391}, {1, 1, 4}};
-constexpr double kTolerance = 1e-5;  // the CPU sums in double, CUDA in float
+constexpr SoftmaxParams kSoftmaxShapes[] = {{1, 1, 1},   {3, 5, 1},    {2, 32, 1}, {2, 128, 1},  {2, 129, 1},
+                                            {1, 257, 1}, {1, 1000, 1}, {2, 7, 13}, {1, 21, 391}, {1, 1, 4}};
+constexpr double kSoftmaxTolerance = 1e-5;  // the CPU sums in double, CUDA in float
 
 std::int64_t count_of(const SoftmaxParams& p) { return p.outer * p.classes * p.inner; }
 
@@ -40,7 +40,7 @@ TEST_CASE("softmax: CUDA agrees with the CPU forward and backward") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const Operation& operation : kOperations)
-      for (const SoftmaxParams& p : kShapes) {
+      for (const SoftmaxParams& p : kSoftmaxShapes) {
         CAPTURE(operation.name);
         CAPTURE(p.classes);
         const std::vector<float> x = uniform(count_of(p), "cuda.softmax.x", -8, 8);
@@ -51,14 +51,14 @@ TEST_CASE("softmax: CUDA agrees with the CPU forward and backward") {
 
         Guarded device_x(device, x, 1), device_y(device, unwritten(count_of(p)));
         operation.forward(device, p, device_x.data(), device_y.data());
-        CHECK(relative_difference(device_y.values(), y) <= kTolerance);
+        CHECK(relative_difference(device_y.values(), y) <= kSoftmaxTolerance);
         CHECK(device_x.values() == x);
         operation.forward(device, p, device_x.data(), device_x.data());
         CHECK(same_bits(device_x.values(), device_y.values()));
 
         Guarded saved(device, y), device_dy(device, dy), device_dx(device, unwritten(count_of(p)));
         operation.backward(device, p, saved.data(), device_dy.data(), device_dx.data());
-        CHECK(relative_difference(device_dx.values(), dx) <= kTolerance);
+        CHECK(relative_difference(device_dx.values(), dx) <= kSoftmaxTolerance);
       }
   });
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda_device.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
@@ -15,8 +16,6 @@ using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-constexpr Device kCudaDevice{Device::Kind::cuda, 0};
 
 std::vector<std::uint32_t> counting_from(std::uint32_t first, std::size_t count) {
   std::vector<std::uint32_t> values(count);

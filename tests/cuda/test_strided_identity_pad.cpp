@@ -11,7 +11,7 @@ namespace {
 
 /// Channels on both sides or on none, strides that do and do not divide the extents, one pixel, more than a
 /// block's 256 threads.
-constexpr StridedIdentityPadParams kCases[] = {
+constexpr StridedIdentityPadParams kStridedIdentityPadCases[] = {
     {.batch = 3,
      .channels = 4,
      .in_height = 8,
@@ -57,7 +57,7 @@ constexpr StridedIdentityPadParams kCases[] = {
      .front = 1},
 };
 
-std::int64_t input_size(const StridedIdentityPadParams& p) {
+std::int64_t strided_identity_pad_input_size(const StridedIdentityPadParams& p) {
   return p.batch * p.channels * p.in_height * p.in_width;
 }
 std::int64_t output_size(const StridedIdentityPadParams& p) {
@@ -69,15 +69,15 @@ std::int64_t output_size(const StridedIdentityPadParams& p) {
 TEST_CASE("subsample and pad: CUDA equals the CPU forward and backward") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const StridedIdentityPadParams& p : kCases) {
+    for (const StridedIdentityPadParams& p : kStridedIdentityPadCases) {
       CAPTURE(p.in_height);
-      const std::vector<float> x = awkward_values(input_size(p), "cuda.subsample.x"),
+      const std::vector<float> x = awkward_values(strided_identity_pad_input_size(p), "cuda.subsample.x"),
                                dy = awkward_values(output_size(p), "cuda.subsample.dy");
       std::vector<float> y(dy.size()), dx(x.size());
       cpu::strided_identity_pad_forward(host, p, x.data(), y.data());
       cpu::strided_identity_pad_backward(host, p, dy.data(), dx.data());
       Guarded device_x(device, x), device_y(device, unwritten(output_size(p)));
-      Guarded device_dy(device, dy), device_dx(device, unwritten(input_size(p)));
+      Guarded device_dy(device, dy), device_dx(device, unwritten(strided_identity_pad_input_size(p)));
       cuda::strided_identity_pad_forward(device, p, device_x.data(), device_y.data());
       cuda::strided_identity_pad_backward(device, p, device_dy.data(), device_dx.data());
       check_exact(device_y.values(), y);
@@ -104,6 +104,7 @@ TEST_CASE("subsample and pad: what 32-bit indices cannot hold is refused") {
 }
 
 TEST_CASE("subsample and pad: bytes follow from the equations") {
-  CHECK(cuda::strided_identity_pad_forward_cost(kCases[0]) == Cost{4 * 3 * 12 * 12, 0});
-  CHECK(cuda::strided_identity_pad_backward_cost(kCases[0]) == Cost{4 * 3 * 4 * (12 + 48), 0});
+  CHECK(cuda::strided_identity_pad_forward_cost(kStridedIdentityPadCases[0]) == Cost{4 * 3 * 12 * 12, 0});
+  CHECK(cuda::strided_identity_pad_backward_cost(kStridedIdentityPadCases[0]) ==
+        Cost{4 * 3 * 4 * (12 + 48), 0});
 }

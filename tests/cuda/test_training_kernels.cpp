@@ -11,7 +11,7 @@ using namespace backlight::test;
 namespace {
 
 /// Fewer than a vector, a whole number of vectors or not, more than a block's 1024 elements.
-constexpr std::int64_t kCounts[] = {0, 1, 3, 4, 5, 127, 1024, 1027, 4099};
+constexpr std::int64_t kTrainingKernelsCounts[] = {0, 1, 3, 4, 5, 127, 1024, 1027, 4099};
 constexpr std::int64_t kOffsets[] = {0, 1};  // floats after a multiple of 16 bytes
 
 }  // namespace
@@ -19,7 +19,7 @@ constexpr std::int64_t kOffsets[] = {0, 1};  // floats after a multiple of 16 by
 TEST_CASE("dropout: CUDA draws the CPU's mask") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const std::int64_t count : kCounts)
+    for (const std::int64_t count : kTrainingKernelsCounts)
       for (const std::int64_t offset : kOffsets) {
         CAPTURE(count);
         CAPTURE(offset);
@@ -60,7 +60,7 @@ TEST_CASE("dropout: on CUDA a probability between two multiples of 2^-24 drops w
 TEST_CASE("sgd: CUDA takes the CPU's steps") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const std::int64_t count : kCounts)
+    for (const std::int64_t count : kTrainingKernelsCounts)
       for (int shifted = 0; shifted < 4; ++shifted)  // at most one of w, v and dw
         for (const bool nesterov : {false, true}) {
           CAPTURE(count);

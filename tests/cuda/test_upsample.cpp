@@ -9,18 +9,18 @@ using namespace backlight::test;
 
 namespace {
 
-struct Case {
+struct UpsampleCase {
   std::int64_t batch, height, width, out_height, out_width;
 };
 
 /// One value, one pixel, primes, more and fewer pixels than values, several tiles, whole rows of four or not.
-constexpr Case kCases[] = {{1, 1, 1, 1, 1},     {1, 1, 1, 5, 7},  {2, 7, 7, 32, 32},
-                           {1, 3, 5, 37, 41},   {1, 2, 3, 1, 1},  {3, 13, 11, 5, 3},
-                           {1, 14, 14, 64, 36}, {2, 1, 9, 33, 4}, {1, 40, 37, 8, 8}};
+constexpr UpsampleCase kUpsampleCases[] = {{1, 1, 1, 1, 1},     {1, 1, 1, 5, 7},  {2, 7, 7, 32, 32},
+                                           {1, 3, 5, 37, 41},   {1, 2, 3, 1, 1},  {3, 13, 11, 5, 3},
+                                           {1, 14, 14, 64, 36}, {2, 1, 9, 33, 4}, {1, 40, 37, 8, 8}};
 constexpr Upsampling kModes[] = {Upsampling::nearest, Upsampling::bilinear,
                                  Upsampling::bilinear_align_corners};
 
-std::vector<float> on_host(const Case& c, Upsampling mode, const std::vector<float>& maps) {
+std::vector<float> upsample_on_host(const UpsampleCase& c, Upsampling mode, const std::vector<float>& maps) {
   std::vector<float> all;
   for (std::int64_t n = 0; n < c.batch; ++n) {
     const std::span one = std::span(maps).subspan(static_cast<std::size_t>(n * c.height * c.width),
@@ -36,12 +36,12 @@ std::vector<float> on_host(const Case& c, Upsampling mode, const std::vector<flo
 TEST_CASE("upsample: CUDA equals the CPU bit for bit") {
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
-    for (const Case& c : kCases) {
+    for (const UpsampleCase& c : kUpsampleCases) {
       CAPTURE(c.out_width);
       const std::vector<float> maps = awkward_values(c.batch * c.height * c.width, "cuda.upsample");
       for (const Upsampling mode : kModes) {
         CAPTURE(name_of(mode));
-        const std::vector<float> expected = on_host(c, mode, maps);
+        const std::vector<float> expected = upsample_on_host(c, mode, maps);
         for (const std::int64_t offset : {0, 1}) {
           Guarded map(device, maps, offset), y(device, std::vector<float>(expected.size(), NAN), offset);
           cuda::upsample(device, {c.batch, c.height, c.width, c.out_height, c.out_width, mode}, map.data(),

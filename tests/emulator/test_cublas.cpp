@@ -57,7 +57,7 @@ struct Product {
   const float* a_pointer = a.data();
 };
 
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -151,7 +151,7 @@ TEST_CASE("cuBLASLt: a handle serves the device that was the current one when it
   p.a_pointer = there.data();
   CHECK(p.run() == CUBLAS_STATUS_EXECUTION_FAILED);
   CHECK(
-      contains(take_report(), "a matrix that lies in the memory of device 1, which device 0 does not reach"));
+      mentions(take_report(), "a matrix that lies in the memory of device 1, which device 0 does not reach"));
 }
 
 TEST_CASE("cuBLASLt: descriptors answer as the real ones do") {

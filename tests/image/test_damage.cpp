@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "engine/image/write.hpp"
+#include "image/files.hpp"
 #include "image/pictures.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -19,8 +20,6 @@ using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
 
 /// A JPEG of 25 rows of blocks.
 Bytes jpeg() { return encode_jpeg(picture("damage", 64, 200)); }
@@ -49,15 +48,6 @@ std::string error_of_decoding(std::span<const std::uint8_t> bytes) {
     return error.what();
   }
   return "decoded";
-}
-
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-/// A golden picture's file.
-Bytes file(const std::string& name) {
-  std::ifstream in(text(BACKLIGHT_SOURCE_DIR, "/tests/golden/images/", name), std::ios::binary);
-  REQUIRE(in);
-  return Bytes(std::istreambuf_iterator<char>(in), {});
 }
 
 /// A JPEG in parts that begin with a marker, each scan with its data and the restart markers in it.
@@ -102,7 +92,7 @@ int first_difference(const Image& a, const Image& b) {
 }  // namespace
 
 TEST_CASE("damage: a JPEG whose data end early is read and no row before the one that is told is wrong") {
-  for (const Bytes& whole : {jpeg(), file("subsampled.jpg")}) {
+  for (const Bytes& whole : {jpeg(), read_bytes(kGoldenPictures + "subsampled.jpg")}) {
     const Image complete = decode_image(whole, "a.jpg");
     CHECK(complete.provenance.warnings.empty());
     for (const int percent : {50, 60, 70, 80, 90}) {
@@ -120,7 +110,7 @@ TEST_CASE("damage: a JPEG whose data end early is read and no row before the one
 }
 
 TEST_CASE("damage: of several faults the first row is told, also where a later scan has it") {
-  const std::vector<Bytes> parts = parts_of(file("subsampled_progressive.jpg"));
+  const std::vector<Bytes> parts = parts_of(read_bytes(kGoldenPictures + "subsampled_progressive.jpg"));
   const Image complete = decode_image(joined(parts), "a.jpg");
   std::vector<std::size_t> scans;
   for (std::size_t i = 0; i < parts.size(); ++i)
@@ -151,7 +141,7 @@ TEST_CASE("damage: of several faults the first row is told, also where a later s
 }
 
 TEST_CASE("damage: a progressive JPEG without its last scans is unfinished") {
-  std::vector<Bytes> parts = parts_of(file("subsampled_progressive.jpg"));
+  std::vector<Bytes> parts = parts_of(read_bytes(kGoldenPictures + "subsampled_progressive.jpg"));
   while (!is_scan(parts.back())) parts.pop_back();
   parts.pop_back();
   for (const bool ended : {false, true}) {
@@ -164,7 +154,7 @@ TEST_CASE("damage: a progressive JPEG without its last scans is unfinished") {
 
 TEST_CASE("damage: a JPEG of which a colour has no scan is unfinished") {
   // Three colours of the one that a grey JPEG has, each with a scan of its own.
-  std::vector<Bytes> parts = parts_of(file("grey.jpg"));
+  std::vector<Bytes> parts = parts_of(read_bytes(kGoldenPictures + "grey.jpg"));
   const auto frame = std::ranges::find_if(parts, [](const Bytes& part) { return part[1] == 0xC0; });
   const auto scan = std::ranges::find_if(parts, is_scan);
   REQUIRE(frame != parts.end());
@@ -184,10 +174,10 @@ TEST_CASE("damage: a JPEG of which a colour has no scan is unfinished") {
 
 TEST_CASE("damage: a JPEG cut within its pixels is read with a warning of the row from which it is grey") {
   const std::pair<Bytes, int> cases[] = {{jpeg(), 128},
-                                         {file("subsampled.jpg"), 128},
-                                         {file("restart.jpg"), 128},
-                                         {file("cmyk.jpg"), 64},
-                                         {file("grey.jpg"), 128}};
+                                         {read_bytes(kGoldenPictures + "subsampled.jpg"), 128},
+                                         {read_bytes(kGoldenPictures + "restart.jpg"), 128},
+                                         {read_bytes(kGoldenPictures + "cmyk.jpg"), 64},
+                                         {read_bytes(kGoldenPictures + "grey.jpg"), 128}};
   for (const auto& [whole, grey] : cases) {
     const Image complete = decode_image(whole, "a.jpg");
     const std::size_t begin = header_bytes(whole) + 20, data = whole.size() - begin;
@@ -206,7 +196,7 @@ TEST_CASE("damage: a JPEG cut within its pixels is read with a warning of the ro
 }
 
 TEST_CASE("damage: a JPEG that ends before it has a row of pixels is refused") {
-  for (const Bytes& whole : {jpeg(), file("subsampled_progressive.jpg")}) {
+  for (const Bytes& whole : {jpeg(), read_bytes(kGoldenPictures + "subsampled_progressive.jpg")}) {
     Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(header_bytes(whole) + 20));
     CHECK(contains(error_of_decoding(cut), "cut.jpg: the JPEG ends within its first rows of pixels"));
     cut.insert(cut.end(), {0xFF, 0xD9});
@@ -215,7 +205,7 @@ TEST_CASE("damage: a JPEG that ends before it has a row of pixels is refused") {
 }
 
 TEST_CASE("damage: a progressive JPEG cut within a scan that refines the picture is coarser and not grey") {
-  const Bytes whole = file("subsampled_progressive.jpg");
+  const Bytes whole = read_bytes(kGoldenPictures + "subsampled_progressive.jpg");
   const Image image = decode_image(std::span(whole).first(whole.size() - 300), "a.jpg");
   REQUIRE(image.provenance.warnings.size() >= 1);
   CHECK(contains(image.provenance.warnings.back(), "the JPEG is damaged from row "));

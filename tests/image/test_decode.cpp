@@ -7,22 +7,13 @@
 #include "engine/image/container.hpp"
 #include "engine/image/image.hpp"
 #include "engine/image/write.hpp"
+#include "image/files.hpp"
 #include "image/pictures.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
-
-const std::string kFolder = text(BACKLIGHT_SOURCE_DIR, "/tests/golden/images/");
-
-Bytes read_bytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  REQUIRE(file);
-  return Bytes(std::istreambuf_iterator<char>(file), {});
-}
 
 Bytes bytes_of(std::string_view text) { return Bytes(text.begin(), text.end()); }
 
@@ -36,8 +27,6 @@ std::pair<ErrorKind, std::string> decoding_error(std::span<const std::uint8_t> b
   FAIL("decoded");
   return {ErrorKind::internal, ""};
 }
-
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 /// Replaces the IHDR's width and height, with a matching checksum.
 Bytes with_png_size(Bytes png, std::uint32_t width, std::uint32_t height) {
@@ -56,7 +45,7 @@ TEST_CASE("decode: PNG files equal Pillow bit for bit") {
   for (const char* name : {"grey.png", "bit1.png", "palette.png", "palette_transparent.png", "rgba.png",
                            "grey_alpha.png", "one.png", "interlaced.png", "rgb16.png", "grey16.png"}) {
     CAPTURE(std::string(name));
-    CHECK(compare(read_image(kFolder + name), golden("image", text("file.", name))).largest == 0);
+    CHECK(compare(read_image(kGoldenPictures + name), golden("image", text("file.", name))).largest == 0);
   }
 }
 
@@ -65,7 +54,7 @@ TEST_CASE("decode: JPEG files equal Pillow bit for bit") {
                            "cmyk.jpg", "cmyk_without_adobe.jpg", "ycck.jpg"}) {
     CAPTURE(std::string(name));
     const LevelDifference difference =
-        compare(read_image(kFolder + name), golden("image", text("file.", name)));
+        compare(read_image(kGoldenPictures + name), golden("image", text("file.", name)));
     CHECK(difference.largest == 0);
   }
 }
@@ -75,11 +64,11 @@ TEST_CASE("decode: all eight EXIF orientations are turned upright and recorded")
     for (const char* extension : {".png", ".jpg"}) {
       const std::string name = text("orientation_", orientation, extension);
       CAPTURE(std::string(name));
-      const Image upright = read_image(kFolder + name);
+      const Image upright = read_image(kGoldenPictures + name);
       CHECK(compare(upright, golden("image", "file." + name)).largest <= (extension[1] == 'p' ? 0 : 1));
       CHECK(upright.provenance.exif_orientation == orientation);
       CHECK(upright.provenance.orientation_applied == (orientation != 1));
-      const Image stored = read_image(kFolder + name, ExifOrientation::ignore);
+      const Image stored = read_image(kGoldenPictures + name, ExifOrientation::ignore);
       CHECK(stored.width == 13);
       CHECK(stored.provenance.exif_orientation == orientation);
       CHECK_FALSE(stored.provenance.orientation_applied);
@@ -88,7 +77,7 @@ TEST_CASE("decode: all eight EXIF orientations are turned upright and recorded")
 }
 
 TEST_CASE("decode: what the file held is recorded") {
-  const auto provenance = [](const char* name) { return read_image(kFolder + name).provenance; };
+  const auto provenance = [](const char* name) { return read_image(kGoldenPictures + name).provenance; };
   CHECK(provenance("rgb16.png").bit_depth == 16);
   CHECK(provenance("grey16.png").channels == 1);
   CHECK(provenance("palette.png").palette);
@@ -151,7 +140,7 @@ TEST_CASE(
     "is told") {
   for (const char* name :
        {"rgba.png", "interlaced.png", "plain.jpg", "progressive.jpg", "cmyk_without_adobe.jpg"}) {
-    const Bytes whole = read_bytes(kFolder + name);
+    const Bytes whole = read_bytes(kGoldenPictures + name);
     const Image complete = decode_image(whole, name);
     std::size_t decoded = 0;
     for (std::size_t length = 0; length < whole.size(); ++length) {
@@ -176,7 +165,7 @@ TEST_CASE(
 TEST_CASE("decode: flipped bytes are refused or decoded and never crash") {
   for (const char* name : {"rgba.png", "palette_transparent.png", "interlaced.png", "orientation_6.png",
                            "plain.jpg", "progressive.jpg", "orientation_6.jpg", "ycck.jpg"}) {
-    const Bytes whole = read_bytes(kFolder + name);
+    const Bytes whole = read_bytes(kGoldenPictures + name);
     const std::uint64_t seed = seed_of(name);
     int refused = 0;
     constexpr int kRounds = 2000;
@@ -200,13 +189,13 @@ TEST_CASE("decode: flipped bytes are refused or decoded and never crash") {
 }
 
 TEST_CASE("decode: declared sizes beyond reason are refused before memory is taken") {
-  const Bytes png = read_bytes(kFolder + "rgba.png");
+  const Bytes png = read_bytes(kGoldenPictures + "rgba.png");
   CHECK(contains(decoding_error(with_png_size(png, 100'000, 100'000)).second, "100000×100000"));
   CHECK(contains(decoding_error(with_png_size(png, 0xC0000000, 0xC0000000)).second, "at most"));
   CHECK(contains(decoding_error(with_png_size(png, 13, 10)).second, "end early"));
   CHECK(contains(decoding_error(with_png_size(png, 13, 8)).second, "more pixels than"));
   CHECK(decoding_error(with_png_size(png, 0, 9)).first == ErrorKind::bad_input);
-  Bytes jpeg = read_bytes(kFolder + "plain.jpg");
+  Bytes jpeg = read_bytes(kGoldenPictures + "plain.jpg");
   const std::array<std::uint8_t, 4> kFrame = {0xFF, 0xC0, 0, 17};
   const auto frame = std::search(jpeg.begin(), jpeg.end(), kFrame.begin(), kFrame.end());
   REQUIRE(frame != jpeg.end());
@@ -215,7 +204,7 @@ TEST_CASE("decode: declared sizes beyond reason are refused before memory is tak
 }
 
 TEST_CASE("decode: a Huffman table of more than 256 symbols is refused") {
-  Bytes jpeg = read_bytes(kFolder + "plain.jpg");
+  Bytes jpeg = read_bytes(kGoldenPictures + "plain.jpg");
   Bytes table = {0xFF, 0xC4, 0, 2 + 17 + 44, 0x10};
   table.resize(table.size() + 16 + 44, 255);
   jpeg.insert(jpeg.begin() + 2, table.begin(), table.end());

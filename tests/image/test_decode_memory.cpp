@@ -10,6 +10,7 @@
 
 #include "engine/image/image.hpp"
 #include "engine/image/write.hpp"
+#include "image/files.hpp"
 #include "support/scarcity.hpp"
 
 using namespace backlight;
@@ -18,17 +19,9 @@ using namespace backlight::test;
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
-
-Bytes read_bytes(const std::string& path) {
-  std::ifstream file(BACKLIGHT_SOURCE_DIR "/tests/" + path, std::ios::binary);
-  REQUIRE(file);
-  return Bytes(std::istreambuf_iterator<char>(file), {});
-}
-
 /// A JPEG whose frame header says that it is larger.
 Bytes large_jpeg(const std::string& path, int width, int height) {
-  Bytes bytes = read_bytes(path);
+  Bytes bytes = read_bytes(BACKLIGHT_SOURCE_DIR "/tests/" + path);
   for (std::size_t i = 2; i + 8 < bytes.size();) {  // from marker to marker
     if (bytes[i + 1] >= 0xC0 && bytes[i + 1] <= 0xC2) {
       bytes[i + 5] = static_cast<std::uint8_t>(height >> 8);
@@ -57,15 +50,15 @@ std::vector<std::pair<std::string, Bytes>> large_pictures() {
   jpeg.insert(jpeg.begin() + 2, comment.begin(), comment.end());
   files.emplace_back("large.jpg", jpeg);
 
-  Bytes gif = read_bytes("golden/images/grey.gif");
+  Bytes gif = read_bytes(kGoldenPictures + "grey.gif");
   gif[6] = gif[7] = gif[8] = gif[9] = 12;  // 3084×3084
   gif.insert(gif.end(), 4000, 0);
   files.emplace_back("large.gif", gif);
 
-  files.emplace_back("large.webp", read_bytes("golden/images/large.webp"));
+  files.emplace_back("large.webp", read_bytes(kGoldenPictures + "large.webp"));
 
   // Its strip becomes what lies before the directory, and is as long as the picture needs.
-  Bytes tiff = read_bytes("golden/images/signed16.tif");
+  Bytes tiff = read_bytes(kGoldenPictures + "signed16.tif");
   const std::size_t directory = tiff[4] + 256 * tiff[5], strip = std::size_t{2} * kWidth * kHeight;
   const auto set = [&](std::size_t at, std::size_t value) {
     for (int i = 0; i < 4; ++i) tiff[at + i] = static_cast<std::uint8_t>(value >> (8 * i));

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "engine/image/write.hpp"
+#include "image/files.hpp"
 #include "image/pictures.hpp"
 #include "support/skip.hpp"
 
@@ -11,10 +12,6 @@ using namespace backlight;
 using namespace backlight::test;
 
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
-
-const std::string kFolder = text(BACKLIGHT_SOURCE_DIR, "/tests/golden/images/");
 
 const std::vector<std::string> kBmpAndGif = {
     "rgb.bmp",     "palette.bmp",          "rgba.bmp", "rgb555.bmp",  "rgb565.bmp",     "rgb565_v3.bmp",
@@ -27,16 +24,10 @@ const std::vector<std::string> kTiff = {
     "palette.tif", "cmyk.tif",   "pages.tif",   "orientation_3.tif", "orientation_6.tif", "orientation_8.tif",
     "grey16.tif",  "grey12.tif", "tiled.tif",   "alpha16.tif"};
 
-Bytes read_bytes(const std::string& name) {
-  std::ifstream file(kFolder + name, std::ios::binary);
-  REQUIRE(file);
-  return Bytes(std::istreambuf_iterator<char>(file), {});
-}
-
 /// Whether this build reads what the file is; libwebp and libtiff may not have been there.
 bool readable(const std::string& name) {
   try {
-    read_image(kFolder + name);
+    read_image(kGoldenPictures + name);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::unsupported) return false;
     throw;
@@ -56,7 +47,7 @@ void check_against_pillow(const std::vector<std::string>& names) {
     // JPEG within a TIFF is up to libtiff's own libjpeg, CMYK to its arithmetic.
     fill_stack();
     const int allowed = name == "jpeg.tif" || name == "cmyk.tif" ? 2 : 0;
-    CHECK(compare(read_image(kFolder + name), golden("formats", "file." + name)).largest <= allowed);
+    CHECK(compare(read_image(kGoldenPictures + name), golden("formats", "file." + name)).largest <= allowed);
   }
 }
 
@@ -69,7 +60,7 @@ void check_damage(const std::vector<std::string>& names, std::size_t harmless_en
   constexpr std::uint64_t kRounds = 300;
   for (const std::string& name : names) {
     CAPTURE(name);
-    const Bytes whole = read_bytes(name);
+    const Bytes whole = read_bytes(kGoldenPictures + name);
     int decoded = 0;
     for (std::size_t length = 0; length + harmless_end < whole.size(); ++length) {
       try {
@@ -114,7 +105,7 @@ TEST_CASE("formats: TIFF equals Pillow bit for bit") {
 }
 
 TEST_CASE("formats: what the file held and what is not shown of it are recorded") {
-  const auto provenance = [](const char* name) { return read_image(kFolder + name).provenance; };
+  const auto provenance = [](const char* name) { return read_image(kGoldenPictures + name).provenance; };
   CHECK(provenance("rgb.bmp").format == "BMP");
   CHECK(provenance("rgb.bmp").notes.empty());
   CHECK(provenance("palette.gif").format == "GIF");
@@ -144,8 +135,9 @@ TEST_CASE("formats: what the file held and what is not shown of it are recorded"
 }
 
 TEST_CASE("formats: 16 bits that use 12 and transparency are noted") {
-  const auto notes = [](const char* name) { return read_image(kFolder + name).provenance.notes; };
-  CHECK(compare(read_image(kFolder + "grey12.png"), golden("formats", "file.grey12.png")).largest == 0);
+  const auto notes = [](const char* name) { return read_image(kGoldenPictures + name).provenance.notes; };
+  CHECK(compare(read_image(kGoldenPictures + "grey12.png"), golden("formats", "file.grey12.png")).largest ==
+        0);
   CHECK(mentions(notes("grey12.png"), "of 16 bits per sample 12 are used"));
   CHECK(notes("grey16.png").empty());
   CHECK(notes("plain.jpg").empty());
@@ -154,15 +146,16 @@ TEST_CASE("formats: 16 bits that use 12 and transparency are noted") {
 }
 
 TEST_CASE("formats: the content decides and not the name") {
-  CHECK(decode_image(read_bytes("palette.gif"), "photo.jpg").provenance.format == "GIF");
-  CHECK(decode_image(read_bytes("rgb.bmp"), "photo.png").provenance.format == "BMP");
+  CHECK(decode_image(read_bytes(kGoldenPictures + "palette.gif"), "photo.jpg").provenance.format == "GIF");
+  CHECK(decode_image(read_bytes(kGoldenPictures + "rgb.bmp"), "photo.png").provenance.format == "BMP");
 }
 
 TEST_CASE("formats: a TIFF of signed samples or Lab colours is refused by name") {
   if (!readable("rgb.tif")) return skip("this build has no libtiff");
-  CHECK_THROWS_WITH_AS(read_image(kFolder + "signed16.tif"), doctest::Contains("a TIFF of signed samples"),
+  CHECK_THROWS_WITH_AS(read_image(kGoldenPictures + "signed16.tif"),
+                       doctest::Contains("a TIFF of signed samples"), Error);
+  CHECK_THROWS_WITH_AS(read_image(kGoldenPictures + "lab.tif"), doctest::Contains("a TIFF of Lab colours"),
                        Error);
-  CHECK_THROWS_WITH_AS(read_image(kFolder + "lab.tif"), doctest::Contains("a TIFF of Lab colours"), Error);
 }
 
 TEST_CASE("formats: damage that libtiff reads past is told with its row") {
@@ -170,7 +163,7 @@ TEST_CASE("formats: damage that libtiff reads past is told with its row") {
   int changed = 0;
   for (const char* name : {"bit1.tif", "jpeg.tif"}) {
     CAPTURE(std::string(name));
-    const Bytes whole = read_bytes(name);
+    const Bytes whole = read_bytes(kGoldenPictures + name);
     CHECK(decode_image(whole, name).provenance.warnings.empty());
     for (std::size_t at = 8; at + 1 < whole.size(); ++at) {
       Bytes broken = whole;
@@ -192,7 +185,7 @@ TEST_CASE("formats: damaged BMP and GIF are refused or decoded and never crash")
   // What lies behind a GIF's first frame is not needed: its trailer, and all other frames.
   const std::vector<std::string> names(kBmpAndGif.begin(), kBmpAndGif.end() - 1);
   check_damage(names, 2);
-  Bytes gif = read_bytes("palette.gif");
+  Bytes gif = read_bytes(kGoldenPictures + "palette.gif");
   const auto codes = std::ranges::search(gif, std::string_view("\x2C\0\0\0\0\x23\0\x15\0", 9)).end();
   REQUIRE(codes != gif.end());
   codes[1 + (*codes & 0x80 ? 3 << ((*codes & 7) + 1) : 0)] = 13;
@@ -212,10 +205,10 @@ TEST_CASE("formats: damaged TIFF is refused or decoded and never crashes") {
 }
 
 TEST_CASE("formats: sizes beyond reason are refused before memory is taken") {
-  Bytes gif = read_bytes("palette.gif");
+  Bytes gif = read_bytes(kGoldenPictures + "palette.gif");
   std::fill_n(gif.begin() + 6, 4, std::uint8_t{0x30});
   CHECK_THROWS_WITH_AS(decode_image(gif, "a.gif"), doctest::Contains("cannot hold 12336×12336"), Error);
-  Bytes bmp = read_bytes("rgb.bmp");
+  Bytes bmp = read_bytes(kGoldenPictures + "rgb.bmp");
   bmp[19] = 0x7F;
   CHECK_THROWS_WITH_AS(decode_image(bmp, "a.bmp"), doctest::Contains("a.bmp"), Error);
   bmp[21] = 3;
@@ -227,7 +220,7 @@ TEST_CASE("formats: sizes beyond reason are refused before memory is taken") {
   CHECK_THROWS_WITH_AS(decode_image(bmp, "a.bmp"), doctest::Contains("2147483647×2147483647 pixels, at most"),
                        Error);
   if (!readable("rgb.tif")) return;
-  Bytes tiff = read_bytes("signed16.tif");
+  Bytes tiff = read_bytes(kGoldenPictures + "signed16.tif");
   const std::size_t directory = tiff[4] + 256 * tiff[5];
   const auto value = [&](std::size_t entry) {
     return tiff.begin() + static_cast<std::ptrdiff_t>(directory + 10 + 12 * entry);
@@ -240,7 +233,7 @@ TEST_CASE("formats: sizes beyond reason are refused before memory is taken") {
 }
 
 TEST_CASE("formats: a BMP with compressed pixels is not supported") {
-  Bytes bmp = read_bytes("palette.bmp");
+  Bytes bmp = read_bytes(kGoldenPictures + "palette.bmp");
   bmp[30] = 1;
   CHECK_THROWS_WITH_AS(decode_image(bmp, "a.bmp"), doctest::Contains("compressed pixels"), Error);
 }

@@ -12,7 +12,7 @@ using namespace backlight::test;
 namespace {
 
 // tests/golden/make_layers.py has the first two.
-const LayerCase kCases[] = {
+const LayerCase kAddCases[] = {
     {.name = "add.residual", .make = add, .x = {{3, 2, 5, 7}, {3, 2, 5, 7}}},
     {.name = "add.row", .make = add, .x = {{1, 127}, {1, 127}}},
     {.name = "add.several_ranges", .make = add, .x = {{3, 1, 151, 127}, {3, 1, 151, 127}}},
@@ -22,7 +22,7 @@ const LayerCase kCases[] = {
 
 TEST_CASE("add: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      kCases,
+      kAddCases,
       [](const LayerCase&, const LayerInputs& in, Layer&) {
         LayerResult result;
         result.y = in.x[0].clone();
@@ -36,7 +36,7 @@ TEST_CASE("add: agrees with the naive loops" * doctest::test_suite("device")) {
 }
 
 TEST_CASE("add: agrees with PyTorch" * doctest::test_suite("device")) {
-  check_goldens(std::span(kCases).first(2), 1e-7);
+  check_goldens(std::span(kAddCases).first(2), 1e-7);
 }
 
 TEST_CASE("add backward: is the gradient of both terms") {
@@ -50,7 +50,7 @@ TEST_CASE("add backward: is the gradient of both terms") {
 }
 
 TEST_CASE("add: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
-  check_promises(kCases);
+  check_promises(kAddCases);
 }
 
 TEST_CASE("add: errors name both sides") {

@@ -13,7 +13,7 @@ using namespace backlight::test;
 namespace {
 
 // tests/golden/make_layers.py has the same table, but for the large one.
-const LayerCase kCases[] = {
+const LayerCase kConcatCases[] = {
     {.name = "concat.maps", .make = concat, .x = {{3, 1, 3, 5}, {3, 3, 3, 5}, {3, 2, 3, 5}}},
     {.name = "concat.rows", .make = concat, .x = {{2, 13}, {2, 1}}},
     {.name = "flatten.maps", .make = flatten, .x = {{3, 2, 5, 1}}},
@@ -24,7 +24,7 @@ const LayerCase kCases[] = {
 
 TEST_CASE("concat: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      kCases,
+      kConcatCases,
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
         // Element by element in the order of y: image, then input, then the image's elements of that input.
         LayerResult result;
@@ -46,7 +46,7 @@ TEST_CASE("concat: agrees with the naive loops" * doctest::test_suite("device"))
 }
 
 TEST_CASE("concat: agrees with PyTorch" * doctest::test_suite("device")) {
-  check_goldens(std::span(kCases).first(3), 0);
+  check_goldens(std::span(kConcatCases).first(3), 0);
 }
 
 TEST_CASE("concat backward: is the gradient of every input") {
@@ -61,7 +61,7 @@ TEST_CASE("concat backward: is the gradient of every input") {
 }
 
 TEST_CASE("concat: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
-  check_promises(kCases);
+  check_promises(kConcatCases);
 }
 
 TEST_CASE("concat: errors name both sides") {

@@ -86,12 +86,12 @@ TEST_CASE("conv2d: every instruction set agrees with the naive loops and writes 
       const auto pool = std::make_shared<SentinelPool>();
       Tensor y(y_shape, DType::f32, pool), dx(c.x, DType::f32, pool);
       Tensor dw = Tensor::zeros(w_shape, DType::f32, pool);
-      cpu::conv2d_forward(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
-                          y.data<float>());
-      cpu::conv2d_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(),
-                                dx.data<float>());
-      cpu::conv2d_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(),
-                                  dw.data<float>());
+      cpu::conv2d_forward_by(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
+                             y.data<float>());
+      cpu::conv2d_backward_data_by(context, kernels, params, dy.data<float>(), w.data<float>(),
+                                   dx.data<float>());
+      cpu::conv2d_backward_filter_by(context, kernels, params, x.data<float>(), dy.data<float>(),
+                                     dw.data<float>());
       CHECK(relative_error(y, expected.y) <= 2e-6);
       CHECK(relative_error(dx, expected.dx) <= 2e-6);
       CHECK(relative_error(dw, expected.dw) <= 2e-6);

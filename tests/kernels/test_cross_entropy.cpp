@@ -22,7 +22,7 @@ struct CrossEntropyCase {
 };
 
 // tests/golden/make_layers.py has the same table.
-const CrossEntropyCase kCases[] = {
+const CrossEntropyCase kCrossEntropyCases[] = {
     {"cross_entropy.plain", {3, 13}, 0},
     {"cross_entropy.smoothed", {3, 13}, 0.1},
     {"cross_entropy.wide", {1, 127}, 1},
@@ -30,7 +30,7 @@ const CrossEntropyCase kCases[] = {
 
 Tensor logits_of(const CrossEntropyCase& c) { return random_tensor(c.logits, text(c.name, ".x0"), -10, 10); }
 
-std::vector<std::int64_t> labels_of(const Shape& logits) {
+std::vector<std::int64_t> cross_entropy_labels_of(const Shape& logits) {
   std::vector<std::int64_t> labels;
   for (std::int64_t n = 0; n < logits[0]; ++n) labels.push_back(n * 5 % logits[1]);
   return labels;
@@ -56,10 +56,11 @@ double naive_loss(const Tensor& logits, const std::vector<std::int64_t>& labels,
 }  // namespace
 
 TEST_CASE("cross_entropy: agrees with PyTorch") {
-  for (const CrossEntropyCase& c : kCases) {
+  for (const CrossEntropyCase& c : kCrossEntropyCases) {
     CAPTURE(c.name);
     Context context({}, 2);
-    const CrossEntropy result = cross_entropy(context, logits_of(c), labels_of(c.logits), c.smoothing);
+    const CrossEntropy result =
+        cross_entropy(context, logits_of(c), cross_entropy_labels_of(c.logits), c.smoothing);
     const double expected = golden("layers", text(c.name, ".y")).values()[0];
     CHECK(std::abs(result.loss - expected) <= 1e-6 * expected);
     CHECK(relative_error(result.dlogits, golden("layers", text(c.name, ".dx0"))) <= 1e-6);
@@ -67,11 +68,11 @@ TEST_CASE("cross_entropy: agrees with PyTorch") {
 }
 
 TEST_CASE("cross_entropy: agrees with the naive loops and its gradient with finite differences") {
-  for (const CrossEntropyCase& c : kCases) {
+  for (const CrossEntropyCase& c : kCrossEntropyCases) {
     CAPTURE(c.name);
     Context context({}, 1);
     Tensor logits = logits_of(c).to(DType::f64);
-    const auto labels = labels_of(c.logits);
+    const auto labels = cross_entropy_labels_of(c.logits);
     const CrossEntropy result = cross_entropy(context, logits, labels, c.smoothing);
     const double expected = naive_loss(logits, labels, c.smoothing);
     CHECK(std::abs(result.loss - expected) <= 1e-12 * expected);
@@ -107,8 +108,8 @@ TEST_CASE("cross_entropy: results do not depend on the number of threads") {
   const Shape shape{127, 13};
   const Tensor logits = random_tensor(shape, "cross_entropy.threads", -10, 10);
   Context one({}, 1), three({}, 3);
-  const CrossEntropy a = cross_entropy(one, logits, labels_of(shape), 0.1);
-  const CrossEntropy b = cross_entropy(three, logits, labels_of(shape), 0.1);
+  const CrossEntropy a = cross_entropy(one, logits, cross_entropy_labels_of(shape), 0.1);
+  const CrossEntropy b = cross_entropy(three, logits, cross_entropy_labels_of(shape), 0.1);
   CHECK(a.loss == b.loss);
   CHECK(same_bits(a.dlogits, b.dlogits));
 }

@@ -14,7 +14,7 @@ using namespace backlight::test;
 
 namespace {
 
-const LayerCase kCases[] = {
+const LayerCase kDropoutCases[] = {
     {.name = "dropout.inference", .make = [] { return dropout(); }, .x = {{3, 2, 5, 7}}},
     {.name = "dropout.training", .make = [] { return dropout(0.3); }, .x = {{3, 2, 5, 7}}, .training = true},
     {.name = "dropout.none", .make = [] { return dropout(0); }, .x = {{1, 127}}, .training = true},
@@ -31,16 +31,16 @@ Tensor train(const Tensor& x, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("dropout: outside training y is x and dx is dy" * doctest::test_suite("device")) {
-  const LayerInputs in = inputs_of(kCases[0]);
-  const LayerResult result = run_layer(kCases[0], in);
+  const LayerInputs in = inputs_of(kDropoutCases[0]);
+  const LayerResult result = run_layer(kDropoutCases[0], in);
   CHECK(same_bits(result.y, in.x[0]));
   CHECK(same_bits(result.dx[0], in.dy));
 }
 
 TEST_CASE("dropout: in training an element is dropped or scaled and its gradient with it" *
           doctest::test_suite("device")) {
-  const LayerInputs in = inputs_of(kCases[1]);
-  const LayerResult result = run_layer(kCases[1], in);
+  const LayerInputs in = inputs_of(kDropoutCases[1]);
+  const LayerResult result = run_layer(kDropoutCases[1], in);
   const float scale = static_cast<float>(1 / 0.7);
   for (std::int64_t i = 0; i < result.y.numel(); ++i) {
     const auto e = static_cast<std::size_t>(i);
@@ -71,16 +71,16 @@ TEST_CASE("dropout: the mask is a function of the seed") {
 }
 
 TEST_CASE("dropout: the extremes drop nothing and everything" * doctest::test_suite("device")) {
-  const LayerInputs some = inputs_of(kCases[2]);
-  CHECK(same_bits(run_layer(kCases[2], some).y, some.x[0]));
-  const LayerResult all = run_layer(kCases[3], inputs_of(kCases[3]));
+  const LayerInputs some = inputs_of(kDropoutCases[2]);
+  CHECK(same_bits(run_layer(kDropoutCases[2], some).y, some.x[0]));
+  const LayerResult all = run_layer(kDropoutCases[3], inputs_of(kDropoutCases[3]));
   for (const float v : all.y.values()) CHECK(v == 0);
 }
 
-TEST_CASE("dropout backward: is the gradient") { check_gradients(std::span(kCases).first(4)); }
+TEST_CASE("dropout backward: is the gradient") { check_gradients(std::span(kDropoutCases).first(4)); }
 
 TEST_CASE("dropout: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
-  check_promises(kCases);
+  check_promises(kDropoutCases);
 }
 
 TEST_CASE("dropout: refuses a probability outside 0 to 1") {

@@ -21,7 +21,7 @@ using namespace backlight::test;
 namespace {
 
 /// Of the sum of a result's terms without their signs, which rounding follows; a few units in the last place.
-constexpr double kTolerance = 2e-6;
+constexpr double kFuzzTolerance = 2e-6;
 
 /// Numbers of one problem, one after the other.
 class Dice {
@@ -92,10 +92,10 @@ void check_convolution(const std::string& name, const Conv2dCase& c, int threads
   const NaiveResult expected = naive_conv2d(p, in.x[0], w, b, in.dy);
   const NaiveResult size =
       naive_conv2d(p, magnitudes(in.x[0]), magnitudes(w), magnitudes(b), magnitudes(in.dy));
-  CHECK(elementwise_error(found.y, expected.y, size.y) <= kTolerance);
-  CHECK(elementwise_error(found.dx[0], expected.dx, size.dx) <= kTolerance);
-  CHECK(elementwise_error(found.dw[0], expected.dw, size.dw) <= kTolerance);
-  if (c.options.bias) CHECK(elementwise_error(found.dw[1], expected.db, size.db) <= kTolerance);
+  CHECK(elementwise_error(found.y, expected.y, size.y) <= kFuzzTolerance);
+  CHECK(elementwise_error(found.dx[0], expected.dx, size.dx) <= kFuzzTolerance);
+  CHECK(elementwise_error(found.dw[0], expected.dw, size.dw) <= kFuzzTolerance);
+  if (c.options.bias) CHECK(elementwise_error(found.dw[1], expected.db, size.db) <= kFuzzTolerance);
 }
 
 void check_pooling(const std::string& name, Dice& dice, int threads) {
@@ -125,8 +125,8 @@ void check_pooling(const std::string& name, Dice& dice, int threads) {
   positive.dy = magnitudes(in64.dy);
   const LayerResult expected = naive(in64);
   const LayerResult size = naive(positive);
-  CHECK(elementwise_error(found.y, expected.y, magnitudes(size.y)) <= kTolerance);
-  CHECK(elementwise_error(found.dx[0], expected.dx[0], size.dx[0]) <= kTolerance);
+  CHECK(elementwise_error(found.y, expected.y, magnitudes(size.y)) <= kFuzzTolerance);
+  CHECK(elementwise_error(found.dx[0], expected.dx[0], size.dx[0]) <= kFuzzTolerance);
 }
 
 }  // namespace

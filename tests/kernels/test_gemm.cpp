@@ -12,12 +12,13 @@ using namespace backlight::test;
 
 namespace {
 
-struct Case {
+struct GemmCase {
   std::int64_t m, n, k;
 };
 /// Around the extents of tiles (6 or 14 rows; 8, 16 or 32 columns), of vectors, and of blocks in depth.
-const Case kCases[] = {{1, 1, 1},    {14, 32, 256}, {13, 127, 1}, {15, 33, 257}, {127, 13, 13}, {6, 16, 512},
-                       {5, 31, 700}, {29, 49, 513}, {530, 17, 9}, {3, 2100, 5},  {64, 65, 0},   {2, 7, 2000}};
+const GemmCase kGemmCases[] = {{1, 1, 1},     {14, 32, 256}, {13, 127, 1}, {15, 33, 257},
+                               {127, 13, 13}, {6, 16, 512},  {5, 31, 700}, {29, 49, 513},
+                               {530, 17, 9},  {3, 2100, 5},  {64, 65, 0},  {2, 7, 2000}};
 
 /// B as the patches of a 1×1 convolution over one row: element (j, k) is data[k·n + j].
 cpu::Patches<float> columns_of(const Tensor& b, std::int64_t n) {
@@ -25,7 +26,7 @@ cpu::Patches<float> columns_of(const Tensor& b, std::int64_t n) {
   return {vertical, horizontal, b.data<float>()};
 }
 
-Tensor naive(const Case& c, const Tensor& a, const Tensor& b, const Tensor& start) {
+Tensor naive(const GemmCase& c, const Tensor& a, const Tensor& b, const Tensor& start) {
   Tensor result = start.to(DType::f64);
   for (std::int64_t i = 0; i < c.m; ++i)
     for (std::int64_t j = 0; j < c.n; ++j)
@@ -44,7 +45,7 @@ TEST_CASE("gemm: every instruction set agrees with the naive loops and writes no
     ++sets;
     const auto& kernels = cpu::micro_kernels<float>(isa);
     CHECK(kernels.isa == isa);
-    for (const Case& c : kCases)
+    for (const GemmCase& c : kGemmCases)
       for (const bool accumulate : {false, true}) {
         CAPTURE(static_cast<int>(isa));
         CAPTURE(c.m);

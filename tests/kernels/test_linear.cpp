@@ -13,22 +13,22 @@ using namespace backlight::test;
 
 namespace {
 
-struct Case {
+struct LinearCase {
   std::int64_t batch, in, out;
   bool bias;
 };
-const Case kCases[] = {{1, 1, 1, true},     {3, 13, 127, true},  {2, 127, 13, false}, {5, 32, 1, true},
-                       {1, 257, 31, true},  {9, 1000, 6, false}, {4, 64, 64, true},   {7, 33, 9, true},
-                       {1, 4097, 3, false}, {2, 5000, 17, true}};
+const LinearCase kLinearCases[] = {
+    {1, 1, 1, true},     {3, 13, 127, true}, {2, 127, 13, false}, {5, 32, 1, true},    {1, 257, 31, true},
+    {9, 1000, 6, false}, {4, 64, 64, true},  {7, 33, 9, true},    {1, 4097, 3, false}, {2, 5000, 17, true}};
 
 /// A pass of one linear layer on an N×in input, below the network machinery, whose inputs have four axes.
-struct Result {
+struct LinearResult {
   Tensor y, dx, dw, db;
 };
 
-Result run(Layer& layer, const Tensor& x, const Tensor& dy, int threads) {
+LinearResult run(Layer& layer, const Tensor& x, const Tensor& dy, int threads) {
   Context context({}, threads);
-  Result result{Tensor(dy.shape(), dy.dtype()), Tensor(x.shape(), x.dtype()), {}, {}};
+  LinearResult result{Tensor(dy.shape(), dy.dtype()), Tensor(x.shape(), x.dtype()), {}, {}};
   const auto parameters = layer.parameters();
   result.dw = Tensor::zeros(parameters[0].tensor->shape(), x.dtype());
   if (parameters.size() > 1) result.db = Tensor::zeros(parameters[1].tensor->shape(), x.dtype());
@@ -42,7 +42,7 @@ Result run(Layer& layer, const Tensor& x, const Tensor& dy, int threads) {
   return result;
 }
 
-std::unique_ptr<Layer> layer_of(const Case& c, DType dtype = DType::f32) {
+std::unique_ptr<Layer> layer_of(const LinearCase& c, DType dtype = DType::f32) {
   auto layer = linear(c.in, c.out, c.bias);
   for (const Parameter& p : layer->parameters())
     *p.tensor = random_tensor(p.tensor->shape(), p.name, -1, 1, dtype);
@@ -55,7 +55,7 @@ Tensor row(const Tensor& batch, std::int64_t n) {
   return one;
 }
 
-void check_against_naive(const Case& c, DType dtype, double tolerance) {
+void check_against_naive(const LinearCase& c, DType dtype, double tolerance) {
   CAPTURE(c.batch);
   CAPTURE(c.in);
   CAPTURE(c.out);
@@ -66,7 +66,7 @@ void check_against_naive(const Case& c, DType dtype, double tolerance) {
   const Tensor no_bias = Tensor::zeros({c.out});
   const NaiveResult expected =
       naive_linear(x, *parameters[0].tensor, c.bias ? *parameters[1].tensor : no_bias, dy);
-  const Result result = run(*layer, x, dy, 2);
+  const LinearResult result = run(*layer, x, dy, 2);
   CHECK(relative_error(result.y, expected.y) <= tolerance);
   CHECK(relative_error(result.dx, expected.dx) <= tolerance);
   CHECK(relative_error(result.dw, expected.dw) <= tolerance);
@@ -76,7 +76,7 @@ void check_against_naive(const Case& c, DType dtype, double tolerance) {
 }  // namespace
 
 TEST_CASE("linear: forward and backward agree with the naive loops") {
-  for (const Case& c : kCases) check_against_naive(c, DType::f32, 2e-6);
+  for (const LinearCase& c : kLinearCases) check_against_naive(c, DType::f32, 2e-6);
 }
 
 TEST_CASE("linear: every instruction set agrees with the naive loops and writes nothing outside") {
@@ -84,7 +84,7 @@ TEST_CASE("linear: every instruction set agrees with the naive loops and writes 
     if (!cpu::available(isa)) continue;
     CAPTURE(static_cast<int>(isa));
     const auto& kernels = cpu::micro_kernels<float>(isa);
-    for (const Case& c : kCases) {
+    for (const LinearCase& c : kLinearCases) {
       CAPTURE(c.in);
       CAPTURE(c.out);
       const LinearParams params{.batch = c.batch, .in = c.in, .out = c.out};
@@ -95,12 +95,12 @@ TEST_CASE("linear: every instruction set agrees with the naive loops and writes 
       const auto pool = std::make_shared<SentinelPool>();
       Tensor y(dy.shape(), DType::f32, pool), dx(x.shape(), DType::f32, pool);
       Tensor dw = Tensor::zeros(w.shape(), DType::f32, pool);
-      cpu::linear_forward(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
-                          y.data<float>());
-      cpu::linear_backward_data(context, kernels, params, dy.data<float>(), w.data<float>(),
-                                dx.data<float>());
-      cpu::linear_backward_filter(context, kernels, params, x.data<float>(), dy.data<float>(),
-                                  dw.data<float>());
+      cpu::linear_forward_by(context, kernels, params, x.data<float>(), w.data<float>(), b.data<float>(),
+                             y.data<float>());
+      cpu::linear_backward_data_by(context, kernels, params, dy.data<float>(), w.data<float>(),
+                                   dx.data<float>());
+      cpu::linear_backward_filter_by(context, kernels, params, x.data<float>(), dy.data<float>(),
+                                     dw.data<float>());
       CHECK(relative_error(y, expected.y) <= 2e-6);
       CHECK(relative_error(dx, expected.dx) <= 2e-6);
       CHECK(relative_error(dw, expected.dw) <= 2e-6);
@@ -112,7 +112,7 @@ TEST_CASE("linear: every instruction set agrees with the naive loops and writes 
 TEST_CASE("linear: forward and backward agree with PyTorch") {
   const auto layer = linear(127, 13);
   for (const Parameter& p : layer->parameters()) fill(*p.tensor, "linear." + p.name);
-  const Result result =
+  const LinearResult result =
       run(*layer, random_tensor({3, 127}, "linear.x"), random_tensor({3, 13}, "linear.dy"), 2);
   CHECK(relative_error(result.y, golden("conv2d", "linear.y")) <= 2e-6);
   CHECK(relative_error(result.dx, golden("conv2d", "linear.dx")) <= 2e-6);
@@ -124,23 +124,23 @@ TEST_CASE("linear: a zero gradient is not propagated") {
   const auto layer = layer_of({1, 300, 40, true});
   Tensor dy = Tensor::zeros({1, 40});
   dy.values()[17] = 2;
-  const Result result = run(*layer, random_tensor({1, 300}, "linear.x"), dy, 1);
+  const LinearResult result = run(*layer, random_tensor({1, 300}, "linear.x"), dy, 1);
   const float* row_17 = layer->parameters()[0].tensor->data<float>() + 17 * 300;
   for (std::size_t i = 0; i < 300; ++i) CHECK(result.dx.values()[i] == 2 * row_17[i]);
 }
 
 TEST_CASE("linear: double precision agrees with the naive loops to rounding") {
-  for (const Case& c : kCases) check_against_naive(c, DType::f64, 1e-14);
+  for (const LinearCase& c : kLinearCases) check_against_naive(c, DType::f64, 1e-14);
 }
 
 TEST_CASE("linear: a batch equals its images one by one bit for bit") {
-  for (const Case& c : kCases) {
+  for (const LinearCase& c : kLinearCases) {
     const auto layer = layer_of(c);
     const Tensor x = random_tensor({c.batch, c.in}, "linear.batch.x");
     const Tensor dy = random_tensor({c.batch, c.out}, "linear.batch.dy");
-    const Result batch = run(*layer, x, dy, 2);
+    const LinearResult batch = run(*layer, x, dy, 2);
     for (std::int64_t n = 0; n < c.batch; ++n) {
-      const Result alone = run(*layer, row(x, n), row(dy, n), 2);
+      const LinearResult alone = run(*layer, row(x, n), row(dy, n), 2);
       CHECK(same_bits(alone.y, row(batch.y, n)));
       CHECK(same_bits(alone.dx, row(batch.dx, n)));
     }
@@ -148,13 +148,13 @@ TEST_CASE("linear: a batch equals its images one by one bit for bit") {
 }
 
 TEST_CASE("linear: results do not depend on the number of threads") {
-  for (const Case& c : kCases) {
+  for (const LinearCase& c : kLinearCases) {
     const auto layer = layer_of(c);
     const Tensor x = random_tensor({c.batch, c.in}, "linear.threads.x");
     const Tensor dy = random_tensor({c.batch, c.out}, "linear.threads.dy");
-    const Result one = run(*layer, x, dy, 1);
+    const LinearResult one = run(*layer, x, dy, 1);
     for (const int threads : {2, 3}) {
-      const Result several = run(*layer, x, dy, threads);
+      const LinearResult several = run(*layer, x, dy, threads);
       CHECK(same_bits(several.y, one.y));
       CHECK(same_bits(several.dx, one.dx));
       CHECK(same_bits(several.dw, one.dw));

@@ -26,7 +26,7 @@ const ResponseNormCase kTable[] = {
     {"local_response_norm.wider", {1, 3, 2, 127}, {.size = 9, .alpha = 0.3, .beta = 1.5, .k = 0.5}},
 };
 
-std::vector<LayerCase> cases() {
+std::vector<LayerCase> local_response_norm_cases() {
   std::vector<LayerCase> all;
   for (const ResponseNormCase& c : kTable)
     all.push_back({.name = c.name,
@@ -41,7 +41,7 @@ std::vector<LayerCase> cases() {
 
 TEST_CASE("local_response_norm: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      cases(),
+      local_response_norm_cases(),
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
         for (const ResponseNormCase& row : kTable)
           if (row.name == c.name) return naive_local_response_norm(row.options, in);
@@ -51,14 +51,14 @@ TEST_CASE("local_response_norm: agrees with the naive loops" * doctest::test_sui
 }
 
 TEST_CASE("local_response_norm: agrees with PyTorch" * doctest::test_suite("device")) {
-  check_goldens(cases(), 2e-6);
+  check_goldens(local_response_norm_cases(), 2e-6);
 }
 
-TEST_CASE("local_response_norm backward: is the gradient") { check_gradients(cases()); }
+TEST_CASE("local_response_norm backward: is the gradient") { check_gradients(local_response_norm_cases()); }
 
 TEST_CASE("local_response_norm: batches and threads and buffers change nothing" *
           doctest::test_suite("device")) {
-  check_promises(cases());
+  check_promises(local_response_norm_cases());
 }
 
 TEST_CASE("local_response_norm: a plane of several blocks agrees with its halves" *

@@ -26,7 +26,7 @@ float backward_of(std::unique_ptr<Layer> layer, float x, float dy, ReluRule rule
 }
 
 // tests/golden/make_layers.py has the first two.
-const LayerCase kCases[] = {
+const LayerCase kReluCases[] = {
     {.name = "relu.maps", .make = relu, .x = {{3, 2, 5, 7}}},
     {.name = "relu6.maps", .make = relu6, .x = {{3, 2, 5, 7}}, .low = -3, .high = 9},
     {.name = "relu.one", .make = relu, .x = {{1, 1}}},
@@ -95,16 +95,16 @@ TEST_CASE("relu backward: the standard rule is the gradient") {
 }
 
 TEST_CASE("relu: agrees with PyTorch" * doctest::test_suite("device")) {
-  check_goldens(std::span(kCases).first(2), 0);
+  check_goldens(std::span(kReluCases).first(2), 0);
 }
 
 TEST_CASE("relu: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
-  check_promises(kCases);
+  check_promises(kReluCases);
 }
 
 TEST_CASE("relu backward: the rules agree with their equations on every element" *
           doctest::test_suite("device")) {
-  for (const LayerCase& c : kCases) {
+  for (const LayerCase& c : kReluCases) {
     CAPTURE(c.name);
     const double upper = c.name.starts_with("relu6") ? 6 : std::numeric_limits<double>::infinity();
     for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {

@@ -14,7 +14,7 @@ using namespace backlight::test;
 namespace {
 
 // tests/golden/make_layers.py has the same table.
-std::vector<LayerCase> cases(bool log) {
+std::vector<LayerCase> softmax_cases(bool log) {
   std::vector<LayerCase> all;
   const auto add = [&](const char* name, const Shape& x) {
     all.push_back({.name = text(log ? "log_softmax." : "softmax.", name),
@@ -44,20 +44,20 @@ LayerResult run_on(bool log, std::vector<float> x) {
 TEST_CASE("softmax: agrees with the naive loops" * doctest::test_suite("device")) {
   for (const bool log : {false, true})
     check_reference(
-        cases(log), [=](const LayerCase&, const LayerInputs& in, Layer&) { return naive_softmax(log, in); },
-        2e-6);
+        softmax_cases(log),
+        [=](const LayerCase&, const LayerInputs& in, Layer&) { return naive_softmax(log, in); }, 2e-6);
 }
 
 TEST_CASE("softmax: agrees with PyTorch" * doctest::test_suite("device")) {
-  for (const bool log : {false, true}) check_goldens(cases(log), 2e-6);
+  for (const bool log : {false, true}) check_goldens(softmax_cases(log), 2e-6);
 }
 
 TEST_CASE("softmax backward: is the gradient") {
-  for (const bool log : {false, true}) check_gradients(cases(log));
+  for (const bool log : {false, true}) check_gradients(softmax_cases(log));
 }
 
 TEST_CASE("softmax: batches and threads and buffers change nothing" * doctest::test_suite("device")) {
-  for (const bool log : {false, true}) check_promises(cases(log));
+  for (const bool log : {false, true}) check_promises(softmax_cases(log));
 }
 
 TEST_CASE("softmax: large scores do not overflow and an impossible class has probability zero") {

@@ -18,7 +18,7 @@ LayerCase shortcut(std::string name, const Shape& x, std::int64_t channels, std:
 }
 
 // tests/golden/make_layers.py has the same table.
-const LayerCase kCases[] = {
+const LayerCase kSubsamplePadCases[] = {
     shortcut("halving", {2, 4, 7, 6}, 8, 2),
     shortcut("channels", {1, 3, 1, 13}, 7, 1),
     shortcut("thirds", {3, 2, 5, 127}, 2, 3),
@@ -28,7 +28,7 @@ const LayerCase kCases[] = {
 
 TEST_CASE("strided_identity_pad: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      kCases,
+      kSubsamplePadCases,
       [](const LayerCase& c, const LayerInputs& in, Layer&) {
         LayerResult result;
         result.y = Tensor::zeros(in.dy.shape(), DType::f64);
@@ -51,14 +51,14 @@ TEST_CASE("strided_identity_pad: agrees with the naive loops" * doctest::test_su
 }
 
 TEST_CASE("strided_identity_pad: agrees with PyTorch" * doctest::test_suite("device")) {
-  check_goldens(kCases, 0);
+  check_goldens(kSubsamplePadCases, 0);
 }
 
-TEST_CASE("strided_identity_pad backward: is the gradient") { check_gradients(kCases); }
+TEST_CASE("strided_identity_pad backward: is the gradient") { check_gradients(kSubsamplePadCases); }
 
 TEST_CASE("strided_identity_pad: batches and threads and buffers change nothing" *
           doctest::test_suite("device")) {
-  check_promises(kCases);
+  check_promises(kSubsamplePadCases);
 }
 
 TEST_CASE("strided_identity_pad: errors name both sides") {

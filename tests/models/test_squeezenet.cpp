@@ -30,7 +30,7 @@ const char* const kIlsvrc[] = {"00000347", "00004574", "00008334", "00011811", "
                                "00036879", "00040908", "00044592"};
 /// As the generator samples.
 constexpr std::size_t kLogitStep = 8;
-constexpr std::int64_t kStep = 14, kTarget = 282;
+constexpr std::int64_t kStep = 14, kTigerCat = 282;
 
 /// The trained network, placed on the device of the tests; nothing where its file is not there.
 std::optional<Model> trained(const Context& context) {
@@ -41,24 +41,24 @@ std::optional<Model> trained(const Context& context) {
   }
   Model model = load_model(path);
   CHECK(model.info.name == "squeezenet1_0");
-  CHECK(model.labels[kTarget] == "tiger cat");
+  CHECK(model.labels[kTigerCat] == "tiger cat");
   model.network.to(context);
   return model;
 }
 
-Tensor input_of(const Model& model, const fs::path& photograph) {
+Tensor squeezenet_input(const Model& model, const fs::path& photograph) {
   return std::move(preprocess(read_image(photograph), model.info.preprocessing).x);
 }
 
 Tensor chelsea(const Model& model) {
-  return input_of(model, BACKLIGHT_SOURCE_DIR "/tests/images/chelsea.png");
+  return squeezenet_input(model, BACKLIGHT_SOURCE_DIR "/tests/images/chelsea.png");
 }
 
 float largest_of(const std::string& name) { return golden("squeezenet", name + ".max").values()[0]; }
 
 void check_scores(const Model& model, Context& context, const fs::path& photograph) {
   CAPTURE(photograph);
-  const Pass pass(model.network, context, input_of(model, photograph));
+  const Pass pass(model.network, context, squeezenet_input(model, photograph));
   const Tensor logits = context.to_host(pass.output());
   const std::string name = photograph.stem();
   const auto values = logits.values();
@@ -75,7 +75,7 @@ void check_scores(const Model& model, Context& context, const fs::path& photogra
 
 /// A gradient of 1×3×224×224 at the places that the generator takes.
 /// How far they are off, as a share of the gradient's largest magnitude.
-double sampled_error(const Tensor& gradient, const std::string& name) {
+double sampled_gradient_error(const Tensor& gradient, const std::string& name) {
   const Tensor dx = gradient.to(DType::f32), samples = golden("squeezenet", name);
   REQUIRE(samples.shape() == Shape{3, 16, 16});
   double worst = 0;
@@ -114,7 +114,7 @@ TEST_CASE("squeezenet: the gradient, guided backprop and deconvolution on photog
   const DType dtype = on_cpu ? DType::f64 : DType::f32;
   if (on_cpu) model->network.to(dtype);
   const auto input = [&](const std::string& photograph) {
-    return input_of(*model, BACKLIGHT_SOURCE_DIR "/tests/images/" + photograph + ".png");
+    return squeezenet_input(*model, BACKLIGHT_SOURCE_DIR "/tests/images/" + photograph + ".png");
   };
   const auto gradient = [&](const std::string& photograph, std::int64_t target, ReluRule rule) {
     Explanation explanation(model->network, context, input(photograph).to(dtype), {},
@@ -124,7 +124,8 @@ TEST_CASE("squeezenet: the gradient, guided backprop and deconvolution on photog
   const auto check = [&](const std::string& photograph, std::int64_t target, const std::string& name,
                          ReluRule rule) {
     CAPTURE(name);
-    if (on_cpu) CHECK(sampled_error(gradient(photograph, target, rule), photograph + "." + name) <= 1e-6);
+    if (on_cpu)
+      CHECK(sampled_gradient_error(gradient(photograph, target, rule), photograph + "." + name) <= 1e-6);
     const Context host({}, 0);
     Run reference(std::move(trained(host)->network), input(photograph), Context({}, 0), dtype);
     Run run(std::move(trained(host)->network), input(photograph), test_context(0), DType::f32);
@@ -133,11 +134,11 @@ TEST_CASE("squeezenet: the gradient, guided backprop and deconvolution on photog
     MESSAGE("squeezenet1_0, ", name, ": differs by ", error, " of the largest");
     CHECK(error <= 1e-4);
   };
-  check("chelsea", kTarget, "gradient", ReluRule::standard);
-  check("chelsea", kTarget, "guided", ReluRule::guided);
+  check("chelsea", kTigerCat, "gradient", ReluRule::standard);
+  check("chelsea", kTigerCat, "guided", ReluRule::guided);
   check("astronaut", 505, "deconvnet", ReluRule::deconvnet);
   // captum's, too: every positive signal is lost on the way.
-  const Tensor lost = gradient("chelsea", kTarget, ReluRule::deconvnet).to(DType::f32);
+  const Tensor lost = gradient("chelsea", kTigerCat, ReluRule::deconvnet).to(DType::f32);
   CHECK(std::ranges::all_of(lost.values(), [](float v) { return v == 0; }));
 }
 
@@ -151,7 +152,7 @@ TEST_CASE("squeezenet: CAM weighs the features by the last convolution's row, as
   CHECK(model->network.node(head->features).name == "features.12.cat");
   CHECK(model->network.node(head->classifier).name == "classifier.1");
   Explanation explanation(model->network, context, chelsea(*model), {head->features}, false);
-  const std::int64_t target[] = {kTarget};
+  const std::int64_t target[] = {kTigerCat};
   const Tensor cam = context.to_host(explanation.cam(target).map);
   const Tensor expected = golden("squeezenet", "chelsea.cam");
   CHECK(relative_error(cam.clone().reshaped(expected.shape()), expected) <= 1e-4);
@@ -164,7 +165,7 @@ TEST_CASE("squeezenet: Grad-CAM on a photograph is shown as pytorch-grad-cam sho
   if (!model) return;
   const NodeId layer = model->network.find(model->info.default_layers.pytorch_grad_cam);
   Explanation explanation(model->network, context, chelsea(*model), {layer}, false);
-  const std::int64_t target[] = {kTarget};
+  const std::int64_t target[] = {kTigerCat};
   const Tensor map = context.to_host(explanation.grad_cam(layer, explanation.target(target)).map);
   const Tensor shown = display_map(map, Preset::pytorch_grad_cam, 224, 224);
   const Tensor expected = golden("squeezenet", "chelsea.grad_cam.shown");

@@ -21,7 +21,7 @@ namespace {
 constexpr double kTolerance = 1e-5;  // sums in float, in an order of their own
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-std::vector<float> uniform(std::int64_t count, std::string_view name) {
+std::vector<float> ladder_values(std::int64_t count, std::string_view name) {
   const Tensor random = random_tensor({count}, name);
   return {random.values().begin(), random.values().end()};
 }
@@ -40,7 +40,7 @@ TEST_CASE("gradient GAP ladder: every version agrees with the CPU") {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kMaps) {
       CAPTURE(m.area);
-      const std::vector<float> g = uniform(m.batch * m.channels * m.area, "study.g");
+      const std::vector<float> g = ladder_values(m.batch * m.channels * m.area, "study.g");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.channels));
       cpu::channel_sum(host, m, 0.25, g.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
@@ -61,8 +61,8 @@ TEST_CASE("weighted sum ladder: every version agrees with the CPU") {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kMaps) {
       CAPTURE(m.area);
-      const std::vector<float> alpha = uniform(m.batch * m.channels, "study.alpha");
-      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "study.a");
+      const std::vector<float> alpha = ladder_values(m.batch * m.channels, "study.alpha");
+      const std::vector<float> a = ladder_values(m.batch * m.channels * m.area, "study.a");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.area));
       cpu::weighted_sum(host, m, alpha.data(), a.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
@@ -118,7 +118,7 @@ TEST_CASE("upsampling ladder: every version agrees with the CPU") {
         CAPTURE(corners);
         constexpr std::int64_t kBatch = 2;
         const std::int64_t in = s.height * s.width, out = s.out_height * s.out_width;
-        const std::vector<float> x = uniform(kBatch * in, "study.x");
+        const std::vector<float> x = ladder_values(kBatch * in, "study.x");
         std::vector<float> expected;
         for (std::int64_t n = 0; n < kBatch; ++n) {
           Tensor map({s.height, s.width});
@@ -151,7 +151,7 @@ TEST_CASE("SGEMM ladder: every version agrees with a sum in double") {
       CAPTURE(p.m);
       CAPTURE(p.n);
       CAPTURE(p.k);
-      const std::vector<float> a = uniform(p.m * p.k, "study.a"), b = uniform(p.k * p.n, "study.b");
+      const std::vector<float> a = ladder_values(p.m * p.k, "study.a"), b = ladder_values(p.k * p.n, "study.b");
       std::vector<float> expected;
       for (std::int64_t i = 0; i < p.m; ++i) {
         for (std::int64_t j = 0; j < p.n; ++j) {

@@ -1,6 +1,8 @@
 // What the tests of weights/ share.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -23,6 +25,13 @@ std::string refusal(Action action) {
     return error.what();
   }
   return {};
+}
+
+/// Whether a message has these words; shows both where not.
+inline bool says(const std::string& why, const std::string& words) {
+  CAPTURE(why);
+  CAPTURE(words);
+  return why.find(words) != std::string::npos;
 }
 
 inline void write_file(const std::filesystem::path& path, const std::string& content) {

@@ -20,7 +20,7 @@ using test::refusal;
 
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(BACKLIGHT_SHARED_DATA) / "checkpoints/real";
+const std::filesystem::path kRealFolder = std::filesystem::path(BACKLIGHT_SHARED_DATA) / "checkpoints/real";
 
 struct Sum {
   double sum = 0, magnitude = 0;
@@ -61,13 +61,13 @@ void check_contents(const Checkpoint& checkpoint, const json& expected) {
 }  // namespace
 
 TEST_CASE("real checkpoints: every one is read as PyTorch reads it or refused for the right reason") {
-  if (!std::filesystem::exists(kFolder)) return test::skip("the real checkpoints are not there");
+  if (!std::filesystem::exists(kRealFolder)) return test::skip("the real checkpoints are not there");
   const json files = json::parse(std::ifstream(golden_file("real.json")));
   CHECK(files.size() == 76);
   for (const auto& [name, expected] : files.items()) {
     CAPTURE(name);
     const std::string why = refusal([&] {
-      const Checkpoint checkpoint = Checkpoint::open(kFolder / name);
+      const Checkpoint checkpoint = Checkpoint::open(kRealFolder / name);
       REQUIRE_FALSE(expected.contains("refused"));
       check_contents(checkpoint, expected);
     });
@@ -80,7 +80,7 @@ TEST_CASE("real checkpoints: every one is read as PyTorch reads it or refused fo
 }
 
 TEST_CASE("real checkpoints: networks that are not built here are said to be what they are") {
-  if (!std::filesystem::exists(kFolder)) return test::skip("the real checkpoints are not there");
+  if (!std::filesystem::exists(kRealFolder)) return test::skip("the real checkpoints are not there");
   const std::pair<const char*, const char*> kFamilies[] = {
       {"timm_mobilenetv3_small_050.pth", "a MobileNetV3 (timm's keys)"},
       {"yolo_fastestv2_backbone.pth", "a ShuffleNetV2"},
@@ -89,6 +89,6 @@ TEST_CASE("real checkpoints: networks that are not built here are said to be wha
       {"cifar_net_tutorial.pth", ""}};
   for (const auto& [file, family] : kFamilies) {
     CAPTURE(file);
-    CHECK(unbuilt_family(Checkpoint::open(kFolder / file).as_stored()) == family);
+    CHECK(unbuilt_family(Checkpoint::open(kRealFolder / file).as_stored()) == family);
   }
 }

@@ -14,6 +14,7 @@
 using namespace backlight;
 using test::made_of_shapes;
 using test::NamedShape;
+using test::says;
 
 namespace {
 
@@ -50,11 +51,6 @@ std::string doubt(const std::vector<NamedShape>& shapes) {
   const Recognition found = recognise(made_of_shapes(shapes));
   CHECK(found.architectures.empty());
   return found.doubt;
-}
-
-bool says(const std::string& why, const std::string& words) {
-  CAPTURE(why);
-  return why.find(words) != std::string::npos;
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ using test::refusal;
 
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(BACKLIGHT_SOURCE_DIR) / "tests/golden/malicious";
+const std::filesystem::path kMaliciousFolder =
+    std::filesystem::path(BACKLIGHT_SOURCE_DIR) / "tests/golden/malicious";
 
 // AddressSanitizer keeps freed blocks for a while.
 #ifdef __SANITIZE_ADDRESS__
@@ -40,13 +41,13 @@ std::string why_not(const std::string& pickle, const CheckpointLimits& limits = 
 }  // namespace
 
 TEST_CASE("hostile files: every one is refused for its own reason in little time and memory") {
-  const auto cases = nlohmann::json::parse(std::ifstream(kFolder / "expected.json"));
+  const auto cases = nlohmann::json::parse(std::ifstream(kMaliciousFolder / "expected.json"));
   CHECK(cases.size() > 150);
   const long before = peak_kilobytes();
   for (const auto& [name, words] : cases.items()) {
     CAPTURE(name);
     const std::clock_t start = std::clock();
-    const std::string why = refusal([&] { Checkpoint::open(kFolder / name); });
+    const std::string why = refusal([&] { Checkpoint::open(kMaliciousFolder / name); });
     CHECK(std::clock() - start <= CLOCKS_PER_SEC);
     CAPTURE(why);
     CHECK(why.find(name) != std::string::npos);

@@ -11,6 +11,7 @@ using namespace backlight;
 using test::golden_file;
 using test::read_file;
 using test::refusal;
+using test::says;
 using test::write_file;
 
 namespace {
@@ -35,12 +36,6 @@ std::string why_refused(const std::string& content) {
   const auto path = folder.path() / "file.safetensors";
   write_file(path, content);
   return refusal([&] { Checkpoint::open(path); });
-}
-
-bool says(const std::string& why, const std::string& words) {
-  CAPTURE(why);
-  CAPTURE(words);
-  return why.find(words) != std::string::npos;
 }
 
 }  // namespace

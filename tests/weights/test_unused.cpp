@@ -3,11 +3,13 @@
 
 #include "weights/made_of_shapes.hpp"
 #include "weights/prefix.hpp"
+#include "weights/support.hpp"
 #include "weights/unused.hpp"
 
 using namespace backlight;
 using test::made_of_shapes;
 using test::NamedShape;
+using test::says;
 
 namespace {
 

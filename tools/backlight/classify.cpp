@@ -10,7 +10,7 @@
 namespace backlight::tools {
 namespace {
 
-struct Options {
+struct ClassifyOptions {
   InputOptions inputs;
   NetworkOptions network;
   DeviceOptions device;
@@ -21,7 +21,7 @@ struct Options {
 };
 
 Json classify_picture(const PictureSource& source, const Model& model, Context& context, Fit fit,
-                      ExifOrientation exif, const Options& options, Console& console) {
+                      ExifOrientation exif, const ClassifyOptions& options, Console& console) {
   const Image image = source.read(exif, console);
   Fitted fitted = fit_picture(image, model, fit, false);
   Json record = image_json(source, image, fitted);
@@ -37,7 +37,7 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
   return record;
 }
 
-void run(Options& options) {
+void run_classify(ClassifyOptions& options) {
   Console& console = options.console;
   const Fit fit = parse_fit(options.fit);
   const ExifOrientation exif = parse_exif(options.exif);
@@ -55,7 +55,7 @@ void run(Options& options) {
   if (exit_code != 0) throw CLI::RuntimeError(exit_code);
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kClassifyFooter = R"(Examples:
   backlight classify photo.jpg
   backlight classify photos/ --recursive --json-lines > classes.jsonl
   backlight classify photos/ --weights resnet50-0676ba61.pth --top-k 3
@@ -64,7 +64,7 @@ constexpr const char* kFooter = R"(Examples:
 }  // namespace
 
 void add_classify_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ClassifyOptions>();
   CLI::App& command = *app.add_subcommand("classify", "Name the best classes of pictures");
   add_inputs(command, options->inputs);
   command.add_option("-k,--top-k", options->top_k, "How many classes to name")
@@ -78,8 +78,8 @@ void add_classify_command(CLI::App& app) {
   add_device_options(command, options->device);
   add_json_options(command, options->json);
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options] { run(*options); });
+  command.footer(kClassifyFooter);
+  command.callback([options] { run_classify(*options); });
 }
 
 }  // namespace backlight::tools

@@ -15,7 +15,7 @@
 namespace backlight::tools {
 namespace {
 
-struct Options {
+struct ConvertOptions {
   std::string file, output, dtype = "f32";
   NetworkOptions network;
   bool force = false;
@@ -43,7 +43,7 @@ std::map<std::string, std::string> card_of(const Checkpoint& file, const Network
   return {};
 }
 
-void run(Options& options) {
+void run_convert(ConvertOptions& options) {
   const StoredType dtype = parse_dtype(options.dtype);
   const std::string output = options.output == "-" ? "/dev/stdout" : options.output;
   Inputs inputs;
@@ -73,7 +73,7 @@ void run(Options& options) {
                        architecture == metadata.end() ? std::string() : ", " + architecture->second);
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kConvertFooter = R"(Examples:
   backlight convert resnet18-f37072fd.pth -o resnet18.safetensors
   backlight convert checkpoint.pt --key ema --dtype f16 -o ema.safetensors
   backlight convert mine.pth -o birds.safetensors --labels birds.txt --input-size 256 --interpolation bicubic
@@ -82,7 +82,7 @@ constexpr const char* kFooter = R"(Examples:
 }  // namespace
 
 void add_convert_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConvertOptions>();
   CLI::App& command = *app.add_subcommand("convert", "Convert a PyTorch checkpoint to safetensors");
   command.add_option("FILE", options->file, "PyTorch checkpoint or safetensors file")->required();
   command.add_option("-o,--output", options->output, "The safetensors file to write; - for standard output")
@@ -102,8 +102,8 @@ void add_convert_command(CLI::App& app) {
   add_picture_options(command, options->network, "What OUT says of itself");
   command.add_flag("--force", options->force, "Overwrite OUT");
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options] { run(*options); });
+  command.footer(kConvertFooter);
+  command.callback([options] { run_convert(*options); });
 }
 
 }  // namespace backlight::tools

@@ -12,7 +12,7 @@
 namespace backlight::tools {
 namespace {
 
-struct Options {
+struct DevicesOptions {
   bool json = false;
   Console console;
 };
@@ -64,25 +64,25 @@ Json as_json(const cuda::Devices& all, int threads) {
   return json;
 }
 
-void run(Options& options) {
+void run_devices(DevicesOptions& options) {
   const cuda::Devices all = cuda::devices();
   const int threads = ThreadPool().size();
   options.console.print(options.json ? dump(as_json(all, threads)) : as_text(all, threads));
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kDevicesFooter = R"(Examples:
   backlight devices
   backlight explain photo.jpg --device cuda:1)";
 
 }  // namespace
 
 void add_devices_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DevicesOptions>();
   CLI::App& command = *app.add_subcommand("devices", "List the devices that --device can name here");
   command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of a table");
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options] { run(*options); });
+  command.footer(kDevicesFooter);
+  command.callback([options] { run_devices(*options); });
 }
 
 }  // namespace backlight::tools

@@ -12,7 +12,7 @@
 namespace backlight::tools {
 namespace {
 
-struct Options {
+struct ExplainOptions {
   InputOptions inputs;
   NetworkOptions network;
   DeviceOptions device;
@@ -51,7 +51,7 @@ Formats parse_formats(const std::vector<std::string>& names) {
 }
 
 /// What can be refused before a network is loaded.
-Request parse_request(const Options& options, std::vector<Method>& methods) {
+Request parse_request(const ExplainOptions& options, std::vector<Method>& methods) {
   Request request;
   if (options.preset) request.preset = parse_preset(*options.preset);
   if (options.fit) request.fit = parse_fit(*options.fit);
@@ -92,7 +92,8 @@ Request parse_request(const Options& options, std::vector<Method>& methods) {
 }
 
 /// The questions of every picture, checked against the network.
-void ask(Request& request, const Options& options, const std::vector<Method>& methods, const Model& model) {
+void ask(Request& request, const ExplainOptions& options, const std::vector<Method>& methods,
+         const Model& model) {
   const Network& network = model.network;
   std::vector<NodeId>& chosen = request.chosen_layers;
   for (const std::string& name : options.layers) add_once(chosen, network.find(name));
@@ -130,7 +131,7 @@ void ask(Request& request, const Options& options, const std::vector<Method>& me
 }
 
 /// The classes that the user named, each said how it was taken.
-Json choose_classes(Request& request, const Options& options, const Model& model, Console& console) {
+Json choose_classes(Request& request, const ExplainOptions& options, const Model& model, Console& console) {
   Json list = Json::array();
   for (const std::string& name : options.classes) {
     const ClassChoice choice = find_class(model.labels, model.wordnet_ids, name);
@@ -183,7 +184,7 @@ std::string report(const Json& record, const Model& model) {
   return out;
 }
 
-void run(Options& options) {
+void run_explain(ExplainOptions& options) {
   Console& console = options.console;
   std::vector<Method> methods;
   Request request = parse_request(options, methods);
@@ -214,7 +215,7 @@ void run(Options& options) {
   if (exit_code != 0) throw CLI::RuntimeError(exit_code);
 }
 
-constexpr const char* kFooter =
+constexpr const char* kExplainFooter =
     R"(Methods: grad-cam [default], guided-backprop, deconvnet, guided-grad-cam, deconv-grad-cam,
   cam (networks that end in average pooling and one linear layer or 1×1 convolution), gradient.
 
@@ -229,7 +230,7 @@ Examples:
 }  // namespace
 
 void add_explain_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExplainOptions>();
   CLI::App& command = *app.add_subcommand("explain", "Show what in a picture speaks for a class");
   add_inputs(command, options->inputs);
   // One value per occurrence: `--class cat photo.jpg` must not take the picture for a class.
@@ -285,8 +286,8 @@ void add_explain_command(CLI::App& app) {
       ->group("Output")
       ->excludes(force);
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options] { run(*options); });
+  command.footer(kExplainFooter);
+  command.callback([options] { run_explain(*options); });
 }
 
 }  // namespace backlight::tools

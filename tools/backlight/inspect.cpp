@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kDefaultLimit = 40;
 
-struct Options {
+struct InspectOptions {
   std::string file, key, prefix;
   std::size_t limit = kDefaultLimit;
   bool json = false;
@@ -181,7 +181,7 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, const
   return out;
 }
 
-void run(const CLI::App& command, Options& options) {
+void run_inspect(const CLI::App& command, InspectOptions& options) {
   const Checkpoint file = Checkpoint::open(options.file, {.key = options.key, .prefix = options.prefix});
   const Recognition known = recognition_of(file);
   const LoadCheck check = check_load(file, {});
@@ -190,14 +190,14 @@ void run(const CLI::App& command, Options& options) {
                                      : inspect_text(file, known, check, options.limit));
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kInspectFooter = R"(Examples:
   backlight inspect resnet18-f37072fd.pth
   backlight inspect training-checkpoint.pt --key model_state_dict --limit 0)";
 
 }  // namespace
 
 void add_inspect_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   CLI::App& command = *app.add_subcommand(
       "inspect", "Show what a file of weights holds: container, tensors, hash, architecture");
   command.add_option("FILE", options->file, "PyTorch checkpoint or safetensors file")->required();
@@ -210,8 +210,8 @@ void add_inspect_command(CLI::App& app) {
       ->option_text("N");
   command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of text");
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options, &command] { run(command, *options); });
+  command.footer(kInspectFooter);
+  command.callback([options, &command] { run_inspect(command, *options); });
 }
 
 }  // namespace backlight::tools

@@ -10,7 +10,7 @@
 namespace backlight::tools {
 namespace {
 
-struct Options {
+struct LayersOptions {
   NetworkOptions network;
   std::int64_t input_size = 0;
   bool json = false;
@@ -26,7 +26,7 @@ struct Subject {
 
 /// The network of the weights, or the bare architecture with as many classes as its built-in labels: of the
 /// network that explain takes, where none is named.
-Subject subject_of(const Options& options, Console& console) {
+Subject subject_of(const LayersOptions& options, Console& console) {
   const NetworkOptions& from = options.network;
   if (!from.weights.empty()) {
     Model model = load_network(from, console);
@@ -58,7 +58,7 @@ const char* reason_for(const Network& network, NodeId id) {
   return "the features below the classes' maps";
 }
 
-void run(Options& options) {
+void run_layers(LayersOptions& options) {
   const Subject subject = subject_of(options, options.console);
   const Network& network = subject.network;
   const std::int64_t size =
@@ -104,14 +104,14 @@ void run(Options& options) {
                              " parameters\n\n", table.str()));
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kLayersFooter = R"(Examples:
   backlight layers --model resnet50
   backlight layers --weights my-vgg.pth --input-size 448)";
 
 }  // namespace
 
 void add_layers_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LayersOptions>();
   CLI::App& command = *app.add_subcommand(
       "layers", "List a network's layers: name, kind, shape, parameters, use for Grad-CAM");
   add_network_options(command, options->network);
@@ -124,8 +124,8 @@ void add_layers_command(CLI::App& app) {
       ->option_text("N");
   command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of a table");
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options] { run(*options); });
+  command.footer(kLayersFooter);
+  command.callback([options] { run_layers(*options); });
 }
 
 }  // namespace backlight::tools

@@ -50,14 +50,14 @@ void name_results(std::vector<PictureSource>& pictures) {
     return p.path == "-" ? std::string("stdin")
                          : file_safe(fs::path(p.path).stem().string(), kLongestStem, "_");
   };
-  struct Names {
+  struct NamesOfFolder {
     std::map<std::string, int> uses;
     UniqueNames taken;
   };
-  std::map<fs::path, Names> folders;
+  std::map<fs::path, NamesOfFolder> folders;
   for (const PictureSource& p : pictures) ++folders[p.folder].uses[stem_of(p)];
   for (PictureSource& p : pictures) {
-    Names& names = folders[p.folder];
+    NamesOfFolder& names = folders[p.folder];
     const std::string extension = fs::path(p.path).extension().string();
     std::string stem = stem_of(p);
     if (names.uses[stem] > 1 && p.path != "-")

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct ScenesOptions {
   std::uint64_t seed = 1;
   std::uint64_t first = 0, count = 1;
   int objects = 1;
@@ -26,7 +26,7 @@ struct Options {
   Console console;
 };
 
-Json scene_json(const Options& options, std::uint64_t index, const scenes::Scene& scene) {
+Json scene_json(const ScenesOptions& options, std::uint64_t index, const scenes::Scene& scene) {
   Json json = document("scene");
   json["seed"] = options.seed;
   json["index"] = index;
@@ -46,13 +46,13 @@ struct SceneFiles {
   fs::path picture, boxes;
 };
 
-SceneFiles files_of(const Options& options, std::uint64_t index) {
+SceneFiles files_of(const ScenesOptions& options, std::uint64_t index) {
   char stem[32];
   std::snprintf(stem, sizeof stem, "scene_%06llu", static_cast<unsigned long long>(index));
   return {options.out / (std::string(stem) + ".png"), options.out / (std::string(stem) + ".json")};
 }
 
-void run(Options& options) {
+void run_scenes(ScenesOptions& options) {
   if (options.out == "-")
     throw Error(ErrorKind::usage, "--out names a folder, which standard output cannot be");
   const std::uint64_t end = options.first + options.count;
@@ -71,14 +71,14 @@ void run(Options& options) {
   }
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kScenesFooter = R"(Examples:
   backlight scenes --count 20 --objects 2 --out scenes
   backlight explain scenes/scene_000000.png --model backlight_scenes --top-k 2)";
 
 }  // namespace
 
 void add_scenes_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ScenesOptions>();
   CLI::App& command =
       *app.add_subcommand("scenes", "Draw scenes that backlight_scenes knows, with their boxes as JSON");
   command.add_option("-n,--count", options->count, "How many")
@@ -103,8 +103,8 @@ void add_scenes_command(CLI::App& app) {
       ->type_name("DIR");
   command.add_flag("--force", options->force, "Replace existing files");
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options] { run(*options); });
+  command.footer(kScenesFooter);
+  command.callback([options] { run_scenes(*options); });
 }
 
 }  // namespace backlight::tools

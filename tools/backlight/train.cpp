@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct TrainOptions {
   std::uint64_t seed = 1;
   std::int64_t steps = 2000;
   double epochs = 0;  ///< instead of steps, when positive
@@ -42,7 +42,7 @@ struct Options {
 };
 
 /// What decides the outcome beside the trainer's own options.
-std::map<std::string, std::string> settings(const Options& options) {
+std::map<std::string, std::string> settings(const TrainOptions& options) {
   return {{"backlight.architecture", "backlight_scenes"},
           {"data.seed", std::to_string(options.data.seed)},
           {"data.scenes", std::to_string(options.data.scenes)},
@@ -50,7 +50,7 @@ std::map<std::string, std::string> settings(const Options& options) {
 }
 
 /// The checkpoint goes when the result is written, so that it must not be the result.
-void require_two_files(const Options& options) {
+void require_two_files(const TrainOptions& options) {
   if (same_file(options.out, options.checkpoint))
     throw Error(
         ErrorKind::usage, options.out.string(),
@@ -64,7 +64,7 @@ void require_writable(const fs::path& path) {
 }
 
 /// Refuses to lose work: an existing result, or the checkpoint of an unfinished run.
-void check_files(const Options& options) {
+void check_files(const TrainOptions& options) {
   require_two_files(options);
   if (!options.force) {
     require_free(options.out);
@@ -121,7 +121,7 @@ std::string rounded(double value) {
 
 /// Measures the network on scenes of another seed and writes it. The file is a function of the options alone:
 /// no time, no host.
-void finish(Options& options, const Network& network, Context& context) {
+void finish(TrainOptions& options, const Network& network, Context& context) {
   Console& console = options.console;
   std::map<std::string, std::string> metadata = settings(options);
   metadata["backlight.labels"] = labels_json(built_in_labels(LabelSet::scenes));
@@ -160,7 +160,7 @@ void finish(Options& options, const Network& network, Context& context) {
   if (!options.streams) console.print_unless_quiet(printable(options.out.string()) + "\n");
 }
 
-void run(Options& options) {
+void run_train(TrainOptions& options) {
   Console& console = options.console;
   options.data.seed = options.seed;
   if (options.epochs > 0) {
@@ -209,7 +209,7 @@ void run(Options& options) {
                     ")");
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kTrainFooter = R"(Examples:
   backlight train --out scenes.safetensors
   backlight train --out scenes.safetensors --resume
   backlight train --out quick.safetensors --steps 300 --seed 7
@@ -220,7 +220,7 @@ the run was interrupted and resumed.)";
 }  // namespace
 
 void add_train_command(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainOptions>();
   CLI::App& command = *app.add_subcommand("train", "Train the network that ships, backlight_scenes");
   command.add_option("-o,--out", options->out, "File to write, safetensors; - for standard output")
       ->required()
@@ -259,8 +259,8 @@ void add_train_command(CLI::App& app) {
   command.add_flag("--force", options->force, "Replace an existing result or checkpoint");
   add_device_options(command, options->device);
   options->console.add_options(command);
-  command.footer(kFooter);
-  command.callback([options] { run(*options); });
+  command.footer(kTrainFooter);
+  command.callback([options] { run_train(*options); });
 }
 
 }  // namespace backlight::tools

@@ -102,6 +102,8 @@ function(add_emulated_kernels target)
   set_source_files_properties(${cuda_kernels} TARGET_DIRECTORY ${target} PROPERTIES
     LANGUAGE CXX SKIP_UNITY_BUILD_INCLUSION ON)
   target_compile_options(${target} PRIVATE -Wno-unknown-pragmas)
+  target_precompile_headers(${target} PRIVATE <engine/runtime/cuda/check.hpp> <engine/runtime/cuda/stream.hpp>
+                            <engine/runtime/device.hpp> <kernels/launch.hpp>)
 endfunction()
 function(add_emulated_cuda target emulator)
   add_emulated_kernels(${target})
