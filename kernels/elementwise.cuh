@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
+#include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 
 namespace backlight::cuda {
@@ -53,10 +52,9 @@ void elementwise(Context& context, std::int64_t count, Op op, float* y, const X*
   const std::int64_t vectors = aligned(y) && (aligned(x) && ...) ? count / 4 : 0;
   constexpr std::int64_t kPerBlock = 4 * kElementwiseThreads * kElementwiseVectors;
   const std::int64_t blocks = (count + kPerBlock - 1) / kPerBlock;
-  if (blocks > std::numeric_limits<int>::max())
-    throw Error(ErrorKind::unsupported, "an array of ", count, " elements is too large for one kernel");
+  if (blocks > std::numeric_limits<int>::max()) refuse_array(count);
   CUDA_CHECK(launch(elementwise_kernel<Op, X...>, static_cast<unsigned>(blocks), kElementwiseThreads, 0,
-                    context.stream().get(), op, count, vectors, y, x...));
+                    stream_of(context), op, count, vectors, y, x...));
 }
 
 }  // namespace backlight::cuda

@@ -1,5 +1,7 @@
 // Bound by memory: add_forward_cost over the card's bandwidth is the least time. One pass; the backward is a
 // copy.
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/add/add.hpp"
 #include "kernels/elementwise.cuh"
 

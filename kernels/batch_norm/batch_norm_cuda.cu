@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
@@ -265,7 +265,7 @@ void channel_map_by(Context& context, const BatchNormParams& p, Op op, Vector* y
   const unsigned tiles = blocks_for(walk.size, walk.lanes() * kLoads, "batch_norm");
   const std::int64_t groups = blocks_for(walk.planes, walk.planes_at_a_time(), "batch_norm");
   CUDA_CHECK(launch(channel_map_kernel<Vector, Op, X...>, index32(groups * tiles, "batch_norm"), kThreads, 0,
-                    context.stream().get(), op, walk, tiles, y, x...));
+                    stream_of(context), op, walk, tiles, y, x...));
 }
 
 template <class Op, class... X>
@@ -305,7 +305,7 @@ Partial channel_reduce_by(Context& context, const BatchNormParams& p, Op op, con
   Partial partial{context.empty({blocks * static_cast<std::int64_t>(sizeof(State) / sizeof(float))}),
                   static_cast<unsigned>(splits)};
   CUDA_CHECK(launch(channel_reduce_kernel<Op, State, Vector, X...>, static_cast<unsigned>(blocks), kThreads,
-                    0, context.stream().get(), op, walk, partial.splits, static_cast<unsigned>(images),
+                    0, stream_of(context), op, walk, partial.splits, static_cast<unsigned>(images),
                     as<State>(partial.block.template data<float>()), first, rest...));
   return partial;
 }
@@ -323,7 +323,7 @@ double values_per_channel(const BatchNormParams& p) { return static_cast<double>
 void batch_norm_statistics(Context& context, const BatchNormParams& p, const float* x, float* mean,
                            float* variance, float* unbiased) {
   const Partial partial = channel_reduce(context, p, MomentsOfX{}, x);
-  CUDA_CHECK(launch(statistics_kernel, channel_blocks(p), kThreads, 0, context.stream().get(),
+  CUDA_CHECK(launch(statistics_kernel, channel_blocks(p), kThreads, 0, stream_of(context),
                     partial.states<Moments>(), partial.splits, static_cast<unsigned>(p.channels),
                     values_per_channel(p), mean, variance, unbiased));
 }
@@ -331,7 +331,7 @@ void batch_norm_statistics(Context& context, const BatchNormParams& p, const flo
 void batch_norm_update_running(Context& context, std::int64_t channels, double momentum, const float* mean,
                                const float* unbiased, float* running_mean, float* running_variance) {
   CUDA_CHECK(launch(update_running_kernel, blocks_for(channels, kThreads, "batch_norm"), kThreads, 0,
-                    context.stream().get(), static_cast<unsigned>(channels), momentum, mean, unbiased,
+                    stream_of(context), static_cast<unsigned>(channels), momentum, mean, unbiased,
                     running_mean, running_variance));
 }
 
@@ -372,7 +372,7 @@ void batch_norm_backward(Context& context, const BatchNormParams& p, const float
   if (dweight || dbias || training_dx) {
     // Σ dy alone does not need x; its other sum is of no interest then.
     const Partial partial = channel_reduce(context, p, SumsOfGradients{mean}, dy, x ? x : dy);
-    CUDA_CHECK(launch(gradients_kernel, channel_blocks(p), kThreads, 0, context.stream().get(),
+    CUDA_CHECK(launch(gradients_kernel, channel_blocks(p), kThreads, 0, stream_of(context),
                       partial.states<GradientSums>(), partial.splits, static_cast<unsigned>(p.channels),
                       values_per_channel(p), variance, eps, dweight, dbias, dy_mean, slope));
   }

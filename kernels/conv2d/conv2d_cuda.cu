@@ -2,9 +2,8 @@
 
 #include <limits>
 
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/core/error.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/conv2d/conv2d_cuda.hpp"
 #include "kernels/launch.hpp"
 
@@ -109,7 +108,7 @@ void transpose(Context& context, std::int64_t n, std::int64_t rows, std::int64_t
     throw Error(ErrorKind::unsupported, "an array of ", n, "×", rows, "×", columns,
                 " is too large for one kernel");
   CUDA_CHECK(launch(transpose_kernel<X, Y>, static_cast<unsigned>(blocks), dim3(kTile, kTileRows), 0,
-                    context.stream().get(), rows, columns, x, add, y));
+                    stream_of(context), rows, columns, x, add, y));
 }
 
 // --- the bias's gradient
@@ -153,7 +152,7 @@ void conv2d_epilogue(Context& context, const Conv2dParams& p, const float* bias,
                           epilogue.relu,
                           static_cast<float>(epilogue.upper),
                           aligned(y) && aligned(epilogue.residual)};
-  CUDA_CHECK(launch(epilogue_kernel, static_cast<unsigned>(blocks), kThreads, 0, context.stream().get(), how,
+  CUDA_CHECK(launch(epilogue_kernel, static_cast<unsigned>(blocks), kThreads, 0, stream_of(context), how,
                     bias, epilogue.residual, y));
 }
 
@@ -167,7 +166,7 @@ void from_half_nhwc(Context& context, const Layout& layout, const Half* x, bool 
 
 void conv2d_backward_bias(Context& context, const Conv2dParams& p, const float* dy, float* db) {
   CUDA_CHECK(launch(backward_bias_kernel, static_cast<unsigned>(p.out_channels), kThreads, 0,
-                    context.stream().get(), p.batch, p.out_channels, p.out_height * p.out_width, dy, db));
+                    stream_of(context), p.batch, p.out_channels, p.out_height * p.out_width, dy, db));
 }
 
 }  // namespace backlight::cuda

@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/core/error.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/conv2d/depthwise_cuda.hpp"
 #include "kernels/reduce.cuh"
 
@@ -222,7 +221,7 @@ void launch_strips(Context& context, StripKernel kernel, const Planes& p, std::i
                    const float* w, const float* bias, const Finish& finish, float* y) {
   const int rows = strip_rows(p.kernel_height, p.stride_height);
   const std::int64_t count = planes * ((p.out_height + rows - 1) / rows) * p.out_width;
-  CUDA_CHECK(launch(kernel, blocks_for(count, kThreads, "depthwise"), kThreads, 0, context.stream().get(), p,
+  CUDA_CHECK(launch(kernel, blocks_for(count, kThreads, "depthwise"), kThreads, 0, stream_of(context), p,
                     static_cast<unsigned>(count), x, w, bias, finish, y));
 }
 
@@ -236,8 +235,8 @@ void depthwise_forward(Context& context, const Conv2dParams& params, const float
   const Finish finish{epilogue.relu, epilogue.upper};
   if (const StripKernel kernel = strip_kernel_for(p))
     return launch_strips(context, kernel, p, planes, x, w, epilogue.bias, finish, y);
-  CUDA_CHECK(launch(forward_kernel, blocks_for(count, kThreads, "depthwise"), kThreads, 0,
-                    context.stream().get(), p, static_cast<unsigned>(count), x, w, epilogue.bias, finish, y));
+  CUDA_CHECK(launch(forward_kernel, blocks_for(count, kThreads, "depthwise"), kThreads, 0, stream_of(context),
+                    p, static_cast<unsigned>(count), x, w, epilogue.bias, finish, y));
 }
 
 void depthwise_backward_data(Context& context, const Conv2dParams& params, const float* dy, const float* w,
@@ -257,7 +256,7 @@ void depthwise_backward_data(Context& context, const Conv2dParams& params, const
   const auto gather = stride == 2 && kernel == 3   ? gather_kernel<3, 2>
                       : stride == 2 && kernel == 5 ? gather_kernel<5, 2>
                                                    : gather_kernel<0, 0>;
-  CUDA_CHECK(launch(gather, blocks_for(count, kThreads, "depthwise"), kThreads, 0, context.stream().get(), p,
+  CUDA_CHECK(launch(gather, blocks_for(count, kThreads, "depthwise"), kThreads, 0, stream_of(context), p,
                     static_cast<unsigned>(count), dy, w, dx));
 }
 
@@ -272,7 +271,7 @@ void depthwise_backward_filter(Context& context, const Conv2dParams& params, con
   CUDA_CHECK(launch(kernel == 3   ? filter_kernel<3>
                     : kernel == 5 ? filter_kernel<5>
                                   : filter_kernel<0>,
-                    blocks_for(blocks, 1, "depthwise"), kThreads, 0, context.stream().get(), p,
+                    blocks_for(blocks, 1, "depthwise"), kThreads, 0, stream_of(context), p,
                     static_cast<int>(params.batch), x, dy, dw));
 }
 

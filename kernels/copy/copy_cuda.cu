@@ -1,5 +1,5 @@
 // Bound by memory: copy_rows_cost over the card's bandwidth is the least time.
-#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/copy/copy.hpp"
@@ -37,7 +37,7 @@ void copy_rows_by(Context& context, const CopyParams& p, const float* x, float* 
   const std::int64_t count = p.count / kFloats;
   const unsigned tiles = blocks_for(count, kThreads * kLoads, "copy_rows");
   CUDA_CHECK(launch(copy_rows_kernel<Vector>, blocks_for(p.rows * tiles, 1, "copy_rows"), kThreads, 0,
-                    context.stream().get(), reinterpret_cast<const Vector*>(x), reinterpret_cast<Vector*>(y),
+                    stream_of(context), reinterpret_cast<const Vector*>(x), reinterpret_cast<Vector*>(y),
                     count, p.x_stride / kFloats, p.y_stride / kFloats, tiles));
 }
 

@@ -1,7 +1,5 @@
 // A block per image. Scores are few, so float64 costs nothing that would be seen next to a launch.
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/cross_entropy/cross_entropy.hpp"
 #include "kernels/reduce.cuh"
 
@@ -54,14 +52,14 @@ void cross_entropy_forward(Context& context, const CrossEntropyParams& p, const 
                            const std::int64_t* labels, double* losses) {
   if (p.batch == 0) return;
   CUDA_CHECK(launch(forward_kernel, blocks_for(p.batch, 1, "cross_entropy"), BlockRow::threads(p.classes), 0,
-                    context.stream().get(), p, x, labels, losses));
+                    stream_of(context), p, x, labels, losses));
 }
 
 void cross_entropy_backward(Context& context, const CrossEntropyParams& p, const float* x,
                             const std::int64_t* labels, float* dx) {
   if (p.batch == 0) return;
   CUDA_CHECK(launch(backward_kernel, blocks_for(p.batch, 1, "cross_entropy"), BlockRow::threads(p.classes), 0,
-                    context.stream().get(), p, (1 - p.smoothing) / static_cast<double>(p.labels_per_row),
+                    stream_of(context), p, (1 - p.smoothing) / static_cast<double>(p.labels_per_row),
                     p.smoothing / static_cast<double>(p.classes), 1 / static_cast<double>(p.batch), x, labels,
                     dx));
 }

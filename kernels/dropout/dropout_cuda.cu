@@ -2,9 +2,7 @@
 #include <cmath>
 
 #include "engine/core/random.hpp"
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/reduce.cuh"
 
@@ -46,8 +44,8 @@ void dropout(Context& context, const DropoutParams& params, const float* x, floa
       reinterpret_cast<std::uintptr_t>(x) % 16 == 0 && reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
   const std::int64_t vectors = aligned ? params.count / 4 : 0;
   const std::int64_t threads = aligned ? vectors + 3 : params.count;
-  CUDA_CHECK(launch(dropout_kernel, blocks_for(threads, kThreads, "dropout"), kThreads, 0,
-                    context.stream().get(), mask, params.count, vectors, x, y));
+  CUDA_CHECK(launch(dropout_kernel, blocks_for(threads, kThreads, "dropout"), kThreads, 0, stream_of(context),
+                    mask, params.count, vectors, x, y));
 }
 
 }  // namespace backlight::cuda

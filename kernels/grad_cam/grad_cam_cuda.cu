@@ -1,6 +1,6 @@
 // Both reductions are bound by memory: channel_sum_cost and weighted_sum_cost over the card's bandwidth is
 // the least time. Each element of g and A is loaded once, neighbouring lanes loading neighbouring addresses.
-#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
@@ -73,7 +73,7 @@ void launch_weighted_sum(Context& context, const ChannelMaps& maps, MapValues va
   if (maps.batch * maps.area == 0) return;
   const std::int64_t tiles = (maps.area + kWarp - 1) / kWarp;
   CUDA_CHECK(launch(weighted_sum_kernel, blocks_for(maps.batch * tiles, 1, "weighted_sum"),
-                    dim3(kWarp, kGroups), 0, context.stream().get(), alpha, a, map, maps.channels, maps.area,
+                    dim3(kWarp, kGroups), 0, stream_of(context), alpha, a, map, maps.channels, maps.area,
                     tiles, values, extrema));
 }
 
@@ -84,7 +84,7 @@ void channel_sum(Context& context, const ChannelMaps& maps, double scale, const 
   if (rows == 0) return;
   const bool aligned = maps.area % 4 == 0 && reinterpret_cast<std::uintptr_t>(g) % 16 == 0;
   CUDA_CHECK(launch(channel_sum_kernel, blocks_for(rows, kRowsPerBlock, "channel_sum"), kRowsPerBlock * kWarp,
-                    0, context.stream().get(), g, alpha, rows, maps.area, aligned ? maps.area / 4 : 0,
+                    0, stream_of(context), g, alpha, rows, maps.area, aligned ? maps.area / 4 : 0,
                     static_cast<float>(scale)));
 }
 

@@ -1,8 +1,6 @@
 // The bias's gradient: bound by memory, linear_backward_bias_cost over the card's bandwidth is the least
 // time.
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/linear/linear.hpp"
 #include "kernels/reduce.cuh"
 
@@ -24,7 +22,7 @@ __global__ void __launch_bounds__(kRowThreads)
 
 void linear_backward_bias(Context& context, const LinearParams& p, const float* dy, float* db) {
   CUDA_CHECK(launch(backward_bias_kernel, blocks_for(p.out, kRowThreads, "linear"), kRowThreads, 0,
-                    context.stream().get(), p, dy, db));
+                    stream_of(context), p, dy, db));
 }
 
 }  // namespace backlight::cuda

@@ -2,9 +2,8 @@
 // long as what `size` windows share is read from the cache (forward) or shared memory (backward).
 #include <algorithm>
 
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/core/error.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/local_response_norm/local_response_norm.hpp"
@@ -112,7 +111,7 @@ void local_response_norm_forward(Context& context, const LocalResponseNormParams
                                  float* scale) {
   if (p.batch * p.channels * p.plane == 0) return;
   const Tiles tiles = tiles_of(p, kRows, p.size / 2, (p.size - 1) / 2);
-  CUDA_CHECK(launch(forward_kernel, blocks_of(p, tiles), dim3(kWarp, kRows), 0, context.stream().get(), x, y,
+  CUDA_CHECK(launch(forward_kernel, blocks_of(p, tiles), dim3(kWarp, kRows), 0, stream_of(context), x, y,
                     scale, tiles, static_cast<float>(p.k),
                     static_cast<float>(p.alpha / static_cast<double>(p.size)), static_cast<float>(p.beta)));
 }
@@ -130,8 +129,8 @@ void local_response_norm_backward(Context& context, const LocalResponseNormParam
                 " channels reach over ", rows, " channels of a block, at most ", kMostRows,
                 " fit in shared memory: use the device cpu");
   CUDA_CHECK(launch(backward_kernel, blocks_of(p, tiles), dim3(kWarp, kRows),
-                    static_cast<std::size_t>(rows) * kWarp * sizeof(float), context.stream().get(), x, scale,
-                    dy, dx, tiles, static_cast<float>(2 * p.alpha * p.beta / static_cast<double>(p.size)),
+                    static_cast<std::size_t>(rows) * kWarp * sizeof(float), stream_of(context), x, scale, dy,
+                    dx, tiles, static_cast<float>(2 * p.alpha * p.beta / static_cast<double>(p.size)),
                     static_cast<float>(p.beta)));
 }
 

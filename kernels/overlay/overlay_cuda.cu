@@ -2,7 +2,7 @@
 // What that needs to know beforehand (the extrema of the enlarged map, the overlay's largest sample) is found
 // by passes that compute the pixels and store none: the coarse map and the picture stay in the second-level
 // cache.
-#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
@@ -149,8 +149,7 @@ __global__ void __launch_bounds__(kTileThreads, kBlocksPerProcessor)
     for (int p = 0; p < kPixels; ++p) {
       if (!coarse.evidence || p >= place.count) break;
       const Rgb heat = heat_of<kFormula>(value[p]);
-      for (int c = 0; c < 3; ++c)
-        pixels[3 * p + c] = blended<kFormula>(heat[c], pixels[3 * p + c], divisor);
+      for (int c = 0; c < 3; ++c) pixels[3 * p + c] = blended<kFormula>(heat[c], pixels[3 * p + c], divisor);
     }
     store_pixels(overlay + 3 * index, pixels, place.count, wide);
   }
@@ -184,7 +183,7 @@ void run(Context& context, const OverlayParams& params, const OverlayInput& in, 
       tile_grid({params.batch, params.map_height, params.map_width, params.height, params.width,
                  kDivides ? Upsampling::bilinear : Upsampling::bilinear_align_corners});
   const unsigned blocks = grid.blocks(params.batch);
-  const cudaStream_t stream = context.stream().get();
+  const cudaStream_t stream = stream_of(context);
   const bool wide = wide_rows(grid, in.picture, in.gradient, out.shown, out.overlay, out.product);
   Buffer<Extrema> found = context.buffer<Extrema>(2 * params.batch);
   Extrema *shown = found.data(), *largest = found.data() + params.batch;

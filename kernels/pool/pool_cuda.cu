@@ -2,9 +2,7 @@
 // that it needs no atomics and adds in the CPU's order.
 #include <algorithm>
 
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
@@ -231,8 +229,8 @@ unsigned output_count(std::string_view operation, const Pool2dParams& p) {
 template <class... P, class... A>
 void launch_threads(Context& context, unsigned count, void (*kernel)(P...), A... arguments) {
   if (count == 0) return;
-  CUDA_CHECK(launch(kernel, (count + kThreads - 1) / kThreads, kThreads, 0, context.stream().get(),
-                    arguments..., count));
+  CUDA_CHECK(launch(kernel, (count + kThreads - 1) / kThreads, kThreads, 0, stream_of(context), arguments...,
+                    count));
 }
 
 bool is_global(const Pool2dParams& p) {
@@ -288,7 +286,7 @@ void adaptive_avg_pool2d_forward(Context& context, const Pool2dParams& p, const 
   if (count > 0)
     CUDA_CHECK(launch(adaptive_forward_kernel<kWarp>,
                       blocks_for(count, kThreads / kWarp, "adaptive_avg_pool2d"), kThreads, 0,
-                      context.stream().get(), x, y, rows, columns, count));
+                      stream_of(context), x, y, rows, columns, count));
 }
 
 void adaptive_avg_pool2d_backward(Context& context, const Pool2dParams& p, const float* dy, float* dx) {

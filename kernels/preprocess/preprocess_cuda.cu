@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "engine/image/resize.hpp"
-#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/launch.hpp"
@@ -113,7 +113,7 @@ void preprocess(Context& context, const PreprocessParams& params, const std::uin
                    &second = params.vertical_first ? params.across : params.down;
   const std::int64_t width = params.vertical_first ? params.across.in : params.across.out;
   const std::int64_t height = params.vertical_first ? params.down.out : params.down.in;
-  const cudaStream_t stream = context.stream().get();
+  const cudaStream_t stream = stream_of(context);
   const dim3 block(kColumns, kRows);
   Buffer<std::uint8_t> between = context.buffer<std::uint8_t>(width * height * 3);
   CUDA_CHECK(launch(first_pass_kernel, grid_of(width, height), block, 0, stream,

@@ -2,7 +2,7 @@
 // about the image's first value, so that one pass gives both and a constant gradient has none.
 #include <algorithm>
 
-#include "engine/runtime/cuda/check.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
@@ -129,7 +129,7 @@ void run(Context& context, const SaliencyParams& p, const float* gradient, Extre
   const int parts =
       static_cast<int>(std::min<std::int64_t>((values + 8 * kThreads - 1) / (8 * kThreads), kMostParts));
   const unsigned blocks = blocks_for(p.pixels, kThreads * kPixels, "saliency");
-  const cudaStream_t stream = context.stream().get();
+  const cudaStream_t stream = stream_of(context);
   const bool wide = p.pixels % kPixels == 0 &&
                     reinterpret_cast<std::uintptr_t>(gradient) % sizeof(float4) == 0 &&
                     reinterpret_cast<std::uintptr_t>(pictures) % sizeof(uchar4) == 0;

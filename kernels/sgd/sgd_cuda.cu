@@ -1,7 +1,5 @@
 // Bound by memory: sgd_step_cost over the card's bandwidth is the least time. One pass.
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/sgd/sgd.hpp"
 
@@ -53,8 +51,8 @@ void sgd_step(Context& context, const SgdParams& params, const float* dw, float*
   const bool wide = aligned(dw) && aligned(w) && aligned(v);
   const std::int64_t vectors = wide ? params.count / 4 : 0;
   const std::int64_t threads = wide ? vectors + 3 : params.count;
-  CUDA_CHECK(launch(sgd_kernel, blocks_for(threads, kThreads, "sgd"), kThreads, 0, context.stream().get(),
-                    step, params.count, vectors, dw, w, v));
+  CUDA_CHECK(launch(sgd_kernel, blocks_for(threads, kThreads, "sgd"), kThreads, 0, stream_of(context), step,
+                    params.count, vectors, dw, w, v));
 }
 
 }  // namespace backlight::cuda

@@ -1,8 +1,6 @@
 // Bound by memory: softmax_forward_cost and softmax_backward_cost over the card's bandwidth is the least
 // time. Forward walks a distribution three times; the second and third walk find it in the cache.
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/softmax/softmax.hpp"
 
@@ -74,10 +72,10 @@ void run(Context& context, const SoftmaxParams& p, P*... arrays) {
   if (p.outer * p.classes * p.inner == 0) return;
   if (p.inner == 1)
     CUDA_CHECK(launch(rows_kernel<Op, P...>, blocks_for(p.outer, 1, "softmax"), BlockRow::threads(p.classes),
-                      0, context.stream().get(), p, arrays...));
+                      0, stream_of(context), p, arrays...));
   else
     CUDA_CHECK(launch(positions_kernel<Op, P...>, blocks_for(p.outer * p.inner, kRowThreads, "softmax"),
-                      kRowThreads, 0, context.stream().get(), p, arrays...));
+                      kRowThreads, 0, stream_of(context), p, arrays...));
 }
 
 }  // namespace

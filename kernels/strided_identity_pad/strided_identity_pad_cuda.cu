@@ -1,8 +1,6 @@
 // Bound by memory: the costs of strided_identity_pad.hpp over the card's bandwidth are the least times. Each
 // output of either direction is written once, by one thread.
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/strided_identity_pad/strided_identity_pad.hpp"
@@ -62,7 +60,7 @@ void launch_threads(Context& context, const StridedIdentityPadParams& p, Kernel 
   const Extents extents{narrow(p.channels),   narrow(p.in_height), narrow(p.in_width), narrow(p.out_channels),
                         narrow(p.out_height), narrow(p.out_width), narrow(p.stride),   narrow(p.front)};
   CUDA_CHECK(launch(kernel, blocks_for(count, kThreads, "strided_identity_pad"), kThreads, 0,
-                    context.stream().get(), in, out, extents, count));
+                    stream_of(context), in, out, extents, count));
 }
 
 }  // namespace

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
+#include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
 
 namespace backlight::study {
@@ -16,10 +14,7 @@ constexpr unsigned kAllLanes = 0xffffffffu;
 
 /// Throws Error(unsupported) where a grid cannot have that many blocks.
 inline unsigned blocks_for(std::int64_t items, std::int64_t per_block) {
-  const std::int64_t blocks = (items + per_block - 1) / per_block;
-  if (blocks > std::numeric_limits<int>::max())
-    throw Error(ErrorKind::unsupported, "[study] ", items, " items are too many for one kernel");
-  return static_cast<unsigned>(blocks);
+  return cuda::blocks_for(items, per_block, "study");
 }
 
 inline bool at_16_bytes(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }

@@ -8,6 +8,6 @@ __global__ void empty_kernel() {}
 
 }  // namespace
 
-void empty(Context& context) { CUDA_CHECK(cuda::launch(empty_kernel, 1, 1, 0, context.stream().get())); }
+void empty(Context& context) { CUDA_CHECK(cuda::launch(empty_kernel, 1, 1, 0, cuda::stream_of(context))); }
 
 }  // namespace backlight::study

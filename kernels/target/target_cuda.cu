@@ -1,9 +1,8 @@
 // Both are so small that a launch takes longer; they exist so that an explanation need not wait for the host.
 #include <limits>
 
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/core/error.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/target/target.hpp"
 
@@ -44,13 +43,13 @@ void argmax(Context& context, const TargetParams& p, const float* x, std::int64_
   if (p.classes > std::numeric_limits<std::uint32_t>::max())
     throw Error(ErrorKind::unsupported, "[argmax] ", p.classes, " classes, expected fewer than 2^32");
   CUDA_CHECK(launch(argmax_kernel, blocks_for(p.rows, 1, "argmax"), BlockRow::threads(p.classes), 0,
-                    context.stream().get(), p, x, index));
+                    stream_of(context), p, x, index));
 }
 
 void one_hot(Context& context, const TargetParams& p, const std::int64_t* index, double value, float* dy) {
   if (p.rows * p.classes == 0) return;
   CUDA_CHECK(launch(one_hot_kernel, blocks_for(p.rows * p.classes, kRowThreads, "one_hot"), kRowThreads, 0,
-                    context.stream().get(), p, index, static_cast<float>(value), dy));
+                    stream_of(context), p, index, static_cast<float>(value), dy));
 }
 
 }  // namespace backlight::cuda

@@ -1,8 +1,7 @@
 // Bound by memory: upsample_cost over the card's bandwidth is the least time; the coarse map stays in the
 // caches.
-#include "engine/runtime/cuda/check.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
+#include "engine/core/error.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/upsample/tile.cuh"
 
 namespace backlight::cuda {
@@ -29,8 +28,8 @@ void upsample(Context& context, const UpsampleParams& params, const float* map, 
                 "[upsample] bicubic is not supported on CUDA: copy the map to the host and enlarge it there");
   if (params.batch == 0) return;
   const TileGrid grid = tile_grid(params);
-  CUDA_CHECK(launch(upsample_kernel, grid.blocks(params.batch), kTileBlock, 0, context.stream().get(), grid,
-                    map, y, wide_rows(grid, y)));
+  CUDA_CHECK(launch(upsample_kernel, grid.blocks(params.batch), kTileBlock, 0, stream_of(context), grid, map,
+                    y, wide_rows(grid, y)));
 }
 
 }  // namespace backlight::cuda

@@ -3,16 +3,13 @@
 
 #include <cuda_runtime_api.h>
 
-#include "engine/core/error.hpp"
-
 namespace backlight::cuda {
 
-/// Throws Error(resources) naming the call, the error and the place, unless `code` is cudaSuccess.
+/// Throws Error(resources) naming the call, the error and the place.
+[[noreturn]] void fail(cudaError_t code, const char* call, const char* file, int line);
+
 inline void check(cudaError_t code, const char* call, const char* file, int line) {
-  if (code == cudaSuccess) return;
-  cudaGetLastError();  // an error that was reported is not reported again
-  throw Error(ErrorKind::resources, "[cuda] ", call, " failed: ", cudaGetErrorName(code), " (",
-              cudaGetErrorString(code), ") at ", file, ":", line);
+  if (code != cudaSuccess) fail(code, call, file, line);
 }
 
 }  // namespace backlight::cuda

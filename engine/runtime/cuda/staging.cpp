@@ -6,6 +6,7 @@
 #include <deque>
 #include <utility>
 
+#include "engine/core/error.hpp"
 #include "engine/runtime/cuda/check.hpp"
 
 namespace backlight::cuda {

@@ -8,6 +8,8 @@
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/cublas.hpp"
 #include "engine/runtime/cuda/cudnn.hpp"
+#include "engine/runtime/cuda/enqueue.hpp"
+#include "engine/runtime/device.hpp"
 
 namespace backlight::cuda {
 Stream::Stream(int device) : device_(device) {
@@ -85,6 +87,8 @@ void copy_between(Stream& stream, void* to, const void* from, int from_device, s
 void clear(Stream& stream, void* block, std::size_t bytes) {
   CUDA_CHECK(cudaMemsetAsync(block, 0, bytes, stream.get()));
 }
+
+cudaStream_t stream_of(const Context& context) { return context.stream().get(); }
 
 void tune(Stream& stream, bool on) { stream.tune(on); }
 

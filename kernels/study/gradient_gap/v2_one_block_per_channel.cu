@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(kThreads)
 void run(Context& context, const ChannelMaps& maps, double scale, const float* g, float* alpha) {
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, 1), kThreads, 0, context.stream().get(), g, alpha,
+  CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, 1), kThreads, 0, cuda::stream_of(context), g, alpha,
                           maps.area, static_cast<float>(scale)));
 }
 

@@ -34,7 +34,7 @@ void run(Context& context, const ChannelMaps& maps, double scale, const float* g
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kRowsPerBlock), kRowsPerBlock * kWarp, 0,
-                          context.stream().get(), g, alpha, rows, maps.area, static_cast<float>(scale)));
+                          cuda::stream_of(context), g, alpha, rows, maps.area, static_cast<float>(scale)));
 }
 
 }  // namespace backlight::study::gradient_gap::v4_one_warp_per_channel

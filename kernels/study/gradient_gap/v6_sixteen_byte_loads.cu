@@ -46,7 +46,7 @@ void run(Context& context, const ChannelMaps& maps, double scale, const float* g
   if (rows == 0) return;
   const std::int64_t vectors = maps.area % 4 == 0 && at_16_bytes(g) ? maps.area / 4 : 0;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kRowsPerBlock), kRowsPerBlock * kWarp, 0,
-                          context.stream().get(), g, alpha, rows, maps.area, vectors,
+                          cuda::stream_of(context), g, alpha, rows, maps.area, vectors,
                           static_cast<float>(scale)));
 }
 

@@ -36,7 +36,8 @@ __global__ void __launch_bounds__(kThreads) kernel(const float* __restrict__ y, 
 void run(Context& context, const ReluParams& params, const float* y, const float* dy, float* dx) {
   if (params.count == 0) return;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(params.count, kThreads * kElements), kThreads, 0,
-                          context.stream().get(), y, dy, dx, params.count, static_cast<float>(params.upper)));
+                          cuda::stream_of(context), y, dy, dx, params.count,
+                          static_cast<float>(params.upper)));
 }
 
 }  // namespace backlight::study::guided_relu::v4_four_loads_in_flight

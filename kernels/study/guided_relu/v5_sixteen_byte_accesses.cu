@@ -34,7 +34,7 @@ void run(Context& context, const ReluParams& params, const float* y, const float
   if (params.count == 0) return;
   const std::int64_t vectors = at_16_bytes(y) && at_16_bytes(dy) && at_16_bytes(dx) ? params.count / 4 : 0;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(params.count - 3 * vectors, kThreads), kThreads, 0,
-                          context.stream().get(), y, dy, dx, params.count, vectors,
+                          cuda::stream_of(context), y, dy, dx, params.count, vectors,
                           static_cast<float>(params.upper)));
 }
 

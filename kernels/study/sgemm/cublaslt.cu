@@ -1,6 +1,8 @@
 // NVIDIA's library in strict float32. It counts columns first, and read so our matrices are transposed: C' =
 // B'·A'.
 #include "engine/runtime/cuda/cublas.hpp"
+#include "engine/runtime/cuda/stream.hpp"
+#include "engine/runtime/device.hpp"
 #include "kernels/study/common.cuh"
 #include "kernels/study/sgemm/ladder.hpp"
 

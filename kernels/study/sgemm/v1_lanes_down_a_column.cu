@@ -29,8 +29,8 @@ __global__ void __launch_bounds__(kTile* kColumns)
 void run(Context& context, const Params& params, const float* a, const float* b, float* c) {
   const Grid grid = tiles_of(params, kTile, kColumns);
   if (grid.blocks == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, grid.blocks, dim3(kTile, kColumns), 0, context.stream().get(), params, a, b,
-                          c, grid.across));
+  CUDA_CHECK(cuda::launch(kernel, grid.blocks, dim3(kTile, kColumns), 0, cuda::stream_of(context), params, a,
+                          b, c, grid.across));
 }
 
 }  // namespace backlight::study::sgemm::v1_lanes_down_a_column

@@ -28,8 +28,8 @@ __global__ void __launch_bounds__(kTile* kRows)
 void run(Context& context, const Params& params, const float* a, const float* b, float* c) {
   const Grid grid = tiles_of(params, kRows, kTile);
   if (grid.blocks == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, grid.blocks, dim3(kTile, kRows), 0, context.stream().get(), params, a, b, c,
-                          grid.across));
+  CUDA_CHECK(cuda::launch(kernel, grid.blocks, dim3(kTile, kRows), 0, cuda::stream_of(context), params, a, b,
+                          c, grid.across));
 }
 
 }  // namespace backlight::study::sgemm::v2_lanes_along_a_row

@@ -53,7 +53,7 @@ void run(Context& context, const Params& params, const float* a, const float* b,
   const Grid grid = tiles_of(params, kTile, kTile);
   if (grid.blocks == 0) return;
   CUDA_CHECK(
-      cuda::launch(kernel, grid.blocks, kThreads, 0, context.stream().get(), params, a, b, c, grid.across));
+      cuda::launch(kernel, grid.blocks, kThreads, 0, cuda::stream_of(context), params, a, b, c, grid.across));
 }
 
 }  // namespace backlight::study::sgemm::v4_eight_rows_per_thread

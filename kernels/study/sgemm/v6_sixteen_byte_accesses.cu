@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kSquareThreads)
 void run(Context& context, const Params& params, const float* a, const float* b, float* c) {
   const Grid grid = tiles_of(params, kSquare, kSquare);
   if (grid.blocks == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, grid.blocks, kSquareThreads, 0, context.stream().get(), params, a, b, c,
+  CUDA_CHECK(cuda::launch(kernel, grid.blocks, kSquareThreads, 0, cuda::stream_of(context), params, a, b, c,
                           grid.across, params.k % 4 == 0 && at_16_bytes(a),
                           params.n % 4 == 0 && at_16_bytes(b), params.n % 4 == 0 && at_16_bytes(c)));
 }

@@ -35,8 +35,8 @@ __global__ void __launch_bounds__(kThreads)
 void run(Context& context, const Params& params, const float* x, float* y) {
   const std::int64_t rows = params.batch * params.out_height;
   if (rows == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kThreads), kThreads, 0, context.stream().get(), params, x,
-                          y, rows));
+  CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kThreads), kThreads, 0, cuda::stream_of(context), params,
+                          x, y, rows));
 }
 
 }  // namespace backlight::study::upsampling::v1_one_thread_per_row

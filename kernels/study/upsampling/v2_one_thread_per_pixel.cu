@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kThreads)
 void run(Context& context, const Params& params, const float* x, float* y) {
   const std::int64_t pixels = params.batch * params.out_height * params.out_width;
   if (pixels == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, blocks_for(pixels, kThreads), kThreads, 0, context.stream().get(), params,
+  CUDA_CHECK(cuda::launch(kernel, blocks_for(pixels, kThreads), kThreads, 0, cuda::stream_of(context), params,
                           x, y, pixels));
 }
 

@@ -52,7 +52,7 @@ void run(Context& context, const Params& params, const float* x, float* y) {
   const int across = (params.out_width + kTile - 1) / kTile, down = (params.out_height + kTile - 1) / kTile;
   const std::int64_t blocks = params.batch * across * down;
   if (blocks == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, blocks_for(blocks, 1), dim3(kTile, kGroups), 0, context.stream().get(),
+  CUDA_CHECK(cuda::launch(kernel, blocks_for(blocks, 1), dim3(kTile, kGroups), 0, cuda::stream_of(context),
                           params, x, y, across, down));
 }
 

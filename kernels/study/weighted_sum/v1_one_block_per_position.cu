@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kThreads)
 void run(Context& context, const ChannelMaps& maps, const float* alpha, const float* a, float* map) {
   const std::int64_t positions = maps.batch * maps.area;
   if (positions == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, blocks_for(positions, 1), kThreads, 0, context.stream().get(), alpha, a,
+  CUDA_CHECK(cuda::launch(kernel, blocks_for(positions, 1), kThreads, 0, cuda::stream_of(context), alpha, a,
                           map, maps.channels, maps.area));
 }
 

@@ -31,8 +31,8 @@ __global__ void __launch_bounds__(kThreads)
 void run(Context& context, const ChannelMaps& maps, const float* alpha, const float* a, float* map) {
   const std::int64_t positions = maps.batch * maps.area;
   if (positions == 0) return;
-  CUDA_CHECK(cuda::launch(kernel, blocks_for(positions, kThreads), kThreads, 0, context.stream().get(), alpha,
-                          a, map, maps.channels, maps.area, positions));
+  CUDA_CHECK(cuda::launch(kernel, blocks_for(positions, kThreads), kThreads, 0, cuda::stream_of(context),
+                          alpha, a, map, maps.channels, maps.area, positions));
 }
 
 }  // namespace backlight::study::weighted_sum::v2_one_thread_per_position

@@ -37,7 +37,7 @@ void run(Context& context, const ChannelMaps& maps, const float* alpha, const fl
   if (maps.batch * maps.area == 0) return;
   const std::int64_t tiles = (maps.area + kWarp - 1) / kWarp;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(maps.batch * tiles, 1), dim3(kWarp, kGroups), 0,
-                          context.stream().get(), alpha, a, map, maps.channels, maps.area, tiles));
+                          cuda::stream_of(context), alpha, a, map, maps.channels, maps.area, tiles));
 }
 
 }  // namespace backlight::study::weighted_sum::v3_channels_shared_by_groups

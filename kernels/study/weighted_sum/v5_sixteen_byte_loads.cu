@@ -59,7 +59,7 @@ void run(Context& context, const ChannelMaps& maps, const float* alpha, const fl
   if (maps.batch * maps.area == 0) return;
   const std::int64_t tiles = (maps.area + kTile - 1) / kTile;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(maps.batch * tiles, 1), dim3(kLanes, kGroups), 0,
-                          context.stream().get(), alpha, a, map, maps.channels, maps.area, tiles,
+                          cuda::stream_of(context), alpha, a, map, maps.channels, maps.area, tiles,
                           maps.area % 4 == 0 && at_16_bytes(a)));
 }
 

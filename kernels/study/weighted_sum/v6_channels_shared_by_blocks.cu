@@ -7,6 +7,7 @@
 //   in its networks the map is made once an explanation.
 // Next bottleneck: launches; one kernel whose last block adds up would save one, for a counter that must
 //   be reset.
+#include "engine/runtime/device.hpp"
 #include "kernels/study/common.cuh"
 #include "kernels/study/weighted_sum/ladder.hpp"
 
@@ -61,9 +62,9 @@ void run(Context& context, const ChannelMaps& maps, const float* alpha, const fl
   const std::int64_t splits = maps.channels > 0 ? (maps.channels + kChannels - 1) / kChannels : 1;
   Tensor parts = context.empty({maps.batch, splits, maps.area});
   CUDA_CHECK(cuda::launch(part, blocks_for(maps.batch * splits * tiles, 1), dim3(kWarp, kGroups), 0,
-                          context.stream().get(), alpha, a, parts.data<float>(), maps.channels, maps.area,
+                          cuda::stream_of(context), alpha, a, parts.data<float>(), maps.channels, maps.area,
                           tiles, splits));
-  CUDA_CHECK(cuda::launch(add_parts, blocks_for(positions, kThreads), kThreads, 0, context.stream().get(),
+  CUDA_CHECK(cuda::launch(add_parts, blocks_for(positions, kThreads), kThreads, 0, cuda::stream_of(context),
                           parts.data<float>(), map, maps.area, positions, splits));
 }
 

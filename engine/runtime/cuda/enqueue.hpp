@@ -1,0 +1,18 @@
+// What most files of kernels need of the runtime. nvcc reads every header once for each architecture and once more for
+// the host, so that a Context's own header would take longer than a kernel.
+#pragma once
+
+#include "engine/runtime/cuda/check.hpp"
+
+namespace backlight {
+
+class Context;
+
+namespace cuda {
+
+/// The stream in which everything of the context runs; makes its device the current one. Throws Error(internal) on the
+/// CPU.
+cudaStream_t stream_of(const Context& context);
+
+}  // namespace cuda
+}  // namespace backlight
