@@ -46,11 +46,6 @@ struct Model {
   std::vector<std::string> assumptions;
   ScoreFunction scores = ScoreFunction::softmax;
   std::int64_t outputs = 0;  ///< of the network
-
-  /// What to explain for a class.
-  ClassTarget target(std::int64_t index, Direction direction = Direction::evidence) const {
-    return class_target(outputs, index, direction);
-  }
 };
 
 /// Opens a checkpoint of any container, builds the network that its keys are of with the number of classes

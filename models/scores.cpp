@@ -37,9 +37,4 @@ ClassScores class_scores(std::span<const float> outputs, ScoreFunction function)
   return scores;
 }
 
-ClassTarget class_target(std::int64_t outputs, std::int64_t index, Direction direction) {
-  if (outputs > 1 || index == 1) return {outputs > 1 ? index : 0, direction};
-  return {0, direction == Direction::evidence ? Direction::counterfactual : Direction::evidence};
-}
-
 }  // namespace backlight

@@ -6,8 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/explain/explanation.hpp"
-
 namespace backlight {
 
 /// How scores become probabilities: of classes that exclude each other, or of each for itself.
@@ -25,14 +23,5 @@ struct ClassScores {
 /// From one image's outputs. A network of one output z has two classes, that something is not there (score
 /// −z) and that it is (z), whose probabilities are 1 − σ(z) and σ(z).
 ClassScores class_scores(std::span<const float> outputs, ScoreFunction function);
-
-/// Which output a class's evidence is that of, and in which direction.
-struct ClassTarget {
-  std::int64_t output = 0;
-  Direction direction = Direction::evidence;
-};
-
-/// Of a network with so many outputs: class 0 of a single output is what would lower it.
-ClassTarget class_target(std::int64_t outputs, std::int64_t index, Direction direction = Direction::evidence);
 
 }  // namespace backlight

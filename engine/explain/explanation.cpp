@@ -31,6 +31,14 @@ const Tensor& weight_of(const Network& network, NodeId node) {
 
 }  // namespace
 
+ClassTarget class_target(std::int64_t outputs, std::int64_t index, Direction direction) {
+  if (outputs > 1) return {index, direction};
+  if (index < 0 || index > 1)
+    throw Error(ErrorKind::usage, "class ", index, " was asked for, but the network has classes 0 to 1");
+  if (index == 1) return {0, direction};
+  return {0, direction == Direction::evidence ? Direction::counterfactual : Direction::evidence};
+}
+
 NodeId score_node(const Network& network) {
   const std::string_view kind = kind_of(network, network.output());
   if (kind == "softmax" || kind == "log_softmax") return network.node(network.output()).inputs.front();
@@ -105,14 +113,24 @@ std::vector<std::int64_t> Explanation::top_classes() const {
   return top;
 }
 
-Seed Explanation::target(std::span<const std::int64_t> classes, Direction direction) const {
-  Seed seed = one_hot(score_, scores().shape(), classes, scores().dtype());
-  if (direction == Direction::counterfactual)
-    dispatch_dtype(seed.dy.dtype(), [&]<class T>() {
-      T* dy = seed.dy.data<T>();
-      std::transform(dy, dy + seed.dy.numel(), dy, [](T v) { return v == T{0} ? T{0} : -v; });
-    });
+Seed Explanation::target(std::span<const ClassTarget> targets) const {
+  std::vector<std::int64_t> outputs(targets.size());
+  std::ranges::transform(targets, outputs.begin(), &ClassTarget::output);
+  Seed seed = one_hot(score_, scores().shape(), outputs, scores().dtype());
+  dispatch_dtype(seed.dy.dtype(), [&]<class T>() {
+    T* row = seed.dy.data<T>();
+    for (const ClassTarget& target : targets) {
+      if (target.direction == Direction::counterfactual) row[target.output] = T{-1};
+      row += scores().shape()[1];
+    }
+  });
   return seed;
+}
+
+Seed Explanation::target(std::span<const std::int64_t> classes, Direction direction) const {
+  std::vector<ClassTarget> targets;
+  for (const std::int64_t index : classes) targets.push_back({index, direction});
+  return target(targets);
 }
 
 Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations) const {
@@ -125,13 +143,13 @@ Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations)
 }
 
 Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
-  const Gradients gradients = pass_.backward(target, {.wrt = {layer}});
+  const Tensor dlayer = gradient(layer, target, ReluRule::standard);
   const Shape& shape = pass_.shape(layer);
   const ChannelMaps maps = maps_of(shape);
   Tensor alpha = context_.empty({shape[0], shape[1]}, target.dy.dtype());
   const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.area) : 1.0;
   dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
-    k.channel_sum(context_, maps, scale, gradients.nodes.at(layer).data<T>(), alpha.data<T>());
+    k.channel_sum(context_, maps, scale, dlayer.data<T>(), alpha.data<T>());
   });
   return alpha;
 }
@@ -142,12 +160,12 @@ ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction 
   return {std::move(alpha), std::move(map)};
 }
 
-Tensor Explanation::gradient(const Seed& target, ReluRule rule) {
-  Gradients gradients = pass_.backward(target, {.rule = rule, .wrt = {network_.input()}});
-  return std::move(gradients.nodes.at(network_.input()));
+Tensor Explanation::gradient(NodeId node, const Seed& target, ReluRule rule) {
+  Gradients gradients = pass_.backward(target, {.rule = rule, .wrt = {node}});
+  return std::move(gradients.nodes.at(node));
 }
 
-ClassMap Explanation::cam(std::span<const std::int64_t> classes, Direction direction) const {
+ClassMap Explanation::cam(const Seed& target) const {
   const std::optional<CamHead> head = find_cam_head(network_);
   if (!head)
     throw Error(ErrorKind::unsupported,
@@ -157,7 +175,7 @@ ClassMap Explanation::cam(std::span<const std::int64_t> classes, Direction direc
                 network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
   const Tensor& activations = pass_.value(head->features);
   const Tensor& weight = weight_of(network_, head->classifier);
-  const Tensor dscores = context_.copy(target(classes, direction).dy);
+  const Tensor dscores = context_.copy(target.dy);
   const LinearParams linear{
       .batch = activations.shape()[0], .in = activations.shape()[1], .out = dscores.shape()[1]};
   Tensor alpha = context_.empty({linear.batch, linear.in}, activations.dtype());

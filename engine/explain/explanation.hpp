@@ -22,6 +22,16 @@ enum class AlphaReduction { mean, sum };
 /// What is explained: the score, or what would lower it (the negated score).
 enum class Direction { evidence, counterfactual };
 
+/// Which output a class's evidence is that of, and in which direction.
+struct ClassTarget {
+  std::int64_t output = 0;
+  Direction direction = Direction::evidence;
+};
+
+/// Of a network with so many outputs. A network of one output z has two classes, that something is not there
+/// (score −z) and that it is (z): class 0 is what would lower it. Throws Error(usage) for a third class.
+ClassTarget class_target(std::int64_t outputs, std::int64_t index, Direction direction = Direction::evidence);
+
 /// Where CAM (Zhou et al. 2016) applies: the features, and the layer that weighs them for each class.
 struct CamHead {
   NodeId features;
@@ -56,7 +66,10 @@ class Explanation {
   /// The class of the highest score, for every image.
   std::vector<std::int64_t> top_classes() const;
 
-  /// The target "score of classes[n] for image n". Throws Error(usage) for a class that does not exist.
+  /// The target "output targets[n] for image n, in its direction". Throws Error(usage) for one that does not
+  /// exist.
+  Seed target(std::span<const ClassTarget> targets) const;
+  /// The same of one direction.
   Seed target(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const;
 
   /// Equations 1 and 2 of the Grad-CAM paper without the ReLU, for any scalar target.
@@ -67,11 +80,17 @@ class Explanation {
   const Tensor& activations(NodeId layer) const { return pass_.value(layer); }
 
   /// ∂target/∂x, N×C×H×W. `guided` gives Guided Backprop, `deconvnet` Deconvolution: these are no gradients.
-  Tensor gradient(const Seed& target, ReluRule rule);
+  Tensor gradient(const Seed& target, ReluRule rule) { return gradient(network_.input(), target, rule); }
+  /// The same with respect to one of the layers named at the start, N×K×h×w.
+  Tensor gradient(NodeId node, const Seed& target, ReluRule rule);
 
   /// Class activation mapping: α is the class's row of the head's classifier. The features must be among
   /// `layers`. Throws Error(unsupported) for a network without the head that CAM needs.
-  ClassMap cam(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const;
+  ClassMap cam(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const {
+    return cam(target(classes, direction));
+  }
+  /// The same for any target made of scores.
+  ClassMap cam(const Seed& target) const;
 
  private:
   Tensor weighted_sum(const Tensor& alpha, const Tensor& activations) const;

@@ -31,15 +31,3 @@ TEST_CASE("scores: one output has two outcomes, which are each other's negative"
   CHECK(scores.probabilities[1] == doctest::Approx(0.6224593312018546));
   CHECK(scores.probabilities[0] == doctest::Approx(1 - 0.6224593312018546));
 }
-
-TEST_CASE("scores: the evidence for an outcome of one output is the counterfactual of the other") {
-  const auto is = [](const ClassTarget& target, std::int64_t output, Direction direction) {
-    return target.output == output && target.direction == direction;
-  };
-  CHECK(is(class_target(1, 1), 0, Direction::evidence));
-  CHECK(is(class_target(1, 0), 0, Direction::counterfactual));
-  CHECK(is(class_target(1, 1, Direction::counterfactual), 0, Direction::counterfactual));
-  CHECK(is(class_target(1, 0, Direction::counterfactual), 0, Direction::evidence));
-  CHECK(is(class_target(3, 0), 0, Direction::evidence));
-  CHECK(is(class_target(3, 2, Direction::counterfactual), 2, Direction::counterfactual));
-}

@@ -280,10 +280,16 @@ TEST_CASE("explain: counterfactual maps are the negated ones and are named so") 
   REQUIRE(evidence.size() == against.size());
   for (std::size_t i = 0; i < evidence.size(); ++i) CHECK(against[i] == -evidence[i]);
 
+  const Json panel = work.run_json({"explain", picture, "--weights", net, "--class", "1", "--format", "panel",
+                                    "--counterfactual", "--out", work.str("panel")})["images"][0];
+  CHECK(fs::exists(panel["files"]["panel"].get<std::string>()));
+
   const ProcessResult meaningless = work.run({"explain", picture, "--weights", net, "--method",
                                               "guided-backprop", "--counterfactual", "--out", work.str("o")});
   CHECK(meaningless.exit_code == 2);
-  CHECK(contains(meaningless.err, "guided-backprop"));
+  CHECK(meaningless.err ==
+        "backlight: error: --counterfactual has no meaning for guided-backprop; it has for grad-cam, cam, "
+        "guided-grad-cam and deconv-grad-cam\n");
 }
 
 TEST_CASE("explain: no positive evidence is a finding with the plain picture and no box") {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/core/version.hpp"
+#include "engine/explain/methods.hpp"
 #include "engine/runtime/cuda/devices.hpp"
 #include "support/skip.hpp"
 #include "tools/program.hpp"
@@ -11,7 +12,7 @@ using namespace backlight::test;
 TEST_CASE("usage: every command explains itself with examples") {
   const Workspace work;
   for (const std::string command :
-       {"explain", "classify", "layers", "inspect", "convert", "train", "scenes", "devices"}) {
+       {"explain", "classify", "methods", "layers", "inspect", "convert", "train", "scenes", "devices"}) {
     CAPTURE(command);
     const ProcessResult help = work.run({command, "--help"});
     CHECK(help.exit_code == 0);
@@ -213,6 +214,47 @@ TEST_CASE("devices: lists the processor and what CUDA found or why it found noth
   CHECK(table.exit_code == 0);
   CHECK(contains(table.out, "cpu"));
   CHECK(contains(table.out, there.found.empty() ? "no CUDA device: " + there.obstacle : "cuda:0"));
+}
+
+TEST_CASE("methods: lists what the library has and explain takes each by its name") {
+  const Workspace work;
+  const Json json = work.run_json({"methods"});
+  CHECK(json["schema"] == "backlight.methods");
+  const ProcessResult table = work.run({"methods"});
+  CHECK(table.exit_code == 0);
+  const std::string help = work.run({"explain", "--help"}).out;
+  REQUIRE(json["methods"].size() == methods().size());
+  std::vector<std::string> explain{
+      "explain", work.picture("a.png"), "--weights", work.network(), "--class", "1",
+      "--out",   work.str("out")};
+  for (std::size_t i = 0; i < methods().size(); ++i) {
+    const Method& method = methods()[i];
+    const Json& entry = json["methods"][i];
+    CHECK(entry["name"] == method.name);
+    CHECK(entry["summary"] == method.summary);
+    CHECK(entry["paper"] == method.paper);
+    CHECK(entry["needs"] == Json{{"layer", method.needs.layer},
+                                 {"cam_head", method.needs.cam_head},
+                                 {"input_gradient", method.needs.input_gradient}});
+    CHECK(entry["forwards"] == 1);
+    CHECK(entry["backwards"] == method.backwards);
+    CHECK(entry["counterfactual"] == method.counterfactual);
+    REQUIRE(entry["presets"].size() == method.presets.size());
+    for (std::size_t k = 0; k < method.presets.size(); ++k)
+      CHECK(entry["presets"][k] == name_of(method.presets[k]));
+    CHECK(contains(table.out, method.name));
+    CHECK(contains(table.out, method.paper));
+    CHECK(contains(help, method.summary));
+    explain.insert(explain.end(), {"--method", std::string(method.name)});
+  }
+  const Json results = work.run_json(explain)["images"][0]["results"];
+  REQUIRE(results.size() == methods().size());
+  for (std::size_t i = 0; i < methods().size(); ++i) {
+    CHECK(results[i]["method"] == methods()[i].name);
+    const Method::Needs& needs = methods()[i].needs;
+    CHECK(results[i]["map"].is_null() != (needs.layer || needs.cam_head));
+    CHECK(results[i]["gradient"].is_null() != needs.input_gradient);
+  }
 }
 
 TEST_CASE("usage: without weights one line says how to get them") {

@@ -8,6 +8,7 @@
 #include "tools/backlight/commands.hpp"
 #include "tools/backlight/explain_picture.hpp"
 #include "tools/backlight/outputs.hpp"
+#include "tools/backlight/table.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -51,7 +52,7 @@ Formats parse_formats(const std::vector<std::string>& names) {
 }
 
 /// What can be refused before a network is loaded.
-Request parse_request(const ExplainOptions& options, std::vector<Method>& methods) {
+Request parse_request(const ExplainOptions& options, std::vector<const Method*>& asked) {
   Request request;
   if (options.preset) request.preset = parse_preset(*options.preset);
   if (options.fit) request.fit = parse_fit(*options.fit);
@@ -69,21 +70,18 @@ Request parse_request(const ExplainOptions& options, std::vector<Method>& method
   request.force = options.force;
   request.skip_existing = options.skip_existing;
   request.top_k = options.top_k == 0 && options.classes.empty() ? 1 : options.top_k;
-  for (const std::string& name : options.methods) add_once(methods, parse_method(name));
-  if (methods.empty()) methods.push_back(Method::grad_cam);
+  for (const std::string& name : options.methods) add_once(asked, &find_method(name));
+  if (asked.empty()) asked.push_back(&find_method("grad-cam"));
 
-  if (!options.layers.empty() && !request.formats.panel && std::ranges::none_of(methods, uses_layer))
-    throw Error(ErrorKind::usage,
-                "--layer: none of the methods asked for looks at a layer of choice; grad-cam, "
-                "guided-grad-cam and deconv-grad-cam do");
-  for (const Method method : methods) {
-    if (options.counterfactual && !uses_map(method))
-      throw Error(ErrorKind::usage, "--counterfactual has no meaning for ", name_of(method),
-                  "; it has for grad-cam, cam, guided-grad-cam and deconv-grad-cam");
-    const bool product = uses_layer(method) && gradient_rule(method);
-    if (request.preset == Preset::torch_cam && product)
-      throw Error(ErrorKind::unsupported, "preset torch-cam defines no ", name_of(method),
-                  "; use paper, pytorch-grad-cam or captum");
+  const auto at_a_layer = [](const Method& method) { return method.needs.layer; };
+  if (!options.layers.empty() && !request.formats.panel &&
+      std::ranges::none_of(asked, [&](const Method* method) { return at_a_layer(*method); }))
+    throw Error(ErrorKind::usage, "--layer: none of the methods asked for looks at a layer of choice; ",
+                names_of_methods(at_a_layer), " do");
+  for (const Method* method : asked) {
+    if (options.counterfactual && !method->counterfactual)
+      throw Error(ErrorKind::usage, "--counterfactual ", method->no_counterfactual());
+    method->require_defined(request.direction, request.preset);
   }
   if (request.preset == Preset::torch_cam && request.formats.panel)
     throw Error(ErrorKind::unsupported,
@@ -92,35 +90,35 @@ Request parse_request(const ExplainOptions& options, std::vector<Method>& method
 }
 
 /// The questions of every picture, checked against the network.
-void ask(Request& request, const ExplainOptions& options, const std::vector<Method>& methods,
+void ask(Request& request, const ExplainOptions& options, const std::vector<const Method*>& asked,
          const Model& model) {
   const Network& network = model.network;
   std::vector<NodeId>& chosen = request.chosen_layers;
   for (const std::string& name : options.layers) add_once(chosen, network.find(name));
   if (chosen.empty()) chosen.push_back(network.find(default_layer(model.info, request.preset)));
 
-  for (const Method method : methods) {
-    if (method == Method::cam) {
+  for (const Method* method : asked) {
+    if (method->needs.cam_head) {
       const auto head = find_cam_head(network);
       if (!head)
-        throw Error(ErrorKind::unsupported,
-                    "cam needs a network that ends in global average pooling and one linear "
+        throw Error(ErrorKind::unsupported, method->name,
+                    " needs a network that ends in global average pooling and one linear "
                     "layer or 1×1 convolution, which ",
                     model.info.name, " does not; use grad-cam");
-      request.questions.push_back({method, head->features});
-    } else if (uses_layer(method)) {
-      for (const NodeId layer : chosen) request.questions.push_back({method, layer});
+      request.looks.push_back({method, head->features});
+    } else if (method->needs.layer) {
+      for (const NodeId layer : chosen) request.looks.push_back({method, layer});
     } else {
-      request.questions.push_back({method, std::nullopt});
+      request.looks.push_back({method, std::nullopt});
     }
-    if (gradient_rule(method)) request.input_gradient = true;
+    if (method->needs.input_gradient) request.input_gradient = true;
   }
   if (request.formats.panel) {
     request.layers.push_back(chosen.front());
     request.input_gradient = true;
   }
-  for (const Question& question : request.questions)
-    if (question.layer) add_once(request.layers, *question.layer);
+  for (const Look& look : request.looks)
+    if (look.layer) add_once(request.layers, *look.layer);
 
   const int size = model.info.preprocessing.input_size;
   const std::vector<Shape> shapes = network.shapes({1, model.info.preprocessing.channels, size, size});
@@ -186,14 +184,14 @@ std::string report(const Json& record, const Model& model) {
 
 void run_explain(ExplainOptions& options) {
   Console& console = options.console;
-  std::vector<Method> methods;
-  Request request = parse_request(options, methods);
+  std::vector<const Method*> asked_methods;
+  Request request = parse_request(options, asked_methods);
   const PictureList list = list_pictures(options.inputs, console);
   Model model = load_network(options.network, console);
   note_labels(model, console);
   Context context = make_context(options.device, console);
   model.network.to(context);
-  ask(request, options, methods, model);
+  ask(request, options, asked_methods, model);
   Json asked = choose_classes(request, options, model, console);
 
   Json head = run_json("explain", model, request.fit, request.exif, context);
@@ -215,10 +213,12 @@ void run_explain(ExplainOptions& options) {
   if (exit_code != 0) throw CLI::RuntimeError(exit_code);
 }
 
-constexpr const char* kExplainFooter =
-    R"(Methods: grad-cam [default], guided-backprop, deconvnet, guided-grad-cam, deconv-grad-cam,
-  cam (networks that end in average pooling and one linear layer or 1×1 convolution), gradient.
-
+/// A line per method, the default first.
+std::string explain_footer() {
+  Table table({"Methods:", "(`backlight methods` says what each needs and costs)"});
+  for (const Method& method : methods())
+    table.add({"  " + std::string(method.name), std::string(method.summary)});
+  return table.str() + R"(
 Examples:
   backlight explain photo.jpg
   backlight explain photo.jpg --class boxer --class "tiger cat" --method grad-cam,guided-grad-cam
@@ -226,6 +226,7 @@ Examples:
   backlight explain photos/ --recursive --skip-existing --json-lines > results.jsonl
   backlight explain photo.jpg --class 242 --box --json > boxes.json
   backlight explain photo.jpg --class boxer --class "tiger cat" --format panel)";
+}
 
 }  // namespace
 
@@ -286,7 +287,7 @@ void add_explain_command(CLI::App& app) {
       ->group("Output")
       ->excludes(force);
   options->console.add_options(command);
-  command.footer(kExplainFooter);
+  command.footer(explain_footer());
   command.callback([options] { run_explain(*options); });
 }
 

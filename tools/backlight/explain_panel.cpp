@@ -32,15 +32,13 @@ Panel empty_panel(const PanelSubject& subject) {
   return panel;
 }
 
-PanelRow panel_row(const PanelSubject& subject, std::int64_t index, ClassEvidence& evidence) {
+PanelRow panel_row(const PanelSubject& subject, std::int64_t index, const ClassMap& grad_cam,
+                   const Tensor& guided, const Tensor& product) {
   const auto i = static_cast<std::size_t>(index);
-  const Answer grad_cam = evidence.answer({Method::grad_cam, subject.layer});
-  const Answer guided = evidence.answer({Method::guided_backprop, std::nullopt});
-  const Answer product = evidence.answer({Method::guided_grad_cam, subject.layer});
-  const auto placed = [&](const Answer& answer) {
-    return place_on_source(saliency(answer.gradient, subject.preset), subject.placement);
+  const auto placed = [&](const Tensor& gradient) {
+    return place_on_source(saliency(gradient, subject.preset), subject.placement);
   };
-  const bool found = has_positive_evidence(grad_cam.map->map);
+  const bool found = has_positive_evidence(grad_cam.map);
 
   PanelRow row;
   const std::string& name = subject.model.labels.at(i);
@@ -49,7 +47,7 @@ PanelRow panel_row(const PanelSubject& subject, std::int64_t index, ClassEvidenc
                  "score " + decimal(subject.scores.logits[i], 2), percent(subject.scores.probabilities[i])};
   if (subject.direction == Direction::counterfactual) row.details.emplace_back("counterfactual");
   row.cells.push_back({subject.image, ""});
-  row.cells.push_back({overlay(subject.image, grad_cam.map->map, subject.placement, subject.preset),
+  row.cells.push_back({overlay(subject.image, grad_cam.map, subject.placement, subject.preset),
                        found ? "" : "no positive evidence"});
   row.cells.push_back({placed(guided), ""});
   row.cells.push_back({placed(product), found ? "" : "no positive evidence"});

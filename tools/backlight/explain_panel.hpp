@@ -1,7 +1,7 @@
 // The figure of one picture: source, Grad-CAM, Guided Backprop and Guided Grad-CAM, a row per class.
 #pragma once
 
-#include "tools/backlight/methods.hpp"
+#include "engine/explain/display.hpp"
 #include "tools/backlight/panel.hpp"
 #include "tools/backlight/scores.hpp"
 
@@ -21,7 +21,9 @@ struct PanelSubject {
 /// Titles, colour bar and footer; rows are added to it.
 Panel empty_panel(const PanelSubject& subject);
 
-/// One class. A map without positive evidence is said to be one.
-PanelRow panel_row(const PanelSubject& subject, std::int64_t index, ClassEvidence& evidence);
+/// One class: Grad-CAM, Guided Backprop and their product, gradients in the order R G B. A map without positive
+/// evidence is said to be one.
+PanelRow panel_row(const PanelSubject& subject, std::int64_t index, const ClassMap& grad_cam,
+                   const Tensor& guided, const Tensor& product);
 
 }  // namespace backlight::tools

@@ -7,6 +7,7 @@
 #include "engine/image/origin.hpp"
 #include "engine/image/write.hpp"
 #include "kernels/overlay/overlay.hpp"
+#include "kernels/saliency/saliency.hpp"
 #include "tools/backlight/explain_panel.hpp"
 #include "tools/backlight/names.hpp"
 #include "tools/backlight/outputs.hpp"
@@ -33,16 +34,16 @@ Json range_json(const Tensor& tensor) {
 }
 
 /// What the npy holds.
-const char* raw_kind(const Question& question) { return gradient_rule(question.method) ? "gradient" : "map"; }
+const char* raw_kind(const Look& look) { return look.method->needs.input_gradient ? "gradient" : "map"; }
 
-Image overlay_of(const Image& image, const Answer& answer, const Placement& placement, Preset preset) {
-  if (answer.gradient.defined()) return place_on_source(saliency(answer.gradient, preset), placement);
-  return overlay(image, answer.map->map, placement, preset);
+Image overlay_of(const Image& image, const Result& result, const Placement& placement, Preset preset) {
+  if (result.gradient.defined()) return place_on_source(saliency(result.gradient, preset), placement);
+  return overlay(image, result.map->map, placement, preset);
 }
 
-Image heatmap_of(const Answer& answer, const Placement& placement, Preset preset) {
-  if (answer.gradient.defined()) return saliency(answer.gradient, preset);
-  return heatmap(answer.map->map, placement, preset);
+Image heatmap_of(const Result& result, const Placement& placement, Preset preset) {
+  if (result.gradient.defined()) return saliency(result.gradient, preset);
+  return heatmap(result.map->map, placement, preset);
 }
 
 void draw_box_on(Image& image, const Box& box) {
@@ -107,12 +108,12 @@ Explainer::Explainer(const Model& model, Context& context, Request request, Json
     layer_names_[layer] = names.take(file_safe(model.network.node(layer).name));
 }
 
-fs::path Explainer::file(const PictureSource& source, std::int64_t index, const Question& question,
+fs::path Explainer::file(const PictureSource& source, std::int64_t index, const Look& look,
                          std::string_view kind, std::string_view extension) const {
   std::string name = source.stem + "_" + class_names_.at(static_cast<std::size_t>(index)) + "_" +
-                     std::string(name_of(question.method));
+                     std::string(look.method->name);
   if (request_.direction == Direction::counterfactual) name += "-counterfactual";
-  if (request_.layer_given && uses_layer(question.method)) name += "_" + layer_names_.at(*question.layer);
+  if (request_.layer_given && look.method->needs.layer) name += "_" + layer_names_.at(*look.layer);
   name.append(request_.choices).append("_").append(kind).append(extension);
   return request_.folder / source.folder / name;
 }
@@ -137,10 +138,10 @@ std::vector<fs::path> Explainer::files_of(const PictureSource& source,
   std::vector<fs::path> all;
   const Formats& formats = request_.formats;
   for (const std::int64_t index : classes)
-    for (const Question& question : request_.questions) {
-      if (formats.overlay) all.push_back(file(source, index, question, "overlay", picture_extension()));
-      if (formats.heatmap) all.push_back(file(source, index, question, "heatmap", picture_extension()));
-      if (formats.npy) all.push_back(file(source, index, question, raw_kind(question), ".npy"));
+    for (const Look& look : request_.looks) {
+      if (formats.overlay) all.push_back(file(source, index, look, "overlay", picture_extension()));
+      if (formats.heatmap) all.push_back(file(source, index, look, "heatmap", picture_extension()));
+      if (formats.npy) all.push_back(file(source, index, look, raw_kind(look), ".npy"));
     }
   if (formats.panel) all.push_back(panel_file(source));
   if (formats.json) all.push_back(json_file(source));
@@ -202,7 +203,7 @@ std::vector<std::int64_t> Explainer::classes_of(const Scores& scores) const {
   return classes;
 }
 
-void Explainer::write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer,
+void Explainer::write_files(Work& work, std::int64_t index, const Look& look, const Result& result,
                             Json& json, const std::optional<Box>& box) const {
   const Formats& formats = request_.formats;
   Json record = header_;
@@ -218,44 +219,50 @@ void Explainer::write_files(Work& work, std::int64_t index, const Question& ques
       write(path.string());
   };
   const auto picture = [&](const char* kind) {
-    return file(work.source, index, question, kind, picture_extension());
+    return file(work.source, index, look, kind, picture_extension());
   };
   if (formats.overlay)
     take("overlay", picture("overlay"), [&](const std::string& path) {
-      Image image = overlay_of(work.image, answer, work.placement, request_.preset);
+      Image image = overlay_of(work.image, result, work.placement, request_.preset);
       if (box) draw_box_on(image, *box);
       write_picture(path, image, record);
     });
   if (formats.heatmap)
     take("heatmap", picture("heatmap"), [&](const std::string& path) {
-      write_picture(path, heatmap_of(answer, work.placement, request_.preset), record);
+      write_picture(path, heatmap_of(result, work.placement, request_.preset), record);
     });
   if (formats.npy)
-    take("npy", file(work.source, index, question, raw_kind(question), ".npy"),
-         [&](const std::string& path) { write_npy(path, answer.raw()); });
+    take("npy", file(work.source, index, look, raw_kind(look), ".npy"),
+         [&](const std::string& path) { write_npy(path, result.raw()); });
 }
 
-Json Explainer::result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const {
+Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look) const {
+  const Question question{{{index}, request_.direction}, look.layer, request_.preset};
+  Result result = std::move(look.method->explain(probe, question).front());
+  if (result.gradient.defined())
+    result.gradient = to_rgb_order(std::move(result.gradient), model_.info.preprocessing);
+  return result;
+}
+
+Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const {
   const auto i = static_cast<std::size_t>(index);
-  require_finite("the result of " + std::string(name_of(question.method)), answer.raw());
-  const bool evidence = answer.map != nullptr && has_positive_evidence(answer.map->map);
+  require_finite("the result of " + std::string(look.method->name), result.raw());
   std::optional<Box> box;
-  if (request_.formats.box && answer.map != nullptr)
-    box = locate(answer.map->map, work.placement, request_.preset);
+  if (request_.formats.box && result.map) box = locate(result.map->map, work.placement, request_.preset);
 
   Json json;
-  json["method"] = name_of(question.method);
-  json["layer"] = question.layer ? Json(model_.network.node(*question.layer).name) : Json();
+  json["method"] = look.method->name;
+  json["layer"] = look.layer ? Json(model_.network.node(*look.layer).name) : Json();
   json["class"] = class_json(model_, index);
   json["counterfactual"] = request_.direction == Direction::counterfactual;
   json["logit"] = number(work.scores.logits[i]);
   json["probability"] = work.scores.probabilities[i];
-  json["alpha_count"] = answer.map != nullptr ? Json(answer.map->alpha.numel()) : Json();
-  json["positive_evidence"] = answer.map != nullptr ? Json(evidence) : Json();
-  json["map"] = answer.map != nullptr ? range_json(answer.map->map) : Json();
-  json["gradient"] = answer.gradient.defined() ? range_json(answer.gradient) : Json();
+  json["alpha_count"] = result.map ? Json(result.map->alpha.numel()) : Json();
+  json["positive_evidence"] = result.map ? Json(has_positive_evidence(result.map->map)) : Json();
+  json["map"] = result.map ? range_json(result.map->map) : Json();
+  json["gradient"] = result.gradient.defined() ? range_json(result.gradient) : Json();
   json["box"] = box ? box_json(*box) : Json();
-  write_files(work, index, question, answer, json, box);
+  write_files(work, index, look, result, json, box);
   return json;
 }
 
@@ -267,9 +274,8 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
   const Image image = source.read(request_.exif, console);
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
-  Explanation explanation(model_.network, context_, std::move(fitted.x), request_.layers,
-                          request_.input_gradient);
-  const Scores scores(context_.to_host(explanation.scores()), model_);
+  Probe probe(model_.network, context_, std::move(fitted.x), request_.layers, request_.input_gradient);
+  const Scores scores(probe.scores(), model_);
   const std::vector<std::int64_t> classes = classes_of(scores);
   const std::vector<fs::path> files = files_of(source, classes);
   check_files(files);
@@ -290,12 +296,17 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
                              request_.chosen_layers.front()};
   if (request_.formats.panel && !kept.contains(panel_file(source))) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {
-    const ClassTarget target = model_.target(index, request_.direction);
-    ClassEvidence evidence(explanation, context_, model_.info.preprocessing, target, request_.preset);
-    for (const Question& question : request_.questions)
-      results.push_back(result(work, index, question, evidence.answer(question)));
+    const auto answer_of = [&](const Look& look) { return answer(probe, index, look); };
+    for (const Look& look : request_.looks)
+      results.push_back(result_json(work, index, look, answer_of(look)));
     if (!panel) continue;
-    panel->rows.push_back(panel_row(subject, index, evidence));
+    // Guided Backprop is a factor here, which a counterfactual has, too.
+    const Tensor& guided =
+        probe.gradient(model_.network.input(), {{index}, request_.direction}, ReluRule::guided);
+    const Result product = answer_of({&find_method("guided-grad-cam"), subject.layer});
+    panel->rows.push_back(panel_row(subject, index, *product.map,
+                                    to_rgb_order(guided.clone(), model_.info.preprocessing),
+                                    product.gradient));
     if (can_label(model_.labels.at(static_cast<std::size_t>(index)))) continue;
     const std::string note =
         text("the panel names class ", index, " by its index: its font cannot write the name");

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/explain/methods.hpp"
 #include "tools/backlight/common.hpp"
 #include "tools/backlight/inputs.hpp"
-#include "tools/backlight/methods.hpp"
 #include "tools/backlight/pictures.hpp"
 #include "tools/backlight/result_json.hpp"
 
@@ -22,11 +22,17 @@ struct Formats {
   bool box = false;               ///< localise, and draw the box in overlays
 };
 
+/// One method at one layer; no layer where the method goes to the input alone.
+struct Look {
+  const Method* method;
+  std::optional<NodeId> layer;
+};
+
 /// What a run asks of every picture.
 struct Request {
   std::vector<std::int64_t> classes;  ///< named by the user, in that order
   std::size_t top_k = 0;              ///< and the best so many
-  std::vector<Question> questions;
+  std::vector<Look> looks;
   std::vector<NodeId> layers;         ///< at which maps are wanted, each once
   std::vector<NodeId> chosen_layers;  ///< where methods of one's choice look, a panel at the first
   bool input_gradient = false;
@@ -59,7 +65,7 @@ class Explainer {
  private:
   struct Work;
 
-  std::filesystem::path file(const PictureSource& source, std::int64_t index, const Question& question,
+  std::filesystem::path file(const PictureSource& source, std::int64_t index, const Look& look,
                              std::string_view kind, std::string_view extension) const;
   std::filesystem::path panel_file(const PictureSource& source) const;
   std::filesystem::path json_file(const PictureSource& source) const;
@@ -73,9 +79,11 @@ class Explainer {
   const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
   void write_picture(const std::string& path, const Image& image, const Json& facts) const;
   std::vector<std::int64_t> classes_of(const Scores& scores) const;
-  Json result(Work& work, std::int64_t index, const Question& question, const Answer& answer) const;
+  /// The library's answer, with the gradient in the order R G B.
+  Result answer(Probe& probe, std::int64_t index, const Look& look) const;
+  Json result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const;
   /// Adds to `json` what was written and what was kept.
-  void write_files(Work& work, std::int64_t index, const Question& question, const Answer& answer, Json& json,
+  void write_files(Work& work, std::int64_t index, const Look& look, const Result& result, Json& json,
                    const std::optional<Box>& box) const;
 
   const Model& model_;

@@ -1,103 +1,86 @@
-#include "tools/backlight/methods.hpp"
+// backlight methods: what explain can be asked for, and what each method needs and costs.
+#include "engine/explain/methods.hpp"
 
-#include <array>
+#include <CLI/CLI.hpp>
+#include <memory>
 
-#include "kernels/saliency/saliency.hpp"
+#include "tools/backlight/commands.hpp"
 #include "tools/backlight/common.hpp"
+#include "tools/backlight/result_json.hpp"
+#include "tools/backlight/table.hpp"
 
 namespace backlight::tools {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Method>, 7> kMethods{{
-    {"grad-cam", Method::grad_cam},
-    {"guided-backprop", Method::guided_backprop},
-    {"deconvnet", Method::deconvnet},
-    {"guided-grad-cam", Method::guided_grad_cam},
-    {"deconv-grad-cam", Method::deconv_grad_cam},
-    {"cam", Method::cam},
-    {"gradient", Method::gradient},
-}};
+struct MethodsOptions {
+  bool json = false;
+  Console console;
+};
 
-/// 1×a×… as a×….
-Tensor of_one_image(Tensor tensor) {
-  const Shape shape = tensor.shape();
-  return std::move(tensor).reshaped(Shape(shape.extents().subspan(1)));
+std::vector<std::string> preset_names(const Method& method) {
+  std::vector<std::string> names;
+  for (const Preset preset : method.presets) names.emplace_back(name_of(preset));
+  return names;
 }
 
-ClassMap of_one_image(const Context& context, const ClassMap& maps) {
-  return {context.to_host(maps.alpha), of_one_image(context.to_host(maps.map))};
+std::string needs_text(const Method::Needs& needs) {
+  std::vector<std::string> all;
+  if (needs.layer) all.emplace_back("a layer");
+  if (needs.cam_head) all.emplace_back("a head of one layer");
+  if (needs.input_gradient) all.emplace_back("the input's gradient");
+  return joined(all);
 }
+
+std::string methods_text() {
+  Table table({"method", "needs", "costs", "counterfactual", "presets", "paper"});
+  for (const Method& method : methods())
+    table.add({std::string(method.name), needs_text(method.needs),
+               text("1 forward", method.backwards > 0
+                                     ? ", " + counted(static_cast<std::size_t>(method.backwards), "backward")
+                                     : ""),
+               method.counterfactual ? "yes" : "no",
+               method.presets.size() == kPresets.size() ? "all" : joined(preset_names(method)),
+               std::string(method.paper)});
+  return table.str() + R"(
+One forward of a picture serves all methods and classes; a backward is for one class, and what methods
+share is computed once. A head of one layer: global average pooling and one linear layer, or one 1×1
+convolution and the pooling, end the network.
+)";
+}
+
+Json methods_json() {
+  Json json = document("methods");
+  json["methods"] = Json::array();
+  for (const Method& method : methods())
+    json["methods"].push_back({{"name", method.name},
+                               {"summary", method.summary},
+                               {"paper", method.paper},
+                               {"needs",
+                                {{"layer", method.needs.layer},
+                                 {"cam_head", method.needs.cam_head},
+                                 {"input_gradient", method.needs.input_gradient}}},
+                               {"forwards", 1},
+                               {"backwards", method.backwards},
+                               {"counterfactual", method.counterfactual},
+                               {"presets", preset_names(method)}});
+  return json;
+}
+
+constexpr const char* kMethodsFooter = R"(Examples:
+  backlight methods
+  backlight explain photo.jpg --method grad-cam,guided-grad-cam)";
 
 }  // namespace
 
-std::string_view name_of(Method method) {
-  for (const auto& [name, value] : kMethods)
-    if (value == method) return name;
-  throw Error(ErrorKind::internal, "a method without a name");
-}
-
-Method parse_method(std::string_view name) { return parse_choice("method", name, kMethods); }
-
-bool uses_map(Method method) { return uses_layer(method) || method == Method::cam; }
-
-bool uses_layer(Method method) {
-  return method == Method::grad_cam || method == Method::guided_grad_cam || method == Method::deconv_grad_cam;
-}
-
-std::optional<ReluRule> gradient_rule(Method method) {
-  switch (method) {
-    case Method::guided_backprop:
-    case Method::guided_grad_cam:
-      return ReluRule::guided;
-    case Method::deconvnet:
-    case Method::deconv_grad_cam:
-      return ReluRule::deconvnet;
-    case Method::gradient:
-      return ReluRule::standard;
-    case Method::grad_cam:
-    case Method::cam:
-      return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-ClassEvidence::ClassEvidence(Explanation& explanation, const Context& context,
-                             const Preprocessing& preprocessing, const ClassTarget& target, Preset preset)
-    : explanation_(explanation),
-      context_(context),
-      preprocessing_(preprocessing),
-      target_(target),
-      preset_(preset),
-      seed_(explanation.target({&target_.output, 1}, target_.direction)) {}
-
-const ClassMap& ClassEvidence::grad_cam(NodeId layer) {
-  const auto known = maps_.find(layer);
-  if (known != maps_.end()) return known->second;
-  ClassMap map = of_one_image(context_, explanation_.grad_cam(layer, seed_, alpha_reduction(preset_)));
-  return maps_.emplace(layer, std::move(map)).first->second;
-}
-
-const ClassMap& ClassEvidence::cam() {
-  if (!cam_) cam_ = of_one_image(context_, explanation_.cam({&target_.output, 1}, target_.direction));
-  return *cam_;
-}
-
-const Tensor& ClassEvidence::gradient(ReluRule rule) {
-  const auto known = gradients_.find(rule);
-  if (known != gradients_.end()) return known->second;
-  Tensor gradient =
-      to_rgb_order(of_one_image(context_.to_host(explanation_.gradient(seed_, rule))), preprocessing_);
-  return gradients_.emplace(rule, std::move(gradient)).first->second;
-}
-
-Answer ClassEvidence::answer(const Question& question) {
-  Answer answer;
-  if (question.method == Method::cam) answer.map = &cam();
-  if (uses_layer(question.method)) answer.map = &grad_cam(*question.layer);
-  if (const auto rule = gradient_rule(question.method))
-    answer.gradient = answer.map != nullptr ? guided_product(gradient(*rule), answer.map->map, preset_)
-                                            : gradient(*rule).clone();
-  return answer;
+void add_methods_command(CLI::App& app) {
+  auto options = std::make_shared<MethodsOptions>();
+  CLI::App& command =
+      *app.add_subcommand("methods", "List the methods of explain: needs, costs, presets, papers");
+  command.add_flag("--json", options->json, "Print JSON (see tools/README.md) instead of a table");
+  options->console.add_options(command);
+  command.footer(kMethodsFooter);
+  command.callback(
+      [options] { options->console.print(options->json ? dump(methods_json()) : methods_text()); });
 }
 
 }  // namespace backlight::tools

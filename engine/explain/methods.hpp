@@ -1,0 +1,67 @@
+// The methods by name, for every front end: what each needs, costs and answers.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/explain/display.hpp"
+#include "engine/explain/probe.hpp"
+
+namespace backlight {
+
+/// What is asked about each image of a batch.
+struct Question {
+  Target target;
+  std::optional<NodeId> layer = {};          ///< where methods of Needs::layer look; others do not read it
+  Preset preset = Preset::pytorch_grad_cam;  ///< whose reduction of α and whose product
+};
+
+/// The answer about one image, in the shapes that display.hpp takes.
+struct Result {
+  std::optional<ClassMap> map;  ///< K and h×w, raw and signed, of methods that are built on a map
+  Tensor gradient;  ///< C×H×W in the network's order of channels, of methods to the input; else undefined
+
+  /// What the method gives: the gradient, else the map.
+  const Tensor& raw() const { return gradient.defined() ? gradient : map->map; }
+};
+
+/// A row of data rather than a class to derive from: what is said of a method can be listed, and all that
+/// differs in code is one function.
+struct Method {
+  /// What the probe must have been made with.
+  struct Needs {
+    bool layer = false;           ///< the question's layer, whose map the result then holds
+    bool cam_head = false;        ///< the features of `find_cam_head`, whose map the result then holds
+    bool input_gradient = false;  ///< the gradient of the input, which the result then holds
+  };
+
+  std::string_view name;
+  std::string_view summary;  ///< what it shows, in less than a line
+  std::string_view paper;
+  Needs needs;
+  int backwards = 0;            ///< per target; of the picture one forward serves all methods and targets
+  bool counterfactual = false;  ///< whether what would lower the score has a meaning
+  std::span<const Preset> presets = kPresets;  ///< that define it
+  std::vector<Result> (*answer)(Probe& probe, const Question& question) = nullptr;
+
+  /// One result per image. Throws Error(usage) for a counterfactual without meaning and for a layer that is
+  /// missing, Error(unsupported) for a preset or a network that the method is not defined for, and what Probe
+  /// throws.
+  std::vector<Result> explain(Probe& probe, const Question& question) const;
+  /// The part of this that needs no network.
+  void require_defined(Direction direction, Preset preset) const;
+  /// `has no meaning for gradient; it has for grad-cam and cam`, of a method without a counterfactual.
+  std::string no_counterfactual() const;
+};
+
+/// All of them, in the order in which they are listed to people.
+std::span<const Method> methods();
+/// Throws Error(usage) with the nearest names.
+const Method& find_method(std::string_view name);
+/// `grad-cam, cam and gradient`: the names of those that are so.
+std::string names_of_methods(bool (*so)(const Method&));
+
+}  // namespace backlight

@@ -1,0 +1,46 @@
+#include "engine/explain/probe.hpp"
+
+namespace backlight {
+
+Probe::Probe(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
+             bool input_gradient)
+    : network_(network),
+      context_(context),
+      explanation_(network, context, std::move(x), std::move(layers), input_gradient),
+      scores_(context.to_host(explanation_.scores())) {}
+
+Probe::Answers& Probe::about(const Target& target) {
+  if (!answers_ || answers_->target != target) {
+    std::vector<ClassTarget> targets;
+    for (const std::int64_t index : target.classes)
+      targets.push_back(class_target(scores_.shape()[1], index, target.direction));
+    answers_ = Answers{target, explanation_.target(targets)};
+  }
+  return *answers_;
+}
+
+ClassMap Probe::to_host(const ClassMap& maps) const {
+  return {context_.to_host(maps.alpha), context_.to_host(maps.map)};
+}
+
+const Tensor& Probe::gradient(NodeId node, const Target& target, ReluRule rule) {
+  Answers& answers = about(target);
+  Tensor& known = answers.gradients[{node, rule}];
+  if (!known.defined()) known = context_.to_host(explanation_.gradient(node, answers.seed, rule));
+  return known;
+}
+
+const ClassMap& Probe::grad_cam(NodeId layer, const Target& target, AlphaReduction reduction) {
+  Answers& answers = about(target);
+  ClassMap& known = answers.maps[{layer, reduction}];
+  if (!known.map.defined()) known = to_host(explanation_.grad_cam(layer, answers.seed, reduction));
+  return known;
+}
+
+const ClassMap& Probe::cam(const Target& target) {
+  Answers& answers = about(target);
+  if (!answers.cam.map.defined()) answers.cam = to_host(explanation_.cam(answers.seed));
+  return answers.cam;
+}
+
+}  // namespace backlight

@@ -1,0 +1,66 @@
+// The questions that methods ask of a network and a batch, answered on the host and each once.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/explain/explanation.hpp"
+
+namespace backlight {
+
+/// A class per image, as people count them: a network of one output has two (`class_target`).
+struct Target {
+  std::vector<std::int64_t> classes;
+  Direction direction = Direction::evidence;
+
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+/// One forward of one batch and every question about it, for all front ends. An Explanation answers anew each
+/// time and on its device; a probe brings answers to the host and keeps those about the target asked last,
+/// since methods share maps and gradients but targets share nothing: any number of classes take the memory of
+/// one. References hold until another target is asked about.
+///
+/// Class maps are questions of their own, though activation() and gradient() would do: their sums are the
+/// device's work, and of an answer only N×K + N×h×w values travel.
+class Probe {
+ public:
+  /// As Explanation: the network must outlive the probe.
+  Probe(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient);
+
+  const Network& network() const { return network_; }
+
+  /// N×K, before any softmax.
+  const Tensor& scores() const { return scores_; }
+  /// N×K×h×w, of one of the layers named at the start.
+  Tensor activation(NodeId layer) const { return context_.to_host(explanation_.activations(layer)); }
+
+  /// ∂target/∂(value of node) under a rule; `node` is one of the layers or the network's input.
+  const Tensor& gradient(NodeId node, const Target& target, ReluRule rule = ReluRule::standard);
+  /// Grad-CAM's map of one of the layers.
+  const ClassMap& grad_cam(NodeId layer, const Target& target,
+                           AlphaReduction reduction = AlphaReduction::mean);
+  /// CAM's map, of the features of the network's head. Throws as Explanation::cam.
+  const ClassMap& cam(const Target& target);
+
+ private:
+  struct Answers {
+    Target target;
+    Seed seed;
+    std::map<std::pair<NodeId, ReluRule>, Tensor> gradients = {};
+    std::map<std::pair<NodeId, AlphaReduction>, ClassMap> maps = {};
+    ClassMap cam = {};
+  };
+  Answers& about(const Target& target);
+  ClassMap to_host(const ClassMap& maps) const;
+
+  const Network& network_;
+  const Context& context_;
+  Explanation explanation_;
+  Tensor scores_;
+  std::optional<Answers> answers_;
+};
+
+}  // namespace backlight
