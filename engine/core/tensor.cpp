@@ -1,6 +1,7 @@
 #include "engine/core/tensor.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <ostream>
+#include <type_traits>
 #include <utility>
 
 namespace backlight {
@@ -92,6 +94,54 @@ class HostPool final : public MemoryPool {
   std::size_t limit_, cached_ = 0, in_use_ = 0, peak_ = 0;
 };
 
+struct TypeFacts {
+  std::size_t size;
+  std::string_view name;
+};
+/// In the order of DType.
+constexpr TypeFacts kTypes[] = {{4, "float32"}, {8, "float64"}, {2, "float16"}, {2, "bfloat16"},
+                                {4, "int32"},   {8, "int64"},   {1, "uint8"}};
+
+/// Calls fn with the C++ type of the elements.
+template <class Fn>
+void with_type(DType dtype, Fn&& fn) {
+  switch (dtype) {
+    case DType::f32:
+      return fn.template operator()<float>();
+    case DType::f64:
+      return fn.template operator()<double>();
+    case DType::i32:
+      return fn.template operator()<std::int32_t>();
+    case DType::i64:
+      return fn.template operator()<std::int64_t>();
+    case DType::u8:
+      return fn.template operator()<std::uint8_t>();
+    case DType::f16:
+    case DType::bf16:
+      break;
+  }
+  throw Error(ErrorKind::unsupported, "a tensor of ", dtype,
+              " is only stored: its values cannot be read or set");
+}
+
+template <class To, class From>
+To converted(From value) {
+  if constexpr (std::is_integral_v<To>) {
+    bool fits;
+    if constexpr (std::is_integral_v<From>) {
+      fits = std::in_range<To>(value);
+    } else {
+      // Both ends are powers of two, so that every type has them; NaN is not between them.
+      const From end = std::ldexp(From{1}, std::numeric_limits<To>::digits);
+      const From whole = std::trunc(value);
+      fits = whole >= (std::is_signed_v<To> ? -end : From{0}) && whole < end;
+    }
+    if (!fits)
+      throw Error(ErrorKind::bad_input, "the value ", value, " does not fit a tensor of ", dtype_of<To>);
+  }
+  return static_cast<To>(value);
+}
+
 std::size_t checked_bytes(const Shape& shape, DType dtype) {
   if (shape.numel() > std::numeric_limits<std::int64_t>::max() / 16)
     throw Error(ErrorKind::resources, "a tensor of ", shape, " does not fit in memory");
@@ -100,10 +150,15 @@ std::size_t checked_bytes(const Shape& shape, DType dtype) {
 
 }  // namespace
 
-std::size_t size_of(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
+std::size_t size_of(DType dtype) { return kTypes[static_cast<std::size_t>(dtype)].size; }
 
 std::ostream& operator<<(std::ostream& out, DType dtype) {
-  return out << (dtype == DType::f64 ? "float64" : "float32");
+  return out << kTypes[static_cast<std::size_t>(dtype)].name;
+}
+
+void require_computed(DType dtype, std::string_view what) {
+  if (!is_computed(dtype))
+    throw Error(ErrorKind::unsupported, what, " is ", dtype, ", expected float32 or float64");
 }
 
 Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(extents.size())) {
@@ -154,7 +209,8 @@ Tensor::Tensor(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool)
 Tensor Tensor::zeros(Shape shape, DType dtype, std::shared_ptr<MemoryPool> pool) {
   if (pool) {
     Tensor tensor(shape, dtype, std::move(pool));
-    tensor.fill(0);
+    tensor.require_host();
+    std::memset(tensor.data_, 0, tensor.bytes());  // in every type
     return tensor;
   }
   Tensor tensor;
@@ -200,7 +256,13 @@ void Tensor::release() noexcept {
 
 void Tensor::require(DType dtype) const {
   if (!data_) throw Error(ErrorKind::internal, "an undefined tensor was read");
-  if (dtype != dtype_) throw Error(ErrorKind::internal, "a ", dtype_, " tensor was read as ", dtype);
+  if (dtype != dtype_) throw Error(ErrorKind::internal, "a tensor of ", dtype_, " was read as ", dtype);
+}
+
+void Tensor::require_records(std::size_t size) const {
+  require(DType::u8);
+  if (shape_.rank() != 2 || shape_[1] != static_cast<std::int64_t>(size))
+    throw Error(ErrorKind::internal, "a tensor of ", shape_, " was read as structs of ", size, " bytes");
 }
 
 void Tensor::require_host() const {
@@ -212,7 +274,7 @@ void Tensor::require_host() const {
 Tensor Tensor::clone() const {
   require_host();
   Tensor copy(shape_, dtype_, pool_);
-  if (bytes()) std::memcpy(copy.data_, data_, bytes());
+  if (bytes()) std::memcpy(copy.data_, raw(), bytes());
   return copy;
 }
 
@@ -227,11 +289,11 @@ Tensor Tensor::to(DType dtype) const {
   require_host();
   if (dtype == dtype_) return clone();
   Tensor copy(shape_, dtype, pool_);
-  if (dtype == DType::f64)
-    std::copy_n(data<float>(), numel(), copy.data<double>());
-  else
-    std::transform(data<double>(), data<double>() + numel(), copy.data<float>(),
-                   [](double v) { return static_cast<float>(v); });
+  with_type(dtype_, [&]<class From>() {
+    with_type(dtype, [&]<class To>() {
+      std::transform(data<From>(), data<From>() + numel(), copy.data<To>(), converted<To, From>);
+    });
+  });
   return copy;
 }
 
@@ -245,10 +307,7 @@ Tensor Tensor::reshaped(Shape shape) && {
 
 void Tensor::fill(double value) {
   require_host();
-  if (dtype_ == DType::f64)
-    std::fill_n(data<double>(), numel(), value);
-  else
-    std::fill_n(data<float>(), numel(), static_cast<float>(value));
+  with_type(dtype_, [&]<class T>() { std::fill_n(data<T>(), numel(), converted<T>(value)); });
 }
 
 }  // namespace backlight

@@ -8,6 +8,7 @@
 #include <iosfwd>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,20 +17,37 @@
 namespace backlight {
 
 /// float32 is what networks run in; float64 exists so that gradients can be checked against finite
-/// differences.
-enum class DType : std::uint8_t { f32, f64 };
+/// differences. Integers are labels, positions and pixels. float16 and bfloat16 are stored and copied only.
+enum class DType : std::uint8_t { f32, f64, f16, bf16, i32, i64, u8 };
 
 std::size_t size_of(DType dtype);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 template <class T>
-inline constexpr DType dtype_of = DType::f32;
+inline constexpr DType dtype_of = [] {
+  static_assert(sizeof(T) == 0, "no tensor has elements of this type");
+  return DType{};
+}();
+template <>
+inline constexpr DType dtype_of<float> = DType::f32;
 template <>
 inline constexpr DType dtype_of<double> = DType::f64;
+template <>
+inline constexpr DType dtype_of<std::int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<std::int64_t> = DType::i64;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::u8;
 
-/// Calls fn.operator()<float>() or fn.operator()<double>().
+/// Whether networks compute in it: float32 and float64.
+constexpr bool is_computed(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+/// Throws Error(unsupported) unless is_computed(dtype); `what` is e.g. "the network's input".
+void require_computed(DType dtype, std::string_view what);
+
+/// Calls fn.operator()<float>() or fn.operator()<double>(); throws Error(unsupported) for other types.
 template <class Fn>
 decltype(auto) dispatch_dtype(DType dtype, Fn&& fn) {
+  require_computed(dtype, "the tensor of an operation");
   return dtype == DType::f64 ? fn.template operator()<double>() : fn.template operator()<float>();
 }
 
@@ -111,15 +129,37 @@ class Tensor {
     require(dtype_of<T>);
     return static_cast<const T*>(data_);
   }
-  /// All float32 values. Like clone(), to() and fill() throws Error(internal) for a tensor in a device's
-  /// memory; to_host() and Context::copy move those.
-  std::span<const float> values() const {
+  /// All values. Like clone(), to() and fill() throws Error(internal) for a tensor in a device's memory;
+  /// to_host() and Context::copy move those.
+  template <class T = float>
+  std::span<const T> values() const {
     require_host();
-    return {data<float>(), static_cast<std::size_t>(numel())};
+    return {data<T>(), static_cast<std::size_t>(numel())};
   }
-  std::span<float> values() {
+  template <class T = float>
+  std::span<T> values() {
     require_host();
-    return {data<float>(), static_cast<std::size_t>(numel())};
+    return {data<T>(), static_cast<std::size_t>(numel())};
+  }
+  /// The N plain structs of a u8 tensor of N×sizeof(T), which lie where it lies; Context::records makes one.
+  template <class T>
+  std::span<T> records() {
+    require_records(sizeof(T));
+    return {static_cast<T*>(data_), static_cast<std::size_t>(shape_[0])};
+  }
+  template <class T>
+  std::span<const T> records() const {
+    require_records(sizeof(T));
+    return {static_cast<const T*>(data_), static_cast<std::size_t>(shape_[0])};
+  }
+  /// The bytes, whatever the type.
+  void* raw() {
+    require(dtype_);
+    return data_;
+  }
+  const void* raw() const {
+    require(dtype_);
+    return data_;
   }
   /// MemoryPool::kHost, or the index of a CUDA device.
   int device() const { return pool_ ? pool_->device() : MemoryPool::kHost; }
@@ -129,13 +169,18 @@ class Tensor {
   /// A copy in the host's memory, of a tensor anywhere. Waits until the context that allocated it has
   /// computed it; for a network's parameters on a device, until all contexts there have.
   Tensor to_host() const;
+  /// Rounds among floating-point types and cuts what is behind the point for integers. Throws Error(bad_input)
+  /// where a value is beyond the integers of `dtype`, Error(unsupported) for float16 and bfloat16, unless they
+  /// stay what they are.
   Tensor to(DType dtype) const;
   /// The same elements under another shape of the same size.
   Tensor reshaped(Shape shape) &&;
+  /// Throws as to() does.
   void fill(double value);
 
  private:
   void require(DType dtype) const;
+  void require_records(std::size_t size) const;
   void require_host() const;
   void release() noexcept;
 
@@ -143,40 +188,6 @@ class Tensor {
   DType dtype_ = DType::f32;
   void* data_ = nullptr;
   std::shared_ptr<MemoryPool> pool_;
-};
-
-/// An owning, move-only array of integers that a kernel leaves for another: indices, labels, pixels.
-template <class T>
-class Buffer {
- public:
-  Buffer() = default;
-  /// Uninitialised.
-  Buffer(std::int64_t size, std::shared_ptr<MemoryPool> pool) : size_(size), pool_(std::move(pool)) {
-    data_ = static_cast<T*>(pool_->allocate(bytes()));
-  }
-  Buffer(Buffer&& other) noexcept
-      : size_(std::exchange(other.size_, 0)),
-        pool_(std::move(other.pool_)),
-        data_(std::exchange(other.data_, nullptr)) {}
-  Buffer& operator=(Buffer&& other) noexcept {
-    std::swap(size_, other.size_);
-    std::swap(pool_, other.pool_);
-    std::swap(data_, other.data_);
-    return *this;
-  }
-  ~Buffer() {
-    if (data_) pool_->deallocate(data_, bytes());
-  }
-
-  std::int64_t size() const { return size_; }
-  std::size_t bytes() const { return static_cast<std::size_t>(size_) * sizeof(T); }
-  T* data() { return data_; }
-  const T* data() const { return data_; }
-
- private:
-  std::int64_t size_ = 0;
-  std::shared_ptr<MemoryPool> pool_;
-  T* data_ = nullptr;
 };
 
 }  // namespace backlight

@@ -15,26 +15,27 @@ DeviceMap class_map_on_device(Context& context, const Tensor& alpha, const Tenso
   if (shape.rank() != 4 || alpha.shape() != Shape{shape[0], shape[1]})
     throw Error(ErrorKind::usage, "[class map] alpha is ", alpha.shape(), ", the activations ", shape,
                 ", expected N×K and N×K×h×w");
-  DeviceMap result{context.empty({shape[0], shape[2], shape[3]}), context.buffer<Extrema>(shape[0])};
+  DeviceMap result{context.empty({shape[0], shape[2], shape[3]}), context.records<Extrema>(shape[0])};
   cuda::weighted_sum_extrema(context, {shape[0], shape[1], shape[2] * shape[3]}, values, alpha.data<float>(),
-                             activations.data<float>(), result.map.data<float>(), result.extrema.data());
+                             activations.data<float>(), result.map.data<float>(),
+                             result.extrema.records<Extrema>().data());
   return result;
 }
 
 DeviceDisplay display_on_device(Context& context, Preset preset, const DeviceMap& map, std::int64_t height,
-                                std::int64_t width, const Buffer<std::uint8_t>* pictures,
-                                const Tensor* gradient) {
+                                std::int64_t width, const Tensor* pictures, const Tensor* gradient) {
   if (!shown_on_device(preset))
     throw Error(ErrorKind::unsupported, "[display] preset ", name_of(preset),
                 " is not supported on CUDA: copy the map to the host and display it there");
   const Shape& shape = map.map.shape();
-  const std::int64_t batch = map.extrema.size();
+  const std::int64_t batch = map.extrema.shape()[0];
   if (shape.rank() != 3 || shape[0] != batch)
     throw Error(ErrorKind::usage, "[display] the maps are ", shape, " with the extrema of ", batch,
                 ", expected N×h×w and N");
-  if (pictures && pictures->size() != batch * height * width * 3)
-    throw Error(ErrorKind::usage, "[display] the pictures have ", pictures->size(), " bytes, expected ",
-                batch, "×", height, "×", width, "×3");
+  const Shape pixels{batch, height, width, 3};
+  if (pictures && (pictures->shape() != pixels || pictures->dtype() != DType::u8))
+    throw Error(ErrorKind::usage, "[display] the pictures are ", pictures->dtype(), " ", pictures->shape(),
+                ", expected ", DType::u8, " ", pixels);
   if (gradient && (gradient->shape().rank() != 4 ||
                    gradient->shape() != Shape{batch, gradient->shape()[1], height, width}))
     throw Error(ErrorKind::usage, "[display] the gradient is ", gradient->shape(), ", expected ", batch,
@@ -42,7 +43,7 @@ DeviceDisplay display_on_device(Context& context, Preset preset, const DeviceMap
 
   DeviceDisplay result;
   result.shown = context.empty({batch, height, width});
-  if (pictures) result.overlay = context.buffer<std::uint8_t>(pictures->size());
+  if (pictures) result.overlay = context.empty(pixels, DType::u8);
   if (gradient) result.product = context.empty(gradient->shape());
   cuda::overlay(
       context,
@@ -54,11 +55,11 @@ DeviceDisplay display_on_device(Context& context, Preset preset, const DeviceMap
        .channels = gradient ? gradient->shape()[1] : 0,
        .formula = preset == Preset::paper ? OverlayFormula::paper : OverlayFormula::pytorch_grad_cam},
       {.map = map.map.data<float>(),
-       .extrema = map.extrema.data(),
-       .picture = pictures ? pictures->data() : nullptr,
+       .extrema = map.extrema.records<Extrema>().data(),
+       .picture = pictures ? pictures->data<std::uint8_t>() : nullptr,
        .gradient = gradient ? gradient->data<float>() : nullptr},
       {.shown = result.shown.data<float>(),
-       .overlay = pictures ? result.overlay.data() : nullptr,
+       .overlay = pictures ? result.overlay.data<std::uint8_t>() : nullptr,
        .product = gradient ? result.product.data<float>() : nullptr});
   return result;
 }
@@ -70,11 +71,12 @@ DeviceSaliency saliency_on_device(Context& context, const Tensor& gradient, Pres
   if (preset == Preset::captum)
     throw Error(ErrorKind::unsupported,
                 "[saliency] preset captum is not supported on CUDA: copy the gradient to the host and display it there");
-  DeviceSaliency result{context.buffer<std::uint8_t>(shape.numel()), context.buffer<Extrema>(shape[0])};
+  DeviceSaliency result{context.empty({shape[0], shape[2], shape[3], 3}, DType::u8),
+                        context.records<Extrema>(shape[0])};
   const SaliencyFormula formula =
       preset == Preset::pytorch_grad_cam ? SaliencyFormula::deprocess : SaliencyFormula::min_max;
   cuda::saliency(context, {shape[0], shape[2] * shape[3], formula, bgr}, gradient.data<float>(),
-                 result.extrema.data(), result.pictures.data());
+                 result.extrema.records<Extrema>().data(), result.pictures.data<std::uint8_t>());
   return result;
 }
 

@@ -19,8 +19,8 @@ bool shown_on_device(Preset preset);
 
 /// A class map per image, and what a display needs to know of each.
 struct DeviceMap {
-  Tensor map;               ///< N×h×w
-  Buffer<Extrema> extrema;  ///< N, of the signed map
+  Tensor map;      ///< N×h×w
+  Tensor extrema;  ///< N records of Extrema, of the signed map
 };
 
 /// Σ_k α_k A^k, the map of Grad-CAM and of CAM: alpha is N×K, activations N×K×h×w. `rectified` applies the
@@ -29,23 +29,22 @@ DeviceMap class_map_on_device(Context& context, const Tensor& alpha, const Tenso
                               MapValues values = MapValues::raw);
 
 struct DeviceDisplay {
-  Tensor shown;                  ///< N×H×W, 0…1, as display_map gives it
-  Buffer<std::uint8_t> overlay;  ///< N×H×W×3; empty without pictures
-  Tensor product;                ///< N×C×H×W, as guided_product gives it; undefined without gradients
+  Tensor shown;    ///< N×H×W, 0…1, as display_map gives it
+  Tensor overlay;  ///< N×H×W×3 of u8; undefined without pictures
+  Tensor product;  ///< N×C×H×W, as guided_product gives it; undefined without gradients
 };
 
-/// `pictures` (N×H×W×3, what the network sees) and `gradient` (N×C×H×W) are null where their results are not
-/// wanted. Where nothing speaks for the class the overlay is the picture. A map that is not finite is shown
+/// `pictures` (N×H×W×3 of u8, what the network sees) and `gradient` (N×C×H×W) are null where their results are
+/// not wanted. Where nothing speaks for the class the overlay is the picture. A map that is not finite is shown
 /// somehow; its extrema tell, see `require_finite`. Throws Error(usage) for shapes that do not fit,
 /// Error(unsupported) for a preset that is not shown on the device.
 DeviceDisplay display_on_device(Context& context, Preset preset, const DeviceMap& map, std::int64_t height,
-                                std::int64_t width, const Buffer<std::uint8_t>* pictures,
-                                const Tensor* gradient);
+                                std::int64_t width, const Tensor* pictures, const Tensor* gradient);
 
 /// Gradients as pictures of the network's input.
 struct DeviceSaliency {
-  Buffer<std::uint8_t> pictures;  ///< N×H×W×3
-  Buffer<Extrema> extrema;        ///< N, of the gradients
+  Tensor pictures;  ///< N×H×W×3 of u8
+  Tensor extrema;   ///< N records of Extrema, of the gradients
 };
 
 /// `gradient` is N×3×H×W, in the order B G R where `bgr`. Throws Error(usage) for other shapes,

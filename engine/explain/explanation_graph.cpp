@@ -1,7 +1,5 @@
 #include "engine/explain/explanation_graph.hpp"
 
-#include <vector>
-
 #include "engine/runtime/cuda/backend.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -15,10 +13,7 @@ Context replay_context(Device device, Precision precision) {
 }
 
 DeviceInput zero_input(const Context& context, const Shape& shape) {
-  DeviceInput input{context.zeros(shape), {}};
-  const std::vector<std::uint8_t> black(static_cast<std::size_t>(shape.numel() / shape[1] * 3), 0);
-  input.seen = context.copy(std::span(black));
-  return input;
+  return {context.zeros(shape), context.zeros({shape[0], shape[2], shape[3], 3}, DType::u8)};
 }
 
 }  // namespace
@@ -28,7 +23,7 @@ ExplanationGraph::ExplanationGraph(const Network& network, const Shape& input,
     : network_(network), options_(options), context_(replay_context(device, precision)) {
   network.shapes(input);  // refuses what does not fit
   input_ = zero_input(context_, input);
-  asked_ = context_.copy<std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(input[0])));
+  asked_ = context_.zeros({input[0]}, DType::i64);
   explain();  // makes every plan, and leaves every block that the recording will ask for
   graph_ = context_.record([&] { result_ = explain(); });
   classes_in_all_ = result_.scores.shape()[1];
@@ -42,14 +37,15 @@ ExplanationGraph::Result ExplanationGraph::explain() {
   Result result;
   result.scores = context_.copy(explanation.scores());
   const TargetParams target{.rows = result.scores.shape()[0], .classes = result.scores.shape()[1]};
-  result.classes = context_.buffer<std::int64_t>(target.rows);
+  result.classes = context_.empty({target.rows}, DType::i64);
   Seed seed{score_node(network_), context_.empty(result.scores.shape())};
+  std::int64_t* const classes = result.classes.data<std::int64_t>();
   dispatch(context_, DType::f32, [&]<class T>(const Kernels<T>& k) {
     if (options_.best_class)
-      k.argmax(context_, target, result.scores.data<T>(), result.classes.data());
+      k.argmax(context_, target, result.scores.data<T>(), classes);
     else
       context_.copy(asked_, result.classes);
-    k.one_hot(context_, target, result.classes.data(), options_.direction == Direction::evidence ? 1 : -1,
+    k.one_hot(context_, target, classes, options_.direction == Direction::evidence ? 1 : -1,
               seed.dy.data<T>());
   });
   result.alpha = explanation.channel_weights(options_.layer, seed, options_.reduction);
@@ -74,7 +70,7 @@ const ExplanationGraph::Result& ExplanationGraph::run(const Tensor& x,
 }
 
 const ExplanationGraph::Result& ExplanationGraph::run(std::span<const std::int64_t> classes) {
-  const std::size_t expected = options_.best_class ? 0 : static_cast<std::size_t>(asked_.size());
+  const std::size_t expected = options_.best_class ? 0 : static_cast<std::size_t>(asked_.numel());
   if (classes.size() != expected)
     throw Error(ErrorKind::usage, classes.size(), " classes were given, expected ", expected,
                 options_.best_class ? ": the best class of each image is explained" : ", one per image");

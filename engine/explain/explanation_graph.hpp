@@ -34,13 +34,13 @@ class ExplanationGraph {
  public:
   /// In the memory of context(), and overwritten by the next run.
   struct Result {
-    Tensor scores;                 ///< N×K, before any softmax
-    Buffer<std::int64_t> classes;  ///< N
-    Tensor alpha;                  ///< N×K
-    DeviceMap map;                 ///< without the ReLU
-    Tensor gradient;               ///< N×C×H×W; undefined where none was asked for
-    DeviceDisplay display;         ///< empty where none was asked for
-    DeviceSaliency saliency;       ///< of display.product, with a display and a gradient
+    Tensor scores;            ///< N×K, before any softmax
+    Tensor classes;           ///< N of i64
+    Tensor alpha;             ///< N×K
+    DeviceMap map;            ///< without the ReLU
+    Tensor gradient;          ///< N×C×H×W; undefined where none was asked for
+    DeviceDisplay display;    ///< empty where none was asked for
+    DeviceSaliency saliency;  ///< of display.product, with a display and a gradient
   };
 
   /// `input` is N×C×H×W. Runs the explanation once, on zeros, before it is recorded. Throws as Context,
@@ -68,7 +68,7 @@ class ExplanationGraph {
   Context context_;
   DeviceInput input_;
   std::int64_t classes_in_all_ = 0;
-  Buffer<std::int64_t> asked_;
+  Tensor asked_;
   Result result_;
   std::shared_ptr<cuda::Graph> graph_;
 };

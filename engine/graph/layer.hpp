@@ -19,7 +19,7 @@ namespace backlight {
 /// What a forward computed beyond its output and a backward will want again: each layer's header says what.
 struct Saved {
   std::vector<Tensor> tensors;
-  Buffer<std::int32_t> indices;
+  Tensor indices;
   std::vector<Tensor> statistics;  ///< what update_statistics takes over; the last backward leaves them
 };
 

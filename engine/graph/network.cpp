@@ -120,6 +120,7 @@ std::int64_t Network::parameter_count() const {
 }
 
 void Network::to(DType dtype) {
+  require_computed(dtype, "the type asked for a network's parameters");
   for (NamedParameter& p : parameters()) *p.tensor = p.tensor->to(dtype);
 }
 

@@ -63,7 +63,8 @@ class Network {
   std::int64_t parameter_count() const;
   /// Number of elements in the trainable parameters of one node.
   std::int64_t parameter_count(NodeId id) const;
-  /// Converts every parameter, which must lie in the host's memory.
+  /// Converts every parameter, which must lie in the host's memory. Throws Error(unsupported) for a type other
+  /// than float32 and float64.
   void to(DType dtype);
   /// Copies every parameter into the memory of the context's device, where every context on that device can
   /// use it, or back to the host's. Waits until they are there; changes none where that fails.

@@ -38,21 +38,28 @@ Pass::Pass(const Network& network, Context& context, Tensor input, const Forward
     : network_(network),
       context_(context),
       mode_(options.mode),
+      dtype_(input.dtype()),
       shapes_(network.shapes(input.shape())),
       values_(at(network.size())),
       saved_(at(network.size())),
       pinned_(at(network.size()), false),
       parameter_gradients_(options.parameter_gradients) {
+  require_computed(dtype_, "the network's input");
   pinned_[at(network.output())] = true;
   for (const NodeId id : options.keep) pinned_[checked(id)] = true;
   first_parameter_.assign(at(network.size()) + 1, 0);
   for (NodeId id = 1; id < network.size(); ++id) {
     const std::vector<ConstParameter> parameters = network.node(id).layer->parameters();
-    for (const ConstParameter& p : parameters)
+    for (const ConstParameter& p : parameters) {
+      if (p.tensor->dtype() != dtype_)
+        throw Error(ErrorKind::usage, "the network's parameter '", network.node(id).name, ".", p.name,
+                    "' is ", p.tensor->dtype(), ", but its input is ", dtype_,
+                    ": convert one of them first, by Network::to or Tensor::to");
       if (!context.holds(*p.tensor))
         throw Error(ErrorKind::usage, "the network's parameter '", network.node(id).name, ".", p.name,
                     "' does not lie in the memory of ", context.device(),
                     ", where it is used: call Network::to(context) first");
+    }
     first_parameter_[at(id) + 1] = first_parameter_[at(id)] + parameters.size();
   }
   differentiable_ = reachable_from(options.gradients_at, options.parameter_gradients);
@@ -118,9 +125,8 @@ void Pass::run_forward() {
     for (const NodeId from : inputs) x.push_back(values_[at(from)].get());
     const NodeId first = inputs.front();
     const bool in_place = node.layer->in_place() && !kept[at(first)] && readers[at(first)] == 1 && first != 0;
-    values_[at(id)] = in_place
-                          ? values_[at(first)]
-                          : std::make_shared<Tensor>(context_.empty(shapes_[at(id)], x.front()->dtype()));
+    values_[at(id)] =
+        in_place ? values_[at(first)] : std::make_shared<Tensor>(context_.empty(shapes_[at(id)], dtype_));
     if (fusion && fusion->residual) {
       epilogue.residual = values_[at(*fusion->residual)].get();
       inputs.push_back(*fusion->residual);
@@ -160,6 +166,9 @@ Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& opt
     if (seed.dy.shape() != shapes_[checked(seed.node)])
       throw Error(ErrorKind::usage, "the seed at '", network_.node(seed.node).name, "' is ", seed.dy.shape(),
                   ", its value is ", shapes_[at(seed.node)]);
+    if (seed.dy.dtype() != dtype_)
+      throw Error(ErrorKind::usage, "the seed at '", network_.node(seed.node).name, "' is ", seed.dy.dtype(),
+                  ", its value is ", dtype_);
     auto& dvalue = dvalues[at(seed.node)];
     Tensor dy = context_.copy(seed.dy);
     if (dvalue)
@@ -190,9 +199,8 @@ Gradients Pass::backward(std::span<const Seed> seeds, const BackwardOptions& opt
       saved_[at(id)].indices = {};
     }
   }
-  const DType dtype = seeds.empty() ? DType::f32 : seeds.front().dy.dtype();
   for (const NodeId id : options.wrt)
-    if (!result.nodes.contains(id)) result.nodes.emplace(id, context_.zeros(shapes_[at(id)], dtype));
+    if (!result.nodes.contains(id)) result.nodes.emplace(id, context_.zeros(shapes_[at(id)], dtype_));
   return result;
 }
 

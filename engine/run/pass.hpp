@@ -49,8 +49,9 @@ struct Gradients {
 class Pass {
  public:
   /// Runs forward; values lie in the context's memory. An input in the host's memory is copied there first.
-  /// Throws Error(bad_input) when the input's shape does not fit the network, Error(usage) when the network's
-  /// parameters lie elsewhere.
+  /// Throws Error(bad_input) when the input's shape does not fit the network, Error(unsupported) when it is
+  /// neither float32 nor float64, Error(usage) when the network's parameters lie elsewhere or are of another
+  /// type.
   Pass(const Network& network, Context& context, Tensor input, const ForwardOptions& options = {});
 
   /// A kept value. Throws Error(usage) for one that was released.
@@ -79,6 +80,7 @@ class Pass {
   const Network& network_;
   Context& context_;
   Mode mode_;
+  DType dtype_;  ///< of every value
   std::vector<Shape> shapes_;
   std::vector<std::shared_ptr<Tensor>> values_;
   std::vector<Saved> saved_;

@@ -54,7 +54,7 @@ std::shared_ptr<cuda::Graph> Context::record(const std::function<void()>& work) 
 Tensor Context::zeros(const Shape& shape, DType dtype) const {
   if (!stream_) return Tensor::zeros(shape, dtype, memory_);
   Tensor result = empty(shape, dtype);
-  dispatch_dtype(dtype, [&]<class T>() { cuda::clear(*stream_, result.data<T>(), result.bytes()); });
+  cuda::clear(*stream_, result.raw(), result.bytes());
   return result;
 }
 
@@ -71,47 +71,34 @@ Tensor Context::share(const Tensor& tensor) const {
   return result;
 }
 
+void Context::require_fit(const Tensor& to, const Shape& shape, DType dtype) const {
+  if (shape != to.shape() || dtype != to.dtype() || !to.defined() || !holds(to))
+    throw Error(ErrorKind::internal, "a tensor of ", dtype, " ", shape, " was to be copied into one of ",
+                to.dtype(), " ", to.shape(), " in the memory of ", device_);
+}
+
 void Context::copy(const Tensor& from, Tensor& to) const {
-  if (from.shape() != to.shape() || !holds(to))
-    throw Error(ErrorKind::internal, "a tensor of ", from.shape(), " was to be copied into one of ",
-                to.shape(), " in the memory of ", device_);
-  dispatch_dtype(to.dtype(), [&]<class T>() {
-    if (from.on_host())
-      from_host(to.data<T>(), from.data<T>(), from.bytes());
-    else if (!stream_)
-      from_host(to.data<T>(), from.to_host().template data<T>(), from.bytes());
-    else if (!holds(from))
-      cuda::copy_between(*stream_, to.data<T>(), from.data<T>(), from.device(), from.bytes());
-    else
-      cuda::copy(*stream_, to.data<T>(), from.data<T>(), from.bytes());
-  });
+  require_fit(to, from.shape(), from.dtype());
+  if (from.on_host())
+    from_host(to.raw(), from.raw(), from.bytes());
+  else if (!stream_)
+    from_host(to.raw(), from.to_host().raw(), from.bytes());
+  else if (!holds(from))
+    cuda::copy_between(*stream_, to.raw(), from.raw(), from.device(), from.bytes());
+  else
+    cuda::copy(*stream_, to.raw(), from.raw(), from.bytes());
 }
 
 Tensor Context::to_host(const Tensor& tensor) const {
   if (tensor.on_host() || !holds(tensor)) return tensor.to_host();
   Tensor result(tensor.shape(), tensor.dtype());
-  dispatch_dtype(tensor.dtype(),
-                 [&]<class T>() { to_host(result.data<T>(), tensor.data<T>(), tensor.bytes()); });
+  cuda::download(*stream_, result.raw(), tensor.raw(), tensor.bytes());
   return result;
 }
 
 void Context::from_host(void* to, const void* from, std::size_t bytes) const {
   if (stream_)
     cuda::upload(*stream_, to, from, bytes);
-  else if (bytes > 0)
-    std::memcpy(to, from, bytes);
-}
-
-void Context::within(void* to, const void* from, std::size_t bytes) const {
-  if (stream_)
-    cuda::copy(*stream_, to, from, bytes);
-  else if (bytes > 0)
-    std::memcpy(to, from, bytes);
-}
-
-void Context::to_host(void* to, const void* from, std::size_t bytes) const {
-  if (stream_)
-    cuda::download(*stream_, to, from, bytes);
   else if (bytes > 0)
     std::memcpy(to, from, bytes);
 }

@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
+#include <type_traits>
 
 #include "engine/core/tensor.hpp"
 #include "engine/core/threads.hpp"
@@ -62,10 +62,11 @@ class Context {
   /// An uninitialised tensor from this context's pool.
   Tensor empty(const Shape& shape, DType dtype = DType::f32) const { return Tensor(shape, dtype, memory_); }
   Tensor zeros(const Shape& shape, DType dtype = DType::f32) const;
-  /// An uninitialised array from this context's pool.
+  /// Uninitialised, for `count` plain structs: Tensor::records<T>() is where they lie.
   template <class T>
-  Buffer<T> buffer(std::int64_t size) const {
-    return Buffer<T>(size, memory_);
+  Tensor records(std::int64_t count) const {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return empty({count, sizeof(T)}, DType::u8);
   }
   /// Whether kernels of this context can read the tensor.
   bool holds(const Tensor& tensor) const { return tensor.device() == memory_->device(); }
@@ -79,26 +80,18 @@ class Context {
   void copy(const Tensor& from, Tensor& to) const;
   /// A copy in the host's memory, of a tensor anywhere. Waits until it is computed.
   Tensor to_host(const Tensor& tensor) const;
+  /// A tensor of as many elements in this context's memory, of values in the host's.
   template <class T>
-  Buffer<T> copy(std::span<const T> values) const {
-    Buffer<T> result = buffer<T>(static_cast<std::int64_t>(values.size()));
-    from_host(result.data(), values.data(), values.size_bytes());
+  Tensor copy(std::span<const T> values) const {
+    Tensor result = empty({static_cast<std::int64_t>(values.size())}, dtype_of<T>);
+    copy(values, result);
     return result;
   }
-  /// Overwrites `to`, of the same size, which lies in this context's memory.
+  /// Overwrites `to`, of as many elements, which lies in this context's memory.
   template <class T>
-  void copy(std::span<const T> values, Buffer<T>& to) const {
-    from_host(to.data(), values.data(), values.size_bytes());
-  }
-  template <class T>
-  void copy(const Buffer<T>& from, Buffer<T>& to) const {
-    within(to.data(), from.data(), from.bytes());
-  }
-  template <class T>
-  std::vector<T> to_host(const Buffer<T>& values) const {
-    std::vector<T> result(static_cast<std::size_t>(values.size()));
-    to_host(result.data(), values.data(), values.bytes());
-    return result;
+  void copy(std::span<const T> values, Tensor& to) const {
+    require_fit(to, {static_cast<std::int64_t>(values.size())}, dtype_of<T>);
+    from_host(to.raw(), values.data(), values.size_bytes());
   }
 
   /// Waits until the device has done all that was asked of it; reports what went wrong there.
@@ -119,8 +112,8 @@ class Context {
 
  private:
   void from_host(void* to, const void* from, std::size_t bytes) const;
-  void within(void* to, const void* from, std::size_t bytes) const;
-  void to_host(void* to, const void* from, std::size_t bytes) const;
+  /// Throws unless `to` lies here and takes a copy of a tensor of this shape and type.
+  void require_fit(const Tensor& to, const Shape& shape, DType dtype) const;
 
   Device device_;
   Precision precision_;

@@ -185,9 +185,9 @@ void run(Context& context, const OverlayParams& params, const OverlayInput& in, 
   const unsigned blocks = grid.blocks(params.batch);
   const cudaStream_t stream = stream_of(context);
   const bool wide = wide_rows(grid, in.picture, in.gradient, out.shown, out.overlay, out.product);
-  Buffer<Extrema> found = context.buffer<Extrema>(2 * params.batch);
-  Extrema *shown = found.data(), *largest = found.data() + params.batch;
-  clear(context.stream(), found.data(), found.bytes());
+  Tensor found = context.records<Extrema>(2 * params.batch);
+  Extrema *shown = found.records<Extrema>().data(), *largest = shown + params.batch;
+  clear(context.stream(), shown, found.bytes());
   CUDA_CHECK(
       launch(shown_extrema_kernel<kFormula>, blocks, kTileBlock, 0, stream, grid, in.map, in.extrema, shown));
   if (kDivides && out.overlay)

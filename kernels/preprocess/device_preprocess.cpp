@@ -31,7 +31,7 @@ ResizeAxis axis_at(const FixedWeights& axis, std::int64_t in, const std::int32_t
 DeviceInput device_input(Context& context, std::int64_t batch, std::int64_t height, std::int64_t width,
                          std::int64_t channels) {
   return {context.empty({batch, channels, height, width}),
-          context.buffer<std::uint8_t>(batch * height * width * 3)};
+          context.empty({batch, height, width, 3}, DType::u8)};
 }
 
 Placement preprocess_on_device(Context& context, const Image& image, const Preprocessing& how, Fit fit,
@@ -49,15 +49,16 @@ Placement preprocess_on_device(Context& context, const Image& image, const Prepr
       plan_resize(image.width, image.height, fitted.width, fitted.height, fitted.window, how.interpolation);
   Tables tables;
   const std::size_t across = tables.append(plan.across), down = tables.append(plan.down);
-  const Buffer<std::int32_t> numbers = context.copy(std::span<const std::int32_t>(tables.numbers));
+  const Tensor numbers = context.copy(std::span<const std::int32_t>(tables.numbers));
+  const std::int32_t* const table = numbers.data<std::int32_t>();
   // Whole rows, which lie one behind the other in the picture.
   const std::int64_t pitch = std::int64_t{image.width} * 3;
-  const Buffer<std::uint8_t> rows =
+  const Tensor rows =
       context.copy(std::span(image.rgb).subspan(static_cast<std::size_t>(plan.needed.y0 * pitch),
                                                 static_cast<std::size_t>(plan.needed.height() * pitch)));
   cuda::preprocess(context,
-                   {.across = axis_at(plan.across, plan.needed.width(), numbers.data() + across),
-                    .down = axis_at(plan.down, plan.needed.height(), numbers.data() + down),
+                   {.across = axis_at(plan.across, plan.needed.width(), table + across),
+                    .down = axis_at(plan.down, plan.needed.height(), table + down),
                     .vertical_first = plan.vertical_first,
                     .pitch = pitch,
                     .width = width,
@@ -69,7 +70,8 @@ Placement preprocess_on_device(Context& context, const Image& image, const Prepr
                     .std = how.std,
                     .bgr = how.bgr,
                     .channels = how.channels},
-                   rows.data() + plan.needed.x0 * 3, input.seen.data() + n * height * width * 3,
+                   rows.data<std::uint8_t>() + plan.needed.x0 * 3,
+                   input.seen.data<std::uint8_t>() + n * height * width * 3,
                    input.x.data<float>() + n * how.channels * height * width);
   return fitted.placement;
 }

@@ -12,8 +12,8 @@ namespace backlight {
 
 /// The input of a batch in a device's memory, for networks and displays that read it there.
 struct DeviceInput {
-  Tensor x;                   ///< N×C×H×W, normalised
-  Buffer<std::uint8_t> seen;  ///< N×H×W×3, the same pixels before normalising
+  Tensor x;     ///< N×C×H×W, normalised
+  Tensor seen;  ///< N×H×W×3 of u8, the same pixels before normalising
 };
 
 /// An uninitialised input of `batch` pictures, whose addresses stay while pictures come and go.

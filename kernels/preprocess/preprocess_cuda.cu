@@ -115,17 +115,17 @@ void preprocess(Context& context, const PreprocessParams& params, const std::uin
   const std::int64_t height = params.vertical_first ? params.down.out : params.down.in;
   const cudaStream_t stream = stream_of(context);
   const dim3 block(kColumns, kRows);
-  Buffer<std::uint8_t> between = context.buffer<std::uint8_t>(width * height * 3);
+  Tensor between = context.empty({height, width, 3}, DType::u8);
   CUDA_CHECK(launch(first_pass_kernel, grid_of(width, height), block, 0, stream,
                     Source{params.pitch, !params.vertical_first, first.stride, params.channels == 1}, picture,
-                    first.taps, first.weights, width, height, between.data()));
+                    first.taps, first.weights, width, height, between.data<std::uint8_t>()));
   const auto& [mean_0, mean_1, mean_2] = params.mean;
   const auto& [std_0, std_1, std_2] = params.std;
   const Input input{params.width,          params.height,   params.x,       params.y,
                     params.across.out,     params.down.out, params.divisor, {mean_0, mean_1, mean_2},
                     {std_0, std_1, std_2}, params.bgr,      params.channels};
   CUDA_CHECK(launch(second_pass_kernel, grid_of(params.width, params.height), block, 0, stream,
-                    Source{width * 3, params.vertical_first, second.stride}, between.data(), second.taps,
+                    Source{width * 3, params.vertical_first, second.stride}, between.data<std::uint8_t>(), second.taps,
                     second.weights, input, seen, x));
 }
 

@@ -133,12 +133,13 @@ void run(Context& context, const SaliencyParams& p, const float* gradient, Extre
   const bool wide = p.pixels % kPixels == 0 &&
                     reinterpret_cast<std::uintptr_t>(gradient) % sizeof(float4) == 0 &&
                     reinterpret_cast<std::uintptr_t>(pictures) % sizeof(uchar4) == 0;
-  Buffer<Moments> moments = context.buffer<Moments>(p.batch * parts);
+  Tensor partial = context.records<Moments>(p.batch * parts);
+  Moments* const moments = partial.records<Moments>().data();
   clear(context.stream(), extrema, static_cast<std::size_t>(p.batch) * sizeof(Extrema));
   CUDA_CHECK(launch(statistics_kernel<kFormula>, blocks_for(p.batch * parts, 1, "saliency"), kThreads, 0,
-                    stream, gradient, values, parts, moments.data(), extrema));
+                    stream, gradient, values, parts, moments, extrema));
   CUDA_CHECK(launch(picture_kernel<kFormula>, blocks_for(p.batch * blocks, 1, "saliency"), kThreads, 0,
-                    stream, gradient, p.pixels, parts, moments.data(), extrema, blocks, p.bgr, wide,
+                    stream, gradient, p.pixels, parts, moments, extrema, blocks, p.bgr, wide,
                     pictures));
 }
 

@@ -33,6 +33,46 @@ TEST_CASE("context: a tensor survives the way to the device and back") {
   });
 }
 
+TEST_CASE("context: a tensor of every type is zero, goes to the device and within it and comes back") {
+  in_every_mode([] {
+    for (const Device device : {Device{}, kCudaDevice}) {
+      const Context context(device, 1);
+      for (const DType dtype :
+           {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8}) {
+        CAPTURE(dtype);
+        Tensor host({3, 37}, dtype);
+        const std::span bytes(static_cast<std::uint8_t*>(host.raw()), host.bytes());
+        for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+        const auto has = [&](const Tensor& tensor, std::span<const std::uint8_t> expected) {
+          const Tensor found = context.to_host(tensor);
+          CHECK(found.dtype() == dtype);
+          CHECK(std::ranges::equal(std::span(static_cast<const std::uint8_t*>(found.raw()), found.bytes()),
+                                   expected));
+        };
+        Tensor copied = context.zeros(host.shape(), dtype);
+        CHECK(context.holds(copied));
+        has(copied, std::vector<std::uint8_t>(bytes.size()));
+        context.copy(context.copy(host), copied);
+        has(copied, bytes);
+        has(context.share(copied), bytes);
+      }
+    }
+  });
+}
+
+TEST_CASE("context: a copy into a tensor of another type or size is refused") {
+  in_every_mode([] {
+    const Context context(kCudaDevice, 1);
+    Tensor to = context.zeros({4}, DType::i32);
+    CHECK(contains(error_of(ErrorKind::internal, [&] { context.copy(Tensor::zeros({4}), to); }),
+                   "a tensor of float32 4 was to be copied into one of int32 4 in the memory of cuda:0"));
+    const std::vector<std::int32_t> values{1, 2, 3};
+    error_of(ErrorKind::internal, [&] { context.copy(std::span<const std::int32_t>(values), to); });
+    error_of(ErrorKind::internal, [&] { context.copy(std::span<const std::int64_t>(), to); });
+    error_of(ErrorKind::internal, [&] { context.copy(Tensor(), to); });
+  });
+}
+
 TEST_CASE("context: zeros are zero on the device") {
   in_every_mode([] {
     const Context context(kCudaDevice, 1);

@@ -18,8 +18,6 @@ namespace {
 
 constexpr Preset kShown[] = {Preset::pytorch_grad_cam, Preset::paper};
 
-std::span<const std::uint8_t> bytes_of(const Image& image) { return image.rgb; }
-
 /// The overlay that the host makes of a map at the picture's own size.
 Image host_overlay(const Image& picture, const Tensor& map, Preset preset) {
   Placement placement;
@@ -48,17 +46,19 @@ TEST_CASE("device display: a photograph's overlay and map and product are the ho
   const Tensor gradient = random_tensor({1, 3, 64, 64}, "cuda.display.gradient");
   in_every_mode([&] {
     Context context(kCudaDevice, 1);
-    const Buffer<std::uint8_t> picture = context.copy(bytes_of(input.seen));
+    const Tensor picture =
+        context.copy(std::span<const std::uint8_t>(input.seen.rgb)).reshaped({1, 64, 64, 3});
     const Tensor device_gradient = context.copy(gradient);
     const DeviceMap map = class_map_on_device(context, context.copy(alpha), context.copy(activations));
     const Tensor host_map = context.to_host(map.map);
-    CHECK_NOTHROW(require_finite(context.to_host(map.extrema)));
+    CHECK_NOTHROW(require_finite(context.to_host(map.extrema).records<Extrema>()));
     for (const Preset preset : kShown) {
       CAPTURE(name_of(preset));
       const DeviceDisplay found = display_on_device(context, preset, map, 64, 64, &picture, &device_gradient);
       CHECK(std::ranges::equal(context.to_host(found.shown).values(),
                                display_map(host_map, preset, 64, 64).values()));
-      CHECK(context.to_host(found.overlay) == host_overlay(input.seen, host_map, preset).rgb);
+      CHECK(values_of<std::uint8_t>(context, found.overlay) ==
+            host_overlay(input.seen, host_map, preset).rgb);
       CHECK(std::ranges::equal(
           context.to_host(found.product).values(),
           guided_product(gradient.clone().reshaped({3, 64, 64}), host_map, preset).values()));
@@ -77,7 +77,7 @@ TEST_CASE("device display: a rectified map shows the same as the signed one") {
     const DeviceDisplay a = display_on_device(context, preset, raw, 9, 17, nullptr, nullptr),
                         b = display_on_device(context, preset, rectified, 9, 17, nullptr, nullptr);
     CHECK(std::ranges::equal(context.to_host(a.shown).values(), context.to_host(b.shown).values()));
-    CHECK(a.overlay.size() == 0);
+    CHECK(!a.overlay.defined());
     CHECK(!a.product.defined());
   }
 }
@@ -92,8 +92,9 @@ TEST_CASE("device display: recorded as a graph it shows whatever the inputs hold
     Context context = Context::for_replay(kCudaDevice, Precision::strict);
     Tensor alpha = context.zeros(alpha_shape), activations = context.zeros(activations_shape),
            gradient = context.zeros(gradient_shape);
-    const std::vector<std::uint8_t> bytes(2 * 12 * 8 * 3, 100);
-    const Buffer<std::uint8_t> pictures = context.copy(std::span(bytes));
+    Tensor grey({2, 12, 8, 3}, DType::u8);
+    grey.fill(100);
+    const Tensor pictures = context.copy(grey);
     DeviceMap map;
     DeviceDisplay shown;
     DeviceSaliency guided;
@@ -114,8 +115,8 @@ TEST_CASE("device display: recorded as a graph it shows whatever the inputs hold
       context.copy(host_gradient, gradient);
       cuda::replay(context.stream(), *graph);
       const Tensor maps = context.to_host(map.map);
-      const std::vector<std::uint8_t> overlays = context.to_host(shown.overlay),
-                                      saliencies = context.to_host(guided.pictures);
+      const std::vector<std::uint8_t> overlays = values_of<std::uint8_t>(context, shown.overlay),
+                                      saliencies = values_of<std::uint8_t>(context, guided.pictures);
       for (std::size_t n = 0; n < 2; ++n) {
         const Tensor one = Tensor::from({5, 3}, maps.values().subspan(n * 15, 15));
         Image picture(8, 12, 100);
@@ -137,8 +138,8 @@ TEST_CASE("device display: gradients become the presets' pictures") {
   const Tensor on_device = context.copy(gradient), plane = context.zeros({1, 1, 9, 12});
   for (const Preset preset : {Preset::pytorch_grad_cam, Preset::paper, Preset::torch_cam}) {
     const DeviceSaliency found = saliency_on_device(context, on_device, preset, false);
-    CHECK(context.to_host(found.pictures) == saliency(gradient, preset).rgb);
-    CHECK_NOTHROW(require_finite(context.to_host(found.extrema)));
+    CHECK(values_of<std::uint8_t>(context, found.pictures) == saliency(gradient, preset).rgb);
+    CHECK_NOTHROW(require_finite(context.to_host(found.extrema).records<Extrema>()));
   }
   CHECK(kind_of([&] { saliency_on_device(context, on_device, Preset::captum, false); }) ==
         ErrorKind::unsupported);
@@ -156,14 +157,15 @@ TEST_CASE("device display: shapes that do not fit and presets of the host are re
     CHECK(kind_of([&] { display_on_device(context, preset, map, 8, 8, nullptr, nullptr); }) ==
           ErrorKind::unsupported);
   }
-  const auto shown = [&](const DeviceMap& m, const Buffer<std::uint8_t>* pictures, const Tensor* gradient) {
+  const auto shown = [&](const DeviceMap& m, const Tensor* pictures, const Tensor* gradient) {
     display_on_device(context, Preset::paper, m, 8, 8, pictures, gradient);
   };
-  const DeviceMap flat{context.zeros({2, 9}), context.buffer<Extrema>(2)};
-  const Buffer<std::uint8_t> pictures = context.buffer<std::uint8_t>(2 * 8 * 8 * 3 - 1);
+  const DeviceMap flat{context.zeros({2, 9}), context.records<Extrema>(2)};
+  const Tensor narrow = context.zeros({2, 8, 7, 3}, DType::u8), floats = context.zeros({2, 8, 8, 3});
   const Tensor gradient = context.zeros({2, 3, 8, 9});
   CHECK(kind_of([&] { shown(flat, nullptr, nullptr); }) == ErrorKind::usage);
-  CHECK(kind_of([&] { shown(map, &pictures, nullptr); }) == ErrorKind::usage);
+  CHECK(kind_of([&] { shown(map, &narrow, nullptr); }) == ErrorKind::usage);
+  CHECK(kind_of([&] { shown(map, &floats, nullptr); }) == ErrorKind::usage);
   CHECK(kind_of([&] { shown(map, nullptr, &gradient); }) == ErrorKind::usage);
 }
 

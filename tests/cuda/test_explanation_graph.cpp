@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attribution/small_network.hpp"
+#include "cuda_device.hpp"
 #include "engine/explain/explanation_graph.hpp"
 #include "engine/runtime/cuda/backend.hpp"
 #include "modes.hpp"
@@ -86,7 +87,7 @@ TEST_CASE("explanation graph: the best class of every image is found on the devi
     const Tensor x = picture("graph.best");
     const auto& result = graph.run(x);
     const std::vector<std::int64_t> best = best_of(graph.context().to_host(result.scores));
-    CHECK(graph.context().to_host(result.classes) == best);
+    CHECK(values_of<std::int64_t>(graph.context(), result.classes) == best);
     check_same(graph, result, explain(network, layer, x, best, Direction::counterfactual));
   });
 }
@@ -113,15 +114,15 @@ TEST_CASE("explanation graph: from photographs to pictures in one replay as the 
       const Fitted fitted = preprocess(*image, how);
       check_same(graph, result, explain(network, layer, fitted.x, classes));
       const Tensor map = context.to_host(result.map.map).reshaped({12, 12});
-      CHECK_NOTHROW(require_finite(context.to_host(result.map.extrema)));
+      CHECK_NOTHROW(require_finite(context.to_host(result.map.extrema).records<Extrema>()));
       Placement whole;
       whole.input_width = whole.input_height = whole.source_width = whole.source_height = 24;
-      CHECK(context.to_host(result.display.overlay) ==
+      CHECK(values_of<std::uint8_t>(context, result.display.overlay) ==
             overlay(fitted.seen, map, whole, Preset::pytorch_grad_cam).rgb);
       const Tensor product = guided_product(context.to_host(result.gradient).reshaped({3, 24, 24}), map,
                                             Preset::pytorch_grad_cam);
       CHECK(same_bits(context.to_host(result.display.product).reshaped({3, 24, 24}), product));
-      const std::vector<std::uint8_t> found = context.to_host(result.saliency.pictures);
+      const std::vector<std::uint8_t> found = values_of<std::uint8_t>(context, result.saliency.pictures);
       const Image expected = saliency(product, Preset::pytorch_grad_cam);
       REQUIRE(found.size() == expected.rgb.size());
       int worst = 0;  // its mean and deviation are sums in another order

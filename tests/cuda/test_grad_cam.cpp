@@ -72,15 +72,16 @@ TEST_CASE("weighted sum: extrema and ReLU of the same pass are those of its sums
           map(device, nothing(m.batch * m.area));
       cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), sums.data());
       const std::vector<float> expected = sums.values();
-      Buffer<Extrema> extrema = device.buffer<Extrema>(m.batch);
+      Tensor extrema = device.records<Extrema>(m.batch);
       for (const MapValues values : {MapValues::raw, MapValues::rectified}) {
         cuda::weighted_sum_extrema(device, m, values, device_alpha.data(), device_a.data(), map.data(),
-                                   extrema.data());
+                                   extrema.records<Extrema>().data());
         std::vector<float> stored = expected;
         if (values == MapValues::rectified)
           for (float& v : stored) v = std::max(v, 0.0f);
         CHECK(map.values() == stored);
-        const std::vector<Extrema> found = device.to_host(extrema);
+        const Tensor on_host = device.to_host(extrema);
+        const std::span<const Extrema> found = on_host.records<Extrema>();
         for (std::ptrdiff_t n = 0; n < m.batch; ++n) {
           const auto [low, high] =
               std::minmax_element(expected.begin() + n * m.area, expected.begin() + (n + 1) * m.area);
@@ -97,10 +98,10 @@ TEST_CASE("weighted sum: NaN and infinity show in the extrema and NaN passes the
     Context device({Device::Kind::cuda}, 1);
     for (const float bad : {NAN, -NAN, INFINITY, -INFINITY}) {
       Guarded alpha(device, {1}), a(device, {-1, bad, 2}), map(device, nothing(3));
-      Buffer<Extrema> extrema = device.buffer<Extrema>(1);
+      Tensor extrema = device.records<Extrema>(1);
       cuda::weighted_sum_extrema(device, {1, 1, 3}, MapValues::rectified, alpha.data(), a.data(), map.data(),
-                                 extrema.data());
-      const Extrema found = device.to_host(extrema).front();
+                                 extrema.records<Extrema>().data());
+      const Extrema found = device.to_host(extrema).records<Extrema>()[0];
       CHECK(!(std::isfinite(found.low()) && std::isfinite(found.high())));
       CHECK(std::isnan(map.values()[1]) == std::isnan(bad));
     }

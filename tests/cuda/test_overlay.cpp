@@ -1,6 +1,7 @@
 // What is shown of a class map, computed on the device, against engine/explain/display.cpp, bit for bit.
 #include <limits>
 
+#include "cuda_device.hpp"
 #include "engine/explain/display.hpp"
 #include "kernels/overlay/overlay.hpp"
 #include "modes.hpp"
@@ -75,11 +76,12 @@ Shown on_host(const OverlayCase& c, Preset preset, const std::vector<float>& map
   return all;
 }
 
-std::vector<Extrema> extrema_of_each(const OverlayCase& c, const std::vector<float>& maps) {
-  std::vector<Extrema> each;
+Tensor extrema_of_each(Context& device, const OverlayCase& c, const std::vector<float>& maps) {
+  Tensor each = Context().records<Extrema>(c.batch);
   for (std::int64_t n = 0; n < c.batch; ++n)
-    each.push_back(extrema_of(tensor_of(maps, n, {c.map.height, c.map.width}).values()));
-  return each;
+    each.records<Extrema>()[static_cast<std::size_t>(n)] =
+        extrema_of(tensor_of(maps, n, {c.map.height, c.map.width}).values());
+  return device.copy(each);
 }
 
 Shown on_device(Context& device, const OverlayCase& c, OverlayFormula formula, const std::vector<float>& maps,
@@ -88,13 +90,14 @@ Shown on_device(Context& device, const OverlayCase& c, OverlayFormula formula, c
   const auto [height, width] = c.picture;
   Guarded map(device, maps), gradient(device, gradients, offset);
   Guarded shown(device, std::vector<float>(static_cast<std::size_t>(c.batch * height * width), NAN), offset);
-  const Buffer<Extrema> extrema = device.copy(std::span<const Extrema>(extrema_of_each(c, maps)));
-  const Buffer<std::uint8_t> picture = device.copy(std::span<const std::uint8_t>(pictures));
-  Buffer<std::uint8_t> overlay = device.buffer<std::uint8_t>(c.batch * height * width * 3);
+  const Tensor each = extrema_of_each(device, c, maps);
+  const Extrema* extrema = each.records<Extrema>().data();
+  const Tensor picture = device.copy(std::span<const std::uint8_t>(pictures));
+  Tensor overlay = device.empty({c.batch, height, width, 3}, DType::u8);
   cuda::overlay(device, {c.batch, c.map.height, c.map.width, height, width, 3, formula},
-                {map.data(), extrema.data(), picture.data(), gradient.data()},
-                {shown.data(), overlay.data(), gradient.data()});
-  return {shown.values(), gradient.values(), device.to_host(overlay)};
+                {map.data(), extrema, picture.data<std::uint8_t>(), gradient.data()},
+                {shown.data(), overlay.data<std::uint8_t>(), gradient.data()});
+  return {shown.values(), gradient.values(), values_of<std::uint8_t>(device, overlay)};
 }
 
 void check_same(const OverlayCase& c, const std::vector<float>& maps) {
@@ -155,22 +158,23 @@ TEST_CASE("overlay: what is not asked for is not written and needs no input") {
     const OverlayCase c{1, {3, 3}, {7, 9}};
     const std::vector<float> maps = awkward_values(9, "cuda.only");
     Guarded map(device, maps), shown(device, std::vector<float>(63, NAN));
-    const Buffer<Extrema> extrema = device.copy(std::span<const Extrema>(extrema_of_each(c, maps)));
-    cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema.data(), nullptr, nullptr},
+    const Tensor each = extrema_of_each(device, c, maps);
+    const Extrema* extrema = each.records<Extrema>().data();
+    cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema, nullptr, nullptr},
                   {shown.data(), nullptr, nullptr});
     const Tensor expected = display_map(Tensor::from({3, 3}, maps), Preset::pytorch_grad_cam, 7, 9);
     CHECK(std::ranges::equal(shown.values(), expected.values()));
     Image over(9, 7);
     over.rgb = random_bytes(3 * 63, "cuda.only.picture");
-    const Buffer<std::uint8_t> picture = device.copy(std::span<const std::uint8_t>(over.rgb));
-    Buffer<std::uint8_t> overlay = device.buffer<std::uint8_t>(3 * 63);
-    cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema.data(), picture.data(), nullptr},
-                  {nullptr, overlay.data(), nullptr});
-    CHECK(device.to_host(overlay) == overlay_pytorch_grad_cam(over, expected).rgb);
-    CHECK_THROWS_AS(cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema.data(), nullptr, nullptr},
-                                  {nullptr, overlay.data(), nullptr}),
+    const Tensor picture = device.copy(std::span<const std::uint8_t>(over.rgb));
+    Tensor overlay = device.empty({7, 9, 3}, DType::u8);
+    cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema, picture.data<std::uint8_t>(), nullptr},
+                  {nullptr, overlay.data<std::uint8_t>(), nullptr});
+    CHECK(values_of<std::uint8_t>(device, overlay) == overlay_pytorch_grad_cam(over, expected).rgb);
+    CHECK_THROWS_AS(cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema, nullptr, nullptr},
+                                  {nullptr, overlay.data<std::uint8_t>(), nullptr}),
                     Error);
-    CHECK_THROWS_AS(cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema.data(), nullptr, nullptr},
+    CHECK_THROWS_AS(cuda::overlay(device, {1, 3, 3, 7, 9}, {map.data(), extrema, nullptr, nullptr},
                                   {nullptr, nullptr, shown.data()}),
                     Error);
     cuda::overlay(device, {0, 3, 3, 7, 9}, {}, {});

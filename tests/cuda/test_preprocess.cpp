@@ -73,7 +73,7 @@ TEST_CASE("preprocess: CUDA equals the CPU bit for bit") {
       DeviceInput input = device_input(context, 1, expected.seen.height, expected.seen.width, c.how.channels);
       const Placement placement = preprocess_on_device(context, image, c.how, c.fit, input, 0);
       std::ranges::fill(image.rgb, std::uint8_t{0});
-      CHECK(context.to_host(input.seen) == expected.seen.rgb);
+      CHECK(values_of<std::uint8_t>(context, input.seen) == expected.seen.rgb);
       CHECK(same_bits(context.to_host(input.x), expected.x.values()));
       CHECK(placement.offset_x == expected.placement.offset_x);
       CHECK(placement.scale_y == expected.placement.scale_y);
@@ -95,7 +95,7 @@ TEST_CASE("preprocess: pictures of any shapes fill a batch") {
       seen.insert(seen.end(), expected.seen.rgb.begin(), expected.seen.rgb.end());
       x.insert(x.end(), expected.x.values().begin(), expected.x.values().end());
     }
-    CHECK(context.to_host(input.seen) == seen);
+    CHECK(values_of<std::uint8_t>(context, input.seen) == seen);
     CHECK(same_bits(context.to_host(input.x), x));
   });
 }
@@ -107,7 +107,7 @@ TEST_CASE("preprocess: a picture taller than a grid of blocks is walked through"
   const Preprocessing how = Preprocessing::torchvision();
   DeviceInput input = device_input(context, 1, image.height, 1);
   preprocess_on_device(context, image, how, Fit::none, input, 0);
-  CHECK(context.to_host(input.seen) == image.rgb);
+  CHECK(values_of<std::uint8_t>(context, input.seen) == image.rgb);
   CHECK(same_bits(context.to_host(input.x), normalise(image, how).values()));
 }
 

@@ -1,6 +1,7 @@
 // Gradients as pictures on the device against kernels/saliency/saliency_cpu.cpp.
 #include <utility>
 
+#include "cuda_device.hpp"
 #include "kernels/saliency/saliency.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
@@ -24,13 +25,12 @@ std::vector<std::uint8_t> on_device(Context& device, const SaliencyCase& c, Sali
                                     const std::vector<float>& gradients, std::int64_t offset = 0,
                                     std::int64_t picture_offset = 0) {
   Guarded gradient(device, gradients, offset);
-  Buffer<Extrema> extrema = device.buffer<Extrema>(c.batch);
-  Buffer<std::uint8_t> pictures =
-      device.buffer<std::uint8_t>(picture_offset + c.batch * c.height * c.width * 3);
-  cuda::saliency(device, {c.batch, c.height * c.width, formula, bgr}, gradient.data(), extrema.data(),
-                 pictures.data() + picture_offset);
+  Tensor extrema = device.records<Extrema>(c.batch);
+  Tensor pictures = device.empty({picture_offset + c.batch * c.height * c.width * 3}, DType::u8);
+  cuda::saliency(device, {c.batch, c.height * c.width, formula, bgr}, gradient.data(),
+                 extrema.records<Extrema>().data(), pictures.data<std::uint8_t>() + picture_offset);
   CHECK(gradient.values() == gradients);
-  const std::vector<std::uint8_t> found = device.to_host(pictures);
+  const std::vector<std::uint8_t> found = values_of<std::uint8_t>(device, pictures);
   return {found.begin() + picture_offset, found.end()};
 }
 
@@ -109,10 +109,12 @@ TEST_CASE("saliency: extrema are those of the gradient and show NaN") {
     gradients[150] = NAN;
     for (const SaliencyFormula formula : kSaliencyFormulas) {
       Guarded gradient(device, gradients);
-      Buffer<Extrema> extrema = device.buffer<Extrema>(2);
-      Buffer<std::uint8_t> pictures = device.buffer<std::uint8_t>(2 * 3 * 35);
-      cuda::saliency(device, {2, 35, formula}, gradient.data(), extrema.data(), pictures.data());
-      const std::vector<Extrema> found = device.to_host(extrema);
+      Tensor extrema = device.records<Extrema>(2);
+      Tensor pictures = device.empty({2, 35, 3}, DType::u8);
+      cuda::saliency(device, {2, 35, formula}, gradient.data(), extrema.records<Extrema>().data(),
+                     pictures.data<std::uint8_t>());
+      const Tensor on_host = device.to_host(extrema);
+      const std::span<const Extrema> found = on_host.records<Extrema>();
       CHECK(found[0].low() == *std::min_element(gradients.begin(), gradients.begin() + 105));
       CHECK(found[0].high() == *std::max_element(gradients.begin(), gradients.begin() + 105));
       CHECK(std::isnan(found[1].high()));

@@ -322,3 +322,36 @@ TEST_CASE("pass: several threads explain with one network at once") {
   for (std::thread& thread : threads) thread.join();
   for (int k = 0; k < kThreads; ++k) CHECK(same_bits(together[static_cast<std::size_t>(k)], explain(k, 1)));
 }
+
+TEST_CASE("pass: an input or a parameter or a seed of a type that layers do not compute is refused by name") {
+  Context context({}, 1);
+  Network network = residual_network();
+  const Tensor x = random_tensor({1, 3, 6, 6}, "pass.types.x");
+  for (const DType dtype : {DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8})
+    CHECK_THROWS_WITH_AS(Pass(network, context, Tensor::zeros(x.shape(), dtype)),
+                         text("the network's input is ", dtype, ", expected float32 or float64").c_str(),
+                         Error);
+  CHECK_THROWS_WITH_AS(
+      Pass(network, context, x.to(DType::f64)),
+      text("the network's parameter '", network.parameters().front().name,
+           "' is float32, but its input is float64: convert one of them first, by Network::to or Tensor::to")
+          .c_str(),
+      Error);
+  Pass pass(network, context, x.clone(), {.gradients_at = {network.input()}});
+  const Seed seed{network.output(), Tensor::zeros(pass.output().shape(), DType::i64)};
+  CHECK_THROWS_WITH_AS(
+      pass.backward({&seed, 1}, {.wrt = {network.input()}}),
+      text("the seed at '", network.node(network.output()).name, "' is int64, its value is float32").c_str(),
+      Error);
+  CHECK_THROWS_WITH_AS(network.to(DType::i32),
+                       "the type asked for a network's parameters is int32, expected float32 or float64",
+                       Error);
+  const NamedParameter parameter = network.parameters().back();
+  *parameter.tensor = Tensor::zeros(parameter.tensor->shape(), DType::i32);
+  CHECK_THROWS_WITH_AS(
+      Pass(network, context, x.clone()),
+      text("the network's parameter '", parameter.name,
+           "' is int32, but its input is float32: convert one of them first, by Network::to or Tensor::to")
+          .c_str(),
+      Error);
+}

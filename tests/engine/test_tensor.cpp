@@ -1,10 +1,42 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 #include "engine/core/tensor.hpp"
 
 using namespace backlight;
+
+namespace {
+
+struct TypeFact {
+  DType dtype;
+  std::size_t size;
+  const char* name;
+};
+constexpr TypeFact kTypeFacts[] = {{DType::f32, 4, "float32"}, {DType::f64, 8, "float64"},
+                                   {DType::f16, 2, "float16"}, {DType::bf16, 2, "bfloat16"},
+                                   {DType::i32, 4, "int32"},   {DType::i64, 8, "int64"},
+                                   {DType::u8, 1, "uint8"}};
+
+std::vector<std::uint8_t> bytes_of(const Tensor& tensor) {
+  const auto* bytes = static_cast<const std::uint8_t*>(tensor.raw());
+  return {bytes, bytes + tensor.bytes()};
+}
+
+template <class T>
+void check_read_as(const Tensor& tensor) {
+  if (tensor.dtype() == dtype_of<T>) {
+    CHECK(tensor.data<T>() == tensor.raw());
+    CHECK(tensor.values<T>().size() == 2);
+  } else {
+    CHECK_THROWS_AS(tensor.data<T>(), Error);
+    CHECK_THROWS_AS((void)tensor.values<T>(), Error);
+  }
+}
+
+}  // namespace
 
 TEST_CASE("shape: prints its extents and counts its elements") {
   CHECK(text(Shape{1, 3, 224, 224}) == "1×3×224×224");
@@ -34,21 +66,127 @@ TEST_CASE("tensor: moves and clones and converts and reshapes without losing ele
   CHECK(std::move(b).reshaped({4}).values()[3] == 4);
 }
 
-TEST_CASE("buffer: gives its memory back once however often it moved") {
-  const auto pool = make_host_pool();
-  {
-    Buffer<std::int32_t> first(16, pool), second(32, pool);
-    CHECK(pool->bytes_in_use() == 3 * 64);
-    first.data()[4] = 9;
-    second = std::move(first);
-    CHECK(second.size() == 16);
-    CHECK(second.data()[4] == 9);
-    const Buffer<std::int32_t> third = std::move(second);
-    CHECK(third.data()[4] == 9);
-    CHECK(second.data() == nullptr);
+TEST_CASE("dtype: every type has a size and a name") {
+  for (const auto& [dtype, size, name] : kTypeFacts) {
+    CHECK(text(dtype) == name);
+    CHECK(size_of(dtype) == size);
+    CHECK(is_computed(dtype) == (dtype == DType::f32 || dtype == DType::f64));
   }
-  CHECK(pool->bytes_in_use() == 0);
-  CHECK(Buffer<std::int32_t>().data() == nullptr);
+}
+
+TEST_CASE("dtype: an operation on floating-point numbers refuses the other types by name") {
+  for (const auto& [dtype, size, name] : kTypeFacts) {
+    std::size_t found = 0;
+    const auto call = [&] { dispatch_dtype(dtype, [&]<class T>() { found = sizeof(T); }); };
+    if (is_computed(dtype)) {
+      call();
+      CHECK(found == size);
+    } else {
+      CHECK_THROWS_WITH_AS(
+          call(), text("the tensor of an operation is ", name, ", expected float32 or float64").c_str(),
+          Error);
+    }
+  }
+}
+
+TEST_CASE("tensor: of every type is zero, moves, clones and gives its memory back once") {
+  const auto pool = make_host_pool();
+  for (const auto& [dtype, size, name] : kTypeFacts) {
+    CAPTURE(name);
+    for (const auto& where : {pool, std::shared_ptr<MemoryPool>()}) {
+      Tensor first = Tensor::zeros({3, 5}, dtype, where), second({32}, dtype, where);
+      CHECK(first.bytes() == 15 * size);
+      CHECK(bytes_of(first) == std::vector<std::uint8_t>(15 * size, 0));
+      for (std::size_t i = 0; i < first.bytes(); ++i)
+        static_cast<std::uint8_t*>(first.raw())[i] = static_cast<std::uint8_t>(i);
+      const std::vector<std::uint8_t> bytes = bytes_of(first);
+      second = std::move(first);
+      CHECK_FALSE(first.defined());
+      CHECK(second.shape() == Shape{3, 5});
+      CHECK(second.dtype() == dtype);
+      const Tensor copies[] = {second.clone(), second.to_host(), second.to(dtype)};
+      for (const Tensor& copy : copies) {
+        CHECK(copy.dtype() == dtype);
+        CHECK(copy.raw() != second.raw());
+        CHECK(bytes_of(copy) == bytes);
+      }
+    }
+    CHECK(pool->bytes_in_use() == 0);
+  }
+}
+
+TEST_CASE("tensor: is read as its own type only") {
+  for (const auto& [dtype, size, name] : kTypeFacts) {
+    CAPTURE(name);
+    const Tensor tensor = Tensor::zeros({2}, dtype);
+    check_read_as<float>(tensor);
+    check_read_as<double>(tensor);
+    check_read_as<std::int32_t>(tensor);
+    check_read_as<std::int64_t>(tensor);
+    check_read_as<std::uint8_t>(tensor);
+  }
+  CHECK_THROWS_WITH_AS(Tensor::zeros({2}, DType::i64).data<float>(), "a tensor of int64 was read as float32",
+                       Error);
+  CHECK_THROWS_AS((void)Tensor().raw(), Error);
+  CHECK_THROWS_AS((void)Tensor().clone(), Error);
+}
+
+TEST_CASE("tensor: what fits is converted between the types that have values") {
+  constexpr DType kValued[] = {DType::f32, DType::f64, DType::i32, DType::i64, DType::u8};
+  const Tensor start = Tensor::from({3}, std::vector<float>{0, 7, 255});
+  for (const DType from : kValued)
+    for (const DType to : kValued) {
+      CAPTURE(from);
+      CAPTURE(to);
+      const Tensor converted = start.to(from).to(to);
+      CHECK(converted.dtype() == to);
+      CHECK(std::ranges::equal(converted.to(DType::f32).values(), start.values()));
+      Tensor filled({3}, to);
+      filled.fill(9);
+      CHECK(filled.to(DType::i64).values<std::int64_t>()[2] == 9);
+    }
+  const Tensor rounded = Tensor::from({4}, std::vector<float>{1.9f, -1.9f, -0.9f, 255.9f}).to(DType::i32);
+  CHECK(std::ranges::equal(rounded.values<std::int32_t>(), std::array{1, -1, 0, 255}));
+  CHECK(Tensor::from({2}, std::vector<float>{-0.9f, 255.9f}).to(DType::u8).values<std::uint8_t>()[1] == 255);
+}
+
+TEST_CASE("tensor: what does not fit is refused by value or by type") {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const auto converts = [](float value, DType dtype) {
+    (void)Tensor::from({1}, std::vector<float>{value}).to(dtype);
+  };
+  CHECK_THROWS_WITH_AS(converts(256, DType::u8), "the value 256 does not fit a tensor of uint8", Error);
+  CHECK_THROWS_AS(converts(-1, DType::u8), Error);
+  CHECK_THROWS_AS(converts(0x1p31f, DType::i32), Error);
+  CHECK_NOTHROW(converts(-0x1p31f, DType::i32));
+  CHECK_THROWS_AS(converts(0x1p63f, DType::i64), Error);
+  CHECK_NOTHROW(converts(-0x1p63f, DType::i64));
+  for (const DType dtype : {DType::u8, DType::i32, DType::i64}) CHECK_THROWS_AS(converts(kNan, dtype), Error);
+  Tensor large({1}, DType::i64);
+  large.fill(0x1p31);
+  CHECK_THROWS_AS((void)large.to(DType::i32), Error);
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    Tensor stored = Tensor::zeros({2}, dtype);
+    CHECK_THROWS_WITH_AS(
+        (void)stored.to(DType::f32),
+        text("a tensor of ", dtype, " is only stored: its values cannot be read or set").c_str(), Error);
+    CHECK_THROWS_AS(converts(1, dtype), Error);
+    CHECK_THROWS_AS(stored.fill(1), Error);
+  }
+}
+
+TEST_CASE("tensor: structs lie in the bytes of one that was made for them") {
+  struct Pair {
+    std::int32_t a, b;
+  };
+  Tensor tensor = Tensor::zeros({3, sizeof(Pair)}, DType::u8);
+  tensor.records<Pair>()[1] = {4, 5};
+  CHECK(tensor.clone().records<Pair>().size() == 3);
+  CHECK(tensor.clone().records<Pair>()[1].b == 5);
+  CHECK_THROWS_WITH_AS((void)tensor.records<double[2]>(), "a tensor of 3×8 was read as structs of 16 bytes",
+                       Error);
+  CHECK_THROWS_AS((void)Tensor::zeros({24}, DType::u8).records<Pair>(), Error);
+  CHECK_THROWS_AS((void)Tensor::zeros({3, sizeof(Pair)}).records<Pair>(), Error);
 }
 
 TEST_CASE("memory pool: a freed block is handed out again and the peak is counted") {

@@ -31,9 +31,9 @@ class Run {
         context_.copy(other.context_.to_host(other.pass_->value(id)).to(dtype_),
                       const_cast<Tensor&>(pass_->value(id)));
       if (layer.kind() != "max_pool2d") continue;
-      const auto places = other.context_.to_host(other.pass_->saved()[static_cast<std::size_t>(id)].indices);
-      context_.copy(std::span<const std::int32_t>(places),
-                    const_cast<Buffer<std::int32_t>&>(pass_->saved()[static_cast<std::size_t>(id)].indices));
+      const auto at = static_cast<std::size_t>(id);
+      context_.copy(other.context_.to_host(other.pass_->saved()[at].indices),
+                    const_cast<Tensor&>(pass_->saved()[at].indices));
     }
   }
 

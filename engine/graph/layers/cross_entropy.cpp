@@ -1,7 +1,6 @@
 #include "engine/graph/layers/cross_entropy.hpp"
 
 #include <numeric>
-#include <vector>
 
 #include "kernels/dispatch.hpp"
 
@@ -27,13 +26,16 @@ CrossEntropy cross_entropy(Context& context, const Tensor& logits, std::span<con
       .batch = shape[0], .classes = shape[1], .smoothing = label_smoothing, .labels_per_row = labels_per_row};
   CrossEntropy result;
   result.dlogits = context.empty(shape, logits.dtype());
-  const Buffer<std::int64_t> own_labels = context.copy(labels);
-  Buffer<double> own_losses = context.buffer<double>(shape[0]);
+  const Tensor own_labels = context.copy(labels);
+  Tensor own_losses = context.empty({shape[0]}, DType::f64);
   dispatch(context, logits.dtype(), [&]<class T>(const Kernels<T>& k) {
-    k.cross_entropy_forward(context, params, logits.data<T>(), own_labels.data(), own_losses.data());
-    k.cross_entropy_backward(context, params, logits.data<T>(), own_labels.data(), result.dlogits.data<T>());
+    k.cross_entropy_forward(context, params, logits.data<T>(), own_labels.data<std::int64_t>(),
+                            own_losses.data<double>());
+    k.cross_entropy_backward(context, params, logits.data<T>(), own_labels.data<std::int64_t>(),
+                             result.dlogits.data<T>());
   });
-  const std::vector<double> losses = context.to_host(own_losses);
+  const Tensor host_losses = context.to_host(own_losses);
+  const std::span<const double> losses = host_losses.values<double>();
   result.loss = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
   return result;
 }

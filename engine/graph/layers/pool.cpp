@@ -80,8 +80,8 @@ class MaxPool2d final : public Pool2d {
   void forward(const ForwardArgs& a) const override {
     std::int32_t* argmax = nullptr;
     if (a.saved) {
-      a.saved->indices = a.context.buffer<std::int32_t>(a.y.numel());
-      argmax = a.saved->indices.data();
+      a.saved->indices = a.context.empty(a.y.shape(), DType::i32);
+      argmax = a.saved->indices.data<std::int32_t>();
     }
     dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
       k.max_pool2d_forward(a.context, params(a.x[0]->shape(), a.y.shape()), a.x[0]->data<T>(), a.y.data<T>(),
@@ -92,8 +92,8 @@ class MaxPool2d final : public Pool2d {
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
     dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.max_pool2d_backward(a.context, params(a.x_shapes[0], a.dy.shape()), a.saved.indices.data(),
-                            a.dy.data<T>(), a.dx[0]->data<T>());
+      k.max_pool2d_backward(a.context, params(a.x_shapes[0], a.dy.shape()),
+                            a.saved.indices.data<std::int32_t>(), a.dy.data<T>(), a.dx[0]->data<T>());
     });
   }
 };
