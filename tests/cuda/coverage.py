@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 COUNTED = re.compile(
-    r"kernels/.*(_cuda\.(cu|cpp)|\.cuh|launch\.hpp|grid\.[ch]pp)$"
+    r"kernels/.*(_cuda\.(cu|cpp)|\.cuh|launch\.hpp|grid\.hpp)$"
     r"|engine/runtime/cuda/.*"
     r"|engine/explain/(device_display|explanation_graph)\.cpp$"
     r"|kernels/preprocess/device_preprocess\.cpp$"

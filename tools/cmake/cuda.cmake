@@ -93,7 +93,7 @@ set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/kernels/conv2d/plan_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/conv2d/plans_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
-  ${PROJECT_SOURCE_DIR}/kernels/grid.cpp
+  ${PROJECT_SOURCE_DIR}/kernels/grid_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cpp
 )
 set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/absent.cpp ${PROJECT_SOURCE_DIR}/kernels/absent_cuda.cpp)
