@@ -10,8 +10,8 @@ namespace backlight::cuda {
 inline constexpr int kWarp = 32;
 inline constexpr unsigned kAllLanes = 0xffffffffu;
 
-/// Throws Error(unsupported): so many elements are more than a kernel's 32-bit index reaches; so many items, or an array
-/// of so many elements, need more blocks than a grid has.
+/// Throws Error(unsupported): so many elements are more than a kernel's 32-bit index reaches; so many items, or an
+/// array of so many elements, need more blocks than a grid has.
 [[noreturn]] void refuse_elements(std::int64_t count, std::string_view operation);
 [[noreturn]] void refuse_items(std::int64_t items, std::string_view operation);
 [[noreturn]] void refuse_array(std::int64_t count);

@@ -70,7 +70,8 @@ DeviceSaliency saliency_on_device(Context& context, const Tensor& gradient, Pres
     throw Error(ErrorKind::usage, "[saliency] the gradient is ", shape, ", expected N×3×H×W");
   if (preset == Preset::captum)
     throw Error(ErrorKind::unsupported,
-                "[saliency] preset captum is not supported on CUDA: copy the gradient to the host and display it there");
+                "[saliency] preset captum is not supported on CUDA: copy the gradient to the host and "
+                "display it there");
   DeviceSaliency result{context.empty({shape[0], shape[2], shape[3], 3}, DType::u8),
                         context.records<Extrema>(shape[0])};
   const SaliencyFormula formula =
