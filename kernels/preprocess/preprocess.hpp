@@ -43,6 +43,11 @@ struct Preprocessing {
 /// averaged.
 Preprocessing with_channels(Preprocessing how, int channels);
 
+/// A pixel of three bytes in grey, as Pillow's convert("L") has it: ITU-R 601-2 luma in 16-bit fixed point.
+constexpr std::uint8_t luma(const std::uint8_t* rgb) {
+  return static_cast<std::uint8_t>((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
+}
+
 /// How a picture of any shape becomes the network's input.
 enum class Fit {
   crop,     ///< short side to resize_size, then the central square: torchvision

@@ -25,14 +25,9 @@ void plan_crop(FitPlan& plan, int size) {
   plan.placement.offset_y = static_cast<double>(top);
 }
 
-/// Every pixel as Pillow's convert("L") has it: ITU-R 601-2 luma in 16-bit fixed point.
 Image grey_of(const Image& image) {
   Image grey = image;
-  for (std::size_t i = 0; i + 2 < grey.rgb.size(); i += 3) {
-    const std::uint32_t luma =
-        (grey.rgb[i] * 19595u + grey.rgb[i + 1] * 38470u + grey.rgb[i + 2] * 7471u + 0x8000u) >> 16;
-    std::fill_n(grey.rgb.begin() + static_cast<std::ptrdiff_t>(i), 3, static_cast<std::uint8_t>(luma));
-  }
+  for (std::size_t i = 0; i + 2 < grey.rgb.size(); i += 3) std::fill_n(&grey.rgb[i], 3, luma(&grey.rgb[i]));
   return grey;
 }
 

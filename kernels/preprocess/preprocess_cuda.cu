@@ -19,11 +19,6 @@ struct Rgb {
   std::uint8_t c[3];
 };
 
-/// ITU-R 601-2 luma in 16-bit fixed point, as the CPU's grey_of has it.
-__device__ int luma(const std::uint8_t* rgb) {
-  return static_cast<int>((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
-}
-
 /// Bytes of three-byte pixels that a pass reads: taps lie side by side, or one below the other.
 struct Source {
   std::int64_t pitch;
