@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "engine/core/float16.hpp"
 #include "engine/core/output_file.hpp"
-#include "weights/float16.hpp"
 #include "weights/names.hpp"
 
 namespace backlight {
@@ -65,8 +65,8 @@ void write_floats(OutputFile& file, const std::string& name, std::span<const flo
   for (std::size_t done = 0; done < values.size(); done += rounded.size()) {
     const auto part = values.subspan(done, std::min(rounded.size(), values.size() - done));
     for (std::size_t i = 0; i < part.size(); ++i) {
-      rounded[i] = half ? weights::float_to_half(part[i]) : weights::float_to_bfloat16(part[i]);
-      const float back = half ? weights::half_to_float(rounded[i]) : weights::bfloat16_to_float(rounded[i]);
+      rounded[i] = half ? float_to_half(part[i]) : float_to_bfloat16(part[i]);
+      const float back = half ? half_to_float(rounded[i]) : bfloat16_to_float(rounded[i]);
       if (std::isinf(back) && std::isfinite(part[i])) {
         throw Error(ErrorKind::bad_input, "tensor \"", name, "\" holds ", part[i],
                     ", which is too large for ", dtype, "; write ", half ? "bfloat16 or " : "", "float32");

@@ -7,7 +7,7 @@
 #include <ostream>
 #include <utility>
 
-#include "weights/float16.hpp"
+#include "engine/core/float16.hpp"
 
 namespace backlight {
 namespace {
@@ -121,9 +121,9 @@ void to_float(StoredType type, const std::byte* from, std::size_t count, float* 
       std::memcpy(to, from, count * sizeof(float));
       return;
     case StoredType::f16:
-      return widen<std::uint16_t>(from, count, to, weights::half_to_float);
+      return widen<std::uint16_t>(from, count, to, half_to_float);
     case StoredType::bf16:
-      return widen<std::uint16_t>(from, count, to, weights::bfloat16_to_float);
+      return widen<std::uint16_t>(from, count, to, bfloat16_to_float);
     case StoredType::i64:
       return widen<std::int64_t>(from, count, to, cast);
     case StoredType::i32:

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace backlight::weights {
+namespace backlight {
 
 inline float bfloat16_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
@@ -41,4 +41,4 @@ inline std::uint16_t float_to_half(float value) {
   return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 
-}  // namespace backlight::weights
+}  // namespace backlight
