@@ -1,6 +1,7 @@
 #include "engine/core/tensor.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +12,8 @@
 #include <ostream>
 #include <type_traits>
 #include <utility>
+
+#include "engine/core/float16.hpp"
 
 namespace backlight {
 namespace {
@@ -102,6 +105,15 @@ struct TypeFacts {
 constexpr TypeFacts kTypes[] = {{4, "float32"}, {8, "float64"}, {2, "float16"}, {2, "bfloat16"},
                                 {4, "int32"},   {8, "int64"},   {1, "uint8"}};
 
+/// An element of 16 bits, which is reckoned with as float32.
+template <float (*kWiden)(std::uint16_t), std::uint16_t (*kRound)(float)>
+struct Stored16 {
+  explicit Stored16(float value) : bits(kRound(value)) {}
+  explicit operator float() const { return kWiden(bits); }
+
+  std::uint16_t bits;
+};
+
 /// Calls fn with the C++ type of the elements.
 template <class Fn>
 void with_type(DType dtype, Fn&& fn) {
@@ -117,29 +129,46 @@ void with_type(DType dtype, Fn&& fn) {
     case DType::u8:
       return fn.template operator()<std::uint8_t>();
     case DType::f16:
+      return fn.template operator()<Stored16<half_to_float, float_to_half>>();
     case DType::bf16:
-      break;
+      return fn.template operator()<Stored16<bfloat16_to_float, float_to_bfloat16>>();
   }
-  throw Error(ErrorKind::unsupported, "a tensor of ", dtype,
-              " is only stored: its values cannot be read or set");
+}
+
+/// The value in float32, where it is not exact the neighbour whose last bit is odd: rounded on to fewer bits,
+/// that gives what the value itself would.
+template <class From>
+float rounded_to_odd(From value) {
+  const auto nearest = static_cast<float>(value);
+  if (std::is_same_v<From, float> || std::bit_cast<std::uint32_t>(nearest) % 2 == 1) return nearest;
+  return std::nexttoward(nearest, static_cast<long double>(value));
+}
+
+template <class To, class From>
+void require_fit(From value) {
+  bool fits;
+  if constexpr (std::is_integral_v<From>) {
+    fits = std::in_range<To>(value);
+  } else {
+    // Both ends are powers of two, so that every type has them; NaN is not between them.
+    const From end = std::ldexp(From{1}, std::numeric_limits<To>::digits);
+    const From whole = std::trunc(value);
+    fits = whole >= (std::is_signed_v<To> ? -end : From{0}) && whole < end;
+  }
+  if (!fits)
+    throw Error(ErrorKind::bad_input, "the value ", value, " does not fit a tensor of ", dtype_of<To>);
 }
 
 template <class To, class From>
 To converted(From value) {
-  if constexpr (std::is_integral_v<To>) {
-    bool fits;
-    if constexpr (std::is_integral_v<From>) {
-      fits = std::in_range<To>(value);
-    } else {
-      // Both ends are powers of two, so that every type has them; NaN is not between them.
-      const From end = std::ldexp(From{1}, std::numeric_limits<To>::digits);
-      const From whole = std::trunc(value);
-      fits = whole >= (std::is_signed_v<To> ? -end : From{0}) && whole < end;
-    }
-    if (!fits)
-      throw Error(ErrorKind::bad_input, "the value ", value, " does not fit a tensor of ", dtype_of<To>);
+  if constexpr (std::is_class_v<From>) {
+    return converted<To>(static_cast<float>(value));
+  } else if constexpr (std::is_class_v<To>) {
+    return To(rounded_to_odd(value));
+  } else {
+    if constexpr (std::is_integral_v<To>) require_fit<To>(value);
+    return static_cast<To>(value);
   }
-  return static_cast<To>(value);
 }
 
 std::size_t checked_bytes(const Shape& shape, DType dtype) {
@@ -291,7 +320,8 @@ Tensor Tensor::to(DType dtype) const {
   Tensor copy(shape_, dtype, pool_);
   with_type(dtype_, [&]<class From>() {
     with_type(dtype, [&]<class To>() {
-      std::transform(data<From>(), data<From>() + numel(), copy.data<To>(), converted<To, From>);
+      const auto* from = static_cast<const From*>(raw());
+      std::transform(from, from + numel(), static_cast<To*>(copy.raw()), converted<To, From>);
     });
   });
   return copy;
@@ -307,7 +337,7 @@ Tensor Tensor::reshaped(Shape shape) && {
 
 void Tensor::fill(double value) {
   require_host();
-  with_type(dtype_, [&]<class T>() { std::fill_n(data<T>(), numel(), converted<T>(value)); });
+  with_type(dtype_, [&]<class T>() { std::fill_n(static_cast<T*>(raw()), numel(), converted<T>(value)); });
 }
 
 }  // namespace backlight

@@ -17,7 +17,7 @@
 namespace backlight {
 
 /// float32 is what networks run in; float64 exists so that gradients can be checked against finite
-/// differences. Integers are labels, positions and pixels. float16 and bfloat16 are stored and copied only.
+/// differences. Integers are labels, positions and pixels. float16 and bfloat16 are stored, copied and converted.
 enum class DType : std::uint8_t { f32, f64, f16, bf16, i32, i64, u8 };
 
 std::size_t size_of(DType dtype);
@@ -169,9 +169,9 @@ class Tensor {
   /// A copy in the host's memory, of a tensor anywhere. Waits until the context that allocated it has
   /// computed it; for a network's parameters on a device, until all contexts there have.
   Tensor to_host() const;
-  /// Rounds among floating-point types and cuts what is behind the point for integers. Throws Error(bad_input)
-  /// where a value is beyond the integers of `dtype`, Error(unsupported) for float16 and bfloat16, unless they
-  /// stay what they are.
+  /// Rounds to the nearest floating-point number, halfway to the even one and beyond the largest to infinity;
+  /// for integers, cuts what is behind the point. Throws Error(bad_input) where a value is beyond the integers
+  /// of `dtype`.
   Tensor to(DType dtype) const;
   /// The same elements under another shape of the same size.
   Tensor reshaped(Shape shape) &&;
