@@ -26,7 +26,9 @@ struct Format {
   Pixels (*decode)(Bytes, const ImageContainer&, std::string_view name);
 };
 
-Pixels by_libpng(Bytes bytes, const ImageContainer&, std::string_view name) { return decode_png(bytes, name); }
+Pixels by_libpng(Bytes bytes, const ImageContainer&, std::string_view name) {
+  return decode_png(bytes, name);
+}
 
 Pixels by_libjpeg(Bytes bytes, const ImageContainer& jpeg, std::string_view) {
   return decode_jpeg(bytes, jpeg.width * jpeg.height);
@@ -140,7 +142,7 @@ void add_warnings(const Pixels& pixels, std::string_view name, Provenance& prove
   const std::string turned = provenance.exif_orientation == 1 ? "" : " as stored";
   if (damage.grey_from == 0) corrupt(name, "the JPEG ends within its first rows of pixels");
   if (damage.missing_scans)
-    provenance.warnings.push_back(
+    provenance.warnings.emplace_back(
         "the JPEG is unfinished: scans are missing, and its pixels are coarser, or have fewer colours, than "
         "meant");
   const bool end_told = damage.missing_scans && damage.place == Damage::Place::end;
@@ -183,15 +185,16 @@ void add_notes(const Pixels& pixels, const ImageContainer& container, Provenance
       notes.push_back(text("colours lie hidden under full transparency: ", alpha.fully,
                            " invisible pixels are not of one colour, and the network sees them"));
   } else if (provenance.format == "GIF" && provenance.alpha_dropped) {
-    notes.push_back("transparency is dropped: the transparent colour is shown as it is stored");
+    notes.emplace_back("transparency is dropped: the transparent colour is shown as it is stored");
   }
   if (const int bits = static_cast<int>(std::bit_width(static_cast<unsigned>(pixels.largest)));
       provenance.bit_depth == 16 && bits > 0 && bits <= kDark)
     notes.push_back(
         text("of 16 bits per sample ", bits, " are used (the largest is ", pixels.largest,
              "): the upper 8 are taken, which is darker than meant; scale the picture to 16 bits"));
-  if (container.frames > 1) notes.push_back("the first of several frames or pages is taken");
-  if (container.partial) notes.push_back("the frame covers a part of the picture; the rest has one colour");
+  if (container.frames > 1) notes.emplace_back("the first of several frames or pages is taken");
+  if (container.partial)
+    notes.emplace_back("the frame covers a part of the picture; the rest has one colour");
 }
 
 }  // namespace

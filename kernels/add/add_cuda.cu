@@ -1,7 +1,5 @@
 // Bound by memory: add_forward_cost over the card's bandwidth is the least time. One pass; the backward is a
 // copy.
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
 #include "kernels/add/add.hpp"
 #include "kernels/elementwise.cuh"
 
@@ -19,7 +17,7 @@ void add_forward(Context& context, std::int64_t count, const float* a, const flo
 }
 
 void add_backward(Context& context, std::int64_t count, const float* dy, float* dx) {
-  copy(context.stream(), dx, dy, static_cast<std::size_t>(count) * sizeof(float));
+  enqueue_copy(context, dx, dy, static_cast<std::size_t>(count) * sizeof(float));
 }
 
 }  // namespace backlight::cuda

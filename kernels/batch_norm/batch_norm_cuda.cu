@@ -4,7 +4,6 @@
 #include <type_traits>
 
 #include "engine/runtime/cuda/enqueue.hpp"
-#include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
 #include "kernels/grid.hpp"

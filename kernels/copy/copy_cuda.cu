@@ -1,7 +1,5 @@
 // Bound by memory: copy_rows_cost over the card's bandwidth is the least time.
 #include "engine/runtime/cuda/enqueue.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
 #include "kernels/copy/copy.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"
@@ -46,7 +44,7 @@ void copy_rows_by(Context& context, const CopyParams& p, const float* x, float* 
 void copy_rows(Context& context, const CopyParams& p, const float* x, float* y) {
   if (p.rows == 0 || p.count == 0) return;
   if (p.rows == 1 || (p.x_stride == p.count && p.y_stride == p.count))
-    return copy(context.stream(), y, x, static_cast<std::size_t>(p.rows * p.count) * sizeof(float));
+    return enqueue_copy(context, y, x, static_cast<std::size_t>(p.rows * p.count) * sizeof(float));
   const auto aligned = [](const void* pointer) {
     return reinterpret_cast<std::uintptr_t>(pointer) % sizeof(float4) == 0;
   };

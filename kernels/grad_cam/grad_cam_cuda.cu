@@ -1,8 +1,6 @@
 // Both reductions are bound by memory: channel_sum_cost and weighted_sum_cost over the card's bandwidth is
 // the least time. Each element of g and A is loaded once, neighbouring lanes loading neighbouring addresses.
 #include "engine/runtime/cuda/enqueue.hpp"
-#include "engine/runtime/cuda/stream.hpp"
-#include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "kernels/grid.hpp"
@@ -94,7 +92,7 @@ void weighted_sum(Context& context, const ChannelMaps& maps, const float* alpha,
 
 void weighted_sum_extrema(Context& context, const ChannelMaps& maps, MapValues values, const float* alpha,
                           const float* a, float* map, Extrema* extrema) {
-  clear(context.stream(), extrema, static_cast<std::size_t>(maps.batch) * sizeof(Extrema));
+  enqueue_clear(context, extrema, static_cast<std::size_t>(maps.batch) * sizeof(Extrema));
   launch_weighted_sum(context, maps, values, alpha, a, map, extrema);
 }
 

@@ -3,7 +3,6 @@
 // by passes that compute the pixels and store none: the coarse map and the picture stay in the second-level
 // cache.
 #include "engine/runtime/cuda/enqueue.hpp"
-#include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/overlay/overlay.hpp"
@@ -187,7 +186,7 @@ void run(Context& context, const OverlayParams& params, const OverlayInput& in, 
   const bool wide = wide_rows(grid, in.picture, in.gradient, out.shown, out.overlay, out.product);
   Tensor found = context.records<Extrema>(2 * params.batch);
   Extrema *shown = found.records<Extrema>().data(), *largest = shown + params.batch;
-  clear(context.stream(), shown, found.bytes());
+  enqueue_clear(context, shown, found.bytes());
   CUDA_CHECK(
       launch(shown_extrema_kernel<kFormula>, blocks, kTileBlock, 0, stream, grid, in.map, in.extrema, shown));
   if (kDivides && out.overlay)

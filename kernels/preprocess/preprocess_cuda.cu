@@ -5,7 +5,6 @@
 
 #include "engine/image/resize.hpp"
 #include "engine/runtime/cuda/enqueue.hpp"
-#include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/preprocess/preprocess.hpp"

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/runtime/cuda/enqueue.hpp"
-#include "engine/runtime/cuda/stream.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/reduce.cuh"
@@ -135,12 +134,11 @@ void run(Context& context, const SaliencyParams& p, const float* gradient, Extre
                     reinterpret_cast<std::uintptr_t>(pictures) % sizeof(uchar4) == 0;
   Tensor partial = context.records<Moments>(p.batch * parts);
   Moments* const moments = partial.records<Moments>().data();
-  clear(context.stream(), extrema, static_cast<std::size_t>(p.batch) * sizeof(Extrema));
+  enqueue_clear(context, extrema, static_cast<std::size_t>(p.batch) * sizeof(Extrema));
   CUDA_CHECK(launch(statistics_kernel<kFormula>, blocks_for(p.batch * parts, 1, "saliency"), kThreads, 0,
                     stream, gradient, values, parts, moments, extrema));
   CUDA_CHECK(launch(picture_kernel<kFormula>, blocks_for(p.batch * blocks, 1, "saliency"), kThreads, 0,
-                    stream, gradient, p.pixels, parts, moments, extrema, blocks, p.bgr, wide,
-                    pictures));
+                    stream, gradient, p.pixels, parts, moments, extrema, blocks, p.bgr, wide, pictures));
 }
 
 }  // namespace

@@ -90,6 +90,14 @@ void clear(Stream& stream, void* block, std::size_t bytes) {
 
 cudaStream_t stream_of(const Context& context) { return context.stream().get(); }
 
+void enqueue_copy(const Context& context, void* to, const void* from, std::size_t bytes) {
+  copy(context.stream(), to, from, bytes);
+}
+
+void enqueue_clear(const Context& context, void* block, std::size_t bytes) {
+  clear(context.stream(), block, bytes);
+}
+
 void tune(Stream& stream, bool on) { stream.tune(on); }
 
 void synchronize(Stream& stream) { CUDA_CHECK(cudaStreamSynchronize(stream.get())); }
