@@ -7,9 +7,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "engine/core/tensor.hpp"
+#include "engine/graph/layers/extent.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/epilogue.hpp"
 #include "kernels/relu/relu.hpp"
@@ -82,6 +84,14 @@ struct BasicParameter {
 using Parameter = BasicParameter<Tensor>;
 using ConstParameter = BasicParameter<const Tensor>;
 
+/// One of the options that a layer was made with, under the name that they give it, e.g. "stride".
+struct Attribute {
+  using Value = std::variant<bool, std::int64_t, double, Extent2d, Padding2d>;
+  std::string_view name;
+  Value value;
+  std::optional<Value> usual = {};  ///< what it is where nothing else is asked for
+};
+
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -92,6 +102,8 @@ class Layer {
   virtual Shape output_shape(std::span<const Shape> x) const = 0;
   virtual std::vector<Parameter> parameters() { return {}; }
   std::vector<ConstParameter> parameters() const;
+  /// All that decides what the layer computes, beyond its kind and its parameters.
+  virtual std::vector<Attribute> attributes() const { return {}; }
   /// `parameter_gradients` is true in training mode, too.
   virtual Needs needs(bool parameter_gradients) const = 0;
   /// True when forward may write y over x[0] (same shape, and backward does not need x[0]).

@@ -26,6 +26,9 @@ class BatchNorm final : public Layer {
             {"running_mean", &running_mean_, false},
             {"running_var", &running_var_, false}};
   }
+  std::vector<Attribute> attributes() const override {
+    return {{"eps", eps_, kBatchNormEps}, {"momentum", momentum_, kBatchNormMomentum}};
+  }
   Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
   bool in_place() const override { return true; }
   bool takes_epilogue() const override { return true; }

@@ -42,6 +42,16 @@ class Conv2d final : public Layer {
     return all;
   }
 
+  std::vector<Attribute> attributes() const override {
+    const Conv2dOptions usual;
+    return {{"kernel", o_.kernel},
+            {"stride", o_.stride, usual.stride},
+            {"dilation", o_.dilation, usual.dilation},
+            {"padding", o_.padding, usual.padding},
+            {"same", o_.same, usual.same},
+            {"groups", o_.groups, usual.groups}};
+  }
+
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind(), x, 1);
     require_rank(kind(), x[0], 4, "N×C×H×W");

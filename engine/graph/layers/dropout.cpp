@@ -12,6 +12,7 @@ class Dropout final : public Layer {
   }
 
   std::string_view kind() const override { return "dropout"; }
+  std::vector<Attribute> attributes() const override { return {{"p", p_}}; }
   Needs needs(bool) const override { return {}; }
   bool in_place() const override { return true; }
 

@@ -13,6 +13,9 @@ class LocalResponseNorm final : public Layer {
   }
 
   std::string_view kind() const override { return "local_response_norm"; }
+  std::vector<Attribute> attributes() const override {
+    return {{"size", options_.size}, {"alpha", options_.alpha}, {"beta", options_.beta}, {"k", options_.k}};
+  }
   Needs needs(bool) const override { return {.inputs = true}; }
 
   Shape output_shape(std::span<const Shape> x) const override {

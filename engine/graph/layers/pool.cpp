@@ -34,6 +34,14 @@ class Pool2d : public Layer {
 
   std::string_view kind() const override { return kind_; }
 
+  std::vector<Attribute> attributes() const override {
+    return {{"kernel", options_.kernel},
+            {"stride", options_.stride},
+            {"padding", options_.padding, Extent2d(0)},
+            {"dilation", options_.dilation, Extent2d(1)},
+            {"ceil_mode", options_.ceil_mode, false}};
+  }
+
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind_, x, 1);
     require_rank(kind_, x[0], 4, "N×C×H×W");
@@ -100,11 +108,18 @@ class MaxPool2d final : public Pool2d {
 
 class AvgPool2d final : public Pool2d {
  public:
-  explicit AvgPool2d(const Pool2dOptions& options) : Pool2d("avg_pool2d", options) {
+  explicit AvgPool2d(const Pool2dOptions& options)
+      : Pool2d("avg_pool2d", options), count_include_pad_(options.count_include_pad) {
     if (options.dilation != Extent2d(1))
       throw Error(ErrorKind::usage, "[avg_pool2d] dilation is ", options.dilation, ", expected 1×1");
   }
   Needs needs(bool) const override { return {}; }
+
+  std::vector<Attribute> attributes() const override {
+    std::vector<Attribute> all = Pool2d::attributes();
+    all.push_back({"count_include_pad", count_include_pad_, true});
+    return all;
+  }
 
   void forward(const ForwardArgs& a) const override {
     dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
@@ -119,6 +134,9 @@ class AvgPool2d final : public Pool2d {
                             a.dx[0]->data<T>());
     });
   }
+
+ private:
+  bool count_include_pad_;
 };
 
 class AdaptiveAvgPool2d final : public Layer {
@@ -129,6 +147,7 @@ class AdaptiveAvgPool2d final : public Layer {
   }
 
   std::string_view kind() const override { return "adaptive_avg_pool2d"; }
+  std::vector<Attribute> attributes() const override { return {{"output", output_}}; }
   Needs needs(bool) const override { return {}; }
 
   Shape output_shape(std::span<const Shape> x) const override {

@@ -15,6 +15,9 @@ class StridedIdentityPad final : public Layer {
   }
 
   std::string_view kind() const override { return "strided_identity_pad"; }
+  std::vector<Attribute> attributes() const override {
+    return {{"out_channels", out_channels_}, {"stride", stride_}};
+  }
   Needs needs(bool) const override { return {}; }
 
   Shape output_shape(std::span<const Shape> x) const override {
