@@ -89,6 +89,13 @@ std::vector<Shape> Network::shapes(const Shape& input) const {
   return shapes;
 }
 
+std::vector<int> Network::readers() const {
+  std::vector<int> readers(nodes_.size(), 0);
+  for (const Node& node : nodes_)
+    for (const NodeId from : node.inputs) ++readers[static_cast<std::size_t>(from)];
+  return readers;
+}
+
 std::vector<NamedParameter> Network::parameters() {
   std::vector<NamedParameter> all;
   for (NodeId id = 1; id < size(); ++id)

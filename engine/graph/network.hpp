@@ -56,6 +56,9 @@ class Network {
   /// refuses.
   std::vector<Shape> shapes(const Shape& input) const;
 
+  /// How often each node's value is read by others, by NodeId.
+  std::vector<int> readers() const;
+
   /// Every parameter, node by node. Writing to one changes the network for every pass.
   std::vector<NamedParameter> parameters();
   std::vector<ConstNamedParameter> parameters() const;

@@ -91,7 +91,7 @@ void Pass::run_forward() {
   const NodeId size = network_.size();
   backward_ready_.assign(at(size), false);
   std::vector<bool> kept = pinned_;
-  std::vector<int> readers(at(size), 0);
+  std::vector<int> readers = network_.readers();
   for (NodeId id = 1; id < size; ++id) {
     const Node& node = network_.node(id);
     const bool reads_gradient =
@@ -101,10 +101,8 @@ void Pass::run_forward() {
     const Needs needs =
         backward_ready_[at(id)] ? node.layer->needs(parameter_gradients_ || mode_.training) : Needs{};
     if (needs.output) kept[at(id)] = true;
-    for (const NodeId from : node.inputs) {
-      ++readers[at(from)];
-      if (needs.inputs) kept[at(from)] = true;
-    }
+    if (needs.inputs)
+      for (const NodeId from : node.inputs) kept[at(from)] = true;
   }
 
   const auto fusions = mode_.training ? std::map<NodeId, Fusion>{} : find_fusions(network_, kept, readers);

@@ -30,11 +30,8 @@ Network block() {
 
 std::map<NodeId, Fusion> fusions_of(const Network& network, const std::vector<NodeId>& kept_nodes) {
   std::vector<bool> kept(static_cast<std::size_t>(network.size()), false);
-  std::vector<int> readers(kept.size(), 0);
   for (const NodeId id : kept_nodes) kept[static_cast<std::size_t>(id)] = true;
-  for (NodeId id = 1; id < network.size(); ++id)
-    for (const NodeId from : network.node(id).inputs) ++readers[static_cast<std::size_t>(from)];
-  return find_fusions(network, kept, readers);
+  return find_fusions(network, kept, network.readers());
 }
 
 }  // namespace
