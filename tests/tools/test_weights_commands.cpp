@@ -88,6 +88,64 @@ TEST_CASE("layers: a file of weights gives its own number of classes") {
   CHECK(json["layers"].back()["shape"] == Json({1, 10}));
 }
 
+TEST_CASE("layers: every format says what a layer does and what runs as one") {
+  const Workspace work;
+  const auto printed = [&](const std::string& format) {
+    const ProcessResult result = work.run({"layers", "--model", "resnet18", "--format", format});
+    CHECK(result.exit_code == 0);
+    CHECK(result.err.empty());
+    return result.out;
+  };
+  const std::string table = printed("text"), document = printed("json"), graph = printed("dot");
+  CHECK(table == work.run({"layers", "--model", "resnet18"}).out);
+  CHECK(document == work.run({"layers", "--model", "resnet18", "--json"}).out);
+  CHECK(document == work.run({"layers", "--model", "resnet18", "--json", "--format", "json"}).out);
+
+  CHECK(contains(table, "fused into"));
+  const Json layers = Json::parse(document)["layers"];
+  const auto layer = [&](const std::string& name) {
+    return *std::ranges::find_if(layers, [&](const Json& one) { return one["name"] == name; });
+  };
+  CHECK(layer("conv1")["attributes"] == Json{{"kernel", {7, 7}},
+                                             {"stride", {2, 2}},
+                                             {"dilation", {1, 1}},
+                                             {"padding", {3, 3, 3, 3}},
+                                             {"same", false},
+                                             {"groups", 1}});
+  CHECK(layer("conv1")["inputs"] == Json({"input"}));
+  CHECK(layer("conv1")["fused_into"].is_null());
+  CHECK(layer("bn1")["fused_into"] == "relu");
+  CHECK(layer("layer1.0.bn2")["fused_into"] == "layer1.0.relu_1");
+  CHECK(layer("layer1.0.add")["fused_into"] == "layer1.0.relu_1");
+  CHECK(layer("layer1.0.add")["inputs"] == Json({"layer1.0.bn2", "maxpool"}));
+  CHECK(layer("layer4.1.relu_1")["cam_features"] == true);
+  CHECK(layer("layer4.1.add")["cam_features"] == false);
+
+  CHECK(graph.starts_with("digraph {\n"));
+  CHECK(graph.ends_with("}\n"));
+  CHECK(contains(
+      graph,
+      R"(  n1 [label="conv1\nconv2d, kernel 7×7, stride 2×2, padding 3\n1×64×112×112\n9408 parameters"];)"));
+  CHECK(contains(graph, "  n0 -> n1;\n"));
+  CHECK(contains(graph, R"(fused into layer1.0.relu_1")"));
+  CHECK(
+      contains(graph, R"(Grad-CAM's default: paper, pytorch-grad-cam, captum, torch-cam\nCAM's features")"));
+}
+
+TEST_CASE("layers: formats that contradict each other or do not exist are refused") {
+  const Workspace work;
+  for (const std::string format : {"text", "dot"}) {
+    const ProcessResult result = work.run({"layers", "--json", "--format", format});
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+    CHECK(contains(result.err, "--json and --format " + format + " contradict each other"));
+  }
+  const ProcessResult unknown = work.run({"layers", "--format", "dott"});
+  CHECK(unknown.exit_code == 2);
+  CHECK(contains(unknown.err, "unknown format 'dott'"));
+  CHECK(contains(unknown.err, "did you mean \"dot\""));
+}
+
 TEST_CASE("inspect: the document has every promised member") {
   const Workspace work;
   const std::string net = work.network();
