@@ -16,12 +16,6 @@ namespace {
 
 constexpr std::size_t kShown = 5;
 
-std::string extents_text(std::span<const std::int64_t> shape) {
-  std::string out;
-  for (const std::int64_t extent : shape) out += (out.empty() ? "" : "×") + std::to_string(extent);
-  return out.empty() ? "a scalar" : out;
-}
-
 bool same_shape(const Shape& expected, const std::vector<std::int64_t>& found) {
   return std::ranges::equal(expected.extents(), found);
 }
@@ -154,9 +148,12 @@ std::string MatchReport::describe() const {
     return nearest.empty() ? tensor.name_in_file()
                            : text(tensor.name_in_file(), " (the network has ", nearest.front(), ")");
   };
-  const auto tell_shapes = [](const MisShaped& each) {
-    return text(each.found.name_in_file(), " is ", extents_text(each.found.shape()), ", expected ",
-                extents_text(each.expected.extents()));
+  const auto told = [](std::span<const std::int64_t> shape) {
+    return shape.empty() ? "a scalar" : weights::extents_text(shape);
+  };
+  const auto tell_shapes = [&](const MisShaped& each) {
+    return text(each.found.name_in_file(), " is ", told(each.found.shape()), ", expected ",
+                told(each.expected.extents()));
   };
   return text(matched.size(), " of ", matched.size() + missing.size() + mis_shaped.size(),
               " tensors of the network are in the file", side(missing, "missing", tell_missing),

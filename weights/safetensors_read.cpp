@@ -16,21 +16,16 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct SafetensorsType {
-  std::string_view name;
-  StoredType type;
-};
-
-constexpr std::array<SafetensorsType, 10> kTypes = {{{"F64", StoredType::f64},
-                                                     {"F32", StoredType::f32},
-                                                     {"F16", StoredType::f16},
-                                                     {"BF16", StoredType::bf16},
-                                                     {"I64", StoredType::i64},
-                                                     {"I32", StoredType::i32},
-                                                     {"I16", StoredType::i16},
-                                                     {"I8", StoredType::i8},
-                                                     {"U8", StoredType::u8},
-                                                     {"BOOL", StoredType::bool_}}};
+constexpr std::array<NamedType, 10> kTypes = {{{"F64", StoredType::f64},
+                                               {"F32", StoredType::f32},
+                                               {"F16", StoredType::f16},
+                                               {"BF16", StoredType::bf16},
+                                               {"I64", StoredType::i64},
+                                               {"I32", StoredType::i32},
+                                               {"I16", StoredType::i16},
+                                               {"I8", StoredType::i8},
+                                               {"U8", StoredType::u8},
+                                               {"BOOL", StoredType::bool_}}};
 
 struct FileEntry {
   std::string name;
@@ -143,7 +138,7 @@ class HeaderReader {
 
 StoredType type_of(const FileEntry& entry) {
   const auto found = std::find_if(kTypes.begin(), kTypes.end(),
-                                  [&](const SafetensorsType& type) { return type.name == entry.dtype; });
+                                  [&](const NamedType& type) { return type.name == entry.dtype; });
   if (found == kTypes.end()) {
     throw Error(ErrorKind::unsupported, "tensor \"", entry.name, "\" has the dtype ", printable(entry.dtype),
                 ", which is not read; save the model in F32");

@@ -29,9 +29,7 @@ constexpr std::array<TypeInfo, 10> kTypes = {{{"float64", 8},
                                               {"bool", 1}}};
 
 std::string shape_text(std::span<const std::int64_t> shape) {
-  std::string out;
-  for (const std::int64_t extent : shape) out += (out.empty() ? "" : "×") + std::to_string(extent);
-  return "[" + out + "]";
+  return text("[", weights::extents_text(shape), "]");
 }
 
 /// One dimension of a view, in elements.
@@ -145,6 +143,12 @@ std::size_t size_of(StoredType type) { return kTypes[static_cast<std::size_t>(ty
 const char* name_of(StoredType type) { return kTypes[static_cast<std::size_t>(type)].name; }
 bool is_floating(StoredType type) { return type <= StoredType::bf16; }
 std::ostream& operator<<(std::ostream& out, StoredType type) { return out << name_of(type); }
+
+std::string weights::extents_text(std::span<const std::int64_t> shape) {
+  std::string out;
+  for (const std::int64_t extent : shape) out += (out.empty() ? "" : "×") + std::to_string(extent);
+  return out;
+}
 
 std::vector<std::int64_t> weights::row_major(std::span<const std::int64_t> shape) {
   std::vector<std::int64_t> strides(shape.size(), 1);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/core/tensor.hpp"
@@ -28,6 +29,15 @@ namespace weights {
 
 /// Strides of a tensor without gaps, in elements. One that would overflow is 1: StoredTensor refuses the shape.
 std::vector<std::int64_t> row_major(std::span<const std::int64_t> shape);
+
+/// `64×3×7×7`; empty for a scalar.
+std::string extents_text(std::span<const std::int64_t> shape);
+
+/// A type under a format's name for it.
+struct NamedType {
+  std::string_view name;
+  StoredType type;
+};
 
 /// Bytes and what keeps them alive.
 struct SharedBytes {

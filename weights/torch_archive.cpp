@@ -17,12 +17,7 @@ namespace {
 constexpr int kDeepestStateDict = 8;
 constexpr std::size_t kLongestPath = 512;
 
-struct TorchType {
-  std::string_view name;
-  StoredType type;
-};
-
-constexpr std::array<TorchType, 11> kStorages = {{{"DoubleStorage", StoredType::f64},
+constexpr std::array<NamedType, 11> kStorages = {{{"DoubleStorage", StoredType::f64},
                                                   {"FloatStorage", StoredType::f32},
                                                   {"HalfStorage", StoredType::f16},
                                                   {"BFloat16Storage", StoredType::bf16},
@@ -34,7 +29,7 @@ constexpr std::array<TorchType, 11> kStorages = {{{"DoubleStorage", StoredType::
                                                   {"BoolStorage", StoredType::bool_},
                                                   {"UntypedStorage", StoredType::u8}}};
 
-constexpr std::array<TorchType, 14> kDtypes = {{{"torch.float64", StoredType::f64},
+constexpr std::array<NamedType, 14> kDtypes = {{{"torch.float64", StoredType::f64},
                                                 {"torch.double", StoredType::f64},
                                                 {"torch.float32", StoredType::f32},
                                                 {"torch.float", StoredType::f32},
@@ -104,7 +99,7 @@ StoredType storage_type(const Pickle& pickle, PickleId id) {
   const std::string_view name = pickle[id].text;
   const std::string_view last = name.substr(name.rfind('.') + 1);
   const auto found =
-      std::find_if(kStorages.begin(), kStorages.end(), [&](const TorchType& t) { return t.name == last; });
+      std::find_if(kStorages.begin(), kStorages.end(), [&](const NamedType& t) { return t.name == last; });
   if (found == kStorages.end() || !name.starts_with("torch.")) {
     throw Error(ErrorKind::unsupported, "a storage of type ", printable(name),
                 " (quantized, complex and 8-bit float types are not read); save the model in float32");
@@ -284,7 +279,7 @@ StoredTensor TorchArchive::rebuild(std::string_view function, std::span<const Pi
   StoredType dtype = id.dtype;
   if (v3) {
     const PickleNode& type = object[arguments[6]];
-    const auto known = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const TorchType& t) {
+    const auto known = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const NamedType& t) {
       return type.kind == PickleKind::global && t.name == type.text;
     });
     if (known == kDtypes.end()) {

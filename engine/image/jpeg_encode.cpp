@@ -9,8 +9,6 @@
 namespace backlight {
 namespace {
 
-constexpr std::size_t kCommentBytes = 65'533;
-
 /// What libjpeg may leave by longjmp: it holds no object with a destructor.
 [[gnu::noinline]] void encode(jpeg_compress_struct& jpeg, const Image& image,
                               std::span<const std::string> comments, int quality) {
@@ -24,9 +22,9 @@ constexpr std::size_t kCommentBytes = 65'533;
     jpeg.comp_info[i].h_samp_factor = jpeg.comp_info[i].v_samp_factor = 1;
   jpeg_start_compress(&jpeg, TRUE);
   for (const std::string& comment : comments)
-    for (std::size_t at = 0; at < comment.size(); at += kCommentBytes)
+    for (std::size_t at = 0; at < comment.size(); at += kJpegCommentBytes)
       jpeg_write_marker(&jpeg, JPEG_COM, reinterpret_cast<const JOCTET*>(comment.data()) + at,
-                        static_cast<unsigned>(std::min(kCommentBytes, comment.size() - at)));
+                        static_cast<unsigned>(std::min(kJpegCommentBytes, comment.size() - at)));
   while (jpeg.next_scanline < jpeg.image_height) {
     // libjpeg only reads from it.
     auto* row = const_cast<JSAMPROW>(image.at(0, static_cast<int>(jpeg.next_scanline)));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/image/container.hpp"
+#include "engine/image/write.hpp"
 
 namespace backlight {
 namespace {
@@ -49,7 +50,7 @@ std::optional<std::string> png_facts(std::istream& file) {
 
 /// `file` stands behind the start of image.
 std::optional<std::string> jpeg_facts(std::istream& file) {
-  constexpr std::size_t kLookedAt = 256, kLongestJpegComment = 65'533;
+  constexpr std::size_t kLookedAt = 256;
   constexpr std::string_view kKeyword = "backlight: ";
   std::optional<std::string> facts;
   for (;;) {
@@ -67,7 +68,7 @@ std::optional<std::string> jpeg_facts(std::istream& file) {
       facts->append(comment);
     else if (begin.find("\"backlight_version\"") != begin.npos)
       facts = comment.substr(comment.starts_with(kKeyword) ? kKeyword.size() : 0);
-    if (facts && (comment.size() < kLongestJpegComment || facts->size() > kLongestFacts)) return facts;
+    if (facts && (comment.size() < kJpegCommentBytes || facts->size() > kLongestFacts)) return facts;
   }
 }
 

@@ -1,6 +1,7 @@
 // Results on disk: PNG and JPEG pictures with their provenance as text, and NumPy arrays.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -14,6 +15,9 @@ namespace backlight {
 
 /// Of a heatmap over a photograph hardly a difference is seen, in a fifth of the PNG's bytes.
 inline constexpr int kJpegQuality = 90;
+
+/// The bytes of text that one comment of a JPEG holds; a longer text goes on in the next.
+inline constexpr std::size_t kJpegCommentBytes = 65'533;
 
 /// A text that travels in the picture: in a PNG as an iTXt chunk, in a JPEG as comment. The keyword has 1 to
 /// 79 ASCII characters, the text is UTF-8.

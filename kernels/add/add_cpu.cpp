@@ -5,6 +5,7 @@
 #include "kernels/grain.hpp"
 
 namespace backlight::cpu {
+
 template <class T>
 void add_forward(Context& context, std::int64_t count, const T* a, const T* b, T* y) {
   context.parallel_ranges(count, kGrain, [=](std::int64_t begin, std::int64_t end) {

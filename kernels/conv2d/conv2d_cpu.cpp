@@ -5,6 +5,7 @@
 
 #include "engine/runtime/device.hpp"
 #include "kernels/add/add.hpp"
+#include "kernels/grain.hpp"
 #include "kernels/relu/relu.hpp"
 
 namespace backlight::cpu {
@@ -93,7 +94,7 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
   std::int64_t plane = e.in_plane;
   Tensor split;
   if (h.stride > 1) {
-    plane = a.in_height * remainders(h) * ((a.in_width + h.stride - 1) / h.stride);
+    plane = a.in_height * remainders(h) * ceil_div(a.in_width, h.stride);
     split = context.empty({a.batch * a.in_channels, plane}, dtype_of<T>);
     split_columns(context, a.batch * a.in_channels * a.in_height, a.in_width, h.stride, x, split.data<T>());
     x = split.data<T>();

@@ -3,6 +3,7 @@
 
 #include "engine/runtime/device.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -42,7 +43,7 @@ struct PaddedPlane {
       for (std::int64_t phase = 0; phase < std::min(stride, last - first); ++phase) {
         const T* from = x + row * h.in + first + phase;
         T* to = padded + at(row - rows.low, first + phase - columns.low);
-        copy_strided(from, stride, (last - first - phase + stride - 1) / stride, to);
+        copy_strided(from, stride, ceil_div(last - first - phase, stride), to);
       }
   }
 

@@ -5,9 +5,10 @@
 #include "kernels/grain.hpp"
 
 namespace backlight::cpu {
+
 template <class T>
 void copy_rows(Context& context, const CopyParams& p, const T* x, T* y) {
-  const std::int64_t blocks = (p.count + kCopyGrain - 1) / kCopyGrain;
+  const std::int64_t blocks = ceil_div(p.count, kCopyGrain);
   context.parallel_for(p.rows * blocks, [&](std::int64_t item, int) {
     const std::int64_t row = item / blocks, begin = item % blocks * kCopyGrain;
     std::copy_n(x + row * p.x_stride + begin, std::min(kCopyGrain, p.count - begin),

@@ -4,6 +4,7 @@
 #include "kernels/grain.hpp"
 
 namespace backlight::cpu {
+
 template <class T>
 void dropout(Context& context, const DropoutParams& params, const T* x, T* y) {
   const T scale = params.p < 1 ? static_cast<T>(1 / (1 - params.p)) : T{0};

@@ -16,7 +16,7 @@ struct Window {
 
 /// The outputs j whose tap at `offset` lies inside the input: 0 ≤ j·stride + offset < size.
 Window outputs_inside(std::int64_t offset, std::int64_t stride, std::int64_t size, std::int64_t outputs) {
-  const std::int64_t begin = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+  const std::int64_t begin = offset >= 0 ? 0 : ceil_div(-offset, stride);
   const std::int64_t end = offset >= size ? 0 : std::min(outputs, (size - 1 - offset) / stride + 1);
   return {begin, std::max(begin, end)};
 }
@@ -67,7 +67,7 @@ void average_divisors(const Pool2dParams& p, std::int64_t i, std::vector<T>& div
 
 /// Rows or columns that output i of `outputs` averages.
 Window adaptive_window(std::int64_t i, std::int64_t size, std::int64_t outputs) {
-  return {i * size / outputs, ((i + 1) * size + outputs - 1) / outputs};
+  return {i * size / outputs, ceil_div((i + 1) * size, outputs)};
 }
 
 }  // namespace

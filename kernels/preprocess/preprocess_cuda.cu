@@ -119,8 +119,8 @@ void preprocess(Context& context, const PreprocessParams& params, const std::uin
                     params.across.out,     params.down.out, params.divisor, {mean_0, mean_1, mean_2},
                     {std_0, std_1, std_2}, params.bgr,      params.channels};
   CUDA_CHECK(launch(second_pass_kernel, grid_of(params.width, params.height), block, 0, stream,
-                    Source{width * 3, params.vertical_first, second.stride}, between.data<std::uint8_t>(), second.taps,
-                    second.weights, input, seen, x));
+                    Source{width * 3, params.vertical_first, second.stride}, between.data<std::uint8_t>(),
+                    second.taps, second.weights, input, seen, x));
 }
 
 }  // namespace backlight::cuda

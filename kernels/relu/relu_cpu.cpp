@@ -3,6 +3,7 @@
 #include "kernels/relu/relu.hpp"
 
 namespace backlight::cpu {
+
 template <class T>
 void relu_forward(Context& context, const ReluParams& params, const T* x, T* y) {
   const T upper = static_cast<T>(params.upper);

@@ -3,6 +3,7 @@
 #include "kernels/sgd/sgd.hpp"
 
 namespace backlight::cpu {
+
 template <class T>
 void sgd_step(Context& context, const SgdParams& params, const T* dw, T* w, T* v) {
   const T rate = static_cast<T>(params.learning_rate);

@@ -5,6 +5,7 @@
 #include "kernels/strided_identity_pad/strided_identity_pad.hpp"
 
 namespace backlight::cpu {
+
 template <class T>
 void strided_identity_pad_forward(Context& context, const StridedIdentityPadParams& p, const T* x, T* y) {
   const std::int64_t plane = p.out_height * p.out_width;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/core/error.hpp"
+#include "support/contains.hpp"
 
 namespace backlight::test {
 
@@ -20,10 +21,6 @@ std::string error_of(ErrorKind kind, Fn&& fn) {
   }
   FAIL_CHECK("no error was thrown");
   return {};
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace backlight::test

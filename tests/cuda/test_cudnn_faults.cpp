@@ -5,6 +5,7 @@
 #include "kernels/conv2d/plan_cuda.hpp"
 #include "modes.hpp"
 #include "on_device.hpp"
+#include "support/contains.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -45,8 +46,6 @@ struct Ready {
   OnDevice<float> x{std::vector<float>(32, 1.0f)}, w{std::vector<float>(4, 1.0f)}, y{32};
   OnDevice<std::byte> workspace{plan.workspace_bytes};
 };
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

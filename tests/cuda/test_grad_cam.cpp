@@ -1,6 +1,7 @@
 // Grad-CAM's two reductions against the CPU.
 #include <cmath>
 
+#include "arrays.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
@@ -16,15 +17,6 @@ constexpr ChannelMaps kGradCamShapes[] = {{1, 1, 1},   {1, 3, 4},   {2, 5, 13}, 
                                           {3, 19, 33}, {2, 40, 49}, {1, 9, 196}, {1, 4, 391}};
 constexpr double kGradCamTolerance = 1e-5;  // the CPU sums in double, CUDA in float
 
-std::vector<float> grad_cam_values(std::int64_t count, std::string_view name) {
-  const Tensor random = random_tensor({count}, name);
-  return {random.values().begin(), random.values().end()};
-}
-
-std::vector<float> nothing(std::int64_t count) {
-  return std::vector<float>(static_cast<std::size_t>(count), NAN);
-}
-
 }  // namespace
 
 TEST_CASE("channel sum: CUDA agrees with the CPU") {
@@ -33,11 +25,11 @@ TEST_CASE("channel sum: CUDA agrees with the CPU") {
     for (const ChannelMaps& m : kGradCamShapes) {
       CAPTURE(m.area);
       const double scale = 1.0 / static_cast<double>(m.area);
-      const std::vector<float> g = grad_cam_values(m.batch * m.channels * m.area, "cuda.g");
+      const std::vector<float> g = uniform(m.batch * m.channels * m.area, "cuda.g");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.channels));
       cpu::channel_sum(host, m, scale, g.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
-        Guarded device_g(device, g, offset), alpha(device, nothing(m.batch * m.channels));
+        Guarded device_g(device, g, offset), alpha(device, unwritten(m.batch * m.channels));
         cuda::channel_sum(device, m, scale, device_g.data(), alpha.data());
         CHECK(relative_difference(alpha.values(), expected) <= kGradCamTolerance);
       }
@@ -50,11 +42,11 @@ TEST_CASE("weighted sum: CUDA agrees with the CPU") {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kGradCamShapes) {
       CAPTURE(m.area);
-      const std::vector<float> alpha = grad_cam_values(m.batch * m.channels, "cuda.alpha");
-      const std::vector<float> a = grad_cam_values(m.batch * m.channels * m.area, "cuda.a");
+      const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
+      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.area));
       cpu::weighted_sum(host, m, alpha.data(), a.data(), expected.data());
-      Guarded device_alpha(device, alpha), device_a(device, a), map(device, nothing(m.batch * m.area));
+      Guarded device_alpha(device, alpha), device_a(device, a), map(device, unwritten(m.batch * m.area));
       cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), map.data());
       CHECK(relative_difference(map.values(), expected) <= kGradCamTolerance);
     }
@@ -66,10 +58,10 @@ TEST_CASE("weighted sum: extrema and ReLU of the same pass are those of its sums
     Context device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kGradCamShapes) {
       CAPTURE(m.area);
-      const std::vector<float> alpha = grad_cam_values(m.batch * m.channels, "cuda.alpha");
-      const std::vector<float> a = grad_cam_values(m.batch * m.channels * m.area, "cuda.a");
-      Guarded device_alpha(device, alpha), device_a(device, a), sums(device, nothing(m.batch * m.area)),
-          map(device, nothing(m.batch * m.area));
+      const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
+      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
+      Guarded device_alpha(device, alpha), device_a(device, a), sums(device, unwritten(m.batch * m.area)),
+          map(device, unwritten(m.batch * m.area));
       cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), sums.data());
       const std::vector<float> expected = sums.values();
       Tensor extrema = device.records<Extrema>(m.batch);
@@ -97,7 +89,7 @@ TEST_CASE("weighted sum: NaN and infinity show in the extrema and NaN passes the
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const float bad : {NAN, -NAN, INFINITY, -INFINITY}) {
-      Guarded alpha(device, {1}), a(device, {-1, bad, 2}), map(device, nothing(3));
+      Guarded alpha(device, {1}), a(device, {-1, bad, 2}), map(device, unwritten(3));
       Tensor extrema = device.records<Extrema>(1);
       cuda::weighted_sum_extrema(device, {1, 1, 3}, MapValues::rectified, alpha.data(), a.data(), map.data(),
                                  extrema.records<Extrema>().data());
@@ -124,14 +116,14 @@ TEST_CASE("Grad-CAM reductions: a batch gives the bits of its images one by one"
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     const ChannelMaps batch{3, 7, 49}, single{1, 7, 49};
-    const std::vector<float> g = grad_cam_values(3 * 7 * 49, "cuda.batch.g");
-    Guarded all(device, g), alpha(device, nothing(3 * 7)), map(device, nothing(3 * 49));
+    const std::vector<float> g = uniform(3 * 7 * 49, "cuda.batch.g");
+    Guarded all(device, g), alpha(device, unwritten(3 * 7)), map(device, unwritten(3 * 49));
     cuda::channel_sum(device, batch, 0.5, all.data(), alpha.data());
     cuda::weighted_sum(device, batch, alpha.data(), all.data(), map.data());
     const std::vector<float> alphas = alpha.values(), maps = map.values();
     for (std::ptrdiff_t n = 0; n < 3; ++n) {
       Guarded one(device, {g.begin() + n * 7 * 49, g.begin() + (n + 1) * 7 * 49});
-      Guarded one_alpha(device, nothing(7)), one_map(device, nothing(49));
+      Guarded one_alpha(device, unwritten(7)), one_map(device, unwritten(49));
       cuda::channel_sum(device, single, 0.5, one.data(), one_alpha.data());
       cuda::weighted_sum(device, single, one_alpha.data(), one.data(), one_map.data());
       CHECK(one_alpha.values() == std::vector<float>(alphas.begin() + n * 7, alphas.begin() + (n + 1) * 7));

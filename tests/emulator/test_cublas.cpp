@@ -9,6 +9,7 @@
 #include "cublas_descriptors.hpp"
 #include "modes.hpp"
 #include "on_device.hpp"
+#include "support/contains.hpp"
 
 using namespace backlight::emulator;
 using namespace backlight::test;
@@ -56,8 +57,6 @@ struct Product {
   OnDevice<float> a{std::vector<float>{1, 2, 3, 4, 5, 6}}, b{std::vector<float>{1, 0, 1, 0, 1, 0}}, d{4};
   const float* a_pointer = a.data();
 };
-
-bool mentions(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -151,7 +150,7 @@ TEST_CASE("cuBLASLt: a handle serves the device that was the current one when it
   p.a_pointer = there.data();
   CHECK(p.run() == CUBLAS_STATUS_EXECUTION_FAILED);
   CHECK(
-      mentions(take_report(), "a matrix that lies in the memory of device 1, which device 0 does not reach"));
+      contains(take_report(), "a matrix that lies in the memory of device 1, which device 0 does not reach"));
 }
 
 TEST_CASE("cuBLASLt: descriptors answer as the real ones do") {

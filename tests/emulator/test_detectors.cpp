@@ -6,6 +6,7 @@
 #include "kernels/launch.hpp"
 #include "modes.hpp"
 #include "on_device.hpp"
+#include "support/contains.hpp"
 #include "support/skip.hpp"
 
 using backlight::cuda::launch;
@@ -24,10 +25,6 @@ constexpr bool kUnderThreadSanitizer = true;
 #else
 constexpr bool kUnderThreadSanitizer = false;
 #endif
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 /// Launches, waits, and returns the error that came of it, wherever it came.
 template <class... P, class... A>

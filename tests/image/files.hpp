@@ -7,8 +7,9 @@
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "support/contains.hpp"
 
 namespace backlight::test {
 
@@ -21,7 +22,5 @@ inline Bytes read_bytes(const std::string& path) {
   REQUIRE(file);
   return Bytes(std::istreambuf_iterator<char>(file), {});
 }
-
-inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 }  // namespace backlight::test

@@ -4,6 +4,7 @@
 #include <limits>
 #include <span>
 
+#include "cuda/arrays.hpp"
 #include "cuda/sentinel.hpp"
 #include "kernels/study/gradient_gap/ladder.hpp"
 #include "kernels/study/guided_relu/ladder.hpp"
@@ -21,15 +22,6 @@ namespace {
 constexpr double kTolerance = 1e-5;  // sums in float, in an order of their own
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-std::vector<float> ladder_values(std::int64_t count, std::string_view name) {
-  const Tensor random = random_tensor({count}, name);
-  return {random.values().begin(), random.values().end()};
-}
-
-std::vector<float> nothing(std::int64_t count) {
-  return std::vector<float>(static_cast<std::size_t>(count), NAN);
-}
-
 constexpr ChannelMaps kMaps[] = {{1, 1, 1},   {1, 67, 4},  {2, 5, 13}, {3, 7, 33},
                                  {1, 37, 49}, {1, 9, 196}, {1, 4, 391}};
 
@@ -40,14 +32,14 @@ TEST_CASE("gradient GAP ladder: every version agrees with the CPU") {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kMaps) {
       CAPTURE(m.area);
-      const std::vector<float> g = ladder_values(m.batch * m.channels * m.area, "study.g");
+      const std::vector<float> g = uniform(m.batch * m.channels * m.area, "study.g");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.channels));
       cpu::channel_sum(host, m, 0.25, g.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
         Guarded device_g(device, g, offset);
         for (const auto& version : study::gradient_gap::kLadder) {
           CAPTURE(version.name);
-          Guarded alpha(device, nothing(m.batch * m.channels));
+          Guarded alpha(device, unwritten(m.batch * m.channels));
           version.run(device, m, 0.25, device_g.data(), alpha.data());
           CHECK(relative_difference(alpha.values(), expected) <= kTolerance);
         }
@@ -61,15 +53,15 @@ TEST_CASE("weighted sum ladder: every version agrees with the CPU") {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kMaps) {
       CAPTURE(m.area);
-      const std::vector<float> alpha = ladder_values(m.batch * m.channels, "study.alpha");
-      const std::vector<float> a = ladder_values(m.batch * m.channels * m.area, "study.a");
+      const std::vector<float> alpha = uniform(m.batch * m.channels, "study.alpha");
+      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "study.a");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.area));
       cpu::weighted_sum(host, m, alpha.data(), a.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
         Guarded device_alpha(device, alpha), device_a(device, a, offset);
         for (const auto& version : study::weighted_sum::kLadder) {
           CAPTURE(version.name);
-          Guarded map(device, nothing(m.batch * m.area));
+          Guarded map(device, unwritten(m.batch * m.area));
           version.run(device, m, device_alpha.data(), device_a.data(), map.data());
           CHECK(relative_difference(map.values(), expected) <= kTolerance);
         }
@@ -93,7 +85,7 @@ TEST_CASE("guided ReLU ladder: every version has the bits of the CPU") {
           Guarded device_y(device, y), device_dy(device, dy, offset);
           for (const auto& version : study::guided_relu::kLadder) {
             CAPTURE(version.name);
-            Guarded dx(device, nothing(count));
+            Guarded dx(device, unwritten(count));
             version.run(device, {count, upper}, device_y.data(), device_dy.data(), dx.data());
             CHECK(dx.values() == expected);
           }
@@ -118,7 +110,7 @@ TEST_CASE("upsampling ladder: every version agrees with the CPU") {
         CAPTURE(corners);
         constexpr std::int64_t kBatch = 2;
         const std::int64_t in = s.height * s.width, out = s.out_height * s.out_width;
-        const std::vector<float> x = ladder_values(kBatch * in, "study.x");
+        const std::vector<float> x = uniform(kBatch * in, "study.x");
         std::vector<float> expected;
         for (std::int64_t n = 0; n < kBatch; ++n) {
           Tensor map({s.height, s.width});
@@ -131,7 +123,7 @@ TEST_CASE("upsampling ladder: every version agrees with the CPU") {
         for (const std::int64_t offset : {0, 1}) {
           for (const auto& version : study::upsampling::kLadder) {
             CAPTURE(version.name);
-            Guarded y(device, nothing(kBatch * out), offset);
+            Guarded y(device, unwritten(kBatch * out), offset);
             version.run(device, {kBatch, s.height, s.width, s.out_height, s.out_width, corners},
                         device_x.data(), y.data());
             CHECK(relative_difference(y.values(), expected) <= 1e-6);
@@ -151,7 +143,7 @@ TEST_CASE("SGEMM ladder: every version agrees with a sum in double") {
       CAPTURE(p.m);
       CAPTURE(p.n);
       CAPTURE(p.k);
-      const std::vector<float> a = ladder_values(p.m * p.k, "study.a"), b = ladder_values(p.k * p.n, "study.b");
+      const std::vector<float> a = uniform(p.m * p.k, "study.a"), b = uniform(p.k * p.n, "study.b");
       std::vector<float> expected;
       for (std::int64_t i = 0; i < p.m; ++i) {
         for (std::int64_t j = 0; j < p.n; ++j) {
@@ -164,7 +156,7 @@ TEST_CASE("SGEMM ladder: every version agrees with a sum in double") {
         Guarded device_a(device, a, offset), device_b(device, b);
         for (const auto& version : study::sgemm::kLadder) {
           CAPTURE(version.name);
-          Guarded c(device, nothing(p.m * p.n), offset);
+          Guarded c(device, unwritten(p.m * p.n), offset);
           version.run(device, p, device_a.data(), device_b.data(), c.data());
           CHECK(relative_difference(c.values(), expected) <= kTolerance);
         }

@@ -155,10 +155,6 @@ std::string read_text(const fs::path& path) {
   return out.str();
 }
 
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 NpyArray read_npy(const fs::path& path) {
   const std::string bytes = read_text(path);
   REQUIRE(bytes.size() > 10);

@@ -10,6 +10,7 @@
 
 #include "engine/graph/network.hpp"
 #include "engine/image/image.hpp"
+#include "support/contains.hpp"
 #include "support/process.hpp"
 
 namespace backlight::test {
@@ -62,7 +63,6 @@ Network test_network(std::int64_t outputs = 10);
 Image test_picture(int width, int height);
 
 std::string read_text(const fs::path& path);
-bool contains(std::string_view text, std::string_view part);
 
 /// A float32 array of NumPy's format 1.0 and its shape.
 struct NpyArray {

@@ -23,13 +23,6 @@ struct InspectOptions {
   Console console;
 };
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  if (shape.empty()) return "scalar";
-  std::string out;
-  for (const std::int64_t extent : shape) out += (out.empty() ? "" : "×") + std::to_string(extent);
-  return out;
-}
-
 std::string hash_text(const Checkpoint& file) {
   const auto promise = file.name_hash();
   if (!promise) return file.sha256();
@@ -172,7 +165,8 @@ std::string inspect_text(const Checkpoint& file, const Recognition& known, const
   std::size_t shown = 0;
   for (const StoredTensor& tensor : file.tensors()) {
     if (limit > 0 && shown == limit) break;
-    tensors.add({tensor.name(), shape_text(tensor.shape()), name_of(tensor.dtype())});
+    tensors.add({tensor.name(), tensor.shape().empty() ? "scalar" : weights::extents_text(tensor.shape()),
+                 name_of(tensor.dtype())});
     ++shown;
   }
   std::string out = facts.str() + "\n" + tensors.str();

@@ -58,6 +58,8 @@ class Pool2d : public Layer {
   }
 
  protected:
+  const Pool2dOptions& options() const { return options_; }
+
   Pool2dParams params(const Shape& x, const Shape& y) const {
     return {.planes = x[0] * x[1],
             .in_height = x[2],
@@ -108,8 +110,7 @@ class MaxPool2d final : public Pool2d {
 
 class AvgPool2d final : public Pool2d {
  public:
-  explicit AvgPool2d(const Pool2dOptions& options)
-      : Pool2d("avg_pool2d", options), count_include_pad_(options.count_include_pad) {
+  explicit AvgPool2d(const Pool2dOptions& options) : Pool2d("avg_pool2d", options) {
     if (options.dilation != Extent2d(1))
       throw Error(ErrorKind::usage, "[avg_pool2d] dilation is ", options.dilation, ", expected 1×1");
   }
@@ -117,7 +118,7 @@ class AvgPool2d final : public Pool2d {
 
   std::vector<Attribute> attributes() const override {
     std::vector<Attribute> all = Pool2d::attributes();
-    all.push_back({"count_include_pad", count_include_pad_, true});
+    all.push_back({"count_include_pad", options().count_include_pad, true});
     return all;
   }
 
@@ -134,9 +135,6 @@ class AvgPool2d final : public Pool2d {
                             a.dx[0]->data<T>());
     });
   }
-
- private:
-  bool count_include_pad_;
 };
 
 class AdaptiveAvgPool2d final : public Layer {
