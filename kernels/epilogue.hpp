@@ -5,6 +5,8 @@
 
 #include <limits>
 
+#include "engine/graph/layer.hpp"
+
 namespace backlight {
 
 template <class T>
@@ -13,5 +15,14 @@ struct Epilogue {
   bool relu = false;
   double upper = std::numeric_limits<double>::infinity();  ///< where the ReLU ends, as in ReluParams
 };
+
+/// What a pass asks of a layer, as its kernel takes it.
+template <class T>
+Epilogue<T> epilogue_as(const ForwardEpilogue& asked) {
+  Epilogue<T> epilogue{.residual = asked.residual ? asked.residual->data<T>() : nullptr,
+                       .relu = asked.relu_upper.has_value()};
+  if (asked.relu_upper) epilogue.upper = *asked.relu_upper;
+  return epilogue;
+}
 
 }  // namespace backlight

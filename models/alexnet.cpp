@@ -1,12 +1,6 @@
 #include "models/alexnet.hpp"
 
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/dropout.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/linear.hpp"
-#include "engine/graph/layers/local_response_norm.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
+#include "kernels/layers.hpp"
 #include "models/head.hpp"
 
 namespace backlight {

@@ -1,12 +1,6 @@
 #include "models/cifar_resnet.hpp"
 
-#include "engine/graph/layers/add.hpp"
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
-#include "engine/graph/layers/strided_identity_pad.hpp"
+#include "kernels/layers.hpp"
 #include "models/convolutions.hpp"
 #include "models/head.hpp"
 

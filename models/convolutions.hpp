@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/graph/layers/conv2d.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 
 namespace backlight {
 

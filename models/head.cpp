@@ -1,9 +1,6 @@
 #include "models/head.hpp"
 
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/dropout.hpp"
-#include "engine/graph/layers/linear.hpp"
-#include "engine/graph/layers/relu.hpp"
+#include "kernels/layers.hpp"
 
 namespace backlight {
 namespace {

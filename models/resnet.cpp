@@ -1,11 +1,6 @@
 #include "models/resnet.hpp"
 
-#include "engine/graph/layers/add.hpp"
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
+#include "kernels/layers.hpp"
 #include "models/convolutions.hpp"
 #include "models/head.hpp"
 

@@ -2,13 +2,7 @@
 
 #include <string>
 
-#include "engine/graph/layers/add.hpp"
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/linear.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
+#include "kernels/layers.hpp"
 #include "models/convolutions.hpp"
 
 namespace backlight {

@@ -1,11 +1,6 @@
 #include "models/squeezenet.hpp"
 
-#include "engine/graph/layers/concat.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/dropout.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
+#include "kernels/layers.hpp"
 
 namespace backlight {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/graph/layers/conv2d.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace backlight {

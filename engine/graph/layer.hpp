@@ -11,10 +11,9 @@
 #include <vector>
 
 #include "engine/core/tensor.hpp"
-#include "engine/graph/layers/extent.hpp"
+#include "engine/graph/extent.hpp"
+#include "engine/graph/rule.hpp"
 #include "engine/runtime/device.hpp"
-#include "kernels/epilogue.hpp"
-#include "kernels/relu/relu.hpp"
 
 namespace backlight {
 
@@ -41,14 +40,6 @@ struct Mode {
 struct ForwardEpilogue {
   const Tensor* residual = nullptr;  ///< of y's shape; null adds nothing
   std::optional<double> relu_upper = {};
-
-  template <class T>
-  Epilogue<T> as() const {
-    Epilogue<T> epilogue{.residual = residual ? residual->data<T>() : nullptr,
-                         .relu = relu_upper.has_value()};
-    if (relu_upper) epilogue.upper = *relu_upper;
-    return epilogue;
-  }
 };
 
 struct ForwardArgs {

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "engine/core/random.hpp"
-#include "engine/graph/layers/cross_entropy.hpp"
 #include "engine/run/pass.hpp"
+#include "kernels/cross_entropy/loss.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/safetensors.hpp"
 

@@ -8,14 +8,12 @@
 
 #include <cstdint>
 
+#include "engine/graph/rule.hpp"
 #include "kernels/cost.hpp"
 
 namespace backlight {
 
 class Context;
-
-/// How a backward pass treats every ReLU it meets. Only `standard` is a gradient.
-enum class ReluRule : std::uint8_t { standard, deconvnet, guided };
 
 /// `upper` is infinity for ReLU and 6 for ReLU6.
 struct ReluParams {

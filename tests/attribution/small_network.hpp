@@ -4,13 +4,8 @@
 
 #include <string>
 
-#include "engine/graph/layers/add.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/linear.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
 #include "engine/graph/network.hpp"
+#include "kernels/layers.hpp"
 #include "support/random.hpp"
 
 namespace backlight::test {

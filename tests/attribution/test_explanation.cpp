@@ -6,12 +6,7 @@
 
 #include "attribution/small_network.hpp"
 #include "engine/explain/explanation.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/dropout.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
-#include "engine/graph/layers/softmax.hpp"
+#include "kernels/layers.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/fill_network.hpp"

@@ -6,13 +6,13 @@
 #include <string>
 
 #include "cuda_device.hpp"
-#include "engine/graph/layers/conv2d.hpp"
 #include "engine/run/pass.hpp"
 #include "engine/runtime/cuda/backend.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/library.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "errors.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"

@@ -5,12 +5,12 @@
 #include <string>
 
 #include "cuda_device.hpp"
-#include "engine/graph/layers/conv2d.hpp"
 #include "engine/graph/network.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/devices.hpp"
 #include "engine/runtime/cuda/stream.hpp"
 #include "errors.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 #include "kernels/dispatch.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"

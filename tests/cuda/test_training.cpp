@@ -1,15 +1,9 @@
 // Training on a CUDA device against training on the CPU.
 #include <filesystem>
 
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/dropout.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/linear.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
 #include "engine/train/init.hpp"
 #include "engine/train/trainer.hpp"
+#include "kernels/layers.hpp"
 #include "models/scenes_net.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"

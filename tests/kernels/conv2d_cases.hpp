@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "engine/graph/layers/conv2d.hpp"
 #include "kernels/conv2d/conv2d.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 
 namespace backlight::test {
 

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "engine/graph/layers/add.hpp"
-#include "engine/graph/layers/softmax.hpp"
+#include "kernels/add/add_layer.hpp"
+#include "kernels/softmax/softmax_layer.hpp"
 #include "support/gradcheck.hpp"
 #include "support/layer_case.hpp"
 #include "support/random.hpp"

@@ -2,10 +2,10 @@
 
 #include <string>
 
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/flatten.hpp"
 #include "engine/run/pass.hpp"
+#include "kernels/batch_norm/batch_norm_layer.hpp"
 #include "kernels/dispatch.hpp"
+#include "kernels/flatten/flatten_layer.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/golden.hpp"

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "engine/graph/layers/concat.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/softmax.hpp"
+#include "kernels/concat/concat_layer.hpp"
+#include "kernels/flatten/flatten_layer.hpp"
+#include "kernels/softmax/softmax_layer.hpp"
 #include "support/gradcheck.hpp"
 #include "support/layer_case.hpp"
 #include "support/random.hpp"

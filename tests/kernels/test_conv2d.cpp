@@ -5,10 +5,10 @@
 #include <limits>
 #include <string>
 
-#include "engine/graph/layers/relu.hpp"
 #include "engine/run/pass.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
 #include "kernels/conv2d_cases.hpp"
+#include "kernels/relu/relu_layer.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/gradcheck.hpp"

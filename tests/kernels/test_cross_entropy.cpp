@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph/layers/cross_entropy.hpp"
+#include "kernels/cross_entropy/loss.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/random.hpp"

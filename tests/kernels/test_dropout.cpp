@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "engine/graph/layers/dropout.hpp"
 #include "engine/run/pass.hpp"
+#include "kernels/dropout/dropout_layer.hpp"
 #include "support/compare.hpp"
 #include "support/gradcheck.hpp"
 #include "support/layer_case.hpp"

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <string>
 
-#include "engine/graph/layers/pool.hpp"
 #include "kernels/conv2d_cases.hpp"
+#include "kernels/pool/pool_layer.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/layer_case.hpp"

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "engine/graph/layers/linear.hpp"
 #include "kernels/linear/linear_cpu.hpp"
+#include "kernels/linear/linear_layer.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/naive.hpp"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph/layers/local_response_norm.hpp"
+#include "kernels/local_response_norm/local_response_norm_layer.hpp"
 #include "support/layer_case.hpp"
 #include "support/naive_norm.hpp"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph/layers/pool.hpp"
+#include "kernels/pool/pool_layer.hpp"
 #include "support/compare.hpp"
 #include "support/layer_case.hpp"
 #include "support/naive_pool.hpp"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/graph/layers/relu.hpp"
 #include "engine/run/pass.hpp"
+#include "kernels/relu/relu_layer.hpp"
 #include "support/compare.hpp"
 #include "support/gradcheck.hpp"
 #include "support/layer_case.hpp"

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "engine/graph/layers/softmax.hpp"
+#include "kernels/softmax/softmax_layer.hpp"
 #include "support/layer_case.hpp"
 #include "support/naive_norm.hpp"
 

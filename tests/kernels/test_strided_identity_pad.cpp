@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph/layers/strided_identity_pad.hpp"
+#include "kernels/strided_identity_pad/strided_identity_pad_layer.hpp"
 #include "support/layer_case.hpp"
 
 using namespace backlight;

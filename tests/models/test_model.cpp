@@ -4,9 +4,9 @@
 #include <fstream>
 #include <limits>
 
-#include "engine/graph/layers/conv2d.hpp"
 #include "engine/run/pass.hpp"
 #include "engine/train/init.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 #include "models/filled_model.hpp"
 #include "models/model.hpp"
 #include "support/compare.hpp"

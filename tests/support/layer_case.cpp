@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/graph/layers/flatten.hpp"
+#include "kernels/flatten/flatten_layer.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/golden.hpp"

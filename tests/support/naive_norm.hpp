@@ -2,7 +2,7 @@
 // Jacobian, in double.
 #pragma once
 
-#include "engine/graph/layers/local_response_norm.hpp"
+#include "kernels/local_response_norm/local_response_norm_layer.hpp"
 #include "support/layer_case.hpp"
 
 namespace backlight::test {

@@ -1,7 +1,7 @@
 // Pooling as its definition reads: every tap of every window, in double.
 #pragma once
 
-#include "engine/graph/layers/pool.hpp"
+#include "kernels/pool/pool_layer.hpp"
 #include "support/layer_case.hpp"
 
 namespace backlight::test {

@@ -2,15 +2,8 @@
 // branch, an activation that three layers read, ReLUs that may run in place.
 #pragma once
 
-#include "engine/graph/layers/add.hpp"
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/concat.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/linear.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
 #include "engine/graph/network.hpp"
+#include "kernels/layers.hpp"
 #include "support/fill_network.hpp"
 
 namespace backlight::test {

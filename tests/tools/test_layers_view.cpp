@@ -1,12 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/dropout.hpp"
-#include "engine/graph/layers/local_response_norm.hpp"
-#include "engine/graph/layers/pool.hpp"
-#include "engine/graph/layers/relu.hpp"
-#include "engine/graph/layers/strided_identity_pad.hpp"
+#include "kernels/layers.hpp"
 #include "tools/backlight/layers_view.hpp"
 
 using namespace backlight;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph/layers/conv2d.hpp"
 #include "engine/run/pass.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
 #include "tools/bench/kernels.hpp"
 #include "tools/bench/networks.hpp"

@@ -10,14 +10,10 @@
 #include <limits>
 #include <thread>
 
-#include "engine/graph/layers/batch_norm.hpp"
-#include "engine/graph/layers/conv2d.hpp"
-#include "engine/graph/layers/flatten.hpp"
-#include "engine/graph/layers/linear.hpp"
-#include "engine/graph/layers/pool.hpp"
 #include "engine/run/pass.hpp"
 #include "engine/train/init.hpp"
 #include "engine/train/trainer.hpp"
+#include "kernels/layers.hpp"
 #include "models/scenes/batch.hpp"
 #include "models/scenes/scene.hpp"
 #include "models/scenes_net.hpp"

@@ -1,4 +1,4 @@
-#include "engine/graph/layers/dropout.hpp"
+#include "kernels/dropout/dropout_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 

@@ -1,4 +1,4 @@
-#include "engine/graph/layers/cross_entropy.hpp"
+#include "kernels/cross_entropy/loss.hpp"
 
 #include <numeric>
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
+#include "engine/graph/extent.hpp"
 #include "engine/graph/layer.hpp"
-#include "engine/graph/layers/extent.hpp"
 #include "kernels/conv2d/conv2d.hpp"
 
 namespace backlight {

@@ -1,4 +1,4 @@
-#include "engine/graph/layers/add.hpp"
+#include "kernels/add/add_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 

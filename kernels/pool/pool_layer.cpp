@@ -1,4 +1,4 @@
-#include "engine/graph/layers/pool.hpp"
+#include "kernels/pool/pool_layer.hpp"
 
 #include <limits>
 

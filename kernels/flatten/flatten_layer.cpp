@@ -1,4 +1,4 @@
-#include "engine/graph/layers/flatten.hpp"
+#include "kernels/flatten/flatten_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 

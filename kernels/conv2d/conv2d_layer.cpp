@@ -1,4 +1,4 @@
-#include "engine/graph/layers/conv2d.hpp"
+#include "kernels/conv2d/conv2d_layer.hpp"
 
 #include <algorithm>
 
@@ -68,7 +68,7 @@ class Conv2d final : public Layer {
   void forward(const ForwardArgs& a) const override {
     dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
       k.conv2d_fused_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), weight_.data<T>(),
-                             o_.bias ? bias_.data<T>() : nullptr, a.epilogue.as<T>(), a.y.data<T>());
+                             o_.bias ? bias_.data<T>() : nullptr, epilogue_as<T>(a.epilogue), a.y.data<T>());
     });
   }
 

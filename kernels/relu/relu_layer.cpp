@@ -1,4 +1,4 @@
-#include "engine/graph/layers/relu.hpp"
+#include "kernels/relu/relu_layer.hpp"
 
 #include <limits>
 

@@ -1,4 +1,4 @@
-#include "engine/graph/layers/concat.hpp"
+#include "kernels/concat/concat_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 

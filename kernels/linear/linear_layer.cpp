@@ -1,4 +1,4 @@
-#include "engine/graph/layers/linear.hpp"
+#include "kernels/linear/linear_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 

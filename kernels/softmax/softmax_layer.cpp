@@ -1,4 +1,4 @@
-#include "engine/graph/layers/softmax.hpp"
+#include "kernels/softmax/softmax_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 

@@ -1,4 +1,4 @@
-#include "engine/graph/layers/batch_norm.hpp"
+#include "kernels/batch_norm/batch_norm_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 
@@ -59,7 +59,7 @@ class BatchNorm final : public Layer {
         variance = batch_variance.data<T>();
       }
       k.batch_norm_fused_forward(a.context, params(shape, a.mode), a.x[0]->data<T>(), weight_.data<T>(),
-                                 bias_.data<T>(), mean, variance, a.epilogue.as<T>(), a.y.data<T>());
+                                 bias_.data<T>(), mean, variance, epilogue_as<T>(a.epilogue), a.y.data<T>());
       if (a.saved && a.mode.training)
         for (Tensor* observed : {&batch_mean, &batch_variance, &unbiased})
           a.saved->statistics.push_back(std::move(*observed));

@@ -6,8 +6,8 @@
 #include <memory>
 #include <ostream>
 
+#include "engine/graph/extent.hpp"
 #include "engine/graph/layer.hpp"
-#include "engine/graph/layers/extent.hpp"
 
 namespace backlight {
 

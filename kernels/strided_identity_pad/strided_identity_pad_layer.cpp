@@ -1,4 +1,4 @@
-#include "engine/graph/layers/strided_identity_pad.hpp"
+#include "kernels/strided_identity_pad/strided_identity_pad_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 

@@ -1,4 +1,4 @@
-#include "engine/graph/layers/local_response_norm.hpp"
+#include "kernels/local_response_norm/local_response_norm_layer.hpp"
 
 #include "kernels/dispatch.hpp"
 
