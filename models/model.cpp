@@ -241,7 +241,10 @@ LoadCheck check_load(const Checkpoint& checkpoint, const LoadOptions& options) {
 }
 
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options) {
-  const Checkpoint checkpoint = Checkpoint::open(weights, {.key = options.key, .prefix = options.prefix});
+  return load_model(Checkpoint::open(weights, {.key = options.key, .prefix = options.prefix}), options);
+}
+
+Model load_model(const Checkpoint& checkpoint, const LoadOptions& options) {
   // Hashing takes as long as loading: both read the file once, side by side.
   std::future<std::string> sha256 = std::async([&] { return checkpoint.sha256(); });
 
@@ -267,7 +270,7 @@ Model load_model(const std::filesystem::path& weights, const LoadOptions& option
           .wordnet_ids = std::move(card.labels.wordnet_ids),
           .labels_from = card.labels_from,
           .preprocessing_from = card.origins,
-          .weights = weights,
+          .weights = checkpoint.path(),
           .weights_sha256 = hash,
           .left_out = std::move(left_out),
           .notes = std::move(notes),

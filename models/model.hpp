@@ -56,6 +56,9 @@ struct Model {
 /// file has tensors that the network would not use and that compute something; usage where the file holds
 /// several networks or states another than its keys tell, and where the options do not fit the network.
 Model load_model(const std::filesystem::path& weights, const LoadOptions& options = {});
+/// The same for an opened checkpoint, which was opened with the key and the prefix. Of it nothing is needed
+/// afterwards.
+Model load_model(const Checkpoint& checkpoint, const LoadOptions& options = {});
 
 /// Loads a network that the caller built, by names and shapes, one tensor at a time: by the names that the
 /// file has, and only where those do not fit, without a prefix or in torchvision's names. `architecture` is

@@ -84,10 +84,22 @@ const char* name_of(Container container) {
   return kNames[static_cast<std::size_t>(container)];
 }
 
-Checkpoint Checkpoint::open(const std::filesystem::path& path, const CheckpointOptions& options) try {
+Checkpoint Checkpoint::open(const std::filesystem::path& path, const CheckpointOptions& options) {
+  return read(path, nullptr, options);
+}
+
+Checkpoint Checkpoint::open(std::span<const std::byte> content, const std::filesystem::path& name,
+                            const CheckpointOptions& options) {
+  return read(name, &content, options);
+}
+
+/// Of the file `path` where no content is given.
+Checkpoint Checkpoint::read(const std::filesystem::path& path, const std::span<const std::byte>* content,
+                            const CheckpointOptions& options) try {
   Checkpoint checkpoint;
   checkpoint.path_ = path;
-  checkpoint.file_ = std::make_shared<const weights::FileBytes>(path);
+  checkpoint.file_ = content ? std::make_shared<const weights::FileBytes>(*content)
+                             : std::make_shared<const weights::FileBytes>(path);
   checkpoint.container_ = weights::identify(checkpoint.file_->bytes(), options.limits);
   if (checkpoint.container_ == Container::safetensors) {
     auto contents = weights::read_safetensors(checkpoint.file_, options.limits);

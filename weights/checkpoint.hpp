@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,10 @@ class Checkpoint {
   /// for a key or prefix that is not there. Several candidates and no key is not an error until tensors() is
   /// called.
   static Checkpoint open(const std::filesystem::path& path, const CheckpointOptions& options = {});
+  /// The same for a file's content in memory, which must stay there unchanged as long as this or a tensor of
+  /// it lives. `name` stands for the path, in errors, too.
+  static Checkpoint open(std::span<const std::byte> content, const std::filesystem::path& name,
+                         const CheckpointOptions& options = {});
 
   const std::filesystem::path& path() const { return path_; }
   std::size_t file_bytes() const;
@@ -86,6 +91,8 @@ class Checkpoint {
 
  private:
   Checkpoint() = default;
+  static Checkpoint read(const std::filesystem::path& path, const std::span<const std::byte>* content,
+                         const CheckpointOptions& options);
   void choose_by_key(const std::string& key);
   void choose_network(const std::string& prefix);
   void require_chosen() const;

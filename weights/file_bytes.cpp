@@ -33,17 +33,18 @@ FileBytes::FileBytes(const std::filesystem::path& path) {
   if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::bad_input, "is a directory; expected a file of weights");
   if (!S_ISREG(info.st_mode))
     throw Error(ErrorKind::bad_input, "is not a regular file; save it to disk first");
-  size_ = static_cast<std::size_t>(info.st_size);
-  if (size_ == 0) return;
-  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size == 0) return;
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.value, 0);
   if (mapped == MAP_FAILED) {
-    throw Error(ErrorKind::resources, "cannot map ", size_, " bytes: ", std::strerror(errno));
+    throw Error(ErrorKind::resources, "cannot map ", size, " bytes: ", std::strerror(errno));
   }
-  data_ = static_cast<const std::byte*>(mapped);
+  bytes_ = {static_cast<const std::byte*>(mapped), size};
+  mapped_ = true;
 }
 
 FileBytes::~FileBytes() {
-  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 const std::string& FileBytes::sha256() const {

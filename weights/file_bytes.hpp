@@ -1,4 +1,4 @@
-// A whole file as read-only, mapped bytes.
+// A whole file as read-only bytes: mapped, or already in memory.
 #pragma once
 
 #include <cstddef>
@@ -13,16 +13,18 @@ class FileBytes {
  public:
   /// Throws Error(bad_input) when it cannot be opened or is no regular file.
   explicit FileBytes(const std::filesystem::path& path);
+  /// Of bytes that somebody else keeps, unchanged, as long as this lives.
+  explicit FileBytes(std::span<const std::byte> bytes) : bytes_(bytes) {}
   FileBytes(const FileBytes&) = delete;
   FileBytes& operator=(const FileBytes&) = delete;
   ~FileBytes();
 
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& sha256() const;
 
  private:
-  const std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
+  std::span<const std::byte> bytes_;
+  bool mapped_ = false;
   mutable std::once_flag hashed_;
   mutable std::string sha256_;
 };

@@ -81,6 +81,26 @@ TEST_CASE("model: a file is recognised and loaded to the bit") {
   CHECK(same_bits(logits(model.network), logits(weights.network())));
 }
 
+TEST_CASE("model: content in memory is loaded as its file is, and not needed afterwards") {
+  const std::filesystem::path path =
+      std::filesystem::path(BACKLIGHT_SOURCE_DIR) / "weights/backlight_scenes.safetensors";
+  std::ifstream in(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(in), {}};
+  const Model file = load_model(path);
+  const Model memory = load_model(Checkpoint::open(std::as_bytes(std::span(content)), "scenes"));
+  content.assign(content.size(), '\0');
+  CHECK(memory.weights == "scenes");
+  CHECK(memory.weights_sha256 == file.weights_sha256);
+  CHECK(memory.labels == file.labels);
+  CHECK(memory.info.preprocessing == file.info.preprocessing);
+  const auto expected = file.network.parameters(), found = memory.network.parameters();
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CAPTURE(found[i].name);
+    CHECK(std::ranges::equal(found[i].tensor->values(), expected[i].tensor->values()));
+  }
+}
+
 TEST_CASE("model: the number of classes is that of the last layer's rows") {
   const Model model = load_model(Weights(7).write());
   CHECK(model.labels.size() == 7);

@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "engine/core/error.hpp"
 #include "support/temporary_folder.hpp"
@@ -41,6 +43,12 @@ inline void write_file(const std::filesystem::path& path, const std::string& con
 inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Bytes with nothing behind them that could be read unnoticed.
+inline std::vector<std::byte> in_memory(const std::string& content) {
+  const auto* first = reinterpret_cast<const std::byte*>(content.data());
+  return {first, first + content.size()};
 }
 
 }  // namespace backlight::test

@@ -71,6 +71,26 @@ void check_readable(const Checkpoint& checkpoint, const json& expected) {
   if (expected.contains("metadata")) CHECK(json(checkpoint.metadata()) == expected["metadata"]);
 }
 
+/// `open` gives a checkpoint of the file `name`, or throws.
+template <class Open>
+void check_as_expected(const std::string& name, const json& expected, Open open) {
+  if (!expected.contains("refused")) {
+    std::string why = refusal([&] { check_readable(open(), expected); });
+    CHECK(why == "");
+    return;
+  }
+  try {
+    open();
+    FAIL("not refused");
+  } catch (const Error& error) {
+    const std::string why = error.what();
+    CAPTURE(why);
+    CHECK(kind_name(error.kind()) == expected["refused"].get<std::string>());
+    CHECK(why.find(name) != std::string::npos);
+    for (const json& word : expected["words"]) CHECK(why.find(word.get<std::string>()) != std::string::npos);
+  }
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -80,23 +100,10 @@ TEST_CASE(
   for (const auto& [name, expected] : cases.items()) {
     CAPTURE(name);
     const CheckpointOptions options{expected.value("key", ""), {}};
-    if (!expected.contains("refused")) {
-      std::string why =
-          refusal([&] { check_readable(Checkpoint::open(golden_file(name), options), expected); });
-      CHECK(why == "");
-      continue;
-    }
-    try {
-      Checkpoint::open(golden_file(name), options);
-      FAIL("not refused");
-    } catch (const Error& error) {
-      const std::string why = error.what();
-      CAPTURE(why);
-      CHECK(kind_name(error.kind()) == expected["refused"].get<std::string>());
-      CHECK(why.find(name) != std::string::npos);
-      for (const json& word : expected["words"])
-        CHECK(why.find(word.get<std::string>()) != std::string::npos);
-    }
+    const auto path = golden_file(name);
+    check_as_expected(name, expected, [&] { return Checkpoint::open(path, options); });
+    const auto content = test::in_memory(test::read_file(path));
+    check_as_expected(name, expected, [&] { return Checkpoint::open(content, path, options); });
   }
 }
 
@@ -109,6 +116,21 @@ TEST_CASE("checkpoint: tensors outlive the checkpoint that they came from") {
   const Checkpoint again = Checkpoint::open(golden_file("zip_protocol2.pth"));
   REQUIRE(kept.size() == again.tensors().size());
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(kept[i].to_bytes() == again.tensors()[i].to_bytes());
+}
+
+TEST_CASE("checkpoint: content in memory goes by the name that it is given") {
+  const auto content = test::in_memory(test::read_file(golden_file("zip_protocol2.pth")));
+  const std::string hash = Checkpoint::open(golden_file("zip_protocol2.pth")).sha256();
+  const Checkpoint checkpoint = Checkpoint::open(content, "net-" + hash.substr(0, 8) + ".pth");
+  CHECK(checkpoint.path() == "net-" + hash.substr(0, 8) + ".pth");
+  CHECK(checkpoint.file_bytes() == content.size());
+  CHECK(checkpoint.sha256() == hash);
+  REQUIRE(checkpoint.name_hash());
+  CHECK(checkpoint.name_hash()->kept);
+  CHECK(refusal([&] {
+          Checkpoint::open(std::span(content).first(100), "the buffer");
+        }).starts_with("the buffer: "));
+  CHECK(refusal([&] { Checkpoint::open(std::span<const std::byte>(), "nothing"); }).starts_with("nothing: "));
 }
 
 TEST_CASE("checkpoint: several threads read one deflated file alike") {

@@ -19,21 +19,30 @@ constexpr std::array<const char*, 10> kFiles = {
     "legacy_protocol4.pth", "plain.safetensors",  "tar.pth",
     "numpy_protocol2.pth"};
 
-/// Opens the bytes as a file and reads every tensor; whether that went well. Anything but an Error ends the
-/// test.
-bool readable(const std::filesystem::path& path, const std::string& content) {
-  test::write_file(path, content);
+/// Opens a checkpoint and reads every tensor; what an Error says, empty where all went well. Anything but an
+/// Error ends the test.
+template <class Open>
+std::string why_unreadable(Open open) {
   try {
-    const Checkpoint checkpoint = Checkpoint::open(path);
+    const Checkpoint checkpoint = open();
     for (const StoredTensor& tensor : checkpoint.tensors()) {
       if (tensor.shape().size() <= static_cast<std::size_t>(Shape::kMaxRank)) tensor.to_f32();
       tensor.to_bytes();
     }
-    return true;
+    return {};
   } catch (const Error& error) {
     CHECK(std::string(error.what()).size() > 0);
-    return false;
+    return error.what();
   }
+}
+
+/// Whether the bytes can be read, as a file and in memory alike.
+bool readable(const std::filesystem::path& path, const std::string& content) {
+  test::write_file(path, content);
+  const std::string why = why_unreadable([&] { return Checkpoint::open(path); });
+  const std::vector<std::byte> bytes = test::in_memory(content);
+  CHECK(why_unreadable([&] { return Checkpoint::open(bytes, path); }) == why);
+  return why.empty();
 }
 
 }  // namespace
