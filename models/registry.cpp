@@ -175,6 +175,20 @@ const Row& find_row(std::string_view name) {
 
 }  // namespace
 
+const std::string& DefaultLayers::of(Preset preset) const {
+  switch (preset) {
+    case Preset::paper:
+      return paper;
+    case Preset::pytorch_grad_cam:
+      return pytorch_grad_cam;
+    case Preset::captum:
+      return captum;
+    case Preset::torch_cam:
+      return torch_cam;
+  }
+  throw Error(ErrorKind::internal, "a preset without a default layer");
+}
+
 std::vector<std::string> model_names() {
   std::vector<std::string> names;
   for (const Row& row : rows()) names.push_back(row.info.name);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/explain/display.hpp"
 #include "engine/graph/network.hpp"
 #include "kernels/preprocess/preprocess.hpp"
 #include "models/labels/labels.hpp"
@@ -18,6 +19,8 @@ namespace backlight {
 /// pytorch-grad-cam's examples name the last pooling and torch-cam finds the last value with places.
 struct DefaultLayers {
   std::string paper, pytorch_grad_cam, captum, torch_cam;
+
+  const std::string& of(Preset preset) const;
 };
 
 struct ModelInfo {

@@ -18,10 +18,14 @@ std::string_view name_of(ScoreFunction function);
 struct ClassScores {
   std::vector<float> logits;
   std::vector<double> probabilities;
+
+  /// The `count` best classes, best first, the lower index first among equals; all when there are fewer.
+  std::vector<std::int64_t> best(std::size_t count) const;
 };
 
 /// From one image's outputs. A network of one output z has two classes, that something is not there (score
-/// −z) and that it is (z), whose probabilities are 1 − σ(z) and σ(z).
+/// −z) and that it is (z), whose probabilities are 1 − σ(z) and σ(z). Throws Error(bad_input) for a score that
+/// is NaN or infinite.
 ClassScores class_scores(std::span<const float> outputs, ScoreFunction function);
 
 }  // namespace backlight

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/core/nearest.hpp"
+#include "kernels/overlay/overlay.hpp"
 
 namespace backlight {
 namespace {
@@ -118,6 +119,20 @@ std::string enumerated(std::span<const std::string> names, std::string_view last
 
 }  // namespace
 
+Image Result::overlay(const Image& source, const Placement& placement, Preset preset) const {
+  if (gradient.defined()) return place_on_source(saliency(gradient, preset), placement);
+  return backlight::overlay(source, map->map, placement, preset);
+}
+
+Image Result::heatmap(const Placement& placement, Preset preset) const {
+  if (gradient.defined()) return saliency(gradient, preset);
+  return backlight::heatmap(map->map, placement, preset);
+}
+
+std::optional<Box> Result::box(const Placement& placement, Preset preset) const {
+  return map ? locate(map->map, placement, preset) : std::nullopt;
+}
+
 std::span<const Method> methods() { return kMethods; }
 
 const Method& find_method(std::string_view name) {
@@ -151,6 +166,14 @@ void Method::require_defined(Direction direction, Preset preset) const {
 std::string Method::no_counterfactual() const {
   return text("has no meaning for ", name, "; it has for ",
               names_of_methods([](const Method& method) { return method.counterfactual; }));
+}
+
+std::optional<NodeId> Method::layer_in(const Network& network, NodeId chosen) const {
+  if (!needs.cam_head) return needs.layer ? std::optional(chosen) : std::nullopt;
+  if (const auto head = find_cam_head(network)) return head->features;
+  throw Error(ErrorKind::unsupported, name,
+              " needs a network that ends in global average pooling and one linear layer or 1×1 convolution, "
+              "which this one does not; use grad-cam");
 }
 
 std::vector<Result> Method::explain(Probe& probe, const Question& question) const {

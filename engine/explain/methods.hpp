@@ -26,6 +26,14 @@ struct Result {
 
   /// What the method gives: the gradient, else the map.
   const Tensor& raw() const { return gradient.defined() ? gradient : map->map; }
+
+  /// As display.hpp shows maps and gradients, a gradient in the order R G B: on the picture that the user
+  /// gave, at its size.
+  Image overlay(const Image& source, const Placement& placement, Preset preset) const;
+  /// The map alone, at the picture's size; a gradient at the input's.
+  Image heatmap(const Placement& placement, Preset preset) const;
+  /// Where the map's evidence lies on the picture; nothing without a map.
+  std::optional<Box> box(const Placement& placement, Preset preset) const;
 };
 
 /// A row of data rather than a class to derive from: what is said of a method can be listed, and all that
@@ -47,6 +55,9 @@ struct Method {
   std::span<const Preset> presets = kPresets;  ///< that define it
   std::vector<Result> (*answer)(Probe& probe, const Question& question) = nullptr;
 
+  /// Where it looks in a network: at `chosen`, at its head, or nowhere. Throws Error(unsupported) for a network
+  /// without the head that it needs.
+  std::optional<NodeId> layer_in(const Network& network, NodeId chosen) const;
   /// One result per image. Throws Error(usage) for a counterfactual without meaning and for a layer that is
   /// missing, Error(unsupported) for a preset or a network that the method is not defined for, and what Probe
   /// throws.

@@ -132,6 +132,10 @@ TEST_CASE("registry: default layers have the names that people know") {
     return network.node(network.find(layer)).name;
   };
   const DefaultLayers& vgg16 = model_info("vgg16").default_layers;
+  CHECK(&vgg16.of(Preset::paper) == &vgg16.paper);
+  CHECK(&vgg16.of(Preset::pytorch_grad_cam) == &vgg16.pytorch_grad_cam);
+  CHECK(&vgg16.of(Preset::captum) == &vgg16.captum);
+  CHECK(&vgg16.of(Preset::torch_cam) == &vgg16.torch_cam);
   CHECK(name_at("vgg16", vgg16.paper) == "features.29");
   CHECK(name_at("vgg16", vgg16.pytorch_grad_cam) == "features.30");
   CHECK(name_at("vgg16", vgg16.captum) == "features.29");

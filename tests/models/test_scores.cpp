@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
+#include "engine/core/error.hpp"
 #include "models/scores.hpp"
 
 using namespace backlight;
@@ -30,4 +32,21 @@ TEST_CASE("scores: one output has two outcomes, which are each other's negative"
   CHECK(scores.logits == std::vector<float>{-0.5f, 0.5f});
   CHECK(scores.probabilities[1] == doctest::Approx(0.6224593312018546));
   CHECK(scores.probabilities[0] == doctest::Approx(1 - 0.6224593312018546));
+}
+
+TEST_CASE("scores: the best come first, and of equals the lower index") {
+  const float outputs[] = {1, 3, 3, -2};
+  const ClassScores scores = class_scores(outputs, ScoreFunction::softmax);
+  CHECK(scores.best(3) == std::vector<std::int64_t>{1, 2, 0});
+  CHECK(scores.best(100) == std::vector<std::int64_t>{1, 2, 0, 3});
+  CHECK(scores.best(0).empty());
+}
+
+TEST_CASE("scores: one that is not a number is refused by its class") {
+  for (const float wrong :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    const float outputs[] = {1, wrong};
+    CHECK_THROWS_WITH_AS(class_scores(outputs, ScoreFunction::softmax),
+                         doctest::Contains("the score of class 1"), Error);
+  }
 }

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "models/pictures.hpp"
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/commands.hpp"
 #include "tools/backlight/common.hpp"
@@ -27,7 +28,7 @@ Json classify_picture(const PictureSource& source, const Model& model, Context& 
   Json record = image_json(source, image, fitted);
   const NodeId node = score_node(model.network);
   const Pass pass(model.network, context, std::move(fitted.x), {.keep = {node}});
-  const Scores scores(context.to_host(pass.value(node)), model);
+  const ClassScores scores = class_scores(context.to_host(pass.value(node)).values(), model.scores);
   const std::vector<std::int64_t> best = scores.best(options.top_k);
   record["predictions"] = predictions_json(model, scores, best);
   if (!options.json.any()) {

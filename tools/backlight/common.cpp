@@ -5,7 +5,6 @@
 
 #include "engine/runtime/cuda/devices.hpp"
 #include "models/weights_location.hpp"
-#include "tools/backlight/memory.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -207,41 +206,6 @@ std::string_view name_of(Precision precision) {
   for (const auto& [name, value] : kPrecisions)
     if (value == precision) return name;
   throw Error(ErrorKind::internal, "a precision without a name");
-}
-
-const std::string& default_layer(const ModelInfo& info, Preset preset) {
-  switch (preset) {
-    case Preset::paper:
-      return info.default_layers.paper;
-    case Preset::pytorch_grad_cam:
-      return info.default_layers.pytorch_grad_cam;
-    case Preset::captum:
-      return info.default_layers.captum;
-    case Preset::torch_cam:
-      return info.default_layers.torch_cam;
-  }
-  throw Error(ErrorKind::internal, "a preset without a default layer");
-}
-
-Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input) {
-  const int side = model.info.preprocessing.input_size;
-  const bool own_size = fit == Fit::none;
-  const std::int64_t channels = model.info.preprocessing.channels;
-  const Shape input =
-      own_size ? Shape{1, channels, image.height, image.width} : Shape{1, channels, side, side};
-  const char* way_out = own_size ? "; use --fit crop or stretch" : "; use a smaller --input-size";
-  std::int64_t needed = 0;
-  try {
-    needed = least_memory(model.network, input, backward_to_input);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::bad_input, "the picture is ", image.width, "×", image.height, ", a size that ",
-                model.info.name, " does not take: ", error.what(), way_out);
-  }
-  if (const std::int64_t there = free_memory(); needed > there)
-    throw Error(ErrorKind::resources, own_size ? "the picture is " : "the network's input is ", input[3], "×",
-                input[2], ", for which ", model.info.name, " needs ", needed >> 20, " MiB at least, and ",
-                there >> 20, " are free", way_out);
-  return preprocess(image, model.info.preprocessing, fit);
 }
 
 ExifOrientation parse_exif(std::string_view name) {

@@ -78,14 +78,8 @@ void add_device_options(CLI::App& command, DeviceOptions& options);
 Context make_context(const DeviceOptions& options, Console& console);
 std::string_view name_of(Precision precision);
 
-/// The layer that a preset looks at when none is named.
-const std::string& default_layer(const ModelInfo& info, Preset preset);
-
 Fit parse_fit(std::string_view name);
 ExifOrientation parse_exif(std::string_view name);
-/// The network's input. Throws Error(bad_input) for a picture that cannot be left at its own size, and
-/// Error(resources) for one too large for the memory there is.
-Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input);
 
 /// Text for --preset's help.
 inline constexpr const char* kPresetHelp =

@@ -95,22 +95,12 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
   const Network& network = model.network;
   std::vector<NodeId>& chosen = request.chosen_layers;
   for (const std::string& name : options.layers) add_once(chosen, network.find(name));
-  if (chosen.empty()) chosen.push_back(network.find(default_layer(model.info, request.preset)));
+  if (chosen.empty()) chosen.push_back(network.find(model.info.default_layers.of(request.preset)));
 
   for (const Method* method : asked) {
-    if (method->needs.cam_head) {
-      const auto head = find_cam_head(network);
-      if (!head)
-        throw Error(ErrorKind::unsupported, method->name,
-                    " needs a network that ends in global average pooling and one linear "
-                    "layer or 1×1 convolution, which ",
-                    model.info.name, " does not; use grad-cam");
-      request.looks.push_back({method, head->features});
-    } else if (method->needs.layer) {
-      for (const NodeId layer : chosen) request.looks.push_back({method, layer});
-    } else {
-      request.looks.push_back({method, std::nullopt});
-    }
+    // One look where the layer is no choice.
+    for (const NodeId layer : method->needs.layer ? std::span(chosen) : std::span(chosen).first(1))
+      request.looks.push_back({method, method->layer_in(network, layer)});
     if (method->needs.input_gradient) request.input_gradient = true;
   }
   if (request.formats.panel) {

@@ -12,7 +12,7 @@ struct PanelSubject {
   const Model& model;
   const Image& image;
   const Placement& placement;
-  const Scores& scores;
+  const ClassScores& scores;
   Preset preset;
   Direction direction;
   NodeId layer;

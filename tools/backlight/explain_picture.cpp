@@ -8,10 +8,10 @@
 #include "engine/image/write.hpp"
 #include "kernels/overlay/overlay.hpp"
 #include "kernels/saliency/saliency.hpp"
+#include "models/pictures.hpp"
 #include "tools/backlight/explain_panel.hpp"
 #include "tools/backlight/names.hpp"
 #include "tools/backlight/outputs.hpp"
-#include "weights/load.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -35,16 +35,6 @@ Json range_json(const Tensor& tensor) {
 
 /// What the npy holds.
 const char* raw_kind(const Look& look) { return look.method->needs.input_gradient ? "gradient" : "map"; }
-
-Image overlay_of(const Image& image, const Result& result, const Placement& placement, Preset preset) {
-  if (result.gradient.defined()) return place_on_source(saliency(result.gradient, preset), placement);
-  return overlay(image, result.map->map, placement, preset);
-}
-
-Image heatmap_of(const Result& result, const Placement& placement, Preset preset) {
-  if (result.gradient.defined()) return saliency(result.gradient, preset);
-  return heatmap(result.map->map, placement, preset);
-}
 
 void draw_box_on(Image& image, const Box& box) {
   draw_box(image, box, kBoxColor, std::max(2, std::min(image.width, image.height) / 150));
@@ -92,7 +82,7 @@ struct Explainer::Work {
   const std::set<fs::path>& kept;
   const Image& image;
   const Placement& placement;
-  const Scores& scores;
+  const ClassScores& scores;
   const Json& record;
 };
 
@@ -196,7 +186,7 @@ void Explainer::check_outputs(const std::vector<PictureSource>& pictures) const 
   for (const PictureSource& picture : pictures) check_files(files_of(picture, request_.classes));
 }
 
-std::vector<std::int64_t> Explainer::classes_of(const Scores& scores) const {
+std::vector<std::int64_t> Explainer::classes_of(const ClassScores& scores) const {
   std::vector<std::int64_t> classes = request_.classes;
   for (const std::int64_t index : scores.best(request_.top_k))
     if (std::ranges::find(classes, index) == classes.end()) classes.push_back(index);
@@ -223,13 +213,13 @@ void Explainer::write_files(Work& work, std::int64_t index, const Look& look, co
   };
   if (formats.overlay)
     take("overlay", picture("overlay"), [&](const std::string& path) {
-      Image image = overlay_of(work.image, result, work.placement, request_.preset);
+      Image image = result.overlay(work.image, work.placement, request_.preset);
       if (box) draw_box_on(image, *box);
       write_picture(path, image, record);
     });
   if (formats.heatmap)
     take("heatmap", picture("heatmap"), [&](const std::string& path) {
-      write_picture(path, heatmap_of(result, work.placement, request_.preset), record);
+      write_picture(path, result.heatmap(work.placement, request_.preset), record);
     });
   if (formats.npy)
     take("npy", file(work.source, index, look, raw_kind(look), ".npy"),
@@ -238,17 +228,13 @@ void Explainer::write_files(Work& work, std::int64_t index, const Look& look, co
 
 Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look) const {
   const Question question{{{index}, request_.direction}, look.layer, request_.preset};
-  Result result = std::move(look.method->explain(probe, question).front());
-  if (result.gradient.defined())
-    result.gradient = to_rgb_order(std::move(result.gradient), model_.info.preprocessing);
-  return result;
+  return explain_picture(probe, *look.method, question, model_.info.preprocessing);
 }
 
 Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const {
   const auto i = static_cast<std::size_t>(index);
-  require_finite("the result of " + std::string(look.method->name), result.raw());
   std::optional<Box> box;
-  if (request_.formats.box && result.map) box = locate(result.map->map, work.placement, request_.preset);
+  if (request_.formats.box) box = result.box(work.placement, request_.preset);
 
   Json json;
   json["method"] = look.method->name;
@@ -275,7 +261,7 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Json record = image_json(source, image, fitted);
   Probe probe(model_.network, context_, std::move(fitted.x), request_.layers, request_.input_gradient);
-  const Scores scores(probe.scores(), model_);
+  const ClassScores scores = class_scores(probe.scores().values(), model_.scores);
   const std::vector<std::int64_t> classes = classes_of(scores);
   const std::vector<fs::path> files = files_of(source, classes);
   check_files(files);

@@ -78,7 +78,7 @@ class Explainer {
                                           std::span<const std::int64_t> classes) const;
   const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
   void write_picture(const std::string& path, const Image& image, const Json& facts) const;
-  std::vector<std::int64_t> classes_of(const Scores& scores) const;
+  std::vector<std::int64_t> classes_of(const ClassScores& scores) const;
   /// The library's answer, with the gradient in the order R G B.
   Result answer(Probe& probe, std::int64_t index, const Look& look) const;
   Json result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const;

@@ -106,7 +106,7 @@ NetworkView view_of(const Network& network, const ModelInfo& info, const Shape& 
   }
   const auto layer = [&](NodeId id) -> LayerView& { return view.layers.at(static_cast<std::size_t>(id)); };
   for (const Preset preset : kPresets) {
-    const NodeId id = network.find(default_layer(info, preset));
+    const NodeId id = network.find(info.default_layers.of(preset));
     layer(id).default_of.emplace_back(name_of(preset));
     layer(id).default_reason = reason_for(network, id);
   }

@@ -90,7 +90,7 @@ Json class_json(const Model& model, std::int64_t index) {
 
 Json box_json(const Box& box) { return {{"x0", box.x0}, {"y0", box.y0}, {"x1", box.x1}, {"y1", box.y1}}; }
 
-Json predictions_json(const Model& model, const Scores& scores, std::span<const std::int64_t> classes) {
+Json predictions_json(const Model& model, const ClassScores& scores, std::span<const std::int64_t> classes) {
   Json list = Json::array();
   for (const std::int64_t c : classes) {
     Json entry = class_json(model, c);

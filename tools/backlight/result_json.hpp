@@ -35,7 +35,7 @@ Json class_json(const Model& model, std::int64_t index);
 /// `{"x0", "y0", "x1", "y1"}` in pixels of the source, by the box's edges.
 Json box_json(const Box& box);
 /// `{"index", "name", "logit", "probability"}` of each class.
-Json predictions_json(const Model& model, const Scores& scores, std::span<const std::int64_t> classes);
+Json predictions_json(const Model& model, const ClassScores& scores, std::span<const std::int64_t> classes);
 /// A float by the fewest digits that mean it: 0.485, not 0.48500001430511475.
 Json number(float value);
 

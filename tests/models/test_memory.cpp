@@ -2,11 +2,10 @@
 
 #include <cstdlib>
 
+#include "models/memory.hpp"
 #include "models/registry.hpp"
-#include "tools/backlight/memory.hpp"
 
 using namespace backlight;
-using namespace backlight::tools;
 
 TEST_CASE("memory: a forward holds the largest layer and a backward to the input everything") {
   const Network network = build_model("resnet20_cifar", 10);

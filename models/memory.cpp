@@ -1,11 +1,11 @@
-#include "tools/backlight/memory.hpp"
+#include "models/memory.hpp"
 
 #include <algorithm>
 #include <fstream>
 #include <limits>
 #include <string>
 
-namespace backlight::tools {
+namespace backlight {
 namespace {
 
 constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
@@ -50,4 +50,4 @@ std::int64_t free_memory() {
   return std::min(system, group);
 }
 
-}  // namespace backlight::tools
+}  // namespace backlight

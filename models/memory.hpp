@@ -6,7 +6,7 @@
 
 #include "engine/graph/network.hpp"
 
-namespace backlight::tools {
+namespace backlight {
 
 /// Bytes of activations that a forward of this input holds at least: all of them when a backward goes to the
 /// input, otherwise the largest layer's inputs and output.
@@ -15,4 +15,4 @@ std::int64_t least_memory(const Network& network, const Shape& input, bool backw
 /// Bytes that this process may still take, by the system's and the control group's word.
 std::int64_t free_memory();
 
-}  // namespace backlight::tools
+}  // namespace backlight

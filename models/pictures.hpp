@@ -1,0 +1,19 @@
+// A model and one picture: what every front end does before and after a method.
+#pragma once
+
+#include "engine/explain/methods.hpp"
+#include "models/model.hpp"
+
+namespace backlight {
+
+/// The network's input. `backward_to_input`: whether the input's gradient will be asked for. Throws
+/// Error(bad_input) for a picture that cannot be left at its own size, Error(resources) for one too large for
+/// the memory there is.
+Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input);
+
+/// The method's answer about the only picture of a probe, a gradient in the order R G B whatever order the
+/// network takes. Throws as Method::explain, Error(bad_input) for a result that is not finite.
+Result explain_picture(Probe& probe, const Method& method, const Question& question,
+                       const Preprocessing& how);
+
+}  // namespace backlight
