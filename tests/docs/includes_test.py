@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 SOURCE = pathlib.Path(sys.argv[1]).resolve()
-SUFFIXES = (".c", ".cpp", ".cu", ".cuh", ".h", ".hpp")
+SUFFIXES = (".c", ".cpp", ".cu", ".cuh", ".def", ".h", ".hpp")
 
 
 def listed_folders(readme):

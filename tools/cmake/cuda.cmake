@@ -51,24 +51,6 @@ set_property(CACHE BACKLIGHT_CUDA PROPERTY STRINGS OFF REAL EMULATED)
 option(BACKLIGHT_ALL_ARCHITECTURES
        "REAL: compile kernels for every architecture from 7.5 to 12.0, not for three; drivers translate for the others" OFF)
 
-set(cuda_kernels
-  ${PROJECT_SOURCE_DIR}/kernels/add/add_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/batch_norm/batch_norm_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/conv2d/conv2d_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/conv2d/depthwise_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/copy/copy_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/cross_entropy/cross_entropy_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/dropout/dropout_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/grad_cam/grad_cam_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/local_response_norm/local_response_norm_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/pool/pool_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/relu/relu_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/sgd/sgd_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/softmax/softmax_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/strided_identity_pad/strided_identity_pad_cuda.cu
-  ${PROJECT_SOURCE_DIR}/kernels/target/target_cuda.cu
-)
 # Pictures are computed without fused multiply-adds, so that they equal the CPU's to the bit.
 set(cuda_picture_kernels
   ${PROJECT_SOURCE_DIR}/kernels/saliency/saliency_cuda.cu
@@ -76,7 +58,6 @@ set(cuda_picture_kernels
   ${PROJECT_SOURCE_DIR}/kernels/overlay/overlay_cuda.cu
   ${PROJECT_SOURCE_DIR}/kernels/upsample/upsample_cuda.cu
 )
-list(APPEND cuda_kernels ${cuda_picture_kernels})
 set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/check.cpp
   ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/cublas.cpp
@@ -89,12 +70,9 @@ set(cuda_host_sources
   ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/staging.cpp
   ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/stream.cpp
   ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/workspace.cpp
-  ${PROJECT_SOURCE_DIR}/kernels/conv2d/conv2d_cuda.cpp
-  ${PROJECT_SOURCE_DIR}/kernels/conv2d/plan_cuda.cpp
-  ${PROJECT_SOURCE_DIR}/kernels/conv2d/plans_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/dispatch_cuda.cpp
   ${PROJECT_SOURCE_DIR}/kernels/grid_cuda.cpp
-  ${PROJECT_SOURCE_DIR}/kernels/linear/linear_cuda.cpp
+  ${cuda_operation_sources}
 )
 set(cuda_absent ${PROJECT_SOURCE_DIR}/engine/runtime/cuda/absent.cpp ${PROJECT_SOURCE_DIR}/kernels/absent_cuda.cpp)
 

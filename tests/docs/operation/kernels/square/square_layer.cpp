@@ -1,0 +1,36 @@
+#include "kernels/square/square_layer.hpp"
+
+#include "kernels/dispatch.hpp"
+
+namespace backlight {
+namespace {
+
+class Square final : public Layer {
+ public:
+  std::string_view kind() const override { return "square"; }
+  Needs needs(bool) const override { return {.inputs = true}; }
+
+  Shape output_shape(std::span<const Shape> x) const override {
+    require_inputs(kind(), x, 1);
+    return x[0];
+  }
+
+  void forward(const ForwardArgs& a) const override {
+    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.square_forward(a.context, a.y.numel(), a.x[0]->data<T>(), a.y.data<T>());
+    });
+  }
+
+  void backward(const BackwardArgs& a) const override {
+    if (!a.dx[0]) return;
+    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.square_backward(a.context, a.dy.numel(), a.x[0]->data<T>(), a.dy.data<T>(), a.dx[0]->data<T>());
+    });
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> square() { return std::make_unique<Square>(); }
+
+}  // namespace backlight
