@@ -172,11 +172,17 @@ void require_input_size(const ModelInfo& info, const Network& network, const Pre
 /// What was read into the keys, and what a card that says nothing else leaves to be taken so.
 std::vector<std::string> assumptions_of(const Built& built, const ModelCard& card) {
   std::vector<std::string> assumptions = built.assumptions;
-  if (card.preprocessing.channels == 1 &&
-      (card.origins.mean == Origin::network || card.origins.std == Origin::network))
+  const auto said = [](Origin origin) { return origin == Origin::metadata || origin == Origin::option; };
+  const bool all_said = said(card.origins.mean) && said(card.origins.std);
+  if (card.preprocessing.channels == 1 && !all_said)
     assumptions.emplace_back(
         "its input has one channel: pictures are given in grey, normalised by the mean and std of the three "
         "colours, averaged");
+  if (card.preprocessing.channels == 4 && !all_said)
+    assumptions.emplace_back(
+        "its input has four channels: the fourth is given a picture's alpha, from 0 to 1, and 1 where a "
+        "picture has "
+        "none; the three colours are not blended by it");
   return assumptions;
 }
 

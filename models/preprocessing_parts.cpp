@@ -81,21 +81,26 @@ void require_same_samples(const PreprocessingParts& parts, float divisor, const 
 
 void require_channels(const std::vector<float>& numbers, int channels, const char* what, const Place& place) {
   if (numbers.empty()) return;
-  if (channels != 1 && channels != 3)
+  if (channels != 1 && channels != 3 && channels != 4)
     throw Error(place.kind, place.where, ": found a ", what, ", but the network takes ", channels,
-                " channels; expected none, because only networks of 1 or 3 channels are given pictures");
-  const bool averaged = channels == 1 && numbers.size() == 3;
-  if (!averaged && std::ssize(numbers) != channels)
+                " channels; expected none, because only networks of 1, 3 or 4 channels are given pictures");
+  if (numbers.size() != 3 && std::ssize(numbers) != channels)
     throw Error(place.kind, place.where, ": found ", numbers.size(), " numbers for the ", what,
                 ", expected one for each of the network's ", channels, " channels");
 }
 
-/// Of one channel there is one number: the average of three.
-void put(const std::vector<float>& numbers, int channels, std::array<float, 3>& to) {
+/// Of one channel there is one number: the average of three. Of three there is none for alpha.
+void put(const std::vector<float>& numbers, int channels, float alpha, std::array<float, 4>& to) {
+  to.back() = alpha;
   if (channels == 1)
     to.fill(std::accumulate(numbers.begin(), numbers.end(), 0.0f) / static_cast<float>(numbers.size()));
   else
     std::ranges::copy(numbers, to.begin());
+}
+
+/// Where alpha's number is not given, it follows.
+Origin origin_of(const std::vector<float>& numbers, int channels, Origin origin) {
+  return channels == 4 && numbers.size() == 3 ? Origin::derived : origin;
 }
 
 }  // namespace
@@ -117,7 +122,8 @@ std::string_view name_of(Origin origin) {
 }
 
 PreprocessingParts PreprocessingParts::of(const Preprocessing& how) {
-  const std::ptrdiff_t numbers = how.channels == 1 ? 1 : how.channels == 3 ? 3 : 0;
+  const std::ptrdiff_t numbers =
+      how.channels == 1 || how.channels == 3 || how.channels == 4 ? how.channels : 0;
   return {how.input_size,
           how.resize_size,
           how.interpolation,
@@ -175,12 +181,12 @@ void apply(const PreprocessingParts& parts, Origin origin, const Place& place, P
     origins.divisor = parts.divisor ? origin : Origin::derived;
   }
   if (!parts.mean.empty()) {
-    put(parts.mean, how.channels, how.mean);
-    origins.mean = origin;
+    put(parts.mean, how.channels, 0, how.mean);
+    origins.mean = origin_of(parts.mean, how.channels, origin);
   }
   if (!parts.std.empty()) {
-    put(parts.std, how.channels, how.std);
-    origins.std = origin;
+    put(parts.std, how.channels, 255 / how.divisor, how.std);
+    origins.std = origin_of(parts.std, how.channels, origin);
   }
   if (parts.bgr) {
     how.bgr = *parts.bgr;

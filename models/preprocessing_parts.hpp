@@ -31,9 +31,11 @@ struct PreprocessingParts {
   /// Without it, mean and std decide: any of their numbers above 1 means samples of 0…255, otherwise 0…1.
   std::optional<float> divisor;
   std::optional<bool> bgr;
-  std::vector<float> mean, std;  ///< one per channel in the network's order, or empty
+  /// One per channel in the network's order, or empty; also three for the colours of a network that takes alpha,
+  /// too, or for the grey of one channel.
+  std::vector<float> mean, std;
 
-  /// All of them; without mean and std where the channels are neither 1 nor 3.
+  /// All of them; without mean and std where the channels are not 1, 3 or 4.
   static PreprocessingParts of(const Preprocessing& how);
   friend bool operator==(const PreprocessingParts&, const PreprocessingParts&) = default;
 };
@@ -62,9 +64,10 @@ void set_part(PreprocessingParts& parts, std::string_view part, std::string_view
 /// The parts that are given, as text that set_part reads back.
 std::map<std::string, std::string> parts_text(const PreprocessingParts& parts);
 
-/// Puts the parts in their places. A new input size without a resize size scales the resize with it. Throws
-/// an Error of the place where the numbers are not as many as channels (three are averaged for one), where
-/// the channels are neither 1 nor 3 and numbers are given, and where not both mean and std are given and what
+/// Puts the parts in their places. A new input size without a resize size scales the resize with it. Three means
+/// or stds are averaged for one channel; for four they are the colours', and alpha is taken from 0 to 1. Throws an
+/// Error of the place for other numbers that are not as many as channels, where the channels are not 1, 3 or 4
+/// and numbers are given, and where not both mean and std are given and what
 /// is given is of another range of samples than the rest.
 void apply(const PreprocessingParts& parts, Origin origin, const Place& place, Preprocessing& how,
            PreprocessingOrigins& origins);

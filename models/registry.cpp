@@ -210,7 +210,8 @@ ModelInfo model_info(const NetworkDescription& description) {
   }
   if (description.timm) {
     how.divisor = 255;
-    how.mean = how.std = {0.5f, 0.5f, 0.5f};
+    how.mean = {0.5f, 0.5f, 0.5f, 0};
+    how.std = {0.5f, 0.5f, 0.5f, 1};
     how.interpolation = Filter::bicubic;
   }
   if (info.name.starts_with("vgg") && description.pooled != row.published.pooled)

@@ -46,8 +46,8 @@ Network scenes_net(std::int64_t num_classes, std::int64_t width) {
 Preprocessing scenes_preprocessing() {
   Preprocessing how;
   how.input_size = how.resize_size = 96;
-  how.mean = {0.5f, 0.5f, 0.5f};
-  how.std = {0.25f, 0.25f, 0.25f};
+  how.mean = {0.5f, 0.5f, 0.5f, 0};
+  how.std = {0.25f, 0.25f, 0.25f, 1};
   return how;
 }
 

@@ -42,12 +42,12 @@ ImageContainer inspect_bmp(std::span<const std::uint8_t> bytes, std::string_view
   return bmp;
 }
 
-Pixels decode_bmp(std::span<const std::uint8_t> bytes) {
+Pixels decode_bmp(std::span<const std::uint8_t> bytes, Alpha alpha) {
   constexpr std::size_t kHeader = 40, kMaskBytes = 4;
   const auto at = [&](std::size_t offset, int count) { return little_endian(bytes.subspan(offset), count); };
   const std::size_t header = at(kFileHeader, 4), pixels = at(10, 4), masks = kFileHeader + kHeader;
   const std::uint32_t bits = header == kOldHeader ? 0 : at(28, 2);
-  if (bits < 16) return decode_with_stb(bytes);
+  if (bits < 16) return decode_with_stb(bytes, alpha);
   const bool masked = bits != 24 && at(30, 4) == kMasks && pixels >= masks + 3 * kMaskBytes;
   std::array<int, 3> unused{};  // bits of 8
   for (std::size_t c = 0; c < 3; ++c)
@@ -65,7 +65,7 @@ Pixels decode_bmp(std::span<const std::uint8_t> bytes) {
     plain[10] = static_cast<std::uint8_t>(end);
     bytes = plain;
   }
-  Pixels out = decode_with_stb(bytes);
+  Pixels out = decode_with_stb(bytes, alpha);
   // It repeats the upper bits, which are the sample, in the unused ones.
   if (unused != std::array<int, 3>{})
     for (std::size_t i = 0; i < out.rgb.size(); ++i)

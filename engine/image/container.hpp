@@ -21,6 +21,7 @@ struct GifFrame {
   int left = 0, top = 0, width = 0, height = 0;  ///< within the picture
   std::array<std::uint8_t, 3> outside{};         ///< the colour of what it does not cover, as Pillow has it
   std::vector<std::uint8_t> file;                ///< a GIF of that alone, opaque, over transparent black
+  std::size_t flags = 0;  ///< where `file` would say, in bit 0, that a colour is transparent; 0: none is
 };
 
 struct ImageContainer {

@@ -23,23 +23,25 @@ struct Format {
   std::string_view name;
   Signature signature;
   ImageContainer (*inspect)(Bytes, std::string_view name);
-  Pixels (*decode)(Bytes, const ImageContainer&, std::string_view name);
+  Pixels (*decode)(Bytes, const ImageContainer&, std::string_view name, Alpha);
 };
 
-Pixels by_libpng(Bytes bytes, const ImageContainer&, std::string_view name) {
-  return decode_png(bytes, name);
+Pixels by_libpng(Bytes bytes, const ImageContainer&, std::string_view name, Alpha alpha) {
+  return decode_png(bytes, name, alpha);
 }
 
-Pixels by_libjpeg(Bytes bytes, const ImageContainer& jpeg, std::string_view) {
+Pixels by_libjpeg(Bytes bytes, const ImageContainer& jpeg, std::string_view, Alpha) {
   return decode_jpeg(bytes, jpeg.width * jpeg.height);
 }
 
-Pixels by_stb_as_bmp(Bytes bytes, const ImageContainer&, std::string_view) { return decode_bmp(bytes); }
+Pixels by_stb_as_bmp(Bytes bytes, const ImageContainer&, std::string_view, Alpha alpha) {
+  return decode_bmp(bytes, alpha);
+}
 
 /// What the first frame does not draw stays transparent.
-Pixels gif_pixels(Bytes, const ImageContainer& gif, std::string_view name) {
+Pixels gif_pixels(Bytes, const ImageContainer& gif, std::string_view name, Alpha alpha) {
   const GifFrame& frame = gif.gif_frame;
-  Pixels pixels = decode_with_stb(frame.file);
+  Pixels pixels = decode_with_stb(frame.file, Alpha::drop);
   if (!pixels.failure.empty()) return pixels;
   const std::int64_t drawn = std::int64_t{pixels.width} * pixels.height - pixels.transparency.fully;
   const std::int64_t expected = std::int64_t{frame.width} * frame.height;
@@ -51,14 +53,22 @@ Pixels gif_pixels(Bytes, const ImageContainer& gif, std::string_view name) {
     for (int x = 0; x < pixels.width; ++x, pixel += 3)
       if (x < frame.left || x >= frame.left + frame.width || y < frame.top || y >= frame.top + frame.height)
         std::ranges::copy(frame.outside, pixel);
+  if (alpha == Alpha::drop || frame.flags == 0) return pixels;
+  std::vector<std::uint8_t> transparent = frame.file;
+  transparent[frame.flags] |= 1;
+  pixels.alpha = decode_with_stb(transparent, Alpha::keep).alpha;
   return pixels;
 }
 
 #if BACKLIGHT_WEBP
-Pixels by_libwebp(Bytes bytes, const ImageContainer&, std::string_view) { return decode_webp(bytes); }
+Pixels by_libwebp(Bytes bytes, const ImageContainer&, std::string_view, Alpha alpha) {
+  return decode_webp(bytes, alpha);
+}
 #endif
 #if BACKLIGHT_TIFF
-Pixels by_libtiff(Bytes bytes, const ImageContainer&, std::string_view) { return decode_tiff(bytes); }
+Pixels by_libtiff(Bytes bytes, const ImageContainer&, std::string_view, Alpha alpha) {
+  return decode_tiff(bytes, alpha);
+}
 #endif
 
 constexpr Format kFormats[] = {
@@ -175,7 +185,7 @@ void add_notes(const Pixels& pixels, const ImageContainer& container, Provenance
   constexpr int kDark = 14;  // bits: a quarter of the range is not used
   std::vector<std::string>& notes = provenance.notes;
   const Transparency& alpha = pixels.transparency;
-  if (alpha.pixels > 0) {
+  if (alpha.pixels > 0 && pixels.wanted == Alpha::drop) {
     provenance.alpha_dropped = true;
     notes.push_back(
         text("transparency is dropped: ", alpha.pixels, " of ", std::int64_t{pixels.width} * pixels.height,
@@ -209,7 +219,7 @@ bool begins_as_picture(Bytes bytes) {
          std::ranges::any_of(kOtherFormats, [&](const OtherFormat& f) { return f.picture && fits(f); });
 }
 
-Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientation) {
+Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientation, Alpha alpha) {
   const Format& format = find_format(bytes, name);
   if (static_cast<std::int64_t>(bytes.size()) > kMaxImageFileBytes)
     throw Error(ErrorKind::bad_input, name, ": the file has ", bytes.size(), " bytes, at most ",
@@ -218,7 +228,7 @@ Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientati
   if (container.too_large())
     throw Error(ErrorKind::bad_input, name, ": ", container.width, "×", container.height, " pixels, at most ",
                 kMaxPixels, " are decoded; make the picture smaller first");
-  Pixels pixels = format.decode(bytes, container, name);
+  Pixels pixels = format.decode(bytes, container, name, alpha);
   if (!pixels.failure.empty())
     throw Error(ErrorKind::bad_input, name, ": the ", format.name, " cannot be decoded (", pixels.failure,
                 "); open it in an image editor and save it anew");
@@ -229,9 +239,11 @@ Image decode_image(Bytes bytes, std::string_view name, ExifOrientation orientati
   image.width = pixels.width;
   image.height = pixels.height;
   image.provenance = std::move(container.provenance);
+  if (alpha == Alpha::keep) image.provenance.alpha_dropped = false;
   add_warnings(pixels, name, image.provenance);
   add_notes(pixels, container, image.provenance);
   image.rgb = std::move(pixels.rgb);
+  image.alpha = std::move(pixels.alpha);
   if (orientation == ExifOrientation::ignore) return image;
   image.provenance.orientation_applied = image.provenance.exif_orientation != 1;
   return apply_orientation(std::move(image), image.provenance.exif_orientation);

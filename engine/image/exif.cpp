@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "engine/image/container.hpp"
+#include "engine/image/planes.hpp"
 
 namespace backlight {
 
@@ -38,15 +39,16 @@ Image apply_orientation(Image image, int orientation) {
   const bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   Image upright(transpose ? image.height : image.width, transpose ? image.width : image.height);
-  for (int y = 0; y < upright.height; ++y) {
-    for (int x = 0; x < upright.width; ++x) {
-      const int column = transpose ? y : x;
-      const int row = transpose ? x : y;
-      const std::uint8_t* from =
-          image.at(mirror_x ? image.width - 1 - column : column, mirror_y ? image.height - 1 - row : row);
-      std::copy_n(from, 3, upright.at(x, y));
-    }
-  }
+  for_each_plane(image, upright, [&](const std::uint8_t* from, std::uint8_t* to, auto channels) {
+    for (int y = 0; y < upright.height; ++y)
+      for (int x = 0; x < upright.width; ++x, to += channels) {
+        const int column = transpose ? y : x, row = transpose ? x : y;
+        const std::size_t pixel =
+            static_cast<std::size_t>(mirror_y ? image.height - 1 - row : row) * image.width +
+            (mirror_x ? image.width - 1 - column : column);
+        std::copy_n(from + pixel * channels, channels(), to);
+      }
+  });
   upright.provenance = std::move(image.provenance);
   return upright;
 }

@@ -74,7 +74,7 @@ ImageContainer inspect_gif(std::span<const std::uint8_t> bytes, std::string_view
       const auto number = [&](std::size_t at) {
         return static_cast<int>(little_endian(body.subspan(at), 2));
       };
-      frame = {number(0), number(2), number(4), number(6), {}, {}};
+      frame = {number(0), number(2), number(4), number(6), {}, {}, 0};
       frame.file.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(blocks.at()));
       colours = own_colours.empty() ? shared_colours : own_colours;
     } else if (kind == kTrailer || gif.frames > 0) {
@@ -89,6 +89,7 @@ ImageContainer inspect_gif(std::span<const std::uint8_t> bytes, std::string_view
   for (const std::size_t at : controls) {
     gif.provenance.alpha_dropped = (frame.file[at] & 1) != 0;
     frame.file[at] &= 0xFE;
+    frame.flags = gif.provenance.alpha_dropped ? at : 0;
     outside = gif.provenance.alpha_dropped ? frame.file[at + 3] : 0;
   }
   if (outside * 3 < colours.size()) std::ranges::copy(colours.subspan(outside * 3, 3), frame.outside.begin());

@@ -178,8 +178,9 @@ ImageContainer inspect_png(Bytes bytes, std::string_view name) {
   return png;
 }
 
-Pixels decode_png(Bytes bytes, std::string_view name) {
+Pixels decode_png(Bytes bytes, std::string_view name, Alpha alpha) {
   Pixels out;
+  out.wanted = alpha;
   std::vector<std::uint16_t> row;
   Reader reader{.rest = bytes};
   const Png png(reader);

@@ -67,11 +67,11 @@ std::vector<std::uint8_t> read_all(int descriptor, std::string_view name) {
 
 }  // namespace
 
-Image read_image(int descriptor, std::string_view name, ExifOrientation orientation) {
-  return decode_image(read_all(descriptor, name), name, orientation);
+Image read_image(int descriptor, std::string_view name, ExifOrientation orientation, Alpha alpha) {
+  return decode_image(read_all(descriptor, name), name, orientation, alpha);
 }
 
-Image read_image(const std::string& path, ExifOrientation orientation) {
+Image read_image(const std::string& path, ExifOrientation orientation, Alpha alpha) {
   struct Descriptor {
     int number;
     ~Descriptor() {
@@ -83,7 +83,7 @@ Image read_image(const std::string& path, ExifOrientation orientation) {
   if (file.number < 0 && errno == ENXIO)
     throw Error(ErrorKind::bad_input, path, ": is a socket or has no device, expected a picture file");
   if (file.number < 0) cannot("opened", path);
-  return read_image(file.number, path, orientation);
+  return read_image(file.number, path, orientation, alpha);
 }
 
 }  // namespace backlight

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/image/planes.hpp"
+
 namespace backlight {
 namespace {
 
@@ -25,36 +27,40 @@ std::uint8_t to_byte(std::int32_t sum) {
 /// Of the part of the image, whose pixels the taps count.
 Image horizontal_pass(const Image& image, const PixelRect& part, const FixedWeights& fixed) {
   Image out(static_cast<int>(fixed.taps.size()), static_cast<int>(part.height()));
-  for (int y = 0; y < out.height; ++y) {
-    const std::uint8_t* row = image.at(static_cast<int>(part.x0), static_cast<int>(part.y0) + y);
-    std::uint8_t* to = out.at(0, y);
-    const std::int32_t* w = fixed.weights.data();
-    for (const auto& [first, count] : fixed.taps) {
-      std::int32_t sum[3] = {kRounding, kRounding, kRounding};
-      const std::uint8_t* from = row + first * 3;
-      for (int k = 0; k < count; ++k)
-        for (int c = 0; c < 3; ++c) sum[c] += from[k * 3 + c] * w[k];
-      for (int c = 0; c < 3; ++c) *to++ = to_byte(sum[c]);
-      w += fixed.stride;
+  for_each_plane(image, out, [&](const std::uint8_t* samples, std::uint8_t* to, auto channels) {
+    constexpr int kChannels = channels;
+    for (int y = 0; y < out.height; ++y) {
+      const std::uint8_t* row = samples + ((part.y0 + y) * image.width + part.x0) * kChannels;
+      const std::int32_t* w = fixed.weights.data();
+      for (const auto& [first, count] : fixed.taps) {
+        std::int32_t sum[kChannels];
+        std::fill_n(sum, kChannels, kRounding);
+        const std::uint8_t* from = row + first * kChannels;
+        for (int k = 0; k < count; ++k)
+          for (int c = 0; c < kChannels; ++c) sum[c] += from[k * kChannels + c] * w[k];
+        for (int c = 0; c < kChannels; ++c) *to++ = to_byte(sum[c]);
+        w += fixed.stride;
+      }
     }
-  }
+  });
   return out;
 }
 
 Image vertical_pass(const Image& image, const PixelRect& part, const FixedWeights& fixed) {
   Image out(static_cast<int>(part.width()), static_cast<int>(fixed.taps.size()));
-  const std::size_t row_bytes = static_cast<std::size_t>(out.width) * 3;
-  std::vector<std::int32_t> sum(row_bytes);
-  for (int y = 0; y < out.height; ++y) {
-    const auto [first, count] = fixed.taps[y];
-    const std::int32_t* w = &fixed.weights[static_cast<std::size_t>(y) * fixed.stride];
-    std::fill(sum.begin(), sum.end(), kRounding);
-    for (int k = 0; k < count; ++k) {
-      const std::uint8_t* from = image.at(static_cast<int>(part.x0), static_cast<int>(part.y0 + first) + k);
-      for (std::size_t i = 0; i < row_bytes; ++i) sum[i] += from[i] * w[k];
+  for_each_plane(image, out, [&](const std::uint8_t* samples, std::uint8_t* to, auto channels) {
+    std::vector<std::int32_t> sum(static_cast<std::size_t>(out.width) * channels);
+    for (int y = 0; y < out.height; ++y) {
+      const auto [first, count] = fixed.taps[y];
+      const std::int32_t* w = &fixed.weights[static_cast<std::size_t>(y) * fixed.stride];
+      std::fill(sum.begin(), sum.end(), kRounding);
+      for (int k = 0; k < count; ++k) {
+        const std::uint8_t* from = samples + ((part.y0 + first + k) * image.width + part.x0) * channels;
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += from[i] * w[k];
+      }
+      to = std::transform(sum.begin(), sum.end(), to, to_byte);
     }
-    std::transform(sum.begin(), sum.end(), out.at(0, y), to_byte);
-  }
+  });
   return out;
 }
 

@@ -11,7 +11,8 @@
 
 namespace backlight {
 
-/// The whole picture at another size, antialiased when shrinking.
+/// The whole picture at another size, antialiased when shrinking. Each colour, and alpha, by itself: of a mode
+/// with alpha Pillow weighs colours by it instead.
 Image resize(const Image& image, int width, int height, Filter filter = Filter::bilinear);
 
 /// The part `window` of the picture resized to width × height. Only that part is computed, so that a 1×5000

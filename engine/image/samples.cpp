@@ -18,10 +18,14 @@ void take_samples(const Sample* samples, int channels, std::size_t first_pixel, 
         out.largest = std::max(out.largest, int{samples[i]});
   for (std::size_t i = 0; i < count; ++i, samples += channels, to += 3) {
     for (int c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>(samples[colour ? c : 0] >> kShift);
-    if (!alpha || samples[channels - 1] == kOpaque) continue;
+    const int opacity = alpha ? samples[channels - 1] : kOpaque;
+    if (opacity != kOpaque && out.wanted == Alpha::keep && out.alpha.empty())
+      out.alpha.assign(static_cast<std::size_t>(out.width) * out.height, 255);
+    if (!out.alpha.empty()) out.alpha[first_pixel + i] = static_cast<std::uint8_t>(opacity >> kShift);
+    if (opacity == kOpaque) continue;
     Transparency& seen = out.transparency;
     ++seen.pixels;
-    if (samples[channels - 1] != 0) continue;
+    if (opacity != 0) continue;
     if (seen.fully++ == 0) std::copy_n(to, 3, seen.colour.begin());
     seen.hidden_colours = seen.hidden_colours || !std::equal(to, to + 3, seen.colour.begin());
   }

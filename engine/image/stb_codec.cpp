@@ -19,8 +19,9 @@ constexpr const char* kOutOfMemory = "outofmem";  // stb's word
 
 }  // namespace
 
-Pixels decode_with_stb(std::span<const std::uint8_t> bytes) {
+Pixels decode_with_stb(std::span<const std::uint8_t> bytes, Alpha alpha) {
   Pixels out;
+  out.wanted = alpha;
   int channels = 0;
   const std::unique_ptr<std::uint8_t, decltype(&std::free)> samples(
       stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &out.width, &out.height, &channels,

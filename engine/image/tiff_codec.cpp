@@ -116,6 +116,16 @@ int largest_sample(std::span<const std::uint8_t> bytes, std::uint32_t height) {
   return largest;
 }
 
+/// libtiff multiplies colours by an alpha that is not associated with them; of one that is, they are taken as stored.
+void leave_colours(TIFF* file) {
+  std::uint16_t count = 0;
+  std::uint16_t* kinds = nullptr;
+  if (!TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) || count == 0) return;
+  std::vector<std::uint16_t> other(kinds, kinds + count);
+  if (other[0] == EXTRASAMPLE_UNASSALPHA) other[0] = EXTRASAMPLE_ASSOCALPHA;
+  TIFFSetField(file, TIFFTAG_EXTRASAMPLES, count, other.data());
+}
+
 }  // namespace
 
 ImageContainer inspect_tiff(std::span<const std::uint8_t> bytes, std::string_view name) {
@@ -152,12 +162,14 @@ ImageContainer inspect_tiff(std::span<const std::uint8_t> bytes, std::string_vie
   return tiff;
 }
 
-Pixels decode_tiff(std::span<const std::uint8_t> bytes) {
+Pixels decode_tiff(std::span<const std::uint8_t> bytes, Alpha alpha) {
   static_assert(std::endian::native == std::endian::little,
                 "libtiff's pixels are R, G, B, A from the lowest byte");
   Source from{bytes};
   Pixels out;
+  out.wanted = alpha;
   const File file = open_tiff(from);
+  if (file && alpha == Alpha::keep) leave_colours(file.get());
   TIFFRGBAImage image;
   std::array<char, 1024> reason{};
   if (!file || !TIFFRGBAImageBegin(&image, file.get(), 1, reason.data())) {

@@ -48,8 +48,9 @@ ImageContainer inspect_webp(std::span<const std::uint8_t> bytes, std::string_vie
   return webp;
 }
 
-Pixels decode_webp(std::span<const std::uint8_t> bytes) {
+Pixels decode_webp(std::span<const std::uint8_t> bytes, Alpha alpha) {
   Pixels out;
+  out.wanted = alpha;
   const Demuxer demuxer = demux(bytes);
   WebPIterator frame;
   if (!demuxer || !WebPDemuxGetFrame(demuxer.get(), 1, &frame)) {
@@ -79,7 +80,10 @@ Pixels decode_webp(std::span<const std::uint8_t> bytes) {
     return out;
   }
   if (in_place) return out;
-  // A frame of an animation may cover a part of the canvas, which is black elsewhere.
+  // A frame of an animation may cover a part of the canvas, which is black elsewhere, and transparent if anything is.
+  const bool transparent = (WebPDemuxGetI(demuxer.get(), WEBP_FF_FORMAT_FLAGS) & ALPHA_FLAG) != 0;
+  if (alpha == Alpha::keep && transparent && (frame.width < out.width || frame.height < out.height))
+    out.alpha.assign(out.rgb.size() / 3, 0);
   for (int y = 0; y < frame.height; ++y)
     take_samples(&samples[static_cast<std::size_t>(y) * row_bytes], channels,
                  static_cast<std::size_t>(frame.y_offset + y) * out.width + frame.x_offset,

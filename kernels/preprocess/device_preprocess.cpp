@@ -38,6 +38,11 @@ Placement preprocess_on_device(Context& context, const Image& image, const Prepr
                                DeviceInput& input, std::int64_t n) {
   require_pixels(image, "preprocess");
   require_colors(how);
+  if (how.channels == 4)
+    throw Error(
+        ErrorKind::unsupported,
+        "[preprocess] the network takes 4 channels, and alpha is prepared on the CPU only: use preprocess() "
+        "and copy its input to the device");
   const FitPlan fitted = plan_fit(image.width, image.height, how, fit);
   const std::int64_t height = fitted.placement.input_height, width = fitted.placement.input_width;
   const Shape& shape = input.x.shape();
@@ -66,8 +71,8 @@ Placement preprocess_on_device(Context& context, const Image& image, const Prepr
                     .x = fitted.x,
                     .y = fitted.y,
                     .divisor = how.divisor,
-                    .mean = how.mean,
-                    .std = how.std,
+                    .mean = {how.mean[0], how.mean[1], how.mean[2]},
+                    .std = {how.std[0], how.std[1], how.std[2]},
                     .bgr = how.bgr,
                     .channels = how.channels},
                    rows.data<std::uint8_t>() + plan.needed.x0 * 3,

@@ -21,8 +21,9 @@ DeviceInput device_input(Context& context, std::int64_t batch, std::int64_t heig
                          std::int64_t channels = 3);
 
 /// Writes image n of the input. Only the rows that are needed and the resize's weights are copied to the
-/// device; the picture may go away as soon as this returns. Throws as preprocess() does, and Error(usage) where
-/// the picture's fit is not of the input's size.
+/// device; the picture may go away as soon as this returns. Throws as preprocess() does, Error(unsupported) for four
+/// channels, whose alpha is prepared on the CPU only, and Error(usage) where the picture's fit is not of the
+/// input's size.
 Placement preprocess_on_device(Context& context, const Image& image, const Preprocessing& how, Fit fit,
                                DeviceInput& input, std::int64_t n);
 

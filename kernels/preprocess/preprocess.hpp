@@ -16,16 +16,18 @@ namespace backlight {
 
 class Context;
 
-/// How a network wants its input: `(pixel / divisor − mean) / std` per channel, in the order R G B or B G R.
+/// How a network wants its input: `(sample / divisor − mean) / std` per channel, in the order R G B or B G R, then
+/// alpha where it takes that. What the makers below give is alpha from 0 to 1.
 struct Preprocessing {
   int input_size = 224;                                  ///< side of the square input
   int resize_size = 256;                                 ///< length of the short side before the centre crop
   float divisor = 255;                                   ///< 255: samples in 0…1; 1: samples in 0…255
-  std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  ///< in the network's channel order
-  std::array<float, 3> std = {0.229f, 0.224f, 0.225f};
+  std::array<float, 4> mean = {0.485f, 0.456f, 0.406f, 0};  ///< in the network's channel order
+  std::array<float, 4> std = {0.229f, 0.224f, 0.225f, 1};
   bool bgr = false;
   Filter interpolation = Filter::bilinear;  ///< of the resize, antialiased as Pillow's
-  int channels = 3;  ///< of the input: 3, or 1 for grey, by Pillow's formula, with mean[0] and std[0]
+  int channels =
+      3;  ///< of the input: 3, 4 with alpha, or 1 for grey, by Pillow's formula, with mean[0] and std[0]
 
   /// torchvision's ImageNet networks: 0…1, mean .485 .456 .406, std .229 .224 .225.
   static Preprocessing torchvision(int input_size = 224, int resize_size = 256);
@@ -35,6 +37,9 @@ struct Preprocessing {
   static Preprocessing caffe(int input_size = 224, int resize_size = 256);
   /// The CIFAR ResNets: 32×32 without a margin, torchvision's mean and std.
   static Preprocessing cifar();
+
+  /// How to read pictures for it.
+  Alpha alpha() const { return channels == 4 ? Alpha::keep : Alpha::drop; }
 
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };
@@ -77,12 +82,14 @@ struct Fitted {
 
 /// Resizes as Pillow does and crops as torchvision does: the long side is truncated, the offset is
 /// round((size − input) / 2) with halves to even, a picture smaller than the crop is padded with black.
-/// A network of one channel gets the picture in grey, converted before it is resized. Throws
-/// Error(unsupported) for other numbers of channels than 1 and 3: what a picture should give them is not
-/// known; Error(bad_input) for an image that is none.
+/// A network of one channel gets the picture in grey, converted before it is resized. One of four gets alpha as
+/// the fourth, opaque where the picture has none, 0 where it is padded; the colours are resized without regard to
+/// it. Throws Error(unsupported) for other numbers of channels: what a picture should give them is not known;
+/// Error(bad_input) for an image that is none; Error(usage) for four channels where alpha was dropped when the
+/// picture was read.
 Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit = Fit::crop);
 
-/// Throws Error(unsupported) unless the network takes 1 or 3 channels.
+/// Throws Error(unsupported) unless the network takes 1, 3 or 4 channels.
 void require_colors(const Preprocessing& how);
 
 /// Only the arithmetic: 1×C×H×W from the picture at its own size, by preprocess()'s rules.

@@ -1,10 +1,13 @@
 #include <algorithm>
 
+#include "engine/image/planes.hpp"
 #include "engine/image/resize.hpp"
 #include "kernels/preprocess/preprocess.hpp"
 
 namespace backlight {
 namespace {
+
+constexpr std::uint8_t kOpaque = 255;
 
 /// Where a crop of `size` begins in `extent` pixels; negative when the picture must be padded.
 std::int64_t crop_offset(std::int64_t extent, std::int64_t size) {
@@ -41,30 +44,29 @@ Preprocessing Preprocessing::torchvision(int input_size, int resize_size) {
 }
 
 Preprocessing Preprocessing::efficientnet_lite(int input_size, int resize_size) {
-  return {input_size, resize_size, 1, {127, 127, 127}, {128, 128, 128}};
+  return {input_size, resize_size, 1, {127, 127, 127, 0}, {128, 128, 128, 255}};
 }
 
 Preprocessing Preprocessing::caffe(int input_size, int resize_size) {
-  return {input_size, resize_size, 1, {103.939f, 116.779f, 123.68f}, {1, 1, 1}, true};
+  return {input_size, resize_size, 1, {103.939f, 116.779f, 123.68f, 0}, {1, 1, 1, 255}, true};
 }
 
 Preprocessing Preprocessing::cifar() { return torchvision(32, 32); }
 
 Preprocessing with_channels(Preprocessing how, int channels) {
   if (how.channels == 3 && channels == 1)
-    for (std::array<float, 3>* each : {&how.mean, &how.std})
-      each->fill(((*each)[0] + (*each)[1] + (*each)[2]) / 3);
+    for (auto* each : {&how.mean, &how.std}) each->fill(((*each)[0] + (*each)[1] + (*each)[2]) / 3);
   how.channels = channels;
   return how;
 }
 
 void require_colors(const Preprocessing& how) {
-  if (how.channels != 1 && how.channels != 3)
-    throw Error(
-        ErrorKind::unsupported, "the network takes ", how.channels,
-        " channels, and a picture gives 3 (red, green, blue) or 1 (grey); what belongs into the others is "
-        "not known: in C++, pass a tensor of 1×",
-        how.channels, "×H×W to Explanation instead");
+  if (how.channels != 1 && how.channels != 3 && how.channels != 4)
+    throw Error(ErrorKind::unsupported, "the network takes ", how.channels,
+                " channels, and a picture gives 3 (red, green, blue), 4 (with alpha) or 1 (grey); what "
+                "belongs into the "
+                "others is not known: in C++, pass a tensor of 1×",
+                how.channels, "×H×W to Explanation instead");
 }
 
 std::string_view name_of(Fit fit) {
@@ -82,16 +84,24 @@ std::string_view name_of(Fit fit) {
 Tensor normalise(const Image& image, const Preprocessing& how) {
   require_pixels(image, "normalise");
   require_colors(how);
+  if (how.channels == 4 && image.provenance.alpha_dropped)
+    throw Error(ErrorKind::usage,
+                "[normalise] the network takes alpha, and the picture's was dropped when it was "
+                "read; read it with Alpha::keep (Preprocessing::alpha)");
   Tensor x({1, how.channels, image.height, image.width});
   const std::size_t pixels = static_cast<std::size_t>(image.width) * image.height;
   const Image grey = how.channels == 1 ? grey_of(image) : Image();
   const Image& samples = how.channels == 1 ? grey : image;
-  for (int c = 0; c < how.channels; ++c) {
-    const std::uint8_t* from = samples.rgb.data() + (how.bgr ? 2 - c : c);
+  const auto fill = [&](int c, const std::uint8_t* from, std::size_t step) {
     float* to = x.data<float>() + c * pixels;
     for (std::size_t i = 0; i < pixels; ++i)
-      to[i] = (static_cast<float>(from[i * 3]) / how.divisor - how.mean[c]) / how.std[c];
-  }
+      to[i] = (static_cast<float>(from[i * step]) / how.divisor - how.mean[c]) / how.std[c];
+  };
+  for (int c = 0; c < std::min(how.channels, 3); ++c) fill(c, samples.rgb.data() + (how.bgr ? 2 - c : c), 3);
+  if (how.channels == 4 && image.alpha.empty())
+    fill(3, &kOpaque, 0);
+  else if (how.channels == 4)
+    fill(3, image.alpha.data(), 1);
   return x;
 }
 
@@ -137,9 +147,11 @@ Fitted preprocess(const Image& image, const Preprocessing& how, Fit fit) {
     fitted.seen = std::move(part);
   } else {
     fitted.seen = Image(plan.placement.input_width, plan.placement.input_height);
-    for (int y = 0; y < part.height; ++y)
-      std::copy_n(part.at(0, y), part.width * 3,
-                  fitted.seen.at(static_cast<int>(plan.x), static_cast<int>(plan.y) + y));
+    if (how.channels == 4 && part.alpha.empty()) part.alpha.assign(part.rgb.size() / 3, kOpaque);
+    for_each_plane(part, fitted.seen, [&](const std::uint8_t* from, std::uint8_t* to, auto channels) {
+      for (int y = 0; y < part.height; ++y, from += part.width * channels)
+        std::copy_n(from, part.width * channels, to + ((plan.y + y) * fitted.seen.width + plan.x) * channels);
+    });
   }
   fitted.x = normalise(fitted.seen, how);
   return fitted;

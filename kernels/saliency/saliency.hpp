@@ -18,14 +18,14 @@ namespace backlight {
 
 class Context;
 
-/// All of these take C×H×W or 1×C×H×W, C being 3 in the order R G B, or 1 (grey, shown in grey), and throw
-/// Error(bad_input) for other shapes, NaN or infinity.
+/// All of these take C×H×W or 1×C×H×W, C being 3 in the order R G B, 4 with alpha, which is not shown, or 1 (grey,
+/// shown in grey), and throw Error(bad_input) for other shapes, NaN or infinity.
 
 /// pytorch-grad-cam's deprocess_image: (g − mean) / (std + 1e-5) · 0.1 + 0.5, clipped to 0…1, truncated to 8
 /// bits.
 Image saliency_deprocess(const Tensor& gradient);
 
-/// The original code: joint minimum and maximum of all channels to 0…255. A constant gradient is mid-grey.
+/// The original code: joint minimum and maximum of all colours to 0…255. A constant gradient is mid-grey.
 Image saliency_min_max(const Tensor& gradient);
 
 /// captum's heat map of a signed attribution: channels summed, see `captum_normalise`, then red–white–green.
@@ -40,7 +40,7 @@ float captum_scale(std::int64_t height, std::int64_t width,
 /// that is zero everywhere stays zero.
 Tensor captum_normalise(const Tensor& attribution);
 
-/// The gradient with its channels in the order R G B, whatever order the network takes.
+/// The gradient with its channels in the order R G B, whatever order the network takes; alpha stays the fourth.
 Tensor to_rgb_order(Tensor gradient, const Preprocessing& how);
 
 enum class SaliencyFormula : std::uint8_t { deprocess, min_max };

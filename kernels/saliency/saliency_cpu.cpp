@@ -11,6 +11,7 @@
 namespace backlight {
 namespace {
 
+/// Of what is shown: alpha's gradient is not.
 struct GradientSize {
   int channels, height, width;
   std::size_t pixels;
@@ -19,13 +20,14 @@ struct GradientSize {
 GradientSize require_gradient(const Tensor& gradient, const char* who) {
   const Shape& shape = gradient.shape();
   const bool batch_of_one = shape.rank() == 4 && shape[0] == 1;
-  if (!gradient.defined() || (shape.rank() != 3 && !batch_of_one) || (shape[-3] != 3 && shape[-3] != 1) ||
-      shape.numel() == 0)
-    throw Error(ErrorKind::bad_input, "[", who, "] the gradient is ", shape, ", expected 3×H×W or 1×H×W");
+  if (!gradient.defined() || (shape.rank() != 3 && !batch_of_one) ||
+      (shape[-3] != 3 && shape[-3] != 4 && shape[-3] != 1) || shape.numel() == 0)
+    throw Error(ErrorKind::bad_input, "[", who, "] the gradient is ", shape,
+                ", expected 3×H×W, 4×H×W or 1×H×W");
   const auto values = gradient.values();
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
     throw Error(ErrorKind::bad_input, "[", who, "] the gradient ", shape, " holds NaN or infinity");
-  return {static_cast<int>(shape[-3]), static_cast<int>(shape[-2]), static_cast<int>(shape[-1]),
+  return {shape[-3] == 1 ? 1 : 3, static_cast<int>(shape[-2]), static_cast<int>(shape[-1]),
           static_cast<std::size_t>(shape[-2] * shape[-1])};
 }
 
@@ -44,7 +46,7 @@ Image interleave(const Tensor& gradient, const GradientSize& size, ToByte to_byt
 
 Image saliency_deprocess(const Tensor& gradient) {
   const GradientSize size = require_gradient(gradient, "saliency");
-  const auto values = gradient.values();
+  const auto values = gradient.values().first(size.channels * size.pixels);
   const double count = static_cast<double>(values.size());
   double sum = 0;
   for (const float v : values) sum += v;
@@ -61,7 +63,7 @@ Image saliency_deprocess(const Tensor& gradient) {
 
 Image saliency_min_max(const Tensor& gradient) {
   const GradientSize size = require_gradient(gradient, "saliency");
-  const auto values = gradient.values();
+  const auto values = gradient.values().first(size.channels * size.pixels);
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   const double minimum = *low, range = double(*high) - minimum;
   return interleave(gradient, size, [&](float v) {

@@ -124,6 +124,8 @@ TEST_CASE("preprocess: a picture that does not become the input is refused") {
                        doctest::Contains("expected N×1×16×16"), Error);
   CHECK_THROWS_WITH_AS(preprocess_on_device(context, image, with_channels(how, 5), Fit::crop, input, 0),
                        doctest::Contains("the network takes 5 channels"), Error);
+  CHECK_THROWS_WITH_AS(preprocess_on_device(context, image, with_channels(how, 4), Fit::crop, input, 0),
+                       doctest::Contains("alpha is prepared on the CPU only"), Error);
 }
 
 TEST_CASE("preprocess: bytes and operations follow from the passes") {

@@ -77,8 +77,10 @@ void check_damage(const std::vector<std::string>& names, std::size_t harmless_en
         broken[bits % broken.size()] ^= static_cast<std::uint8_t>(1 + (bits >> 32) % 255);
       }
       try {
-        const Image image = decode_image(broken, name);
-        CHECK(image.rgb.size() == static_cast<std::size_t>(image.width) * image.height * 3);
+        const Image image = decode_image(broken, name, ExifOrientation::apply, Alpha::keep);
+        const auto pixels = static_cast<std::size_t>(image.width) * image.height;
+        CHECK(image.rgb.size() == pixels * 3);
+        CHECK((image.alpha.empty() || image.alpha.size() == pixels));
       } catch (const Error& error) {
         CHECK(error.kind() != ErrorKind::internal);
       }

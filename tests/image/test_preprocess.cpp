@@ -143,7 +143,7 @@ TEST_CASE("preprocess: for one channel mean and std are averaged, once") {
 }
 
 TEST_CASE("preprocess: channels that no picture has are refused") {
-  CHECK_THROWS_WITH_AS(preprocess(Image(4, 4), with_channels({}, 4)), doctest::Contains("takes 4 channels"),
+  CHECK_THROWS_WITH_AS(preprocess(Image(4, 4), with_channels({}, 5)), doctest::Contains("takes 5 channels"),
                        Error);
 }
 

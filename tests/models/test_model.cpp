@@ -10,6 +10,7 @@
 #include "models/filled_model.hpp"
 #include "models/model.hpp"
 #include "support/compare.hpp"
+#include "support/contains.hpp"
 #include "support/temporary_folder.hpp"
 #include "weights/safetensors.hpp"
 
@@ -260,8 +261,24 @@ TEST_CASE("model: what grey is normalised by is an assumption only where nobody 
   CHECK(load_model(weights.write("both.safetensors", both)).assumptions.empty());
 }
 
+TEST_CASE(
+    "model: that the fourth channel is alpha is an assumption only where nobody says how it is normalised") {
+  Weights weights;
+  weights["conv1.weight"] = Tensor::zeros({16, 4, 3, 3});
+  const Model assumed = load_model(weights.write());
+  REQUIRE(assumed.assumptions.size() == 1);
+  CHECK(contains(assumed.assumptions[0], "the fourth is given a picture's alpha"));
+  CHECK(assumed.info.preprocessing == with_channels(Preprocessing::cifar(), 4));
+  CHECK(load_model(weights.write("three.safetensors",
+                                 {{"backlight.mean", "0.5,0.5,0.5"}, {"backlight.std", "1,1,1"}}))
+            .assumptions.size() == 1);
+  CHECK(load_model(weights.write("four.safetensors",
+                                 {{"backlight.mean", "0.5,0.5,0.5,0"}, {"backlight.std", "1,1,1,1"}}))
+            .assumptions.empty());
+}
+
 TEST_CASE("model: mean and std of channels that no picture has are refused") {
-  for (const std::int64_t channels : {4, 64}) {
+  for (const std::int64_t channels : {5, 64}) {
     CAPTURE(channels);
     Weights weights;
     weights["conv1.weight"] = Tensor::zeros({16, channels, 3, 3});

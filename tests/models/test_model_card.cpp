@@ -77,8 +77,8 @@ TEST_CASE("model card: what is written is read back, and only what is no default
     set_part(parts, part, text, place);
   const ModelCard said = card({}, {.label_set = LabelSet::imagenet, .parts = {parts}});
   CHECK(said.labels_from == LabelsFrom::option);
-  CHECK(said.preprocessing.mean == std::array{0.5f, 0.25f, 0.125f});
-  CHECK(said.preprocessing.std == std::array{0.1f, 0.2f, 0.3f});
+  CHECK(said.preprocessing.mean == std::array{0.5f, 0.25f, 0.125f, 0.0f});
+  CHECK(said.preprocessing.std == std::array{0.1f, 0.2f, 0.3f, 1.0f});
   CHECK(said.preprocessing.interpolation == Filter::bicubic);
   CHECK(said.origins.divisor == Origin::derived);
 
@@ -130,8 +130,8 @@ TEST_CASE("model card: a divisor alone does not change what mean and std are of"
   CHECK(whole.preprocessing.divisor == 1);
 }
 
-TEST_CASE("model card: of other channels than 1 and 3 there is no mean and std") {
-  for (const int channels : {0, 2, 4, 64}) {
+TEST_CASE("model card: of other channels than 1, 3 and 4 there is no mean and std") {
+  for (const int channels : {0, 2, 5, 64}) {
     CAPTURE(channels);
     ModelInfo info = model_info("resnet18");
     info.preprocessing.channels = channels;
@@ -140,10 +140,38 @@ TEST_CASE("model card: of other channels than 1 and 3 there is no mean and std")
     PreprocessingParts parts;
     parts.mean.assign(static_cast<std::size_t>(std::max(channels, 1)), 0.5f);
     CHECK_THROWS_WITH_AS(make_card(info, 3, metadata, nullptr, {.parts = {parts}}),
-                         doctest::Contains("only networks of 1 or 3 channels"), Error);
+                         doctest::Contains("only networks of 1, 3 or 4 channels"), Error);
     CHECK(make_card(info, 3, metadata, nullptr, {.preprocessing = info.preprocessing}).preprocessing ==
           info.preprocessing);
   }
+}
+
+TEST_CASE("model card: four means and stds are read back, and of three alpha's follow") {
+  ModelInfo info = model_info("resnet18");
+  info.preprocessing = with_channels(info.preprocessing, 4);
+  const Values nothing;
+  const auto card_of = [&](const Values& values, const CardOptions& options) {
+    return make_card(info, 3, Metadata("net.safetensors", values), nullptr, options);
+  };
+  CHECK(card_of({}, {}).preprocessing.mean[3] == 0);
+  CHECK(card_of({}, {}).preprocessing.std[3] == 1);
+
+  PreprocessingParts parts;
+  parts.mean = {0.5f, 0.25f, 0.125f, 0.375f};
+  parts.std = {0.1f, 0.2f, 0.3f, 0.4f};
+  const ModelCard said = card_of({}, {.parts = {parts}});
+  CHECK(said.preprocessing.mean == std::array{0.5f, 0.25f, 0.125f, 0.375f});
+  CHECK(said.origins.std == Origin::option);
+  const Values written = metadata_of("resnet18", said);
+  CHECK(written.at("backlight.std") == "[0.1,0.2,0.3,0.4]");
+  CHECK(card_of(written, {}).preprocessing == said.preprocessing);
+
+  const ModelCard colours = card_of(written, {.preprocessing = Preprocessing::caffe()});
+  CHECK(colours.preprocessing == with_channels(Preprocessing::caffe(), 4));
+  CHECK(colours.origins.mean == Origin::derived);
+  parts.mean = {0.5f, 0.25f};
+  CHECK_THROWS_WITH_AS(card_of({}, {.parts = {parts}}), doctest::Contains("one for each of the network's 4"),
+                       Error);
 }
 
 TEST_CASE("model card: one channel's mean and std are read back to the bit") {

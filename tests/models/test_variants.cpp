@@ -184,8 +184,12 @@ TEST_CASE("variants: timm's own EfficientNet-Lite with another head and another 
   CHECK_FALSE(say(model.assumptions, "tf_"));
 }
 
-TEST_CASE("variants: four channels are computed, but no picture fills them") {
+TEST_CASE("variants: of four channels the fourth is given alpha, which is said") {
   const Model model = check_variant("four_channels_one_output");
-  CHECK_THROWS_WITH_AS(preprocess(Image(32, 32), model.info.preprocessing),
-                       doctest::Contains("takes 4 channels"), Error);
+  CHECK(say(model.assumptions, "the fourth is given a picture's alpha"));
+  Image image(32, 32);
+  image.alpha.assign(32 * 32, 51);
+  const Tensor x = preprocess(image, model.info.preprocessing).x;
+  CHECK(x.shape() == Shape{1, 4, 32, 32});
+  CHECK(x.values().back() == 51.0f / 255);
 }

@@ -40,9 +40,11 @@ std::map<std::string, std::string> cifar10_names() {
   return {{"backlight.labels", labels_json(built_in_labels(LabelSet::cifar10))}};
 }
 
-Network test_network(std::int64_t outputs) {
+Network test_network(std::int64_t outputs, std::int64_t channels) {
   Context context;
-  Network network = build_model("resnet20_cifar", outputs);
+  NetworkDescription description = describe("resnet20_cifar", outputs);
+  description.channels = channels;
+  Network network = build_model(description);
   fill_network(network, context);
   return network;
 }
@@ -95,6 +97,11 @@ std::string Workspace::network_of(std::int64_t outputs) const {
   const std::string path = str("net-of-" + std::to_string(outputs) + ".safetensors");
   save(test_network(outputs), path, {});
   return path;
+}
+
+std::string Workspace::network_of_rgba() const {
+  save(test_network(10, 4), str("rgba.safetensors"));
+  return str("rgba.safetensors");
 }
 
 std::string Workspace::network_against_class_3() const {

@@ -39,6 +39,8 @@ class Workspace {
   std::string network() const;
   /// The same without the names and with another number of outputs.
   std::string network_of(std::int64_t outputs) const;
+  /// The same with four input channels.
+  std::string network_of_rgba() const;
   /// The same with one class (index 3) that every activation speaks against.
   std::string network_against_class_3() const;
   /// The same with finite weights so large that the scores overflow.
@@ -59,7 +61,7 @@ class Workspace {
 /// What makes a file of weights say that it has CIFAR-10's classes.
 std::map<std::string, std::string> cifar10_names();
 /// The network of Workspace::network().
-Network test_network(std::int64_t outputs = 10);
+Network test_network(std::int64_t outputs = 10, std::int64_t channels = 3);
 Image test_picture(int width, int height);
 
 std::string read_text(const fs::path& path);

@@ -23,7 +23,7 @@ struct ClassifyOptions {
 
 Json classify_picture(const PictureSource& source, const Model& model, Context& context, Fit fit,
                       ExifOrientation exif, const ClassifyOptions& options, Console& console) {
-  const Image image = source.read(exif, console);
+  const Image image = source.read(exif, model.info.preprocessing.alpha(), console);
   Fitted fitted = fit_picture(image, model, fit, false);
   Json record = image_json(source, image, fitted);
   const NodeId node = score_node(model.network);

@@ -25,12 +25,10 @@ PreprocessingParts preprocessing_named(std::string_view name) {
       {"caffe", &Preprocessing::caffe},
       {"efficientnet-lite", &Preprocessing::efficientnet_lite},
   }};
-  const Preprocessing family = parse_choice("preprocessing", name, kFamilies)(1, 1);
-  PreprocessingParts parts;
-  parts.divisor = family.divisor;
-  parts.bgr = family.bgr;
-  parts.mean.assign(family.mean.begin(), family.mean.end());
-  parts.std.assign(family.std.begin(), family.std.end());
+  PreprocessingParts parts = PreprocessingParts::of(parse_choice("preprocessing", name, kFamilies)(1, 1));
+  parts.input_size.reset();
+  parts.resize_size.reset();
+  parts.interpolation.reset();
   return parts;
 }
 

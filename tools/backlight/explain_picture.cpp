@@ -257,9 +257,16 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
     const std::vector<fs::path> files = files_of(source, request_.classes);
     if (kept_of(files, request_.classes).size() == files.size()) return std::nullopt;
   }
-  const Image image = source.read(request_.exif, console);
+  Image image = source.read(request_.exif, model_.info.preprocessing.alpha(), console);
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
+  image.alpha = std::vector<std::uint8_t>();  // what is drawn shows the colours alone
   Json record = image_json(source, image, fitted);
+  const auto note = [&](const std::string& words) {
+    console.note(source.name(), ": ", words);
+    record["notes"].push_back(words);
+  };
+  if (model_.info.preprocessing.channels == 4 && request_.input_gradient)
+    note("pictures of the gradient show that of the colours; alpha's is the fourth channel of the npy");
   Probe probe(model_.network, context_, std::move(fitted.x), request_.layers, request_.input_gradient);
   const ClassScores scores = class_scores(probe.scores().values(), model_.scores);
   const std::vector<std::int64_t> classes = classes_of(scores);
@@ -294,10 +301,7 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
                                     to_rgb_order(guided.clone(), model_.info.preprocessing),
                                     product.gradient));
     if (can_label(model_.labels.at(static_cast<std::size_t>(index)))) continue;
-    const std::string note =
-        text("the panel names class ", index, " by its index: its font cannot write the name");
-    console.note(source.name(), ": ", note);
-    record["notes"].push_back(note);
+    note(text("the panel names class ", index, " by its index: its font cannot write the name"));
   }
   record["results"] = std::move(results);
   if (panel) {

@@ -68,12 +68,13 @@ void name_results(std::vector<PictureSource>& pictures) {
 
 }  // namespace
 
-Image PictureSource::read(ExifOrientation orientation, Console& console) const {
+Image PictureSource::read(ExifOrientation orientation, Alpha alpha, Console& console) const {
   const bool piped = path == "-";
   if (piped && isatty(STDIN_FILENO) != 0)
     throw Error(ErrorKind::usage,
                 "'-' reads a picture from standard input, which is a terminal; pipe one in");
-  Image image = piped ? read_image(STDIN_FILENO, name(), orientation) : read_image(path, orientation);
+  Image image =
+      piped ? read_image(STDIN_FILENO, name(), orientation, alpha) : read_image(path, orientation, alpha);
   for (const std::string& warning : image.provenance.warnings) console.warning(name(), ": ", warning);
   for (const std::string& note : image.provenance.notes) console.note(name(), ": ", note);
   return image;

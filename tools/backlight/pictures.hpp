@@ -21,7 +21,7 @@ struct PictureSource {
   /// What messages call it.
   std::string name() const { return path == "-" ? "standard input" : path; }
   /// Decodes it, and says what is to be said about its pixels.
-  Image read(ExifOrientation orientation, Console& console) const;
+  Image read(ExifOrientation orientation, Alpha alpha, Console& console) const;
 };
 
 struct InputOptions {

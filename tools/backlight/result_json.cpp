@@ -32,16 +32,17 @@ Json document(std::string_view kind) {
 }
 
 Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& from) {
-  const std::size_t channels = how.channels == 1 ? 1 : 3;
+  const std::size_t channels = how.channels == 1 || how.channels == 4 ? how.channels : 3;
   return {{"input_size", how.input_size},
           {"resize_size", how.resize_size},
           {"interpolation", name_of(how.interpolation)},
           {"divisor", number(how.divisor)},
           {"mean", numbers(std::span(how.mean).first(channels))},
           {"std", numbers(std::span(how.std).first(channels))},
-          {"channel_order", how.channels == 1 ? "L"
-                            : how.bgr         ? "BGR"
-                                              : "RGB"},
+          {"channel_order", how.channels == 1   ? "L"
+                            : how.channels == 4 ? (how.bgr ? "BGRA" : "RGBA")
+                            : how.bgr           ? "BGR"
+                                                : "RGB"},
           {"from",
            {{"input_size", name_of(from.input_size)},
             {"resize_size", name_of(from.resize_size)},
