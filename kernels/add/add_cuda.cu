@@ -1,5 +1,5 @@
-// Bound by memory: add_forward_cost over the card's bandwidth is the least time. One pass; the backward is a
-// copy.
+// Predicted limit: memory; add_forward_cost over the card's bandwidth is the least time. One pass; the
+// backward is a copy.
 #include "kernels/add/add.hpp"
 #include "kernels/elementwise.cuh"
 

@@ -5,7 +5,8 @@
 //   parameters  dweight += E,  E = Σ dy·x̂
 //               dbias   += D,  D = Σ dy
 //   inference   dx = weight·s·dy                    mean and variance are constants
-//   training    dx = weight·s·(dy − D/m − x̂·E/m)    they are the batch's, over m = N·H·W values a channel
+//   training    dx = weight·s·(dy − D/m − x̂·E/m)    they are the batch's, over m = N·H·W values a channel:
+//                              the direct term, the term through the mean, the term through the variance
 #pragma once
 
 #include <cstdint>

@@ -131,13 +131,13 @@ void batch_norm_backward(Context& context, const BatchNormParams& p, const T* x,
     if (dbias) dbias[c] += static_cast<T>(dy_sum);
     if (!dx) return;
     const double count = static_cast<double>(p.batch * p.plane);
-    const T dy_mean = static_cast<T>(dy_sum / count);
-    const T slope = static_cast<T>(dy_x_sum / count * static_cast<double>(s));
+    const T through_mean = static_cast<T>(dy_sum / count);
+    const T through_variance = static_cast<T>(dy_x_sum / count * static_cast<double>(s));  // of x − mean
     for (std::int64_t n = 0; n < p.batch; ++n) {
       const std::int64_t at = (n * p.channels + c) * p.plane;
       if (p.training)
         for (std::int64_t i = at; i < at + p.plane; ++i)
-          dx[i] = scale * (dy[i] - dy_mean - (x[i] - mean[c]) * slope);
+          dx[i] = scale * (dy[i] - through_mean - (x[i] - mean[c]) * through_variance);
       else
         for (std::int64_t i = at; i < at + p.plane; ++i) dx[i] = scale * dy[i];
     }

@@ -1,5 +1,5 @@
-// Bound by memory: the costs of batch_norm.hpp over the card's bandwidth are the least times. Statistics and
-// gradient sums are one pass and a small second kernel over the blocks' partial results.
+// Predicted limit: memory; the costs of batch_norm.hpp over the card's bandwidth are the least times.
+// Statistics and gradient sums are one pass and a small second kernel over the blocks' partial results.
 #include <algorithm>
 #include <type_traits>
 
@@ -97,19 +97,20 @@ struct InferenceBackward {
   }
 };
 
+/// The direct term, the term through the mean and the term through the variance, for each x − mean of it.
 struct TrainingBackward {
-  const float *weight, *mean, *variance, *dy_mean, *slope;
+  const float *weight, *mean, *variance, *through_mean, *through_variance;
   float eps;
 
   struct Channel {
-    float scale, mean, dy_mean, slope;
+    float scale, mean, through_mean, through_variance;
     __device__ float operator()(float dy, float x) const {
-      return scale * (dy - dy_mean - (x - mean) * slope);
+      return scale * (dy - through_mean - (x - mean) * through_variance);
     }
   };
   __device__ Channel of(unsigned c) const {
     return {__ldg(weight + c) * inverse_deviation(__ldg(variance + c), eps), __ldg(mean + c),
-            __ldg(dy_mean + c), __ldg(slope + c)};
+            __ldg(through_mean + c), __ldg(through_variance + c)};
   }
 };
 
@@ -209,7 +210,8 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     gradients_kernel(const GradientSums* __restrict__ partial, unsigned splits, unsigned channels,
                      double count, const float* __restrict__ variance, float eps, float* __restrict__ dweight,
-                     float* __restrict__ dbias, float* __restrict__ dy_mean, float* __restrict__ slope) {
+                     float* __restrict__ dbias, float* __restrict__ through_mean,
+                     float* __restrict__ through_variance) {
   const unsigned c = blockIdx.x * kThreads + threadIdx.x;
   if (c >= channels) return;
   GradientSums all = partial[c * splits];
@@ -217,8 +219,8 @@ __global__ void __launch_bounds__(kThreads)
   const float s = inverse_deviation(variance[c], eps);
   if (dweight) dweight[c] += all.dy_x * s;
   if (dbias) dbias[c] += all.dy;
-  if (dy_mean) dy_mean[c] = static_cast<float>(all.dy / count);
-  if (slope) slope[c] = static_cast<float>(all.dy_x / count) * s * s;
+  if (through_mean) through_mean[c] = static_cast<float>(all.dy / count);
+  if (through_variance) through_variance[c] = static_cast<float>(all.dy_x / count) * s * s;
 }
 
 /// A thread per channel; in double as the CPU, so that the bits are the CPU's.
@@ -361,22 +363,23 @@ void batch_norm_backward(Context& context, const BatchNormParams& p, const float
   if (p.batch * p.plane == 0) return;
   const float eps = static_cast<float>(p.eps);
   const bool training_dx = dx && p.training;
-  Tensor means;
-  float *dy_mean = nullptr, *slope = nullptr;
+  Tensor terms;
+  float *through_mean = nullptr, *through_variance = nullptr;
   if (training_dx) {
-    means = context.empty({2 * p.channels});
-    dy_mean = means.data<float>();
-    slope = dy_mean + p.channels;
+    terms = context.empty({2 * p.channels});
+    through_mean = terms.data<float>();
+    through_variance = through_mean + p.channels;
   }
   if (dweight || dbias || training_dx) {
     // Σ dy alone does not need x; its other sum is of no interest then.
     const Partial partial = channel_reduce(context, p, SumsOfGradients{mean}, dy, x ? x : dy);
     CUDA_CHECK(launch(gradients_kernel, channel_blocks(p), kThreads, 0, stream_of(context),
                       partial.states<GradientSums>(), partial.splits, static_cast<unsigned>(p.channels),
-                      values_per_channel(p), variance, eps, dweight, dbias, dy_mean, slope));
+                      values_per_channel(p), variance, eps, dweight, dbias, through_mean, through_variance));
   }
   if (training_dx)
-    channel_map(context, p, TrainingBackward{weight, mean, variance, dy_mean, slope, eps}, dx, dy, x);
+    channel_map(context, p, TrainingBackward{weight, mean, variance, through_mean, through_variance, eps}, dx,
+                dy, x);
   else if (dx)
     channel_map(context, p, InferenceBackward{weight, variance, eps}, dx, dy);
 }

@@ -1,4 +1,4 @@
-// Bound by memory: depthwise_cost over the card's bandwidth is the least time; a 3×3 kernel has 2.25
+// Predicted limit: memory; depthwise_cost over the card's bandwidth is the least time; a 3×3 kernel has 2.25
 // operations for each byte. Neighbouring threads work on neighbouring columns; the taps that they share come
 // from the first level cache, which is why there is no shared memory here.
 #include <algorithm>

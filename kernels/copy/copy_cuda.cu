@@ -1,4 +1,4 @@
-// Bound by memory: copy_rows_cost over the card's bandwidth is the least time.
+// Predicted limit: memory; copy_rows_cost over the card's bandwidth is the least time.
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/copy/copy.hpp"
 #include "kernels/grid.hpp"

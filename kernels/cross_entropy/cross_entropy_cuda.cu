@@ -1,4 +1,4 @@
-// A block per image. Scores are few, so float64 costs nothing that would be seen next to a launch.
+// A block per image. Scores are few, so float64 should cost nothing that is seen next to a launch.
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/cross_entropy/cross_entropy.hpp"
 #include "kernels/reduce.cuh"

@@ -1,4 +1,4 @@
-// About as much arithmetic as memory: two multiplications of 64 bits for each element of 8 bytes.
+// Predicted limit: arithmetic and memory alike; two multiplications of 64 bits for each element of 8 bytes.
 #include <cmath>
 
 #include "engine/core/random.hpp"

@@ -1,5 +1,6 @@
-// Both reductions are bound by memory: channel_sum_cost and weighted_sum_cost over the card's bandwidth is
-// the least time. Each element of g and A is loaded once, neighbouring lanes loading neighbouring addresses.
+// Predicted limit of both reductions: memory; channel_sum_cost and weighted_sum_cost over the card's
+// bandwidth is the least time. Each element of g and A is loaded once, neighbouring lanes loading
+// neighbouring addresses.
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/extrema.cuh"
 #include "kernels/grad_cam/grad_cam.hpp"

@@ -1,5 +1,5 @@
-// The bias's gradient: bound by memory, linear_backward_bias_cost over the card's bandwidth is the least
-// time.
+// The bias's gradient. Predicted limit: memory; linear_backward_bias_cost over the card's bandwidth is the
+// least time.
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/linear/linear.hpp"
 #include "kernels/reduce.cuh"

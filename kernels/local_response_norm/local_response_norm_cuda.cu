@@ -1,5 +1,5 @@
-// Bound by memory: the costs of local_response_norm.hpp over the card's bandwidth are the least times, as
-// long as what `size` windows share is read from the cache (forward) or shared memory (backward).
+// Predicted limit: memory; the costs of local_response_norm.hpp over the card's bandwidth are the least
+// times, as long as what `size` windows share is read from the cache (forward) or shared memory (backward).
 #include <algorithm>
 
 #include "engine/core/error.hpp"

@@ -1,5 +1,5 @@
-// Bound by memory: the costs of pool.hpp over the card's bandwidth are the least times. Backward gathers, so
-// that it needs no atomics and adds in the CPU's order.
+// Predicted limit: memory; the costs of pool.hpp over the card's bandwidth are the least times. Backward
+// gathers, so that it needs no atomics and adds in the CPU's order.
 #include <algorithm>
 
 #include "engine/runtime/cuda/enqueue.hpp"

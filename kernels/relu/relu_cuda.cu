@@ -1,5 +1,5 @@
-// Bound by memory: relu_forward_cost and relu_backward_cost over the card's bandwidth is the least time. One
-// pass.
+// Predicted limit: memory; relu_forward_cost and relu_backward_cost over the card's bandwidth is the least
+// time. One pass.
 #include "kernels/elementwise.cuh"
 #include "kernels/relu/relu.hpp"
 

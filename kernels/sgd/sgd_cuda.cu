@@ -1,4 +1,4 @@
-// Bound by memory: sgd_step_cost over the card's bandwidth is the least time. One pass.
+// Predicted limit: memory; sgd_step_cost over the card's bandwidth is the least time. One pass.
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/sgd/sgd.hpp"

@@ -1,5 +1,5 @@
-// Bound by memory: softmax_forward_cost and softmax_backward_cost over the card's bandwidth is the least
-// time. Forward walks a distribution three times; the second and third walk find it in the cache.
+// Predicted limit: memory; softmax_forward_cost and softmax_backward_cost over the card's bandwidth is the
+// least time. Forward walks a distribution three times; the second and third walk find it in the cache.
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/reduce.cuh"
 #include "kernels/softmax/softmax.hpp"

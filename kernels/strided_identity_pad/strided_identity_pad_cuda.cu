@@ -1,5 +1,5 @@
-// Bound by memory: the costs of strided_identity_pad.hpp over the card's bandwidth are the least times. Each
-// output of either direction is written once, by one thread.
+// Predicted limit: memory; the costs of strided_identity_pad.hpp over the card's bandwidth are the least
+// times. Each output of either direction is written once, by one thread.
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/grid.hpp"
 #include "kernels/launch.hpp"

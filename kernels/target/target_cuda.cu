@@ -1,4 +1,5 @@
-// Both are so small that a launch takes longer; they exist so that an explanation need not wait for the host.
+// Both are so small that a launch should take longer; they exist so that an explanation need not wait for the
+// host.
 #include <limits>
 
 #include "engine/core/error.hpp"

@@ -1,5 +1,5 @@
-// Bound by memory: upsample_cost over the card's bandwidth is the least time; the coarse map stays in the
-// caches.
+// Predicted limit: memory; upsample_cost over the card's bandwidth is the least time; the coarse map stays in
+// the caches.
 #include "engine/core/error.hpp"
 #include "engine/runtime/cuda/enqueue.hpp"
 #include "kernels/upsample/tile.cuh"

@@ -131,6 +131,17 @@ class Readme(unittest.TestCase):
                     wrong.append(f"{page.relative_to(SOURCE)} names the option {option}, which does not exist")
         self.check(found, wrong)
 
+    def test_operations_part_the_mathematics_from_the_machine(self):
+        found, wrong = 0, []
+        for page in (page for page in pages() if re.fullmatch(r"kernels/\w+", str(page.parent.relative_to(SOURCE)))):
+            if page.parent.name == "study":
+                continue
+            found += 1
+            headings = re.findall(r"^## (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+            if headings != ["The mathematics", "The machine"]:
+                wrong.append(f"{page.relative_to(SOURCE)} has the headings {headings}")
+        self.check(found, wrong)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

@@ -1,5 +1,5 @@
-// Bound by memory: square_forward_cost and square_backward_cost over the card's bandwidth is the least time.
-// One pass.
+// Predicted limit: memory; square_forward_cost and square_backward_cost over the card's bandwidth is the
+// least time. One pass.
 #include "kernels/elementwise.cuh"
 #include "kernels/square/square.hpp"
 
