@@ -1,6 +1,7 @@
 # The operations, each a folder of its own, whose files are found by their names:
 #   *.cu         CUDA's kernels
 #   *_cuda.cpp   what the host does for them
+#   naive.cpp    the operation as its equations read, for tests
 #   *.cpp        the layer, and the CPU's code
 set(operations
   add
@@ -37,5 +38,7 @@ set(cuda_kernels ${operation_files})
 list(FILTER cuda_kernels INCLUDE REGEX "\\.cu$")
 set(cuda_operation_sources ${operation_files})
 list(FILTER cuda_operation_sources INCLUDE REGEX "_cuda\\.cpp$")
+set(naive_sources ${operation_files})
+list(FILTER naive_sources INCLUDE REGEX "/naive\\.cpp$")
 set(operation_sources ${operation_files})
-list(FILTER operation_sources EXCLUDE REGEX "\\.cu$|_cuda\\.cpp$")
+list(FILTER operation_sources EXCLUDE REGEX "\\.cu$|_cuda\\.cpp$|/naive\\.cpp$")

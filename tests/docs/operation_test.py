@@ -82,7 +82,7 @@ def sources(tree):
     """The operation's sources, as CMake finds them, and its tests."""
     (tree / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.25)\nproject(operation LANGUAGES NONE)\ninclude(kernels/operations.cmake)\n"
-        "file(WRITE ${PROJECT_BINARY_DIR}/sources \"${operation_sources};${cuda_kernels};${cuda_operation_sources}\")\n",
+        "file(WRITE ${PROJECT_BINARY_DIR}/sources \"${operation_sources};${naive_sources};${cuda_kernels};${cuda_operation_sources}\")\n",
         encoding="utf-8")
     code, output = run(CMAKE, "-S", tree, "-B", tree / "build")
     assert code == 0, output

@@ -4,13 +4,13 @@
 
 #include "engine/run/pass.hpp"
 #include "kernels/batch_norm/batch_norm_layer.hpp"
+#include "kernels/batch_norm/naive.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/flatten/flatten_layer.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/golden.hpp"
 #include "support/gradcheck.hpp"
-#include "support/naive_norm.hpp"
 #include "support/random.hpp"
 
 using namespace backlight;

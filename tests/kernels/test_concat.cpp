@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "kernels/concat/concat_layer.hpp"
+#include "kernels/concat/naive.hpp"
 #include "kernels/flatten/flatten_layer.hpp"
 #include "kernels/softmax/softmax_layer.hpp"
 #include "support/gradcheck.hpp"
@@ -24,25 +25,7 @@ const LayerCase kConcatCases[] = {
 
 TEST_CASE("concat: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      kConcatCases,
-      [](const LayerCase& c, const LayerInputs& in, Layer&) {
-        // Element by element in the order of y: image, then input, then the image's elements of that input.
-        LayerResult result;
-        result.y = Tensor(in.dy.shape(), DType::f64);
-        for (const Shape& shape : c.x) result.dx.push_back(Tensor(shape, DType::f64));
-        std::int64_t next = 0;
-        for (std::int64_t n = 0; n < c.x[0][0]; ++n) {
-          for (std::size_t i = 0; i < c.x.size(); ++i) {
-            const std::int64_t count = c.x[i].numel() / c.x[i][0];
-            for (std::int64_t e = n * count; e < (n + 1) * count; ++e, ++next) {
-              result.y.data<double>()[next] = in.x[i].data<double>()[e];
-              result.dx[i].data<double>()[e] = in.dy.data<double>()[next];
-            }
-          }
-        }
-        return result;
-      },
-      0);
+      kConcatCases, [](const LayerCase&, const LayerInputs& in, Layer&) { return naive_concat(in); }, 0);
 }
 
 TEST_CASE("concat: agrees with PyTorch" * doctest::test_suite("device")) {

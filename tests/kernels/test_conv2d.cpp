@@ -7,12 +7,12 @@
 
 #include "engine/run/pass.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
+#include "kernels/conv2d/naive.hpp"
 #include "kernels/conv2d_cases.hpp"
 #include "kernels/relu/relu_layer.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/gradcheck.hpp"
-#include "support/naive.hpp"
 #include "support/random.hpp"
 #include "support/sentinel.hpp"
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cross_entropy/loss.hpp"
+#include "kernels/cross_entropy/naive.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/random.hpp"
@@ -36,23 +37,6 @@ std::vector<std::int64_t> cross_entropy_labels_of(const Shape& logits) {
   return labels;
 }
 
-/// −Σ t·log softmax, as it reads.
-double naive_loss(const Tensor& logits, const std::vector<std::int64_t>& labels, double smoothing) {
-  const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
-  double loss = 0;
-  for (std::int64_t n = 0; n < rows; ++n) {
-    const double* x = logits.data<double>() + n * classes;
-    double sum = 0;
-    for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(x[k]);
-    for (std::int64_t k = 0; k < classes; ++k) {
-      const double target = (k == labels[static_cast<std::size_t>(n)] ? 1 - smoothing : 0) +
-                            smoothing / static_cast<double>(classes);
-      loss -= target * std::log(std::exp(x[k]) / sum) / static_cast<double>(rows);
-    }
-  }
-  return loss;
-}
-
 }  // namespace
 
 TEST_CASE("cross_entropy: agrees with PyTorch") {
@@ -74,16 +58,16 @@ TEST_CASE("cross_entropy: agrees with the naive loops and its gradient with fini
     Tensor logits = logits_of(c).to(DType::f64);
     const auto labels = cross_entropy_labels_of(c.logits);
     const CrossEntropy result = cross_entropy(context, logits, labels, c.smoothing);
-    const double expected = naive_loss(logits, labels, c.smoothing);
+    const double expected = naive_cross_entropy(logits, labels, c.smoothing);
     CHECK(std::abs(result.loss - expected) <= 1e-12 * expected);
     constexpr double kStep = 1e-5;
     for (std::int64_t i = 0; i < logits.numel(); ++i) {
       double& x = logits.data<double>()[i];
       const double value = x;
       x = value + kStep;
-      const double above = naive_loss(logits, labels, c.smoothing);
+      const double above = naive_cross_entropy(logits, labels, c.smoothing);
       x = value - kStep;
-      const double below = naive_loss(logits, labels, c.smoothing);
+      const double below = naive_cross_entropy(logits, labels, c.smoothing);
       x = value;
       CHECK(std::abs(result.dlogits.data<double>()[i] - (above - below) / (2 * kStep)) <= 1e-8);
     }

@@ -6,13 +6,13 @@
 #include <cmath>
 #include <string>
 
+#include "kernels/conv2d/naive.hpp"
 #include "kernels/conv2d_cases.hpp"
+#include "kernels/pool/naive.hpp"
 #include "kernels/pool/pool_layer.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/layer_case.hpp"
-#include "support/naive.hpp"
-#include "support/naive_pool.hpp"
 #include "support/random.hpp"
 
 using namespace backlight;

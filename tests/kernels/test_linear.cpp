@@ -2,9 +2,9 @@
 
 #include "kernels/linear/linear_cpu.hpp"
 #include "kernels/linear/linear_layer.hpp"
+#include "kernels/linear/naive.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
-#include "support/naive.hpp"
 #include "support/random.hpp"
 #include "support/sentinel.hpp"
 

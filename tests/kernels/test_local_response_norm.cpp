@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "kernels/local_response_norm/local_response_norm_layer.hpp"
+#include "kernels/local_response_norm/naive.hpp"
 #include "support/layer_case.hpp"
-#include "support/naive_norm.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "kernels/pool/naive.hpp"
 #include "kernels/pool/pool_layer.hpp"
 #include "support/compare.hpp"
 #include "support/layer_case.hpp"
-#include "support/naive_pool.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

@@ -4,9 +4,9 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/softmax/naive.hpp"
 #include "kernels/softmax/softmax_layer.hpp"
 #include "support/layer_case.hpp"
-#include "support/naive_norm.hpp"
 
 using namespace backlight;
 using namespace backlight::test;

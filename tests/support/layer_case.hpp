@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/graph/layer.hpp"
+#include "kernels/naive.hpp"
 
 namespace backlight::test {
 
@@ -20,17 +21,6 @@ struct LayerCase {
   double low = -1, high = 1;  ///< range of the inputs
   double step = 0;            ///< above 0: inputs are multiples of it, so that ties occur
   bool training = false;
-};
-
-struct LayerInputs {
-  std::vector<Tensor> x;
-  Tensor dy;
-};
-
-struct LayerResult {
-  Tensor y;
-  std::vector<Tensor> dx;  ///< one per input
-  std::vector<Tensor> dw;  ///< one per parameter; undefined for those that are not trainable
 };
 
 /// The layer with its parameters filled.

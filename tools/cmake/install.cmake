@@ -6,7 +6,8 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/backlight)
 
 install(TARGETS backlight EXPORT backlightTargets)
 install(DIRECTORY engine kernels models weights DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/backlight
-        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.def" PATTERN "cuda" EXCLUDE PATTERN "launch.hpp" EXCLUDE)
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.def" PATTERN "cuda" EXCLUDE PATTERN "launch.hpp" EXCLUDE
+        PATTERN "naive.hpp" EXCLUDE)
 install(FILES engine/runtime/cuda/devices.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/backlight/engine/runtime/cuda)
 install(EXPORT backlightTargets NAMESPACE backlight:: DESTINATION ${package_dir})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/backlightConfig.cmake.in

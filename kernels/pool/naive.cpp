@@ -1,10 +1,10 @@
-#include "support/naive_pool.hpp"
+#include "kernels/pool/naive.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-namespace backlight::test {
+namespace backlight {
 namespace {
 
 double& at(Tensor& t, std::int64_t n, std::int64_t c, std::int64_t i, std::int64_t j) {
@@ -141,4 +141,4 @@ LayerResult naive_adaptive_avg_pool2d(Extent2d output, const LayerInputs& in) {
   return result;
 }
 
-}  // namespace backlight::test
+}  // namespace backlight

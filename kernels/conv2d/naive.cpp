@@ -1,6 +1,6 @@
-#include "support/naive.hpp"
+#include "kernels/conv2d/naive.hpp"
 
-namespace backlight::test {
+namespace backlight {
 
 NaiveResult naive_conv2d(const Conv2dParams& a, const Tensor& x32, const Tensor& w32, const Tensor& b32,
                          const Tensor& dy32) {
@@ -35,10 +35,4 @@ NaiveResult naive_conv2d(const Conv2dParams& a, const Tensor& x32, const Tensor&
   return result;
 }
 
-NaiveResult naive_linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& dy) {
-  const std::int64_t batch = x.shape()[0], in = x.shape()[1], out = w.shape()[0];
-  const Conv2dParams as_convolution{.batch = batch, .in_channels = in, .out_channels = out};
-  return naive_conv2d(as_convolution, x, w, b, dy);
-}
-
-}  // namespace backlight::test
+}  // namespace backlight
