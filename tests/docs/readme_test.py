@@ -32,12 +32,12 @@ def alternatives(path):
 
 
 def exists(page, path):
-    """From the top, or from the page's folder; a bare file name anywhere beside or below the page or in the tests."""
+    """From the top, or from the page's folder; a bare file name anywhere beside or below the page, or in these folders."""
     pattern = re.sub(r"<[^>]+>", "*", path).rstrip("/")
     if any(next(base.glob(pattern), None) for base in (SOURCE, page.parent)):
         return True
     return "/" not in pattern and any(
-        next(base.rglob(pattern), None) for base in (page.parent, SOURCE / "tests", SOURCE / "engine"))
+        next(base.rglob(pattern), None) for base in (page.parent, SOURCE / "tests", SOURCE / "engine", SOURCE / "kernels"))
 
 
 def named_paths(text):
