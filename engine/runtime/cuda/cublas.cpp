@@ -57,7 +57,7 @@ cublasComputeType_t compute_type(Precision precision) {
   return CUBLAS_COMPUTE_32F;
 }
 
-CublasFunctions load() {
+CublasFunctions load_cublas() {
 #ifdef BACKLIGHT_CUDA_EMULATED
 #define BACKLIGHT_FIND(name) &::name,
 #else
@@ -73,7 +73,7 @@ CublasFunctions load() {
 }  // namespace
 
 const CublasFunctions& cublas() {
-  static const CublasFunctions functions = load();
+  static const CublasFunctions functions = load_cublas();
   return functions;
 }
 

@@ -8,7 +8,7 @@
 namespace backlight::cuda {
 namespace {
 
-CudnnFunctions load() {
+CudnnFunctions load_cudnn() {
 #ifdef BACKLIGHT_CUDA_EMULATED
 #define BACKLIGHT_FIND(name) &::name,
 #else
@@ -24,7 +24,7 @@ CudnnFunctions load() {
 }  // namespace
 
 const CudnnFunctions& cudnn() {
-  static const CudnnFunctions functions = load();
+  static const CudnnFunctions functions = load_cudnn();
   return functions;
 }
 
