@@ -16,8 +16,8 @@ import unittest
 SOURCE, BUILD = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 TOP = ("engine", "kernels", "models", "weights", "tools", "tests")
 SUFFIXES = ("cpp", "hpp", "cu", "cuh", "py", "cmake", "c", "h", "inc")
-# Files of other projects, and one that a reader is to write.
-ELSEWHERE = {"Resample.c", "<topic>/vN_the_idea.cu"}
+# Files of other projects, and some that a reader is to write.
+ELSEWHERE = {"Resample.c", "<topic>/vN_the_idea.cu", "explain.c"}
 
 
 def pages():
