@@ -1,10 +1,11 @@
-# Headers, the library, the data that ships, and the package that find_package(backlight) finds.
+# Headers, the libraries for C++ and for C, the data that ships, and the packages that find_package(backlight) and pkg-config
+# find.
 include(CMakePackageConfigHelpers)
 
 set(BACKLIGHT_INSTALL_DATA_DIR ${CMAKE_INSTALL_DATADIR}/backlight)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/backlight)
 
-install(TARGETS backlight EXPORT backlightTargets)
+install(TARGETS backlight backlight_c EXPORT backlightTargets PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY engine kernels models weights DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/backlight
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.def" PATTERN "cuda" EXCLUDE PATTERN "launch.hpp" EXCLUDE
         PATTERN "naive.hpp" EXCLUDE)
@@ -18,4 +19,9 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/backlightConfigVers
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/backlightConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/backlightConfigVersion.cmake
               ${CMAKE_CURRENT_LIST_DIR}/FindWebP.cmake DESTINATION ${package_dir})
+# From where it lies, so that the prefix may change.
+set(pkgconfig_dir ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH headers_from_pkgconfig ${pkgconfig_dir} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+configure_file(${CMAKE_CURRENT_LIST_DIR}/backlight.pc.in ${CMAKE_CURRENT_BINARY_DIR}/backlight.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/backlight.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(DIRECTORY weights/ DESTINATION ${BACKLIGHT_INSTALL_DATA_DIR} FILES_MATCHING PATTERN "*.safetensors")
