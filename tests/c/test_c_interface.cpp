@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <thread>
 
 #include "c/support.hpp"
@@ -17,30 +18,45 @@ using namespace backlight::test;
 
 namespace {
 
-/// What the library makes of a picture at the preset's layer, or the head's.
-struct Known {
-  std::vector<float> map;
-  std::vector<std::uint8_t> overlay;
-  std::optional<Box> box;
+/// What the library makes of a picture, at the presets' layers and the head's.
+class Known {
+ public:
+  Known(const Model& model, const Image& image, Fit fit)
+      : model_(model), image_(image), fitted_(preprocess(image, model.info.preprocessing, fit)) {
+    image_.alpha.clear();
+  }
+
+  Result result(const Method& method, Preset preset, std::int64_t index, Direction direction) {
+    const NodeId chosen = layer_of(preset);
+    return std::move(
+        method.explain(probe_, {{{index}, direction}, method.layer_in(model_.network, chosen), preset})
+            .front());
+  }
+  std::vector<std::uint8_t> overlay(const Result& result, Preset preset) const {
+    return result.overlay(image_, fitted_.placement, preset).rgb;
+  }
+  std::optional<Box> box(const Result& result, Preset preset) const {
+    return result.box(fitted_.placement, preset);
+  }
+  ClassScores scores() const { return class_scores(probe_.scores().values(), model_.scores); }
+
+ private:
+  NodeId layer_of(Preset preset) const { return model_.network.find(model_.info.default_layers.of(preset)); }
+  std::vector<NodeId> layers() const {
+    std::set<NodeId> all{find_cam_head(model_.network)->features};
+    for (const Preset preset : kPresets) all.insert(layer_of(preset));
+    return {all.begin(), all.end()};
+  }
+
+  const Model& model_;
+  Image image_;
+  Fitted fitted_;
+  Context context_;
+  Probe probe_{model_.network, context_, fitted_.x.clone(), layers(), true};
 };
 
-Known known(const Model& model, const Image& image, Fit fit, const Method& method, Preset preset,
-            std::int64_t index, Direction direction) {
-  const NodeId chosen = model.network.find(model.info.default_layers.of(preset));
-  const std::optional<NodeId> layer = method.layer_in(model.network, chosen);
-  Context context;
-  Fitted fitted = preprocess(image, model.info.preprocessing, fit);
-  Probe probe(model.network, context, std::move(fitted.x),
-              layer ? std::vector{*layer} : std::vector<NodeId>{}, true);
-  const Result result = std::move(method.explain(probe, {{{index}, direction}, layer, preset}).front());
-  const auto values = result.raw().values();
-  return {{values.begin(), values.end()},
-          result.overlay(image, fitted.placement, preset).rgb,
-          result.box(fitted.placement, preset)};
-}
-
-bool same_bits_in(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+bool same_bits_in(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
 bool same_box(const bl_explanation_info& info, const std::optional<Box>& box) {
@@ -67,17 +83,16 @@ TEST_CASE("c: the README's program writes the library's overlay, byte for byte")
   REQUIRE(run.exit_code == 0);
 
   const Model model = load_model(shipped_weights_path());
-  Context context;
-  const Pass pass(model.network, context, preprocess(image, model.info.preprocessing).x, {.keep = {}});
-  const ClassScores scores = class_scores(pass.output().values(), model.scores);
-  const std::int64_t best = scores.best(1).front();
+  Known known(model, image, Fit::crop);
+  const std::int64_t best = known.scores().best(1).front();
   CHECK(contains(run.out, model.labels.at(static_cast<std::size_t>(best))));
-  const Known cam = known(model, image, Fit::crop, find_method("grad-cam"), Preset::pytorch_grad_cam, best,
-                          Direction::evidence);
+  constexpr Preset kPreset = Preset::pytorch_grad_cam;
+  const std::vector<std::uint8_t> pixels =
+      known.overlay(known.result(find_method("grad-cam"), kPreset, best, Direction::evidence), kPreset);
   std::vector<std::uint8_t> expected(header.begin(), header.end());
-  expected.insert(expected.end(), cam.overlay.begin(), cam.overlay.end());
+  expected.insert(expected.end(), pixels.begin(), pixels.end());
   CHECK(content_of(overlay) == expected);
-  CHECK(cam.overlay != image.rgb);
+  CHECK(pixels != image.rgb);
 }
 
 TEST_CASE("c: a program without a file of weights says why") {
@@ -120,6 +135,7 @@ TEST_CASE("c: one call answers every method and preset with the library's bits")
         bl_explain(handle.get(), &view, of_c, questions.data(), questions.size(), explanations.data());
     CAPTURE(bl_last_error());
     REQUIRE(status == BL_OK);
+    Known known(model, image, fit);
     for (std::size_t i = 0; i < cases.size(); ++i) {
       const auto& [method, preset, index, direction] = cases[i];
       CAPTURE(method->name);
@@ -130,10 +146,10 @@ TEST_CASE("c: one call answers every method and preset with the library's bits")
       CHECK(info.class_index == index);
       CHECK((info.layer != nullptr) == (method->needs.layer || method->needs.cam_head));
       CHECK(info.map_channels == (method->needs.input_gradient ? 3 : 1));
-      const Known expected = known(model, image, fit, *method, preset, index, direction);
-      CHECK(same_bits_in(map_of(explanation.get()), expected.map));
-      CHECK(overlay_of(explanation.get()) == expected.overlay);
-      CHECK(same_box(info, expected.box));
+      const Result expected = known.result(*method, preset, index, direction);
+      CHECK(same_bits_in(map_of(explanation.get()), expected.raw().values()));
+      CHECK(overlay_of(explanation.get()) == known.overlay(expected, preset));
+      CHECK(same_box(info, known.box(expected, preset)));
     }
   }
 }
@@ -141,10 +157,7 @@ TEST_CASE("c: one call answers every method and preset with the library's bits")
 TEST_CASE("c: classes come best first with the library's scores and probabilities") {
   const Image image = scene();
   const Model model = load_model(shipped_weights_path());
-  Context context;
-  const NodeId node = score_node(model.network);
-  const Pass pass(model.network, context, preprocess(image, model.info.preprocessing).x, {.keep = {node}});
-  const ClassScores expected = class_scores(pass.value(node).values(), model.scores);
+  const ClassScores expected = Known(model, image, Fit::crop).scores();
   const ModelHandle handle = open_shipped();
   const bl_image view = view_of(image);
   const std::size_t count = expected.logits.size();
@@ -249,12 +262,14 @@ TEST_CASE("c: a network of four channels sees the alpha of pixels that have one"
   question.class_index = &index;
   const auto check = [&](const bl_image& pixels, const Image& same) {
     const ExplanationHandle gradient = explained(handle.get(), pixels, question);
-    const Known expected = known(model, same, Fit::crop, find_method("gradient"), Preset::pytorch_grad_cam,
-                                 index, Direction::evidence);
+    Known known(model, same, Fit::crop);
+    constexpr Preset kPreset = Preset::pytorch_grad_cam;
+    const Result expected = known.result(find_method("gradient"), kPreset, index, Direction::evidence);
     CHECK(info_of(gradient.get()).map_channels == 4);
-    CHECK(same_bits_in(map_of(gradient.get()), expected.map));
-    CHECK(overlay_of(gradient.get()) == expected.overlay);
-    return expected.map;
+    std::vector<float> map = map_of(gradient.get());
+    CHECK(same_bits_in(map, expected.raw().values()));
+    CHECK(overlay_of(gradient.get()) == known.overlay(expected, kPreset));
+    return map;
   };
   const std::vector<float> transparent = check(view, image);
   image.alpha.clear();
