@@ -113,12 +113,11 @@ TEST_CASE("c: one call answers every method and preset with the library's bits")
   };
   std::vector<Case> cases;
   for (const Method& method : methods())
-    for (const Preset preset : method.presets)
-      for (const std::int64_t index : {0, 4})
-        for (const Direction direction : {Direction::evidence, Direction::counterfactual})
-          if (direction == Direction::evidence || method.counterfactual)
-            cases.push_back({&method, preset, index, direction});
-  REQUIRE(cases.size() > 50);
+    for (const Preset preset : method.presets) {
+      cases.push_back({&method, preset, 4, Direction::evidence});
+      if (method.counterfactual) cases.push_back({&method, preset, 0, Direction::counterfactual});
+    }
+  REQUIRE(cases.size() > 35);
   std::vector<bl_question> questions;
   for (const Case& each : cases) {
     bl_question question = question_of(each.method->name.data());
@@ -127,16 +126,23 @@ TEST_CASE("c: one call answers every method and preset with the library's bits")
     question.counterfactual = each.direction == Direction::counterfactual;
     questions.push_back(question);
   }
-  for (const auto& [fit, of_c] : {std::pair(Fit::crop, BL_FIT_CROP), std::pair(Fit::stretch, BL_FIT_STRETCH),
-                                  std::pair(Fit::none, BL_FIT_NONE)}) {
+  struct Fitting {
+    Fit fit;
+    bl_fit of_c;
+    std::size_t count;
+  };
+  // What is asked has no part in how the picture is fitted: a few questions tell.
+  for (const auto& [fit, of_c, count] :
+       {Fitting{Fit::crop, BL_FIT_CROP, cases.size()}, Fitting{Fit::stretch, BL_FIT_STRETCH, 8},
+        Fitting{Fit::none, BL_FIT_NONE, 8}}) {
     CAPTURE(name_of(fit));
-    std::vector<bl_explanation*> explanations(cases.size());
+    std::vector<bl_explanation*> explanations(count);
     const bl_status status =
-        bl_explain(handle.get(), &view, of_c, questions.data(), questions.size(), explanations.data());
+        bl_explain(handle.get(), &view, of_c, questions.data(), count, explanations.data());
     CAPTURE(bl_last_error());
     REQUIRE(status == BL_OK);
     Known known(model, image, fit);
-    for (std::size_t i = 0; i < cases.size(); ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
       const auto& [method, preset, index, direction] = cases[i];
       CAPTURE(method->name);
       CAPTURE(name_of(preset));
