@@ -3,6 +3,7 @@
 Usage: ctypes_test.py LIBRARY WEIGHTS PROGRAM
 """
 
+import ast
 import ctypes
 import json
 import pathlib
@@ -110,7 +111,7 @@ def png_pixels(data):
 def npy_values(data):
     """Shape and bytes of an array of float32."""
     size, = struct.unpack("<H", data[8:10])
-    header = eval(data[10:10 + size], {})
+    header = ast.literal_eval(data[10:10 + size].decode())
     assert header["descr"] == "<f4" and not header["fortran_order"]
     return header["shape"], data[10 + size:]
 
