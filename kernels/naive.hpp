@@ -11,6 +11,7 @@ namespace backlight {
 /// What a layer is given, and dy.
 struct LayerInputs {
   std::vector<Tensor> x;
+  std::vector<Tensor> w;  ///< its parameters
   Tensor dy;
 };
 

@@ -1,38 +1,10 @@
-# The operations, each a folder of its own, whose files are found by their names:
+# Every folder is an operation (but study), whose files are found by their names:
 #   *.cu         CUDA's kernels
 #   *_cuda.cpp   what the host does for them
 #   naive.cpp    the operation as its equations read, for tests
 #   *.cpp        the layer, and the CPU's code
-set(operations
-  add
-  batch_norm
-  colormap
-  concat
-  conv2d
-  copy
-  cross_entropy
-  dropout
-  flatten
-  gemm
-  grad_cam
-  linear
-  local_response_norm
-  overlay
-  pool
-  preprocess
-  relu
-  saliency
-  sgd
-  softmax
-  strided_identity_pad
-  target
-  upsample
-)
-set(operation_files)
-foreach(operation IN LISTS operations)
-  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/${operation}/*.cpp ${CMAKE_CURRENT_LIST_DIR}/${operation}/*.cu)
-  list(APPEND operation_files ${files})
-endforeach()
+file(GLOB operation_files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*/*.cpp ${CMAKE_CURRENT_LIST_DIR}/*/*.cu)
+list(FILTER operation_files EXCLUDE REGEX "/study/")
 
 set(cuda_kernels ${operation_files})
 list(FILTER cuda_kernels INCLUDE REGEX "\\.cu$")

@@ -77,6 +77,14 @@ class Shape {
   int rank_ = 0;
 };
 
+/// What a tensor is, without its values.
+struct TensorType {
+  DType dtype = DType::f32;
+  Shape shape;
+
+  friend bool operator==(const TensorType&, const TensorType&) = default;
+};
+
 /// Freed blocks are kept and handed out again, because fresh pages cost more than a layer's arithmetic.
 /// Thread-safe. Blocks are 64-byte aligned.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {

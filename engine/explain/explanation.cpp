@@ -8,15 +8,12 @@
 namespace backlight {
 namespace {
 
-std::string_view kind_of(const Network& network, NodeId node) {
-  const auto& layer = network.node(node).layer;
-  return layer ? layer->kind() : "input";
-}
+OpKind kind_of(const Network& network, NodeId node) { return network.node(node).kind(); }
 
-ForwardOptions forward_options(const Network& network, std::vector<NodeId> layers, NodeId score,
-                               bool input_gradient) {
-  ForwardOptions options{.keep = layers, .gradients_at = layers};
-  options.keep.push_back(score);
+std::vector<TensorType> type_of(const Tensor& x) { return {{x.dtype(), x.shape()}}; }
+
+ProgramOptions question(const Network& network, const std::vector<NodeId>& layers, bool input_gradient) {
+  ProgramOptions options{.outputs = {score_node(network)}, .keep = layers, .gradients_at = layers};
   if (input_gradient) options.gradients_at.push_back(network.input());
   return options;
 }
@@ -24,9 +21,7 @@ ForwardOptions forward_options(const Network& network, std::vector<NodeId> layer
 ChannelMaps maps_of(const Shape& shape) { return {shape[0], shape[1], shape[2] * shape[3]}; }
 
 const Tensor& weight_of(const Network& network, NodeId node) {
-  for (const ConstParameter& p : network.node(node).layer->parameters())
-    if (p.name == "weight") return *p.tensor;
-  throw Error(ErrorKind::internal, "'", network.node(node).name, "' has no weight");
+  return network.weights()[network.node(node).parameters.front()];
 }
 
 }  // namespace
@@ -40,41 +35,41 @@ ClassTarget class_target(std::int64_t outputs, std::int64_t index, Direction dir
 }
 
 NodeId score_node(const Network& network) {
-  const std::string_view kind = kind_of(network, network.output());
-  if (kind == "softmax" || kind == "log_softmax") return network.node(network.output()).inputs.front();
+  const OpKind kind = kind_of(network, network.output());
+  if (kind == OpKind::softmax || kind == OpKind::log_softmax)
+    return network.node(network.output()).inputs.front();
   return network.output();
 }
 
 std::optional<CamHead> find_cam_head(const Network& network) {
   const auto input_of = [&](NodeId node) { return network.node(node).inputs.front(); };
-  const auto below = [&](NodeId node, std::initializer_list<std::string_view> kinds) {
+  const auto below = [&](NodeId node, std::initializer_list<OpKind> kinds) {
     while (std::ranges::find(kinds, kind_of(network, node)) != kinds.end()) node = input_of(node);
     return node;
   };
   NodeId node = score_node(network);
   std::optional<NodeId> classifier;
-  if (kind_of(network, node) == "linear") {
+  if (kind_of(network, node) == OpKind::linear) {
     classifier = node;
     node = input_of(node);
   }
-  node = below(node, {"flatten", "dropout"});
-  if (kind_of(network, node) != "adaptive_avg_pool2d") return std::nullopt;
+  node = below(node, {OpKind::flatten, OpKind::dropout});
+  if (kind_of(network, node) != OpKind::adaptive_avg_pool2d) return std::nullopt;
   // One classifier and nothing else: a pooled area other than 1×1 would give it more inputs than channels.
   const Shape probe = network.node(node).layer->output_shape(std::vector<Shape>{{1, 1, 4, 4}});
   if (probe[2] != 1 || probe[3] != 1) return std::nullopt;
   node = input_of(node);
   if (!classifier) {
-    node = below(node, {"relu", "dropout"});
+    node = below(node, {OpKind::relu, OpKind::dropout});
     if (node == network.input() || !is_pointwise(*network.node(node).layer)) return std::nullopt;
     classifier = node;
-    node = below(input_of(node), {"dropout"});
+    node = below(input_of(node), {OpKind::dropout});
   }
   if (node == network.input()) return std::nullopt;
   return CamHead{node, *classifier};
 }
 
-std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<const Shape> shapes) {
-  const Shape& shape = shapes[static_cast<std::size_t>(node)];
+std::string grad_cam_obstacle(const Network& network, NodeId node, const Shape& shape) {
   const NodeId score = score_node(network);
   if (node == network.input()) return "it is the input";
   if (shape.rank() != 4) return text("its value is ", shape, ", not N×K×h×w");
@@ -89,14 +84,24 @@ std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<con
 
 Explanation::Explanation(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
                          bool input_gradient)
-    : network_(network),
+    // In braces, which are evaluated from left to right: the type before x moves on.
+    : Explanation{std::make_shared<const Program>(network, context, type_of(x),
+                                                  question(network, layers, input_gradient)),
+                  context, std::move(x)} {}
+
+Explanation::Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers,
+                         bool input_gradient)
+    : Explanation{programs.get(context, type_of(x), question(programs.network(), layers, input_gradient)),
+                  context, std::move(x)} {}
+
+Explanation::Explanation(std::shared_ptr<const Program> program, Context& context, Tensor x)
+    : network_(program->network()),
       context_(context),
-      score_(score_node(network)),
-      pass_(network, context, std::move(x), forward_options(network, layers, score_, input_gradient)) {
-  const std::vector<Shape> shapes = network.shapes(pass_.shape(network.input()));
-  for (const NodeId layer : layers)
-    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
-      throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
+      score_(score_node(network_)),
+      run_(std::move(program), context, tensors(std::move(x))) {
+  for (const NodeId layer : run_.program().options().keep)
+    if (const std::string obstacle = grad_cam_obstacle(network_, layer, run_.shape(layer)); !obstacle.empty())
+      throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network_.node(layer).name, "': ", obstacle,
                   "; `backlight layers` lists those it can use");
 }
 
@@ -144,7 +149,7 @@ Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations)
 
 Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
   const Tensor dlayer = gradient(layer, target, ReluRule::standard);
-  const Shape& shape = pass_.shape(layer);
+  const Shape& shape = run_.shape(layer);
   const ChannelMaps maps = maps_of(shape);
   Tensor alpha = context_.empty({shape[0], shape[1]}, target.dy.dtype());
   const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.area) : 1.0;
@@ -161,7 +166,7 @@ ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction 
 }
 
 Tensor Explanation::gradient(NodeId node, const Seed& target, ReluRule rule) {
-  Gradients gradients = pass_.backward(target, {.rule = rule, .wrt = {node}});
+  Gradients gradients = run_.backward(target, {.rule = rule, .wrt = {node}});
   return std::move(gradients.nodes.at(node));
 }
 
@@ -173,7 +178,7 @@ ClassMap Explanation::cam(const Seed& target) const {
                 "convolution, and "
                 "this one ends in '",
                 network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
-  const Tensor& activations = pass_.value(head->features);
+  const Tensor& activations = run_.value(head->features);
   const Tensor& weight = weight_of(network_, head->classifier);
   const Tensor dscores = context_.copy(target.dy);
   const LinearParams linear{

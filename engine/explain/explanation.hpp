@@ -6,7 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/programs.hpp"
+#include "engine/run/run.hpp"
 
 namespace backlight {
 
@@ -46,9 +47,9 @@ std::optional<CamHead> find_cam_head(const Network& network);
 /// The node whose value holds the scores: the output, or what a final softmax or log-softmax reads.
 NodeId score_node(const Network& network);
 
-/// Why Grad-CAM cannot use this node for an input of this shape; an empty string when it can. It needs
+/// Why Grad-CAM cannot use this node when its value has this shape; an empty string when it can. It needs
 /// N×K×h×w activations that the input decides and that the scores depend on.
-std::string grad_cam_obstacle(const Network& network, NodeId node, std::span<const Shape> shapes);
+std::string grad_cam_obstacle(const Network& network, NodeId node, const Shape& shape);
 
 /// Holds one forward. Every call below is independent: order and repetition change no bit. Results lie in the
 /// context's memory; Context::to_host brings them to the host's.
@@ -59,9 +60,12 @@ class Explanation {
   /// Throws Error(bad_input) when x (N×C×H×W) does not fit, Error(usage) when a layer cannot carry Grad-CAM.
   Explanation(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
               bool input_gradient);
+  /// The same by a program that is kept for the next picture of this shape.
+  Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers,
+              bool input_gradient);
 
   /// N×K, before any softmax.
-  const Tensor& scores() const { return pass_.value(score_); }
+  const Tensor& scores() const { return run_.value(score_); }
 
   /// The class of the highest score, for every image.
   std::vector<std::int64_t> top_classes() const;
@@ -77,7 +81,7 @@ class Explanation {
   /// Equation 1 alone: α, N×K.
   Tensor channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
   /// N×K×h×w, one of the layers named at the start.
-  const Tensor& activations(NodeId layer) const { return pass_.value(layer); }
+  const Tensor& activations(NodeId layer) const { return run_.value(layer); }
 
   /// ∂target/∂x, N×C×H×W. `guided` gives Guided Backprop, `deconvnet` Deconvolution: these are no gradients.
   Tensor gradient(const Seed& target, ReluRule rule) { return gradient(network_.input(), target, rule); }
@@ -93,12 +97,13 @@ class Explanation {
   ClassMap cam(const Seed& target) const;
 
  private:
+  Explanation(std::shared_ptr<const Program> program, Context& context, Tensor x);
   Tensor weighted_sum(const Tensor& alpha, const Tensor& activations) const;
 
   const Network& network_;
   Context& context_;
   NodeId score_;
-  Pass pass_;
+  Run run_;
 };
 
 }  // namespace backlight

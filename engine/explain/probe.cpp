@@ -9,6 +9,12 @@ Probe::Probe(const Network& network, Context& context, Tensor x, std::vector<Nod
       explanation_(network, context, std::move(x), std::move(layers), input_gradient),
       scores_(context.to_host(explanation_.scores())) {}
 
+Probe::Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient)
+    : network_(programs.network()),
+      context_(context),
+      explanation_(programs, context, std::move(x), std::move(layers), input_gradient),
+      scores_(context.to_host(explanation_.scores())) {}
+
 Probe::Answers& Probe::about(const Target& target) {
   if (!answers_ || answers_->target != target) {
     std::vector<ClassTarget> targets;

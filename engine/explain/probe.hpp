@@ -29,6 +29,8 @@ class Probe {
  public:
   /// As Explanation: the network must outlive the probe.
   Probe(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient);
+  /// The same by a program that is kept for the next picture of this shape.
+  Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient);
 
   const Network& network() const { return network_; }
 

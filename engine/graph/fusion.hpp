@@ -1,11 +1,12 @@
-// Which nodes of a network can be computed in one pass over memory.
+// Which nodes can be computed in one pass over memory.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
-#include "engine/graph/network.hpp"
+#include "engine/graph/graph.hpp"
 
 namespace backlight {
 
@@ -17,8 +18,7 @@ struct Fusion {
 };
 
 /// The ReLUs to compute together with what they read, by their node. What lies between must be needed by
-/// nobody else: `kept` tells which values are, `readers` how many nodes read each.
-std::map<NodeId, Fusion> find_fusions(const Network& network, const std::vector<bool>& kept,
-                                      const std::vector<int>& readers);
+/// nobody else: `kept` tells which values are.
+std::map<NodeId, Fusion> find_fusions(std::span<const Node> nodes, const std::vector<bool>& kept);
 
 }  // namespace backlight

@@ -1,23 +1,27 @@
 #include "engine/graph/layer.hpp"
 
-#include <utility>
-
 namespace backlight {
 
-std::vector<ConstParameter> Layer::parameters() const {
-  std::vector<ConstParameter> all;
-  // Naming a parameter changes nothing, and here it is handed out to be read.
-  for (Parameter& p : const_cast<Layer*>(this)->parameters())
-    all.push_back({std::move(p.name), p.tensor, p.trainable});
-  return all;
+std::vector<TensorType> Layer::infer(std::span<const TensorType> x, DType computed) const {
+  std::vector<Shape> shapes;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (x[i].dtype != computed)
+      throw Error(ErrorKind::bad_input, "[", kind(), "] x[", i, "] is ", x[i].dtype, ", expected ", computed);
+    shapes.push_back(x[i].shape);
+  }
+  return {{computed, output_shape(shapes)}};
 }
 
-void require_inputs(std::string_view kind, std::span<const Shape> x, std::size_t count) {
+Shape Layer::output_shape(std::span<const Shape>) const {
+  throw Error(ErrorKind::internal, "[", kind(), "] has no shape rule: override output_shape or infer");
+}
+
+void require_inputs(OpKind kind, std::span<const Shape> x, std::size_t count) {
   if (x.size() != count)
     throw Error(ErrorKind::usage, "[", kind, "] has ", x.size(), " inputs, expected ", count);
 }
 
-void require_rank(std::string_view kind, const Shape& shape, int rank, std::string_view meaning) {
+void require_rank(OpKind kind, const Shape& shape, int rank, std::string_view meaning) {
   if (shape.rank() != rank)
     throw Error(ErrorKind::bad_input, "[", kind, "] x is ", shape, ", expected ", meaning);
 }

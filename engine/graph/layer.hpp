@@ -1,5 +1,6 @@
-// The interface of every layer. A layer owns its parameters and nothing of a pass: one network serves many
-// threads. Forward and backward are const; what backward needs of forward is declared, and kept by the pass.
+// The interface of every layer: what an operation is. It owns neither parameters nor anything of a run, so one
+// layer serves many networks and threads. Forward and backward are const; what backward needs of forward is
+// declared, and kept by the run.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "engine/core/tensor.hpp"
 #include "engine/graph/extent.hpp"
+#include "engine/graph/op_kind.hpp"
 #include "engine/graph/rule.hpp"
 #include "engine/runtime/device.hpp"
 
@@ -27,7 +29,7 @@ struct Saved {
 /// Which of a layer's values its backward reads.
 struct Needs {
   bool inputs = false;
-  bool output = false;
+  bool outputs = false;
 };
 
 /// Random numbers of a training pass are a function of `seed` and the node, never of the order of execution.
@@ -45,8 +47,9 @@ struct ForwardEpilogue {
 struct ForwardArgs {
   Context& context;
   std::span<const Tensor* const> x;
-  Tensor& y;     ///< allocated; the same tensor as *x[0] when the layer runs in place
-  Saved* saved;  ///< null when no backward will follow
+  std::span<const Tensor* const> w;  ///< in the order of parameters()
+  std::span<Tensor* const> y;  ///< allocated; y[0] is the same tensor as x[0] when the layer runs in place
+  Saved* saved = nullptr;      ///< null when no backward will follow
   Mode mode = {};
   ForwardEpilogue epilogue = {};  ///< only for layers that take one, and not in training
 };
@@ -55,25 +58,24 @@ struct BackwardArgs {
   Context& context;
   std::span<const Tensor* const> x;  ///< null entries unless needs().inputs
   std::span<const Shape> x_shapes;
-  const Tensor* y;  ///< null unless needs().output
+  std::span<const Tensor* const> w;
+  std::span<const Tensor* const> y;  ///< null entries unless needs().outputs
   const Saved& saved;
-  const Tensor& dy;
+  std::span<const Tensor* const>
+      dy;                       ///< one per output, null where the target does not depend on it; never all
   std::span<Tensor* const> dx;  ///< one per input, overwritten; null where not wanted
   std::span<Tensor* const> dw;  ///< one per parameter, accumulated into; empty, or null where not wanted
   ReluRule rule = ReluRule::standard;
   Mode mode = {};
 };
 
-/// A named tensor that a layer owns, under PyTorch's name ("weight", "bias", "running_mean"), to be written
-/// or only to be read.
-template <class T>
-struct BasicParameter {
+/// A tensor that a layer computes with, under PyTorch's name ("weight", "bias", "running_mean").
+struct ParameterSpec {
   std::string name;
-  T* tensor = nullptr;
+  Shape shape;
   bool trainable = true;  ///< false for running statistics
+  double initial = 0;     ///< every element, until a file or an initialisation says otherwise
 };
-using Parameter = BasicParameter<Tensor>;
-using ConstParameter = BasicParameter<const Tensor>;
 
 /// One of the options that a layer was made with, under the name that they give it, e.g. "stride".
 struct Attribute {
@@ -87,17 +89,22 @@ class Layer {
  public:
   virtual ~Layer() = default;
 
-  /// The operation's name, e.g. "conv2d"; also the prefix of its error messages.
-  virtual std::string_view kind() const = 0;
-  /// Shape rule. Throws Error(bad_input) naming what was found and what was expected.
-  virtual Shape output_shape(std::span<const Shape> x) const = 0;
-  virtual std::vector<Parameter> parameters() { return {}; }
-  std::vector<ConstParameter> parameters() const;
-  /// All that decides what the layer computes, beyond its kind and its parameters.
+  virtual OpKind kind() const { return OpKind::custom; }
+  /// How many values it computes.
+  virtual int output_count() const { return 1; }
+  /// The types of its values, from those of its inputs; `computed` is what its parameters are, float32 or
+  /// float64. Throws Error(bad_input) naming what was found and what was expected.
+  ///
+  /// By default one value, of output_shape and of the inputs' type, which must be `computed`.
+  virtual std::vector<TensorType> infer(std::span<const TensorType> x, DType computed) const;
+  /// The shape rule of a layer of one value. Throws as infer does.
+  virtual Shape output_shape(std::span<const Shape> x) const;
+  virtual std::vector<ParameterSpec> parameters() const { return {}; }
+  /// All that decides what the layer computes, beyond its kind and its parameters' shapes.
   virtual std::vector<Attribute> attributes() const { return {}; }
   /// `parameter_gradients` is true in training mode, too.
   virtual Needs needs(bool parameter_gradients) const = 0;
-  /// True when forward may write y over x[0] (same shape, and backward does not need x[0]).
+  /// True when forward may write its one value over x[0] (same shape, and backward does not need x[0]).
   virtual bool in_place() const { return false; }
   /// True when forward heeds ForwardArgs::epilogue.
   virtual bool takes_epilogue() const { return false; }
@@ -107,13 +114,13 @@ class Layer {
   virtual void forward(const ForwardArgs& args) const = 0;
   virtual void backward(const BackwardArgs& args) const = 0;
 
-  /// After a training step: takes over what the pass observed (batch norm's running statistics).
-  virtual void update_statistics(Context&, const Saved&) {}
+  /// After a training step in which it saved statistics: its parameters take them over (batch norm's running ones).
+  virtual void update_statistics(Context&, const Saved&, std::span<Tensor* const> /*w*/) const {}
 };
 
 /// Throws unless `x` holds exactly `count` shapes.
-void require_inputs(std::string_view kind, std::span<const Shape> x, std::size_t count);
+void require_inputs(OpKind kind, std::span<const Shape> x, std::size_t count);
 /// Throws unless `shape` has the given rank; `meaning` is e.g. "N×C×H×W".
-void require_rank(std::string_view kind, const Shape& shape, int rank, std::string_view meaning);
+void require_rank(OpKind kind, const Shape& shape, int rank, std::string_view meaning);
 
 }  // namespace backlight

@@ -1,84 +1,65 @@
-// A network: layers in topological order with named inputs. It is built once and then only read.
+// A network: a graph and the weights that it computes with.
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "engine/graph/layer.hpp"
+#include "engine/graph/graph.hpp"
+#include "engine/graph/weights.hpp"
 
 namespace backlight {
 
-/// Position of a node in its network.
-using NodeId = int;
-
-struct Node {
-  std::string name;              ///< PyTorch's module path, e.g. "layer1.0.conv1"
-  const Layer* layer = nullptr;  ///< null for the input
-  std::vector<NodeId> inputs;
-};
-
-/// A parameter under its full name, e.g. "layer1.0.conv1.weight".
+/// A parameter under its full name, e.g. "layer1.0.conv1.weight", to be written or only to be read.
 template <class T>
-struct BasicNamedParameter : BasicParameter<T> {
-  NodeId node = 0;
+struct BasicNamedParameter {
+  std::string name;
+  T* tensor = nullptr;
+  bool trainable = true;  ///< false for running statistics
+  NodeId node = 0;        ///< the first that uses it
 };
 using NamedParameter = BasicNamedParameter<Tensor>;
 using ConstNamedParameter = BasicNamedParameter<const Tensor>;
 
-class Network {
+/// A copy shares the weights until one of the two writes to them.
+class Network : public Graph {
  public:
-  /// A network with one input, of N×`channels`×H×W.
+  /// With one input, of N×`channels`×H×W.
   explicit Network(std::int64_t channels = 3, std::string input_name = "input");
+  explicit Network(std::vector<InputSpec> inputs);
 
-  NodeId input() const { return 0; }
-  /// The node that was added last.
-  NodeId output() const { return static_cast<NodeId>(nodes_.size()) - 1; }
-
-  /// Appends a node. Throws Error(usage) when the name is taken or an input does not exist.
-  NodeId add(std::string name, std::unique_ptr<Layer> layer, std::vector<NodeId> inputs);
-  /// Appends a node that reads the node added last.
+  /// As Graph::add; the parameters have their initial values.
+  NodeId add(std::string name, std::unique_ptr<Layer> layer, std::vector<NodeId> inputs,
+             std::optional<NodeId> weights_of = {});
+  /// Appends a node that reads the value added last.
   NodeId add(std::string name, std::unique_ptr<Layer> layer) {
-    return add(std::move(name), std::move(layer), {output()});
+    return add(std::move(name), std::move(layer), {last()});
   }
 
-  int size() const { return static_cast<int>(nodes_.size()); }
-  const Node& node(NodeId id) const { return nodes_.at(static_cast<std::size_t>(id)); }
+  const Weights& weights() const { return weights_; }
+  /// The same graph with one parameter's values replaced; all others are shared. Throws Error(usage) for a name that
+  /// no parameter has or another shape or type.
+  Network with(std::string_view parameter, Tensor values) const;
 
-  /// A node by its name, or a module by its path: "layer4" and "layer4.1" mean the last node below them,
-  /// whose value is the module's output. "layer4[-1]" counts a module's children from the end, as Python
-  /// would. Throws Error(usage) with the nearest names.
-  NodeId find(std::string_view name) const;
-
-  /// The shape of every node's value for an input of N×C×H×W. Throws Error(bad_input) naming the node that
-  /// refuses.
-  std::vector<Shape> shapes(const Shape& input) const;
-
-  /// How often each node's value is read by others, by NodeId.
-  std::vector<int> readers() const;
-
-  /// Every parameter, node by node. Writing to one changes the network for every pass.
+  /// Every parameter, node by node. Writing to one changes the network for every run.
   std::vector<NamedParameter> parameters();
   std::vector<ConstNamedParameter> parameters() const;
-  /// Number of elements in all trainable parameters.
-  std::int64_t parameter_count() const;
-  /// Number of elements in the trainable parameters of one node.
-  std::int64_t parameter_count(NodeId id) const;
+  /// In what the parameters are computed; float32 without any.
+  DType dtype() const;
   /// Converts every parameter, which must lie in the host's memory. Throws Error(unsupported) for a type other
   /// than float32 and float64.
   void to(DType dtype);
   /// Copies every parameter into the memory of the context's device, where every context on that device can
   /// use it, or back to the host's. Waits until they are there; changes none where that fails.
   void to(const Context& context);
-  /// After a training pass: batch norm takes over the statistics that `saved`, one per node, observed.
+  /// After a training run: batch norm takes over the statistics that `saved`, one per node, observed.
   void update_statistics(Context& context, std::span<const Saved> saved);
 
  private:
-  std::int64_t channels_;
-  std::vector<std::unique_ptr<Layer>> layers_;  ///< node i + 1 has layer i
-  std::vector<Node> nodes_;
+  Weights weights_;
 };
 
 }  // namespace backlight

@@ -8,18 +8,19 @@
 namespace backlight {
 
 Sgd::Sgd(Network& network, const Context& context, const SgdOptions& options)
-    : options_(options), parameters_(network.parameters()) {
-  for (const NamedParameter& p : parameters_)
+    : options_(options), network_(network) {
+  for (const NamedParameter& p : network.parameters())
     velocities_.push_back(p.trainable ? context.zeros(p.tensor->shape(), p.tensor->dtype()) : Tensor());
 }
 
 void Sgd::step(Context& context, std::span<const Tensor> gradients, double learning_rate) {
-  if (gradients.size() != parameters_.size())
-    throw Error(ErrorKind::usage, gradients.size(), " gradients were given for ", parameters_.size(),
+  const std::vector<NamedParameter> parameters = network_.parameters();
+  if (gradients.size() != parameters.size())
+    throw Error(ErrorKind::usage, gradients.size(), " gradients were given for ", parameters.size(),
                 " parameters");
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (!parameters_[i].trainable) continue;
-    Tensor& w = *parameters_[i].tensor;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (!parameters[i].trainable) continue;
+    Tensor& w = *parameters[i].tensor;
     const SgdParams params{.count = w.numel(),
                            .learning_rate = learning_rate,
                            .momentum = options_.momentum,
@@ -33,9 +34,9 @@ void Sgd::step(Context& context, std::span<const Tensor> gradients, double learn
 
 std::vector<NamedParameter> Sgd::velocities() {
   std::vector<NamedParameter> named;
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    if (parameters_[i].trainable)
-      named.push_back({{parameters_[i].name, &velocities_[i], true}, parameters_[i].node});
+  const std::vector<NamedParameter> parameters = network_.parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].trainable) named.push_back({parameters[i].name, &velocities_[i], true, parameters[i].node});
   return named;
 }
 

@@ -22,7 +22,7 @@ class Sgd {
   /// The velocities lie in the context's memory. The network must outlive the optimiser.
   Sgd(Network& network, const Context& context, const SgdOptions& options);
 
-  /// Updates every trainable parameter. `gradients` as Pass::backward returns them.
+  /// Updates every trainable parameter. `gradients` as Run::backward returns them.
   void step(Context& context, std::span<const Tensor> gradients, double learning_rate);
 
   /// The velocities under their parameters' names, to be saved or restored.
@@ -30,7 +30,7 @@ class Sgd {
 
  private:
   SgdOptions options_;
-  std::vector<NamedParameter> parameters_;
+  Network& network_;
   std::vector<Tensor> velocities_;  ///< one per parameter; undefined where not trainable
 };
 

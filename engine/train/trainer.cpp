@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "engine/core/random.hpp"
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "kernels/cross_entropy/loss.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/safetensors.hpp"
@@ -50,8 +50,8 @@ double Trainer::step(Batch batch) {
                 " images, expected ", batch.labels_per_image, " for each");
 
   const std::uint64_t seed = random_bits(options_.seed, static_cast<std::uint64_t>(steps_done_));
-  Pass pass(network_, context_, std::move(batch.x),
-            {.parameter_gradients = true, .mode = {.training = true, .seed = seed}});
+  Run pass(network_, context_, std::move(batch.x),
+            {.parameter_gradients = true, .training = true}, seed);
   CrossEntropy loss = cross_entropy(context_, pass.output(), batch.labels, 0, batch.labels_per_image);
   if (!std::isfinite(loss.loss))
     throw Error(ErrorKind::usage, "the loss of training step ", steps_done_ + 1, " is ", loss.loss,

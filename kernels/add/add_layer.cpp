@@ -7,7 +7,7 @@ namespace {
 
 class Add final : public Layer {
  public:
-  std::string_view kind() const override { return "add"; }
+  OpKind kind() const override { return OpKind::add; }
   Needs needs(bool) const override { return {}; }
   bool in_place() const override { return true; }
 
@@ -20,15 +20,15 @@ class Add final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.add_forward(a.context, a.y.numel(), a.x[0]->data<T>(), a.x[1]->data<T>(), a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.add_forward(a.context, a.y[0]->numel(), a.x[0]->data<T>(), a.x[1]->data<T>(), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       for (Tensor* dx : a.dx)
-        if (dx) k.add_backward(a.context, a.dy.numel(), a.dy.data<T>(), dx->data<T>());
+        if (dx) k.add_backward(a.context, a.dy[0]->numel(), a.dy[0]->data<T>(), dx->data<T>());
     });
   }
 };

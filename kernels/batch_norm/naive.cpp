@@ -4,10 +4,9 @@
 
 namespace backlight {
 
-LayerResult naive_batch_norm2d(double eps, bool training, const LayerInputs& in, Layer& layer) {
-  const auto parameters = layer.parameters();
+LayerResult naive_batch_norm2d(double eps, bool training, const LayerInputs& in) {
   const auto parameter = [&](std::size_t i, std::int64_t c) {
-    return parameters[i].tensor->data<double>()[c];
+    return in.w[i].data<double>()[c];
   };
   const NaiveLayout l(in.x[0].shape());
   const double* x = in.x[0].data<double>();

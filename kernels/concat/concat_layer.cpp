@@ -10,7 +10,7 @@ std::int64_t image_size(const Shape& shape) { return shape[0] ? shape.numel() / 
 
 class Concat final : public Layer {
  public:
-  std::string_view kind() const override { return "concat"; }
+  OpKind kind() const override { return OpKind::concat; }
   Needs needs(bool) const override { return {}; }
 
   Shape output_shape(std::span<const Shape> x) const override {
@@ -26,24 +26,24 @@ class Concat final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      const std::int64_t stride = image_size(a.y.shape());
-      T* y = a.y.data<T>();
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      const std::int64_t stride = image_size(a.y[0]->shape());
+      T* y = a.y[0]->data<T>();
       for (const Tensor* x : a.x) {
         const std::int64_t count = image_size(x->shape());
-        k.copy_rows(a.context, {a.y.shape()[0], count, count, stride}, x->data<T>(), y);
+        k.copy_rows(a.context, {a.y[0]->shape()[0], count, count, stride}, x->data<T>(), y);
         y += count;
       }
     });
   }
 
   void backward(const BackwardArgs& a) const override {
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      const std::int64_t stride = image_size(a.dy.shape());
-      const T* dy = a.dy.data<T>();
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      const std::int64_t stride = image_size(a.dy[0]->shape());
+      const T* dy = a.dy[0]->data<T>();
       for (std::size_t i = 0; i < a.dx.size(); ++i) {
         const std::int64_t count = image_size(a.x_shapes[i]);
-        if (a.dx[i]) k.copy_rows(a.context, {a.dy.shape()[0], count, stride, count}, dy, a.dx[i]->data<T>());
+        if (a.dx[i]) k.copy_rows(a.context, {a.dy[0]->shape()[0], count, stride, count}, dy, a.dx[i]->data<T>());
         dy += count;
       }
     });

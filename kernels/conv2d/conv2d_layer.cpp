@@ -27,18 +27,16 @@ class Conv2d final : public Layer {
     if (o_.groups < 1 || in % o_.groups || out % o_.groups)
       throw Error(ErrorKind::usage, "[conv2d] ", in, " input and ", out,
                   " output channels were asked for with ", o_.groups, " groups, which must divide both");
-    weight_ = Tensor::zeros({out, in / o_.groups, o_.kernel.h, o_.kernel.w});
-    if (o_.bias) bias_ = Tensor::zeros({out});
   }
 
-  std::string_view kind() const override { return "conv2d"; }
+  OpKind kind() const override { return OpKind::conv2d; }
   Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
 
   bool takes_epilogue() const override { return true; }
 
-  std::vector<Parameter> parameters() override {
-    std::vector<Parameter> all{{"weight", &weight_}};
-    if (o_.bias) all.push_back({"bias", &bias_});
+  std::vector<ParameterSpec> parameters() const override {
+    std::vector<ParameterSpec> all{{"weight", weight_shape()}};
+    if (o_.bias) all.push_back({"bias", {out_}});
     return all;
   }
 
@@ -56,7 +54,7 @@ class Conv2d final : public Layer {
     require_inputs(kind(), x, 1);
     require_rank(kind(), x[0], 4, "N×C×H×W");
     if (x[0][1] != in_)
-      throw Error(ErrorKind::bad_input, "[conv2d] x is ", x[0], ", but weight ", weight_.shape(), " with ",
+      throw Error(ErrorKind::bad_input, "[conv2d] x is ", x[0], ", but weight ", weight_shape(), " with ",
                   o_.groups, o_.groups == 1 ? " group" : " groups", " expects C=", in_);
     const Axis vertical = vertical_axis(x[0][2]), horizontal = horizontal_axis(x[0][3]);
     if (vertical.out < 1 || horizontal.out < 1)
@@ -66,17 +64,17 @@ class Conv2d final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.conv2d_fused_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), weight_.data<T>(),
-                             o_.bias ? bias_.data<T>() : nullptr, epilogue_as<T>(a.epilogue), a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.conv2d_fused_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), a.w[0]->data<T>(),
+                             o_.bias ? a.w[1]->data<T>() : nullptr, epilogue_as<T>(a.epilogue), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     const Conv2dParams p = params(a.x_shapes[0]);
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      const T* dy = a.dy.data<T>();
-      if (a.dx[0]) k.conv2d_backward_data(a.context, p, dy, weight_.data<T>(), a.dx[0]->data<T>());
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      const T* dy = a.dy[0]->data<T>();
+      if (a.dx[0]) k.conv2d_backward_data(a.context, p, dy, a.w[0]->data<T>(), a.dx[0]->data<T>());
       if (a.dw.size() > 0 && a.dw[0])
         k.conv2d_backward_filter(a.context, p, a.x[0]->data<T>(), dy, a.dw[0]->data<T>());
       if (a.dw.size() > 1 && a.dw[1]) k.conv2d_backward_bias(a.context, p, dy, a.dw[1]->data<T>());
@@ -103,6 +101,12 @@ class Conv2d final : public Layer {
             .groups = o_.groups};
   }
 
+  std::unique_ptr<Layer> with_bias() const {
+    Conv2dOptions options = o_;
+    options.bias = true;
+    return std::make_unique<Conv2d>(in_, out_, options);
+  }
+
   bool is_pointwise() const {
     return o_.kernel == Extent2d(1) && o_.stride == Extent2d(1) && o_.padding == Padding2d(0) &&
            o_.groups == 1;
@@ -113,6 +117,7 @@ class Conv2d final : public Layer {
     std::int64_t pad_before, out;
   };
 
+  Shape weight_shape() const { return {out_, in_ / o_.groups, o_.kernel.h, o_.kernel.w}; }
   Axis vertical_axis(std::int64_t extent) const {
     return axis(extent, o_.kernel.h, o_.stride.h, o_.dilation.h, o_.padding.top, o_.padding.bottom);
   }
@@ -133,7 +138,6 @@ class Conv2d final : public Layer {
 
   std::int64_t in_, out_;
   Conv2dOptions o_;
-  Tensor weight_, bias_;
 };
 
 }  // namespace
@@ -145,6 +149,12 @@ std::unique_ptr<Layer> conv2d(std::int64_t in, std::int64_t out, const Conv2dOpt
 bool is_pointwise(const Layer& layer) {
   const auto* conv = dynamic_cast<const Conv2d*>(&layer);
   return conv && conv->is_pointwise();
+}
+
+std::unique_ptr<Layer> with_bias(const Layer& convolution) {
+  const auto* conv = dynamic_cast<const Conv2d*>(&convolution);
+  if (!conv) throw Error(ErrorKind::usage, "[", convolution.kind(), "] is no convolution");
+  return conv->with_bias();
 }
 
 std::optional<Conv2dParams> conv2d_params(const Layer& layer, const Shape& x) {

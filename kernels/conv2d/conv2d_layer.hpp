@@ -32,6 +32,9 @@ std::unique_ptr<Layer> conv2d(std::int64_t in, std::int64_t out, const Conv2dOpt
 /// nowhere else.
 bool is_pointwise(const Layer& layer);
 
+/// The same convolution with a bias. Throws Error(usage) for another layer.
+std::unique_ptr<Layer> with_bias(const Layer& convolution);
+
 /// What a layer asks of the kernels for an input of shape `x`; empty where it is no convolution.
 std::optional<Conv2dParams> conv2d_params(const Layer& layer, const Shape& x);
 

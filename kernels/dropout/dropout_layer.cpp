@@ -11,7 +11,7 @@ class Dropout final : public Layer {
     if (!(p >= 0 && p <= 1)) throw Error(ErrorKind::usage, "[dropout] p is ", p, ", expected 0 to 1");
   }
 
-  std::string_view kind() const override { return "dropout"; }
+  OpKind kind() const override { return OpKind::dropout; }
   std::vector<Attribute> attributes() const override { return {{"p", p_}}; }
   Needs needs(bool) const override { return {}; }
   bool in_place() const override { return true; }
@@ -21,10 +21,10 @@ class Dropout final : public Layer {
     return x[0];
   }
 
-  void forward(const ForwardArgs& a) const override { apply(a.context, a.mode, *a.x[0], a.y); }
+  void forward(const ForwardArgs& a) const override { apply(a.context, a.mode, *a.x[0], *a.y[0]); }
 
   void backward(const BackwardArgs& a) const override {
-    if (a.dx[0]) apply(a.context, a.mode, a.dy, *a.dx[0]);
+    if (a.dx[0]) apply(a.context, a.mode, *a.dy[0], *a.dx[0]);
   }
 
  private:

@@ -7,7 +7,7 @@ namespace {
 
 class Flatten final : public Layer {
  public:
-  std::string_view kind() const override { return "flatten"; }
+  OpKind kind() const override { return OpKind::flatten; }
   Needs needs(bool) const override { return {}; }
 
   Shape output_shape(std::span<const Shape> x) const override {
@@ -19,15 +19,15 @@ class Flatten final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.copy_rows(a.context, {.count = a.y.numel()}, a.x[0]->data<T>(), a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.copy_rows(a.context, {.count = a.y[0]->numel()}, a.x[0]->data<T>(), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.copy_rows(a.context, {.count = a.dy.numel()}, a.dy.data<T>(), a.dx[0]->data<T>());
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.copy_rows(a.context, {.count = a.dy[0]->numel()}, a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
   }
 };

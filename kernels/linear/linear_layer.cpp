@@ -11,16 +11,14 @@ class Linear final : public Layer {
     if (in < 1 || out < 1)
       throw Error(ErrorKind::usage, "[linear] ", in, " inputs and ", out,
                   " outputs were asked for, both must be positive");
-    weight_ = Tensor::zeros({out, in});
-    if (bias) bias_ = Tensor::zeros({out});
   }
 
-  std::string_view kind() const override { return "linear"; }
+  OpKind kind() const override { return OpKind::linear; }
   Needs needs(bool parameter_gradients) const override { return {.inputs = parameter_gradients}; }
 
-  std::vector<Parameter> parameters() override {
-    std::vector<Parameter> all{{"weight", &weight_}};
-    if (has_bias_) all.push_back({"bias", &bias_});
+  std::vector<ParameterSpec> parameters() const override {
+    std::vector<ParameterSpec> all{{"weight", {out_, in_}}};
+    if (has_bias_) all.push_back({"bias", {out_}});
     return all;
   }
 
@@ -28,23 +26,23 @@ class Linear final : public Layer {
     require_inputs(kind(), x, 1);
     require_rank(kind(), x[0], 2, "N×features");
     if (x[0][1] != in_)
-      throw Error(ErrorKind::bad_input, "[linear] x is ", x[0], ", but weight ", weight_.shape(), " expects ",
+      throw Error(ErrorKind::bad_input, "[linear] x is ", x[0], ", but weight ", Shape{out_, in_}, " expects ",
                   in_, " features");
     return {x[0][0], out_};
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.linear_forward(a.context, params(a.y.shape()), a.x[0]->data<T>(), weight_.data<T>(),
-                       has_bias_ ? bias_.data<T>() : nullptr, a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.linear_forward(a.context, params(a.y[0]->shape()), a.x[0]->data<T>(), a.w[0]->data<T>(),
+                       has_bias_ ? a.w[1]->data<T>() : nullptr, a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
-    const LinearParams p = params(a.dy.shape());
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      const T* dy = a.dy.data<T>();
-      if (a.dx[0]) k.linear_backward_data(a.context, p, dy, weight_.data<T>(), a.dx[0]->data<T>());
+    const LinearParams p = params(a.dy[0]->shape());
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      const T* dy = a.dy[0]->data<T>();
+      if (a.dx[0]) k.linear_backward_data(a.context, p, dy, a.w[0]->data<T>(), a.dx[0]->data<T>());
       if (a.dw.size() > 0 && a.dw[0])
         k.linear_backward_filter(a.context, p, a.x[0]->data<T>(), dy, a.dw[0]->data<T>());
       if (a.dw.size() > 1 && a.dw[1]) k.linear_backward_bias(a.context, p, dy, a.dw[1]->data<T>());
@@ -56,7 +54,6 @@ class Linear final : public Layer {
 
   std::int64_t in_, out_;
   bool has_bias_;
-  Tensor weight_, bias_;
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ class LocalResponseNorm final : public Layer {
       throw Error(ErrorKind::usage, "[local_response_norm] size is ", options.size, ", expected 1 or more");
   }
 
-  std::string_view kind() const override { return "local_response_norm"; }
+  OpKind kind() const override { return OpKind::local_response_norm; }
   std::vector<Attribute> attributes() const override {
     return {{"size", options_.size}, {"alpha", options_.alpha}, {"beta", options_.beta}, {"k", options_.k}};
   }
@@ -25,9 +25,9 @@ class LocalResponseNorm final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      Tensor scale = a.context.empty(a.y.shape(), a.y.dtype());
-      k.local_response_norm_forward(a.context, params(a.y.shape()), a.x[0]->data<T>(), a.y.data<T>(),
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      Tensor scale = a.context.empty(a.y[0]->shape(), a.y[0]->dtype());
+      k.local_response_norm_forward(a.context, params(a.y[0]->shape()), a.x[0]->data<T>(), a.y[0]->data<T>(),
                                     scale.data<T>());
       if (a.saved) a.saved->tensors.push_back(std::move(scale));
     });
@@ -35,9 +35,9 @@ class LocalResponseNorm final : public Layer {
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.local_response_norm_backward(a.context, params(a.dy.shape()), a.x[0]->data<T>(),
-                                     a.saved.tensors.at(0).data<T>(), a.dy.data<T>(), a.dx[0]->data<T>());
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.local_response_norm_backward(a.context, params(a.dy[0]->shape()), a.x[0]->data<T>(),
+                                     a.saved.tensors.at(0).data<T>(), a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
   }
 

@@ -20,7 +20,7 @@ std::int64_t output_extent(std::int64_t size, std::int64_t kernel, std::int64_t 
 
 class Pool2d : public Layer {
  public:
-  Pool2d(std::string_view kind, const Pool2dOptions& options) : kind_(kind), options_(options) {
+  Pool2d(OpKind kind, const Pool2dOptions& options) : kind_(kind), options_(options) {
     if (options_.stride == Extent2d(0)) options_.stride = options_.kernel;
     const auto& [kernel, stride, padding, dilation, ceil_mode, include] = options_;
     for (const Extent2d e : {kernel, stride, dilation})
@@ -32,7 +32,7 @@ class Pool2d : public Layer {
                   ", expected at most half of the kernel of ", kernel);
   }
 
-  std::string_view kind() const override { return kind_; }
+  OpKind kind() const override { return kind_; }
 
   std::vector<Attribute> attributes() const override {
     return {{"kernel", options_.kernel},
@@ -78,39 +78,39 @@ class Pool2d : public Layer {
   }
 
  private:
-  std::string_view kind_;
+  OpKind kind_;
   Pool2dOptions options_;
 };
 
 class MaxPool2d final : public Pool2d {
  public:
-  explicit MaxPool2d(const Pool2dOptions& options) : Pool2d("max_pool2d", options) {}
+  explicit MaxPool2d(const Pool2dOptions& options) : Pool2d(OpKind::max_pool2d, options) {}
   Needs needs(bool) const override { return {}; }
 
   void forward(const ForwardArgs& a) const override {
     std::int32_t* argmax = nullptr;
     if (a.saved) {
-      a.saved->indices = a.context.empty(a.y.shape(), DType::i32);
+      a.saved->indices = a.context.empty(a.y[0]->shape(), DType::i32);
       argmax = a.saved->indices.data<std::int32_t>();
     }
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.max_pool2d_forward(a.context, params(a.x[0]->shape(), a.y.shape()), a.x[0]->data<T>(), a.y.data<T>(),
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.max_pool2d_forward(a.context, params(a.x[0]->shape(), a.y[0]->shape()), a.x[0]->data<T>(), a.y[0]->data<T>(),
                            argmax);
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.max_pool2d_backward(a.context, params(a.x_shapes[0], a.dy.shape()),
-                            a.saved.indices.data<std::int32_t>(), a.dy.data<T>(), a.dx[0]->data<T>());
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.max_pool2d_backward(a.context, params(a.x_shapes[0], a.dy[0]->shape()),
+                            a.saved.indices.data<std::int32_t>(), a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
   }
 };
 
 class AvgPool2d final : public Pool2d {
  public:
-  explicit AvgPool2d(const Pool2dOptions& options) : Pool2d("avg_pool2d", options) {
+  explicit AvgPool2d(const Pool2dOptions& options) : Pool2d(OpKind::avg_pool2d, options) {
     if (options.dilation != Extent2d(1))
       throw Error(ErrorKind::usage, "[avg_pool2d] dilation is ", options.dilation, ", expected 1×1");
   }
@@ -123,15 +123,15 @@ class AvgPool2d final : public Pool2d {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.avg_pool2d_forward(a.context, params(a.x[0]->shape(), a.y.shape()), a.x[0]->data<T>(), a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.avg_pool2d_forward(a.context, params(a.x[0]->shape(), a.y[0]->shape()), a.x[0]->data<T>(), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.avg_pool2d_backward(a.context, params(a.x_shapes[0], a.dy.shape()), a.dy.data<T>(),
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.avg_pool2d_backward(a.context, params(a.x_shapes[0], a.dy[0]->shape()), a.dy[0]->data<T>(),
                             a.dx[0]->data<T>());
     });
   }
@@ -144,7 +144,7 @@ class AdaptiveAvgPool2d final : public Layer {
       throw Error(ErrorKind::usage, "[adaptive_avg_pool2d] output is ", output, ", expected at least 1×1");
   }
 
-  std::string_view kind() const override { return "adaptive_avg_pool2d"; }
+  OpKind kind() const override { return OpKind::adaptive_avg_pool2d; }
   std::vector<Attribute> attributes() const override { return {{"output", output_}}; }
   Needs needs(bool) const override { return {}; }
 
@@ -155,15 +155,15 @@ class AdaptiveAvgPool2d final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.adaptive_avg_pool2d_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.adaptive_avg_pool2d_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.adaptive_avg_pool2d_backward(a.context, params(a.x_shapes[0]), a.dy.data<T>(), a.dx[0]->data<T>());
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.adaptive_avg_pool2d_backward(a.context, params(a.x_shapes[0]), a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
   }
 

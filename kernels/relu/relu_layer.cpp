@@ -9,10 +9,10 @@ namespace {
 
 class Relu final : public Layer {
  public:
-  Relu(std::string_view kind, double upper) : kind_(kind), upper_(upper) {}
+  Relu(OpKind kind, double upper) : kind_(kind), upper_(upper) {}
 
-  std::string_view kind() const override { return kind_; }
-  Needs needs(bool) const override { return {.output = true}; }
+  OpKind kind() const override { return kind_; }
+  Needs needs(bool) const override { return {.outputs = true}; }
   bool in_place() const override { return true; }
   std::optional<double> relu_upper() const override { return upper_; }
 
@@ -22,29 +22,29 @@ class Relu final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.relu_forward(a.context, {a.y.numel(), upper_}, a.x[0]->data<T>(), a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.relu_forward(a.context, {a.y[0]->numel(), upper_}, a.x[0]->data<T>(), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.relu_backward(a.context, {a.dy.numel(), upper_}, a.rule, a.y->data<T>(), a.dy.data<T>(),
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.relu_backward(a.context, {a.dy[0]->numel(), upper_}, a.rule, a.y[0]->data<T>(), a.dy[0]->data<T>(),
                       a.dx[0]->data<T>());
     });
   }
 
  private:
-  std::string_view kind_;
+  OpKind kind_;
   double upper_;
 };
 
 }  // namespace
 
 std::unique_ptr<Layer> relu() {
-  return std::make_unique<Relu>("relu", std::numeric_limits<double>::infinity());
+  return std::make_unique<Relu>(OpKind::relu, std::numeric_limits<double>::infinity());
 }
-std::unique_ptr<Layer> relu6() { return std::make_unique<Relu>("relu6", 6.0); }
+std::unique_ptr<Layer> relu6() { return std::make_unique<Relu>(OpKind::relu6, 6.0); }
 
 }  // namespace backlight

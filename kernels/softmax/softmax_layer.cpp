@@ -13,8 +13,8 @@ class Softmax final : public Layer {
  public:
   explicit Softmax(bool log) : log_(log) {}
 
-  std::string_view kind() const override { return log_ ? "log_softmax" : "softmax"; }
-  Needs needs(bool) const override { return {.output = true}; }
+  OpKind kind() const override { return log_ ? OpKind::log_softmax : OpKind::softmax; }
+  Needs needs(bool) const override { return {.outputs = true}; }
   bool in_place() const override { return true; }
 
   Shape output_shape(std::span<const Shape> x) const override {
@@ -25,17 +25,17 @@ class Softmax final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       const auto kernel = log_ ? k.log_softmax_forward : k.softmax_forward;
-      kernel(a.context, params(a.y.shape()), a.x[0]->data<T>(), a.y.data<T>());
+      kernel(a.context, params(a.y[0]->shape()), a.x[0]->data<T>(), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       const auto kernel = log_ ? k.log_softmax_backward : k.softmax_backward;
-      kernel(a.context, params(a.dy.shape()), a.y->data<T>(), a.dy.data<T>(), a.dx[0]->data<T>());
+      kernel(a.context, params(a.dy[0]->shape()), a.y[0]->data<T>(), a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
   }
 

@@ -14,7 +14,7 @@ class StridedIdentityPad final : public Layer {
                   stride, ", expected 1 or more");
   }
 
-  std::string_view kind() const override { return "strided_identity_pad"; }
+  OpKind kind() const override { return OpKind::strided_identity_pad; }
   std::vector<Attribute> attributes() const override {
     return {{"out_channels", out_channels_}, {"stride", stride_}};
   }
@@ -30,16 +30,16 @@ class StridedIdentityPad final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.strided_identity_pad_forward(a.context, params(a.x[0]->shape(), a.y.shape()), a.x[0]->data<T>(),
-                                     a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.strided_identity_pad_forward(a.context, params(a.x[0]->shape(), a.y[0]->shape()), a.x[0]->data<T>(),
+                                     a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.strided_identity_pad_backward(a.context, params(a.x_shapes[0], a.dy.shape()), a.dy.data<T>(),
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.strided_identity_pad_backward(a.context, params(a.x_shapes[0], a.dy[0]->shape()), a.dy[0]->data<T>(),
                                       a.dx[0]->data<T>());
     });
   }

@@ -60,7 +60,7 @@ double classification_accuracy(const Network& network, Context& context, std::ui
   std::int64_t right = 0;
   for (std::int64_t first = 0; first < scenes; first += kChunk) {
     const auto chunk = render(context, seed, first, std::min(kChunk, scenes - first), 1);
-    const Pass pass(network, context, input_of(context, chunk));
+    const Run pass(network, context, input_of(context, chunk));
     const Tensor output = context.to_host(pass.output());
     for (std::size_t n = 0; n < chunk.size(); ++n) {
       const auto scores = item(output, static_cast<std::int64_t>(n));

@@ -44,7 +44,7 @@ TEST_CASE("grad-cam: equals a double loop over the paper's equations" * doctest:
   Explanation explanation(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"), {layer}, false);
   const ClassMap cam = to_host(context, explanation.grad_cam(layer, explanation.target(classes_of({1, 4}))));
 
-  Pass pass(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"),
+  Run pass(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"),
             {.keep = {layer}, .gradients_at = {layer}});
   const Gradients gradients = test::to_host(
       context, pass.backward(one_hot(network.output(), {2, 5}, classes_of({1, 4})), {.wrt = {layer}}));

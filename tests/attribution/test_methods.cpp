@@ -166,7 +166,7 @@ TEST_CASE("probe: gives the pass's own scores and values and gradients" * doctes
   const Network network = placed(small_residual_network(), context);
   const NodeId layer = network.find("block.relu");
   Probe probe(network, context, two_pictures(), {layer}, true);
-  Pass pass(network, context, two_pictures(), {.keep = {layer}, .gradients_at = {layer, network.input()}});
+  Run pass(network, context, two_pictures(), {.keep = {layer}, .gradients_at = {layer, network.input()}});
   const Gradients gradients =
       test::to_host(context, pass.backward(one_hot(network.output(), {2, 5}, std::vector<std::int64_t>{2, 0}),
                                            {.rule = ReluRule::guided, .wrt = {layer, network.input()}}));

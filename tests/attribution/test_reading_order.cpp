@@ -85,7 +85,7 @@ TEST_CASE("the reading order: its example is what the engine computes") {
 
   Context context({}, 1);
   const NodeId all[] = {0, conv, maps, pool, flat, network.output()};
-  Pass pass(network, context, x.clone(),
+  Run pass(network, context, x.clone(),
             {.keep = {std::begin(all), std::end(all)},
              .gradients_at = {0, conv, maps, flat},
              .parameter_gradients = true});

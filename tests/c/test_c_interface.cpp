@@ -365,7 +365,7 @@ TEST_CASE("c: a layer is looked at by its name") {
   const Model model = load_model(shipped_weights_path());
   const std::vector<Shape> shapes = model.network.shapes({1, 3, 96, 96});
   for (NodeId id = 0; id < model.network.size() && other.empty(); ++id)
-    if (grad_cam_obstacle(model.network, id, shapes).empty()) other = model.network.node(id).name;
+    if (grad_cam_obstacle(model.network, id, shapes[static_cast<std::size_t>(id)]).empty()) other = model.network.node(id).name;
   REQUIRE(other != default_layer);
   question.layer = other.c_str();
   const bl_explanation_info info = info_of(explained(handle.get(), view_of(image), question).get());

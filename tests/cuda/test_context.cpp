@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cuda_device.hpp"
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "engine/runtime/cuda/backend.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/library.hpp"
@@ -218,9 +218,9 @@ TEST_CASE("network: parameters may move while another context reads them") {
     const Context one(kCudaDevice, 1), cpu({}, 1);
     Context other(kCudaDevice, 1), host({}, 1);
     const Tensor x = random_tensor({1, 3, 7, 6}, "cuda.moved");
-    const Tensor expected = Pass(network, host, x.clone()).output().clone();
+    const Tensor expected = Run(network, host, x.clone()).output().clone();
     network.to(one);
-    const Pass pass(network, other, x.clone());  // its kernels may run later
+    const Run pass(network, other, x.clone());  // its kernels may run later
     network.to(cpu);
     one.synchronize();
     CHECK(relative_error(other.to_host(pass.output()), expected) <= 1e-5);

@@ -8,7 +8,7 @@
 
 #include "cuda_device.hpp"
 #include "engine/explain/explanation_graph.hpp"
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "modes.hpp"
 #include "support/compare.hpp"
 #include "support/random.hpp"
@@ -79,9 +79,9 @@ TEST_CASE("devices: layers of two passes that alternate between devices do not m
         const Tensor x = random_tensor(kInput, "devices.x");
         const NodeId out = zero.network.output();
         const std::vector<NodeId> wrt{0};
-        Pass a(zero.network, zero.context, x.clone(), {.gradients_at = wrt});
-        Pass b(one.network, one.context, x.clone(), {.gradients_at = wrt});
-        const auto gradient = [&](Pass& pass, const Context& context) {
+        Run a(zero.network, zero.context, x.clone(), {.gradients_at = wrt});
+        Run b(one.network, one.context, x.clone(), {.gradients_at = wrt});
+        const auto gradient = [&](Run& pass, const Context& context) {
           std::vector<Seed> seeds;
           seeds.push_back(one_hot(out, pass.value(out).shape(), std::vector<std::int64_t>{1}));
           return context.to_host(pass.backward(seeds, {.wrt = wrt}).nodes.at(0));
@@ -143,8 +143,8 @@ TEST_CASE("devices: a picture on another device is copied before it is explained
         Tensor there = one.context.copy(x);
         one.context.synchronize();
         const NodeId out = zero.network.output();
-        Pass pass(zero.network, zero.context, std::move(there), {});
-        Pass expected(zero.network, zero.context, x.clone(), {});
+        Run pass(zero.network, zero.context, std::move(there), {});
+        Run expected(zero.network, zero.context, x.clone(), {});
         CHECK(same_bits(zero.context.to_host(pass.value(out)), zero.context.to_host(expected.value(out))));
       },
       2);
@@ -173,7 +173,7 @@ TEST_CASE("devices: a network of one device is refused on another") {
         Placed zero(0);
         Context one(cuda_device(1), 1);
         CHECK_THROWS_WITH_AS(
-            Pass(zero.network, one, random_tensor(kInput, "devices.x"), {}),
+            Run(zero.network, one, random_tensor(kInput, "devices.x"), {}),
             "the network's parameter 'stem.conv.weight' does not lie in the memory of cuda:1, "
             "where it is used: call Network::to(context) first",
             Error);

@@ -39,8 +39,8 @@ Batch batch_of(std::int64_t step, std::int64_t extent) {
   return batch;
 }
 
-struct Run {
-  Run(Device device, Network start, std::int64_t input_extent)
+struct TrainingRun {
+  TrainingRun(Device device, Network start, std::int64_t input_extent)
       : context(device, 1),
         network(std::move(start)),
         extent(input_extent),
@@ -64,7 +64,7 @@ struct Run {
   std::vector<double> losses;
 };
 
-void check_equal(const Run& device, const Run& host) {
+void check_equal(const TrainingRun& device, const TrainingRun& host) {
   REQUIRE(device.losses.size() == host.losses.size());
   for (std::size_t i = 0; i < host.losses.size(); ++i)
     CHECK(std::abs(device.losses[i] - host.losses[i]) <= 1e-4 * host.losses[i]);
@@ -78,10 +78,10 @@ void check_equal(const Run& device, const Run& host) {
 }  // namespace
 
 TEST_CASE("training: on CUDA a small network takes the CPU's steps") {
-  Run host({}, small_network(), 8);
+  TrainingRun host({}, small_network(), 8);
   host.train(kSteps);
   in_every_mode([&] {
-    Run device({Device::Kind::cuda}, small_network(), 8);
+    TrainingRun device({Device::Kind::cuda}, small_network(), 8);
     device.train(kSteps);
     check_equal(device, host);
   });
@@ -89,7 +89,7 @@ TEST_CASE("training: on CUDA a small network takes the CPU's steps") {
 
 TEST_CASE("training: on CUDA the residual network that ships takes the CPU's steps") {
   const FreshDevice fresh = deferred_device();
-  Run host({}, scenes_net(5, 2), 16), device({Device::Kind::cuda}, scenes_net(5, 2), 16);
+  TrainingRun host({}, scenes_net(5, 2), 16), device({Device::Kind::cuda}, scenes_net(5, 2), 16);
   host.train(2);
   device.train(2);
   check_equal(device, host);
@@ -99,7 +99,7 @@ TEST_CASE("training: saved on CUDA and taken up again there it ends in the same 
   const FreshDevice fresh = deferred_device();
   const TemporaryFolder folder;
   const std::filesystem::path path = folder.path() / "run.safetensors";
-  Run whole({Device::Kind::cuda}, small_network(), 8), half({Device::Kind::cuda}, small_network(), 8),
+  TrainingRun whole({Device::Kind::cuda}, small_network(), 8), half({Device::Kind::cuda}, small_network(), 8),
       rest({Device::Kind::cuda}, small_network(), 8);
   whole.train(kSteps);
   half.train(2);

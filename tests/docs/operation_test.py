@@ -23,8 +23,9 @@ def add_folder(tree):
     shutil.copytree(TEMPLATE / "kernels/square", tree / "kernels/square")
 
 
-def add_word(tree):
-    change(tree, "kernels/operations.cmake", r"(set\(operations\n)", r"\1  square\n")
+def add_kind(tree):
+    # Behind the others, since the library's object files know them by their numbers.
+    change(tree, "engine/graph/op_kind.hpp", r"row\(strided_identity_pad\)", r"row(strided_identity_pad) row(square)")
 
 
 def add_kernels(tree):
@@ -44,7 +45,7 @@ def add_test(tree):
 # As the README lists them.
 PLACES = {
     "kernels/<operation>/": add_folder,
-    "kernels/operations.cmake": add_word,
+    "engine/graph/op_kind.hpp": add_kind,
     "kernels/kernels.def": add_kernels,
     "kernels/layers.hpp": add_layer,
     "tests/kernels/test_<operation>.cpp": add_test,
@@ -62,9 +63,9 @@ def new_tree(name, left_out=None):
     """A copy of what the places change, with the operation added at all of them but `left_out`."""
     tree = WORK / name
     shutil.rmtree(tree, ignore_errors=True)
-    (tree / "kernels").mkdir(parents=True)
-    for path in PLACES:
+    for path in [*PLACES, "kernels/operations.cmake"]:
         if (SOURCE / path).is_file():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SOURCE / path, tree / path)
     for place, add in PLACES.items():
         if place != left_out:
@@ -112,7 +113,8 @@ class Operation(unittest.TestCase):
     def setUpClass(cls):
         cls.tree = new_tree("complete")
         cls.objects = {}
-        for source in [SOURCE / "kernels/dispatch.cpp", SOURCE / "kernels/dispatch_cuda.cpp", *sources(cls.tree)]:
+        changed = ["engine/graph/op_kind.cpp", "kernels/dispatch.cpp", "kernels/dispatch_cuda.cpp"]
+        for source in [*(SOURCE / file for file in changed), *sources(cls.tree)]:
             target, output = compile_in(cls.tree, source)
             assert target, output
             cls.objects[pathlib.Path(source).name] = target
@@ -125,7 +127,7 @@ class Operation(unittest.TestCase):
     def test_it_is_added(self):
         code, output = link(self.tree, self.objects.values())
         self.assertEqual(code, 0, output)
-        for device, cases in ("cpu", 3), ("cuda", 3):
+        for device, cases in ("cpu", 4), ("cuda", 4):
             code, output = run_tests(self.tree, device)
             self.assertEqual(code, 0, output)
             self.assertRegex(output, rf"test cases: +{cases} \| +{cases} passed")
@@ -140,14 +142,18 @@ class Operation(unittest.TestCase):
         self.assertEqual(run_tests(tree, "cpu")[0], 0)
         self.assertIn("the kernel square_forward is not supported on this device", run_tests(tree, "cuda")[1])
 
-    def test_without_its_files_or_its_word_in_the_list_nothing_is_compiled(self):
-        for place in "kernels/<operation>/", "kernels/operations.cmake":
-            found = sources(new_tree("not_found", place))
-            self.assertEqual([file.name for file in map(pathlib.Path, found)], ["test_square.cpp"])
+    def test_without_its_files_nothing_is_compiled(self):
+        found = sources(new_tree("not_found", "kernels/<operation>/"))
+        self.assertEqual([file.name for file in map(pathlib.Path, found)], ["test_square.cpp"])
         listed = [target for name, target in self.objects.items() if "dispatch" in name or "test" in name]
         code, output = link(self.tree, listed)
         self.assertNotEqual(code, 0)
         self.assertIn("undefined reference to `backlight::square()'", output)
+
+    def test_without_its_kind_the_layer_does_not_compile(self):
+        tree = new_tree("without_kind", "engine/graph/op_kind.hpp")
+        self.assertRegex(compile_in(tree, tree / "kernels/square/square_layer.cpp", "-fsyntax-only")[1],
+                         ".square. is not a member of .backlight::OpKind.")
 
     def test_without_its_kernels_the_layer_does_not_compile(self):
         tree = new_tree("without_kernels", "kernels/kernels.def")

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/graph/fusion.hpp"
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/random.hpp"
@@ -31,7 +31,7 @@ Network block() {
 std::map<NodeId, Fusion> fusions_of(const Network& network, const std::vector<NodeId>& kept_nodes) {
   std::vector<bool> kept(static_cast<std::size_t>(network.size()), false);
   for (const NodeId id : kept_nodes) kept[static_cast<std::size_t>(id)] = true;
-  return find_fusions(network, kept, network.readers());
+  return find_fusions(network.nodes(), kept);
 }
 
 }  // namespace
@@ -71,8 +71,8 @@ TEST_CASE("fusion: forward and backward give what the layers give one by one" *
     const Tensor x = random_tensor({2, with_batch_norm ? 3 : 4, 9, 7}, "fusion.x");
     std::vector<NodeId> all;
     for (NodeId id = 0; id < network.size(); ++id) all.push_back(id);
-    Pass apart(network, context, x.clone(), {.keep = all, .gradients_at = {0}});
-    Pass fused(network, context, x.clone(), {.gradients_at = {0}});
+    Run apart(network, context, x.clone(), {.keep = all, .gradients_at = {0}});
+    Run fused(network, context, x.clone(), {.gradients_at = {0}});
     CHECK(relative_error(context.to_host(apart.output()), context.to_host(fused.output())) <= tolerance);
     const Seed seed{network.output(), random_tensor(apart.output().shape(), "fusion.dy")};
     for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
@@ -86,7 +86,7 @@ TEST_CASE("fusion: forward and backward give what the layers give one by one" *
 TEST_CASE("fusion: a value that vanished is refused by name") {
   const Network network = block();
   Context context({}, 1);
-  const Pass pass(network, context, random_tensor({1, 4, 5, 5}, "fusion.x"));
+  const Run pass(network, context, random_tensor({1, 4, 5, 5}, "fusion.x"));
   CHECK_THROWS_WITH_AS(pass.value(network.find("conv2")),
                        doctest::Contains("the value of 'conv2' was released"), Error);
 }

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "engine/graph/network.hpp"
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "support/compare.hpp"
 #include "support/random.hpp"
 #include "support/residual_network.hpp"
@@ -120,8 +120,6 @@ TEST_CASE("network parameters: carry PyTorch's names and running statistics do n
 static_assert(std::is_same_v<decltype(std::declval<Network&>().parameters().front().tensor), Tensor*>);
 static_assert(
     std::is_same_v<decltype(std::declval<const Network&>().parameters().front().tensor), const Tensor*>);
-static_assert(
-    std::is_same_v<decltype(std::declval<const Node&>().layer->parameters().front().tensor), const Tensor*>);
 
 TEST_CASE("network parameters: those of a network that is only read are the same tensors") {
   Network network = residual_network();
@@ -141,9 +139,9 @@ TEST_CASE("network to: computes in double what it computes in float") {
   Network network = residual_network();
   Context context({}, 2);
   const Tensor x = random_tensor({2, 3, 9, 7}, "network.x");
-  const Tensor y32 = Pass(network, context, x.clone()).output().clone();
+  const Tensor y32 = Run(network, context, x.clone()).output().clone();
   network.to(DType::f64);
-  const Tensor y64 = Pass(network, context, x.to(DType::f64)).output().clone();
+  const Tensor y64 = Run(network, context, x.to(DType::f64)).output().clone();
   CHECK(y64.dtype() == DType::f64);
   CHECK(relative_error(y32, y64) <= 1e-5);
 }

@@ -23,7 +23,7 @@ const LayerCase kAddCases[] = {
 
 TEST_CASE("add: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      kAddCases, [](const LayerCase&, const LayerInputs& in, Layer&) { return naive_add(in); }, 1e-7);
+      kAddCases, [](const LayerCase&, const LayerInputs& in) { return naive_add(in); }, 1e-7);
 }
 
 TEST_CASE("add: agrees with PyTorch" * doctest::test_suite("device")) {

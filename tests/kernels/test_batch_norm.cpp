@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "kernels/batch_norm/batch_norm_layer.hpp"
 #include "kernels/batch_norm/naive.hpp"
 #include "kernels/dispatch.hpp"
@@ -52,8 +52,8 @@ const LayerCase kFlatCases[] = {flat_case("inference", false), flat_case("traini
 TEST_CASE("batch_norm2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       kCases,
-      [](const LayerCase& c, const LayerInputs& in, Layer& layer) {
-        return naive_batch_norm2d(c.name == "batch_norm2d.row" ? 1e-3 : 1e-5, c.training, in, layer);
+      [](const LayerCase& c, const LayerInputs& in) {
+        return naive_batch_norm2d(c.name == "batch_norm2d.row" ? 1e-3 : 1e-5, c.training, in);
       },
       2e-6);
 }
@@ -73,12 +73,11 @@ TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch
   for (const LayerCase& c : kCases) {
     if (!c.training) continue;
     CAPTURE(c.name);
-    Network network(c.x[0][1]);
-    network.add("norm", layer_of(c));
+    Network network = network_of(c);
     Context context = test_context(2);
     network.to(context);
-    Pass pass(network, context, context.copy(inputs_of(c).x[0]),
-              {.parameter_gradients = true, .mode = {.training = true}});
+    Run pass(network, context, context.copy(inputs_of(c).x[0]),
+              {.parameter_gradients = true, .training = true});
     pass.backward({1, context.copy(inputs_of(c).dy)}, {.parameter_gradients = true, .last = true});
     network.update_statistics(context, pass.saved());
     const auto parameters = network.parameters();
@@ -91,11 +90,10 @@ TEST_CASE("batch_norm2d: a training step moves the running statistics as PyTorch
 
 TEST_CASE("batch_norm2d: inference leaves the running statistics alone") {
   const LayerCase& c = kCases[0];
-  Network network(c.x[0][1]);
-  network.add("norm", layer_of(c));
+  Network network = network_of(c);
   const Tensor before = network.parameters()[2].tensor->clone();
   Context context({}, 1);
-  Pass pass(network, context, std::move(inputs_of(c).x[0]), {.parameter_gradients = true});
+  Run pass(network, context, std::move(inputs_of(c).x[0]), {.parameter_gradients = true});
   network.update_statistics(context, pass.saved());
   CHECK(same_bits(*network.parameters()[2].tensor, before));
 }
@@ -140,7 +138,7 @@ TEST_CASE("batch_norm2d: errors name both sides") {
   const Network network = single(batch_norm2d(2), 2);
   Context context({}, 1);
   const auto train_on = [&](const Shape& shape) {
-    Pass(network, context, Tensor::zeros(shape), {.mode = {.training = true}});
+    Run(network, context, Tensor::zeros(shape), {.training = true});
   };
   CHECK_NOTHROW(train_on({2, 2, 1, 1}));
   CHECK_THROWS_WITH_AS(train_on({1, 2, 1, 1}),
@@ -166,8 +164,8 @@ TEST_CASE("batch_norm1d: is batch_norm2d of one place, in inference and in train
     for (Network* network : {&flat, &square})
       for (const NamedParameter& p : network->parameters()) fill(*p.tensor, p.name, 0.5, 2);
     const Tensor x = random_tensor({7, 3, 1, 1}, "batch_norm1d.x");
-    const ForwardOptions options{.mode = {.training = training}};
-    const Pass of_flat(flat, context, x.clone(), options), of_square(square, context, x.clone(), options);
+    const ProgramOptions options{.training = training};
+    const Run of_flat(flat, context, x.clone(), options), of_square(square, context, x.clone(), options);
     CHECK(of_flat.output().shape() == Shape{7, 3});
     CHECK(same_bits(of_flat.output().clone().reshaped({7, 3, 1, 1}), of_square.output()));
   }

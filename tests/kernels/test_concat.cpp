@@ -25,7 +25,7 @@ const LayerCase kConcatCases[] = {
 
 TEST_CASE("concat: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      kConcatCases, [](const LayerCase&, const LayerInputs& in, Layer&) { return naive_concat(in); }, 0);
+      kConcatCases, [](const LayerCase&, const LayerInputs& in) { return naive_concat(in); }, 0);
 }
 
 TEST_CASE("concat: agrees with PyTorch" * doctest::test_suite("device")) {

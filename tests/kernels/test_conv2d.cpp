@@ -5,7 +5,7 @@
 #include <limits>
 #include <string>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
 #include "kernels/conv2d/naive.hpp"
 #include "kernels/conv2d_cases.hpp"
@@ -35,7 +35,7 @@ struct Result {
 
 Result run(const Network& network, const Tensor& x, const Tensor& dy, int threads) {
   Context context({}, threads);
-  Pass pass(network, context, x.clone(), {.gradients_at = {0}, .parameter_gradients = true});
+  Run pass(network, context, x.clone(), {.gradients_at = {0}, .parameter_gradients = true});
   Gradients gradients = pass.backward({1, dy.clone()}, {.wrt = {0}, .parameter_gradients = true});
   return {pass.output().clone(), std::move(gradients)};
 }
@@ -77,7 +77,7 @@ TEST_CASE("conv2d: every instruction set agrees with the naive loops and writes 
       CAPTURE(c.name);
       const auto layer = conv2d(c.x[1], c.out, c.options);
       const Shape y_shape = layer->output_shape({&c.x, 1});
-      const Shape w_shape = layer->parameters()[0].tensor->shape();
+      const Shape w_shape = layer->parameters()[0].shape;
       const Conv2dParams params = params_of(c, y_shape);
       const Tensor x = random_tensor(c.x, "isa.x"), w = random_tensor(w_shape, "isa.w"),
                    b = random_tensor({c.out}, "isa.b"), dy = random_tensor(y_shape, "isa.dy");
@@ -131,7 +131,7 @@ TEST_CASE("conv2d: a stride beyond the image needs no memory for the places betw
   const Network network = network_of(c);
   Context context({}, 1);
   const Tensor x = random_tensor(c.x, "conv2d.far.x");
-  Pass pass(network, context, x.clone());
+  Run pass(network, context, x.clone());
   const Shape y_shape = network.shapes(c.x)[1];
   const NaiveResult expected = naive_conv2d(params_of(c, y_shape), x, *network.parameters()[0].tensor,
                                             Tensor::zeros({3}), Tensor::zeros(y_shape));

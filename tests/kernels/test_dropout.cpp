@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "kernels/dropout/dropout_layer.hpp"
 #include "support/compare.hpp"
 #include "support/gradcheck.hpp"
@@ -25,7 +25,7 @@ const LayerCase kDropoutCases[] = {
 Tensor train(const Tensor& x, std::uint64_t seed) {
   const Network network = single(dropout(0.3), x.shape()[1]);
   Context context({}, 2);
-  return Pass(network, context, x.clone(), {.mode = {.training = true, .seed = seed}}).output().clone();
+  return Run(network, context, x.clone(), {.training = true}, seed).output().clone();
 }
 
 }  // namespace

@@ -78,17 +78,15 @@ Tensor magnitudes(const Tensor& values) {
 void check_convolution(const std::string& name, const Conv2dCase& c, int threads) {
   const LayerCase layer_case{
       .name = name, .make = [&] { return conv2d(c.x[1], c.out, c.options); }, .x = {c.x}};
-  const auto layer = layer_of(layer_case);
-  const Shape y = layer->output_shape({&c.x, 1});
+  const Shape y = layer_case.make()->output_shape({&c.x, 1});
   const Conv2dParams p = params_of(c, y);
   CAPTURE(text(c.x, " to ", y, ", kernel ", c.options.kernel, ", stride ", c.options.stride, ", dilation ",
                c.options.dilation, ", padding ", c.options.padding, c.options.same ? " SAME" : "",
                ", groups ", c.options.groups));
   const LayerInputs in = inputs_of(layer_case);
   const LayerResult found = run_layer(layer_case, in, threads);
-  const auto parameters = layer->parameters();
-  const Tensor& w = *parameters[0].tensor;
-  const Tensor b = c.options.bias ? parameters[1].tensor->clone() : Tensor::zeros({c.out});
+  const Tensor& w = in.w[0];
+  const Tensor b = c.options.bias ? in.w[1].clone() : Tensor::zeros({c.out});
   const NaiveResult expected = naive_conv2d(p, in.x[0], w, b, in.dy);
   const NaiveResult size =
       naive_conv2d(p, magnitudes(in.x[0]), magnitudes(w), magnitudes(b), magnitudes(in.dy));

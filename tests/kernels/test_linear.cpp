@@ -26,27 +26,47 @@ struct LinearResult {
   Tensor y, dx, dw, db;
 };
 
-LinearResult run(Layer& layer, const Tensor& x, const Tensor& dy, int threads) {
+/// A layer with its parameters.
+struct FilledLayer {
+  std::unique_ptr<Layer> layer;
+  std::vector<Tensor> w;
+};
+
+LinearResult run(const FilledLayer& filled, const Tensor& x, const Tensor& dy, int threads) {
   Context context({}, threads);
-  LinearResult result{Tensor(dy.shape(), dy.dtype()), Tensor(x.shape(), x.dtype()), {}, {}};
-  const auto parameters = layer.parameters();
-  result.dw = Tensor::zeros(parameters[0].tensor->shape(), x.dtype());
-  if (parameters.size() > 1) result.db = Tensor::zeros(parameters[1].tensor->shape(), x.dtype());
-  const Tensor* inputs[] = {&x};
+  Tensor y(dy.shape(), dy.dtype());
+  LinearResult result{{}, Tensor(x.shape(), x.dtype()), {}, {}};
+  result.dw = Tensor::zeros(filled.w[0].shape(), x.dtype());
+  if (filled.w.size() > 1) result.db = Tensor::zeros(filled.w[1].shape(), x.dtype());
+  std::vector<const Tensor*> w;
+  for (const Tensor& tensor : filled.w) w.push_back(&tensor);
+  const Tensor* const inputs[] = {&x};
+  const Tensor* const seeds[] = {&dy};
+  const Tensor* const unread[] = {nullptr};
+  Tensor* const outputs[] = {&y};
   const Shape shapes[] = {x.shape()};
-  Tensor* dx[] = {&result.dx};
-  Tensor* dw[] = {&result.dw, &result.db};
+  Tensor* const dx[] = {&result.dx};
+  Tensor* const dw[] = {&result.dw, &result.db};
   Saved saved;
-  layer.forward({context, inputs, result.y, &saved});
-  layer.backward({context, inputs, shapes, nullptr, saved, dy, dx, std::span(dw).first(parameters.size())});
+  filled.layer->forward({.context = context, .x = inputs, .w = w, .y = outputs, .saved = &saved});
+  filled.layer->backward({.context = context,
+                          .x = inputs,
+                          .x_shapes = shapes,
+                          .w = w,
+                          .y = unread,
+                          .saved = saved,
+                          .dy = seeds,
+                          .dx = dx,
+                          .dw = std::span(dw).first(w.size())});
+  result.y = std::move(y);
   return result;
 }
 
-std::unique_ptr<Layer> layer_of(const LinearCase& c, DType dtype = DType::f32) {
-  auto layer = linear(c.in, c.out, c.bias);
-  for (const Parameter& p : layer->parameters())
-    *p.tensor = random_tensor(p.tensor->shape(), p.name, -1, 1, dtype);
-  return layer;
+FilledLayer layer_of(const LinearCase& c, DType dtype = DType::f32) {
+  FilledLayer filled{linear(c.in, c.out, c.bias), {}};
+  for (const ParameterSpec& p : filled.layer->parameters())
+    filled.w.push_back(random_tensor(p.shape, p.name, -1, 1, dtype));
+  return filled;
 }
 
 Tensor row(const Tensor& batch, std::int64_t n) {
@@ -59,14 +79,13 @@ void check_against_naive(const LinearCase& c, DType dtype, double tolerance) {
   CAPTURE(c.batch);
   CAPTURE(c.in);
   CAPTURE(c.out);
-  const auto layer = layer_of(c, dtype);
+  const FilledLayer layer = layer_of(c, dtype);
   const Tensor x = random_tensor({c.batch, c.in}, "linear.x", -1, 1, dtype);
   const Tensor dy = random_tensor({c.batch, c.out}, "linear.dy", -1, 1, dtype);
-  const auto parameters = layer->parameters();
   const Tensor no_bias = Tensor::zeros({c.out});
   const NaiveResult expected =
-      naive_linear(x, *parameters[0].tensor, c.bias ? *parameters[1].tensor : no_bias, dy);
-  const LinearResult result = run(*layer, x, dy, 2);
+      naive_linear(x, layer.w[0], c.bias ? layer.w[1] : no_bias, dy);
+  const LinearResult result = run(layer, x, dy, 2);
   CHECK(relative_error(result.y, expected.y) <= tolerance);
   CHECK(relative_error(result.dx, expected.dx) <= tolerance);
   CHECK(relative_error(result.dw, expected.dw) <= tolerance);
@@ -110,10 +129,11 @@ TEST_CASE("linear: every instruction set agrees with the naive loops and writes 
 }
 
 TEST_CASE("linear: forward and backward agree with PyTorch") {
-  const auto layer = linear(127, 13);
-  for (const Parameter& p : layer->parameters()) fill(*p.tensor, "linear." + p.name);
+  FilledLayer layer = layer_of({3, 127, 13, true});
+  fill(layer.w[0], "linear.weight");
+  fill(layer.w[1], "linear.bias");
   const LinearResult result =
-      run(*layer, random_tensor({3, 127}, "linear.x"), random_tensor({3, 13}, "linear.dy"), 2);
+      run(layer, random_tensor({3, 127}, "linear.x"), random_tensor({3, 13}, "linear.dy"), 2);
   CHECK(relative_error(result.y, golden("conv2d", "linear.y")) <= 2e-6);
   CHECK(relative_error(result.dx, golden("conv2d", "linear.dx")) <= 2e-6);
   CHECK(relative_error(result.dw, golden("conv2d", "linear.dw")) <= 2e-6);
@@ -121,11 +141,11 @@ TEST_CASE("linear: forward and backward agree with PyTorch") {
 }
 
 TEST_CASE("linear: a zero gradient is not propagated") {
-  const auto layer = layer_of({1, 300, 40, true});
+  const FilledLayer layer = layer_of({1, 300, 40, true});
   Tensor dy = Tensor::zeros({1, 40});
   dy.values()[17] = 2;
-  const LinearResult result = run(*layer, random_tensor({1, 300}, "linear.x"), dy, 1);
-  const float* row_17 = layer->parameters()[0].tensor->data<float>() + 17 * 300;
+  const LinearResult result = run(layer, random_tensor({1, 300}, "linear.x"), dy, 1);
+  const float* row_17 = layer.w[0].data<float>() + 17 * 300;
   for (std::size_t i = 0; i < 300; ++i) CHECK(result.dx.values()[i] == 2 * row_17[i]);
 }
 
@@ -135,12 +155,12 @@ TEST_CASE("linear: double precision agrees with the naive loops to rounding") {
 
 TEST_CASE("linear: a batch equals its images one by one bit for bit") {
   for (const LinearCase& c : kLinearCases) {
-    const auto layer = layer_of(c);
+    const FilledLayer layer = layer_of(c);
     const Tensor x = random_tensor({c.batch, c.in}, "linear.batch.x");
     const Tensor dy = random_tensor({c.batch, c.out}, "linear.batch.dy");
-    const LinearResult batch = run(*layer, x, dy, 2);
+    const LinearResult batch = run(layer, x, dy, 2);
     for (std::int64_t n = 0; n < c.batch; ++n) {
-      const LinearResult alone = run(*layer, row(x, n), row(dy, n), 2);
+      const LinearResult alone = run(layer, row(x, n), row(dy, n), 2);
       CHECK(same_bits(alone.y, row(batch.y, n)));
       CHECK(same_bits(alone.dx, row(batch.dx, n)));
     }
@@ -149,12 +169,12 @@ TEST_CASE("linear: a batch equals its images one by one bit for bit") {
 
 TEST_CASE("linear: results do not depend on the number of threads") {
   for (const LinearCase& c : kLinearCases) {
-    const auto layer = layer_of(c);
+    const FilledLayer layer = layer_of(c);
     const Tensor x = random_tensor({c.batch, c.in}, "linear.threads.x");
     const Tensor dy = random_tensor({c.batch, c.out}, "linear.threads.dy");
-    const LinearResult one = run(*layer, x, dy, 1);
+    const LinearResult one = run(layer, x, dy, 1);
     for (const int threads : {2, 3}) {
-      const LinearResult several = run(*layer, x, dy, threads);
+      const LinearResult several = run(layer, x, dy, threads);
       CHECK(same_bits(several.y, one.y));
       CHECK(same_bits(several.dx, one.dx));
       CHECK(same_bits(several.dw, one.dw));

@@ -42,7 +42,7 @@ std::vector<LayerCase> local_response_norm_cases() {
 TEST_CASE("local_response_norm: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       local_response_norm_cases(),
-      [](const LayerCase& c, const LayerInputs& in, Layer&) {
+      [](const LayerCase& c, const LayerInputs& in) {
         for (const ResponseNormCase& row : kTable)
           if (row.name == c.name) return naive_local_response_norm(row.options, in);
         throw Error(ErrorKind::internal, "no case ", c.name);

@@ -104,7 +104,7 @@ LayerResult run_on(const LayerCase& c, std::vector<float> x, std::vector<float> 
 TEST_CASE("max_pool2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       max_cases(),
-      [](const LayerCase& c, const LayerInputs& in, Layer&) {
+      [](const LayerCase& c, const LayerInputs& in) {
         return naive_max_pool2d(find(kMaxCases, c).options, in);
       },
       1e-6);
@@ -113,7 +113,7 @@ TEST_CASE("max_pool2d: agrees with the naive loops" * doctest::test_suite("devic
 TEST_CASE("avg_pool2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       avg_cases(),
-      [](const LayerCase& c, const LayerInputs& in, Layer&) {
+      [](const LayerCase& c, const LayerInputs& in) {
         return naive_avg_pool2d(find(kAvgCases, c).options, in);
       },
       1e-6);
@@ -122,7 +122,7 @@ TEST_CASE("avg_pool2d: agrees with the naive loops" * doctest::test_suite("devic
 TEST_CASE("adaptive_avg_pool2d: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       adaptive_cases(),
-      [](const LayerCase& c, const LayerInputs& in, Layer&) {
+      [](const LayerCase& c, const LayerInputs& in) {
         return naive_adaptive_avg_pool2d(find(kAdaptiveCases, c).output, in);
       },
       1e-6);

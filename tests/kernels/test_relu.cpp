@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "kernels/relu/naive.hpp"
 #include "kernels/relu/relu_layer.hpp"
 #include "support/compare.hpp"
@@ -19,7 +19,7 @@ namespace {
 float backward_of(std::unique_ptr<Layer> layer, float x, float dy, ReluRule rule) {
   const Network network = single(std::move(layer), 1);
   Context context({}, 1);
-  Pass pass(network, context, Tensor::from({1, 1, 1, 1}, std::vector{x}), {.gradients_at = {0}});
+  Run pass(network, context, Tensor::from({1, 1, 1, 1}, std::vector{x}), {.gradients_at = {0}});
   const auto gradients =
       pass.backward({1, Tensor::from({1, 1, 1, 1}, std::vector{dy})}, {.rule = rule, .wrt = {0}});
   return gradients.nodes.at(0).values()[0];
@@ -39,7 +39,7 @@ TEST_CASE("relu forward: clamps below at zero and lets NaN pass") {
   const Network network = single(relu(), 1);
   Context context({}, 1);
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  Pass pass(network, context, Tensor::from({1, 1, 1, 4}, std::vector{-2.f, 0.f, 7.f, nan}));
+  Run pass(network, context, Tensor::from({1, 1, 1, 4}, std::vector{-2.f, 0.f, 7.f, nan}));
   const auto y = pass.output().values();
   CHECK(y[0] == 0);
   CHECK(y[1] == 0);
@@ -50,7 +50,7 @@ TEST_CASE("relu forward: clamps below at zero and lets NaN pass") {
 TEST_CASE("relu6 forward: clamps above at six") {
   const Network network = single(relu6(), 1);
   Context context({}, 1);
-  Pass pass(network, context, Tensor::from({1, 1, 1, 3}, std::vector{-2.f, 5.f, 7.f}));
+  Run pass(network, context, Tensor::from({1, 1, 1, 3}, std::vector{-2.f, 5.f, 7.f}));
   const auto y = pass.output().values();
   CHECK(y[0] == 0);
   CHECK(y[1] == 5);
@@ -110,7 +110,7 @@ TEST_CASE("relu backward: the rules agree with their equations on every element"
     for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
       check_reference(
           {&c, 1},
-          [=](const LayerCase&, const LayerInputs& in, Layer&) { return naive_relu(upper, rule, in); }, 0,
+          [=](const LayerCase&, const LayerInputs& in) { return naive_relu(upper, rule, in); }, 0,
           rule);
     }
   }

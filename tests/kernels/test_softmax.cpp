@@ -45,7 +45,7 @@ TEST_CASE("softmax: agrees with the naive loops" * doctest::test_suite("device")
   for (const bool log : {false, true})
     check_reference(
         softmax_cases(log),
-        [=](const LayerCase&, const LayerInputs& in, Layer&) { return naive_softmax(log, in); }, 2e-6);
+        [=](const LayerCase&, const LayerInputs& in) { return naive_softmax(log, in); }, 2e-6);
 }
 
 TEST_CASE("softmax: agrees with PyTorch" * doctest::test_suite("device")) {

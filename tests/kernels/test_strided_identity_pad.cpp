@@ -30,7 +30,7 @@ const LayerCase kSubsamplePadCases[] = {
 TEST_CASE("strided_identity_pad: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
       kSubsamplePadCases,
-      [](const LayerCase& c, const LayerInputs& in, Layer&) {
+      [](const LayerCase& c, const LayerInputs& in) {
         return naive_strided_identity_pad((c.x[0][3] + in.dy.shape()[3] - 1) / in.dy.shape()[3], in);
       },
       0);

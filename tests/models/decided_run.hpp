@@ -5,42 +5,42 @@
 #include <span>
 #include <utility>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 
 namespace backlight::test {
 
 /// A network with one forward pass, in the type and on the device given.
-class Run {
+class DecidedRun {
  public:
-  Run(Network network, const Tensor& x, Context where, DType dtype)
+  DecidedRun(Network network, const Tensor& x, Context where, DType dtype)
       : context_(std::move(where)), dtype_(dtype), network_(std::move(network)) {
     network_.to(dtype);
     network_.to(context_);
-    ForwardOptions options{.gradients_at = {network_.input()}};
+    ProgramOptions options{.gradients_at = {network_.input()}};
     for (NodeId id = 1; id < network_.size(); ++id)
       if (network_.node(id).layer->relu_upper()) options.keep.push_back(id);
-    pass_.emplace(network_, context_, x.to(dtype), options);
+    run_.emplace(network_, context_, x.to(dtype), options);
   }
 
   /// Puts in place what decides in another's backward: the outputs of its ReLUs and where its maxima lie.
   /// Both gradients are then of the same linear function.
-  void take_decisions(const Run& other) {
+  void take_decisions(const DecidedRun& other) {
     for (NodeId id = 1; id < network_.size(); ++id) {
       const Layer& layer = *network_.node(id).layer;
       if (layer.relu_upper())
-        context_.copy(other.context_.to_host(other.pass_->value(id)).to(dtype_),
-                      const_cast<Tensor&>(pass_->value(id)));
-      if (layer.kind() != "max_pool2d") continue;
+        context_.copy(other.context_.to_host(other.run_->value(id)).to(dtype_),
+                      const_cast<Tensor&>(run_->value(id)));
+      if (layer.kind() != OpKind::max_pool2d) continue;
       const auto at = static_cast<std::size_t>(id);
-      context_.copy(other.context_.to_host(other.pass_->saved()[at].indices),
-                    const_cast<Tensor&>(pass_->saved()[at].indices));
+      context_.copy(other.context_.to_host(other.run_->saved()[at].indices),
+                    const_cast<Tensor&>(run_->saved()[at].indices));
     }
   }
 
   /// With respect to the input, in the host's memory.
   Tensor gradient(std::int64_t target, ReluRule rule) {
-    const Seed seed = one_hot(network_.output(), pass_->shape(network_.output()), {&target, 1}, dtype_);
-    const Gradients gradients = pass_->backward(seed, {.rule = rule, .wrt = {network_.input()}});
+    const Seed seed = one_hot(network_.output(), run_->shape(network_.output()), {&target, 1}, dtype_);
+    const Gradients gradients = run_->backward(seed, {.rule = rule, .wrt = {network_.input()}});
     return context_.to_host(gradients.nodes.at(network_.input()));
   }
 
@@ -48,7 +48,7 @@ class Run {
   Context context_;
   DType dtype_;
   Network network_;
-  std::optional<Pass> pass_;
+  std::optional<Run> run_;
 };
 
 }  // namespace backlight::test

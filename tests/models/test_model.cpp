@@ -4,7 +4,7 @@
 #include <fstream>
 #include <limits>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "engine/train/init.hpp"
 #include "kernels/conv2d/conv2d_layer.hpp"
 #include "models/filled_model.hpp"
@@ -20,9 +20,9 @@ using namespace backlight::test;
 namespace {
 
 /// The parameters of a CIFAR ResNet-20 by name, to be changed and written to a file.
-class Weights {
+class FilledWeights {
  public:
-  explicit Weights(std::int64_t num_classes = 10) : network_(build_model("resnet20_cifar", num_classes)) {
+  explicit FilledWeights(std::int64_t num_classes = 10) : network_(build_model("resnet20_cifar", num_classes)) {
     Context context;
     fill_network(network_, context);
     for (const NamedParameter& p : network_.parameters()) tensors_[p.name] = p.tensor->clone();
@@ -53,7 +53,7 @@ class Weights {
 
 Tensor logits(const Network& network) {
   Context context;
-  return Pass(network, context, filled_input("resnet20_cifar", 32)).output().clone();
+  return Run(network, context, filled_input("resnet20_cifar", 32)).output().clone();
 }
 
 /// The kind and the message of what load_model throws.
@@ -72,7 +72,7 @@ void check_refused(const std::filesystem::path& path, const LoadOptions& options
 }  // namespace
 
 TEST_CASE("model: a file is recognised and loaded to the bit") {
-  const Weights weights;
+  const FilledWeights weights;
   const Model model = load_model(weights.write());
   CHECK(model.info.name == "resnet20_cifar");
   CHECK(model.labels == built_in_labels(LabelSet::cifar10).names);
@@ -103,14 +103,14 @@ TEST_CASE("model: content in memory is loaded as its file is, and not needed aft
 }
 
 TEST_CASE("model: the number of classes is that of the last layer's rows") {
-  const Model model = load_model(Weights(7).write());
+  const Model model = load_model(FilledWeights(7).write());
   CHECK(model.labels.size() == 7);
   CHECK(model.labels[6] == "class 6");
   CHECK(logits(model.network).shape() == Shape{1, 7});
 }
 
 TEST_CASE("model: labels of a file go with the classes and must fit them") {
-  const Weights weights(3);
+  const FilledWeights weights(3);
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "three.txt") << "ant\nbee\nfly\n";
   CHECK(load_model(weights.write(), {.labels = folder.path() / "three.txt"}).labels[1] == "bee");
@@ -120,7 +120,7 @@ TEST_CASE("model: labels of a file go with the classes and must fit them") {
 }
 
 TEST_CASE("model: the caller's preprocessing and model come before what is recognised") {
-  const Weights weights;
+  const FilledWeights weights;
   const Preprocessing caffe = Preprocessing::caffe(32, 32);
   CHECK(load_model(weights.write(), {.preprocessing = caffe}).info.preprocessing == caffe);
   CHECK(load_model(weights.write(), {.model = "resnet20_cifar"}).info.name == "resnet20_cifar");
@@ -131,7 +131,7 @@ TEST_CASE("model: the caller's preprocessing and model come before what is recog
 
 TEST_CASE(
     "model: a file's own word on names and preprocessing holds and an input size must suit the network") {
-  const Weights weights;
+  const FilledWeights weights;
   const Model model = load_model(weights.write("own.safetensors", {{"backlight.labels",
                                                                     "[\"a\",\"b\",\"c\",\"d\","
                                                                     "\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"]"},
@@ -154,7 +154,7 @@ TEST_CASE(
 TEST_CASE("model: a NaN or an infinity in any weight is refused by name") {
   for (const float poison :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    Weights weights;
+    FilledWeights weights;
     weights["layer2.1.conv2.weight"].values()[17] = poison;
     check_refused(weights.write(), {}, ErrorKind::bad_input, "layer2.1.conv2.weight");
     check_refused(weights.write(), {}, ErrorKind::bad_input, "weights.safetensors");
@@ -162,19 +162,19 @@ TEST_CASE("model: a NaN or an infinity in any weight is refused by name") {
 }
 
 TEST_CASE("model: missing and mis-shaped tensors are named") {
-  Weights without_variance;
+  FilledWeights without_variance;
   without_variance.remove("layer3.0.bn1.running_var");
   check_refused(without_variance.write(), {}, ErrorKind::bad_input, "layer3.0.bn1.running_var");
-  Weights narrow;
+  FilledWeights narrow;
   narrow["layer1.0.bn1.bias"] = Tensor::zeros({15});
   check_refused(narrow.write(), {}, ErrorKind::bad_input, "layer1.0.bn1.bias");
-  Weights headless;
+  FilledWeights headless;
   headless.remove("linear.weight");
   check_refused(headless.write(), {.model = "resnet20_cifar"}, ErrorKind::bad_input, "linear.weight");
 }
 
 TEST_CASE("model: tensors that compute nothing are left out by name") {
-  Weights weights;
+  FilledWeights weights;
   weights["bn1.total_ops"] = Tensor::zeros({1});
   weights["aux1.fc.weight"] = Tensor::zeros({10, 4});
   weights["ema.conv1.weight"] = Tensor::zeros({16, 3, 3, 3});
@@ -187,7 +187,7 @@ TEST_CASE("model: tensors that would compute are refused, and left out only when
   for (const char* name :
        {"layer1.0.ca.fc1.weight", "conv1.bias", "attn.weight", "fc2.weight", "norm.weight"}) {
     CAPTURE(name);
-    Weights weights;
+    FilledWeights weights;
     weights[name] = Tensor::zeros({16});
     const std::filesystem::path path = weights.write();
     check_refused(path, {}, ErrorKind::unsupported, name);
@@ -202,7 +202,7 @@ TEST_CASE("model: tensors that would compute are refused, and left out only when
 }
 
 TEST_CASE("model: a file's tensors are told by the names that they have there") {
-  Weights weights;
+  FilledWeights weights;
   weights.put_below("net.");
   weights["net.bn1.total_ops"] = Tensor::zeros({1});
   CHECK(load_model(weights.write()).left_out == std::vector<std::string>{"net.bn1.total_ops"});
@@ -220,7 +220,7 @@ TEST_CASE("model: a head that does not fit its features is refused, and so are e
   const auto refused = [](const std::string& name, const Shape& shape, const std::string& why) {
     CAPTURE(name);
     CAPTURE(shape);
-    Weights weights;
+    FilledWeights weights;
     weights[name] = Tensor::zeros(shape);
     check_refused(weights.write(), {}, ErrorKind::bad_input, why);
     check_refused(weights.write(), {}, ErrorKind::bad_input, "weights.safetensors");
@@ -233,7 +233,7 @@ TEST_CASE("model: a head that does not fit its features is refused, and so are e
 }
 
 TEST_CASE("model: what is unusual about a head is said where no classes can be counted") {
-  Weights weights;
+  FilledWeights weights;
   weights["linear.1.weight"] = Tensor::zeros({64});
   weights["linear.2.weight"] = Tensor::zeros({10, 64});
   weights.remove("linear.weight");
@@ -243,7 +243,7 @@ TEST_CASE("model: what is unusual about a head is said where no classes can be c
 }
 
 TEST_CASE("model: metadata that contradict the keys are said to, and the caller decides") {
-  const Weights weights;
+  const FilledWeights weights;
   const auto path = weights.write("other.safetensors", {{"backlight.architecture", "resnet18"}});
   check_refused(
       path, {}, ErrorKind::usage,
@@ -252,7 +252,7 @@ TEST_CASE("model: metadata that contradict the keys are said to, and the caller 
 }
 
 TEST_CASE("model: what grey is normalised by is an assumption only where nobody says it") {
-  Weights weights;
+  FilledWeights weights;
   weights["conv1.weight"] = Tensor::zeros({16, 1, 3, 3});
   CHECK(load_model(weights.write()).assumptions.size() == 1);
   CHECK(load_model(weights.write("mean.safetensors", {{"backlight.mean", "0.1307"}})).assumptions.size() ==
@@ -263,7 +263,7 @@ TEST_CASE("model: what grey is normalised by is an assumption only where nobody 
 
 TEST_CASE(
     "model: that the fourth channel is alpha is an assumption only where nobody says how it is normalised") {
-  Weights weights;
+  FilledWeights weights;
   weights["conv1.weight"] = Tensor::zeros({16, 4, 3, 3});
   const Model assumed = load_model(weights.write());
   REQUIRE(assumed.assumptions.size() == 1);
@@ -280,7 +280,7 @@ TEST_CASE(
 TEST_CASE("model: mean and std of channels that no picture has are refused") {
   for (const std::int64_t channels : {5, 64}) {
     CAPTURE(channels);
-    Weights weights;
+    FilledWeights weights;
     weights["conv1.weight"] = Tensor::zeros({16, channels, 3, 3});
     std::string numbers = "0.5";
     for (std::int64_t i = 1; i < channels; ++i) numbers += ",0.5";
@@ -293,7 +293,7 @@ TEST_CASE("model: mean and std of channels that no picture has are refused") {
 }
 
 TEST_CASE("model: a negative variance is refused by file and tensor") {
-  Weights weights;
+  FilledWeights weights;
   weights["layer2.0.bn1.running_var"].values()[3] = -0.5f;
   check_refused(weights.write(), {}, ErrorKind::bad_input, "\"layer2.0.bn1.running_var\"");
   check_refused(weights.write(), {}, ErrorKind::bad_input, "weights.safetensors");
@@ -302,7 +302,7 @@ TEST_CASE("model: a negative variance is refused by file and tensor") {
 TEST_CASE("model: any prefix that leaves a known network is left out") {
   for (const char* prefix : {"net.", "encoder.", "cnn.", "module.", "model._orig_mod."}) {
     CAPTURE(prefix);
-    Weights weights;
+    FilledWeights weights;
     weights.put_below(prefix);
     weights["n_averaged"] = Tensor::zeros({1});
     const Model model = load_model(weights.write(), {.ignore_unused = true});
@@ -312,7 +312,7 @@ TEST_CASE("model: any prefix that leaves a known network is left out") {
 }
 
 TEST_CASE("model: of several networks in a file one must be chosen by its prefix") {
-  Weights weights;
+  FilledWeights weights;
   weights.put_below("student.");
   for (const ConstNamedParameter& p : weights.network().parameters())
     weights["teacher." + p.name] = Tensor::zeros(p.tensor->shape());
@@ -357,7 +357,7 @@ TEST_CASE("model: a network of the caller's own loads its own file whatever its 
 }
 
 TEST_CASE("model: a name whose hash is not the content's is noted") {
-  const Model model = load_model(Weights().write("resnet20-12fca82f.th"));
+  const Model model = load_model(FilledWeights().write("resnet20-12fca82f.th"));
   REQUIRE(model.notes.size() == 1);
   CHECK(model.notes[0].find("12fca82f") != std::string::npos);
 }

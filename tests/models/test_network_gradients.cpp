@@ -50,8 +50,8 @@ void check_gradients(const std::string& name) {
   const bool on_cpu = test_device().kind == Device::Kind::cpu;
   Context host({}, 0);
   const Tensor x = filled_input(name, model_info(name).preprocessing.input_size);
-  Run reference(filled_model(name, host), x, Context({}, 0), on_cpu ? DType::f64 : DType::f32);
-  Run run(filled_model(name, host), x, test_context(0), DType::f32);
+  DecidedRun reference(filled_model(name, host), x, Context({}, 0), on_cpu ? DType::f64 : DType::f32);
+  DecidedRun run(filled_model(name, host), x, test_context(0), DType::f32);
   run.take_decisions(reference);
   const std::pair<std::string, ReluRule> rules[] = {
       {"standard", ReluRule::standard}, {"deconvnet", ReluRule::deconvnet}, {"guided", ReluRule::guided}};

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/programs.hpp"
+#include "engine/run/run.hpp"
 #include "models/filled_model.hpp"
 #include "support/device.hpp"
 #include "support/golden.hpp"
@@ -42,7 +43,8 @@ void check_network(const std::string& name, std::int64_t size, const std::vector
   const Network network = placed(filled_model(name, context), context);
   std::vector<NodeId> keep;
   for (const std::string& path : inner) keep.push_back(network.find(path));
-  const Pass pass(network, context, filled_input(name, size), {.keep = keep});
+  const Run pass(network, context, filled_input(name, size),
+                 {.keep = keep, .optimise = Optimisations::none()});
   for (const std::string& path : inner) {
     CAPTURE(path);
     CHECK(sampled_error(context.to_host(pass.value(network.find(path))), name + "." + path) <=
@@ -51,6 +53,13 @@ void check_network(const std::string& name, std::int64_t size, const std::vector
   const double error = sampled_error(context.to_host(pass.output()), name + ".logits");
   MESSAGE(name, " at ", size, "x", size, ": logits differ by ", error, " of the largest");
   CHECK(error <= tolerance_on(context.device(), kLogitsTolerance));
+
+  Programs programs(network);
+  const Tensor x = filled_input(name, size);
+  const Run optimised(programs.get(context, std::vector<TensorType>{{x.dtype(), x.shape()}}, {}), context,
+                      tensors(x.clone()));
+  CHECK(sampled_error(context.to_host(optimised.output()), name + ".logits") <=
+        tolerance_on(context.device(), kLogitsTolerance));
 }
 
 const std::vector<std::string> kVgg = {"features.0", "avgpool", "classifier.3"};

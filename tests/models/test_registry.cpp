@@ -91,17 +91,17 @@ TEST_CASE("registry: default layers exist and have a spatial value") {
     }
     const NodeId classifier = network.find(info.classifier);
     if (name.starts_with("squeezenet")) {
-      CHECK(network.node(classifier).layer->kind() == "conv2d");
+      CHECK(network.node(classifier).layer->kind() == OpKind::conv2d);
     } else {
       CHECK(classifier == network.output());
-      CHECK(network.node(classifier).layer->kind() == "linear");
+      CHECK(network.node(classifier).layer->kind() == OpKind::linear);
     }
   }
 }
 
 TEST_CASE("registry: by default Grad-CAM looks at the activation that the head pools") {
   const auto kind = [](const Network& network, NodeId id) {
-    return std::string(network.node(id).layer->kind());
+    return std::string(name_of(network.node(id).kind()));
   };
   for (const std::string& name : model_names()) {
     CAPTURE(name);

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "engine/train/init.hpp"
 #include "models/labels/labels.hpp"
 #include "models/scenes/batch.hpp"
@@ -51,7 +51,7 @@ double pointing_rate_of_cam(const Network& network, Context& context, std::uint6
   int hits = 0;
   for (std::uint64_t index = 0; index < scenes; ++index) {
     const Scene scene = render_scene(seed, index, {.min_objects = 2, .max_objects = 2});
-    const Pass pass(network, context, to_input(context, {&scene.image, 1}), {.keep = {layer}});
+    const Run pass(network, context, to_input(context, {&scene.image, 1}), {.keep = {layer}});
     const Tensor& features = pass.value(layer);
     const std::int64_t channels = features.shape()[1], side = features.shape()[2], cells = side * side;
     for (const SceneObject& object : scene.objects) {

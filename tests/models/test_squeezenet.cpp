@@ -58,7 +58,7 @@ float largest_of(const std::string& name) { return golden("squeezenet", name + "
 
 void check_scores(const Model& model, Context& context, const fs::path& photograph) {
   CAPTURE(photograph);
-  const Pass pass(model.network, context, squeezenet_input(model, photograph));
+  const Run pass(model.network, context, squeezenet_input(model, photograph));
   const Tensor logits = context.to_host(pass.output());
   const std::string name = photograph.stem();
   const auto values = logits.values();
@@ -127,8 +127,8 @@ TEST_CASE("squeezenet: the gradient, guided backprop and deconvolution on photog
     if (on_cpu)
       CHECK(sampled_gradient_error(gradient(photograph, target, rule), photograph + "." + name) <= 1e-6);
     const Context host({}, 0);
-    Run reference(std::move(trained(host)->network), input(photograph), Context({}, 0), dtype);
-    Run run(std::move(trained(host)->network), input(photograph), test_context(0), DType::f32);
+    DecidedRun reference(std::move(trained(host)->network), input(photograph), Context({}, 0), dtype);
+    DecidedRun run(std::move(trained(host)->network), input(photograph), test_context(0), DType::f32);
     run.take_decisions(reference);
     const double error = relative_error(run.gradient(target, rule), reference.gradient(target, rule));
     MESSAGE("squeezenet1_0, ", name, ": differs by ", error, " of the largest");

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "models/model.hpp"
 #include "models/weights_location.hpp"
 #include "support/compare.hpp"
@@ -34,7 +34,7 @@ void check_logits(Model model) {
   model.network.to(context);
   for (const std::string photograph : kPhotographs) {
     CAPTURE(photograph);
-    const Pass pass(model.network, context, input_of(model, photograph));
+    const Run pass(model.network, context, input_of(model, photograph));
     const Tensor expected = golden("trained_networks", model.info.name + "." + photograph + ".logits");
     const Tensor found = context.to_host(pass.output()).reshaped(expected.shape());
     const double error = relative_error(found, expected);
@@ -91,7 +91,7 @@ TEST_CASE("trained networks: EfficientNet-Lite0's input gradients under every Re
   Model model = load_model(*path);
   model.network.to(context);
   const Network& network = model.network;
-  Pass pass(network, context, input_of(model, "chelsea"), {.gradients_at = {network.input()}});
+  Run pass(network, context, input_of(model, "chelsea"), {.gradients_at = {network.input()}});
   const std::int64_t target[] = {282};
   const Seed seed = one_hot(network.output(), pass.shape(network.output()), target);
   const std::pair<std::string, ReluRule> rules[] = {

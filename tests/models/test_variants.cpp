@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "models/model.hpp"
 #include "support/compare.hpp"
 #include "support/fill_network.hpp"
@@ -56,7 +56,7 @@ Model check_variant(const std::string& name, const LoadOptions& options = {}) {
   const Shape shape(expected["input"].get<std::vector<std::int64_t>>());
   CHECK(model.info.preprocessing.channels == shape[1]);
   Context context;
-  const Pass pass(model.network, context, random_tensor(shape, name + ".x", -2, 2));
+  const Run pass(model.network, context, random_tensor(shape, name + ".x", -2, 2));
   const Tensor logits = golden("variants", name);
   CHECK(relative_error(pass.output().clone().reshaped(logits.shape()), logits) <= 2e-5);
   return model;
@@ -72,7 +72,7 @@ std::vector<std::string> head_nodes(const Network& network, const std::string& m
   std::vector<std::string> nodes;
   for (NodeId id = 1; id < network.size(); ++id)
     if (network.node(id).name.starts_with(module + "."))
-      nodes.push_back(network.node(id).name + " " + std::string(network.node(id).layer->kind()));
+      nodes.push_back(network.node(id).name + " " + std::string(name_of(network.node(id).kind())));
   return nodes;
 }
 

@@ -1,7 +1,7 @@
 // The device that the tests of the suite "device" run on: BACKLIGHT_TEST_DEVICE, or the CPU.
 #pragma once
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 
 namespace backlight::test {
 

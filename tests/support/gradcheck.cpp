@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "support/random.hpp"
 
 namespace backlight::test {
@@ -21,10 +21,10 @@ GradcheckResult gradcheck(Network& network, Tensor x, Mode mode) {
   network.to(DType::f64);
   x = x.to(DType::f64);
   Context context({}, 1);
-  const auto forward = [&] { return Pass(network, context, x.clone(), {.mode = mode}); };
+  const auto forward = [&] { return Run(network, context, x.clone(), {.training = mode.training}, mode.seed); };
 
-  Pass pass(network, context, x.clone(),
-            {.gradients_at = {network.input()}, .parameter_gradients = true, .mode = mode});
+  Run pass(network, context, x.clone(),
+            {.gradients_at = {network.input()}, .parameter_gradients = true, .training = mode.training}, mode.seed);
   const Tensor r = random_tensor(pass.output().shape(), "gradcheck.r", -1, 1, DType::f64);
   const Gradients gradients = pass.backward(
       {network.output(), r.clone()}, {.wrt = {network.input()}, .parameter_gradients = true, .last = true});

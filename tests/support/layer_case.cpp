@@ -60,8 +60,7 @@ struct RunOptions {
 LayerResult run(const LayerCase& c, const LayerInputs& in, const RunOptions& options) {
   const DType dtype = in.dy.dtype();
   Context context = dtype == DType::f32 ? test_context(options.threads) : Context({}, options.threads);
-  const auto layer = layer_of(c, dtype);
-  for (const Parameter& p : layer->parameters()) *p.tensor = context.copy(*p.tensor);
+  const auto layer = c.make();
   const auto sentinels =
       context.device().kind == Device::Kind::cpu ? std::make_shared<SentinelPool>() : nullptr;
   const auto empty = [&](const Shape& shape) {
@@ -80,21 +79,26 @@ LayerResult run(const LayerCase& c, const LayerInputs& in, const RunOptions& opt
     x_shapes.push_back(tensor.shape());
   }
   for (const Tensor& tensor : x) x_pointers.push_back(&tensor);
+  std::vector<Tensor> w;
+  std::vector<const Tensor*> w_pointers;
+  for (const Tensor& tensor : in.w) w.push_back(within(tensor));
+  for (const Tensor& tensor : w) w_pointers.push_back(&tensor);
   const Tensor dy = within(in.dy);
 
   LayerResult result;
   Saved saved;
   Tensor own_y;
   if (!options.in_place) own_y = empty(layer->output_shape(x_shapes));
-  Tensor& y = options.in_place ? x[0] : own_y;
-  layer->forward({.context = context, .x = x_pointers, .y = y, .saved = &saved, .mode = mode});
+  Tensor* const y = options.in_place ? x.data() : &own_y;
+  layer->forward(
+      {.context = context, .x = x_pointers, .w = w_pointers, .y = {&y, 1}, .saved = &saved, .mode = mode});
 
   std::vector<Tensor*> dx, dw;
   for (const Shape& shape : x_shapes) result.dx.push_back(options.input_gradients ? empty(shape) : Tensor());
   for (Tensor& tensor : result.dx) dx.push_back(tensor.defined() ? &tensor : nullptr);
   if (options.parameter_gradients) {
-    for (const Parameter& p : layer->parameters()) {
-      Tensor start(p.tensor->shape(), dtype);
+    for (const ParameterSpec& p : layer->parameters()) {
+      Tensor start(p.shape, dtype);
       start.fill(options.dw_start);
       result.dw.push_back(p.trainable ? within(start) : Tensor());
     }
@@ -103,17 +107,20 @@ LayerResult run(const LayerCase& c, const LayerInputs& in, const RunOptions& opt
 
   const Needs needs = layer->needs(options.parameter_gradients || c.training);
   if (!needs.inputs) std::ranges::fill(x_pointers, nullptr);
+  const Tensor* const y_read = needs.outputs ? y : nullptr;
+  const Tensor* const dy_read = &dy;
   layer->backward({.context = context,
                    .x = x_pointers,
                    .x_shapes = x_shapes,
-                   .y = needs.output ? &y : nullptr,
+                   .w = w_pointers,
+                   .y = {&y_read, 1},
                    .saved = saved,
-                   .dy = dy,
+                   .dy = {&dy_read, 1},
                    .dx = dx,
                    .dw = dw,
                    .rule = options.rule,
                    .mode = mode});
-  result.y = std::move(y);
+  result.y = std::move(*y);
   if (sentinels && !sentinels->intact())
     throw Error(ErrorKind::internal, c.name, ": wrote outside its buffers");
   result.y = context.to_host(result.y);
@@ -125,20 +132,25 @@ LayerResult run(const LayerCase& c, const LayerInputs& in, const RunOptions& opt
 
 }  // namespace
 
-std::unique_ptr<Layer> layer_of(const LayerCase& c, DType dtype) {
-  auto layer = c.make();
-  for (const Parameter& p : layer->parameters()) {
-    const bool variance = p.name == "running_var";
-    *p.tensor =
-        filled(c.name + "." + p.name, p.tensor->shape(), variance ? 0.5 : -1, variance ? 2 : 1, 0, dtype);
-  }
-  return layer;
+Network network_of(const LayerCase& c) {
+  const Shape& shape = c.x.at(0);
+  Network network(shape[1]);
+  if (shape.rank() == 2) network.add("flatten", flatten());
+  network.add("layer", c.make());
+  std::vector<Tensor> w = inputs_of(c).w;
+  const std::vector<NamedParameter> parameters = network.parameters();
+  for (std::size_t i = 0; i < w.size(); ++i) *parameters[i].tensor = std::move(w[i]);
+  return network;
 }
 
 LayerInputs inputs_of(const LayerCase& c, DType dtype) {
   LayerInputs in;
   for (std::size_t i = 0; i < c.x.size(); ++i)
     in.x.push_back(filled(c.name + ".x" + std::to_string(i), c.x[i], c.low, c.high, c.step, dtype));
+  for (const ParameterSpec& p : c.make()->parameters()) {
+    const bool variance = p.name == "running_var";
+    in.w.push_back(filled(c.name + "." + p.name, p.shape, variance ? 0.5 : -1, variance ? 2 : 1, 0, dtype));
+  }
   in.dy = filled(c.name + ".dy", c.make()->output_shape(c.x), -1, 1, 0, dtype);
   return in;
 }
@@ -153,8 +165,7 @@ void check_reference(std::span<const LayerCase> cases, const Reference& referenc
   for (const LayerCase& c : cases) {
     CAPTURE(c.name);
     const LayerResult result = run_layer(c, inputs_of(c), 2, rule);
-    const auto layer = layer_of(c, DType::f64);
-    const LayerResult expected = reference(c, inputs_of(c, DType::f64), *layer);
+    const LayerResult expected = reference(c, inputs_of(c, DType::f64));
     CHECK(relative_error(result.y, expected.y) <= tolerance);
     REQUIRE(result.dx.size() == expected.dx.size());
     for (std::size_t i = 0; i < result.dx.size(); ++i)
@@ -184,9 +195,7 @@ void check_gradients(std::span<const LayerCase> cases, bool spaced) {
   for (const LayerCase& c : cases) {
     CAPTURE(c.name);
     const Shape& shape = c.x.at(0);
-    Network network(shape[1]);
-    if (shape.rank() == 2) network.add("flatten", flatten());
-    network.add("layer", layer_of(c));
+    Network network = network_of(c);
     const Shape input = shape.rank() == 2 ? Shape{shape[0], shape[1], 1, 1} : shape;
     Tensor x = spaced ? off_kinks(input, c.name) : random_tensor(input, c.name, c.low, c.high, DType::f64);
     const GradcheckResult result = gradcheck(network, std::move(x), {.training = c.training, .seed = 7});
@@ -225,6 +234,7 @@ void check_promises(std::span<const LayerCase> cases) {
     for (std::int64_t n = 0; n < c.x[0][0]; ++n) {
       LayerInputs one;
       for (const Tensor& x : in.x) one.x.push_back(image(x, n));
+      for (const Tensor& w : in.w) one.w.push_back(w.clone());
       one.dy = image(in.dy, n);
       const LayerResult alone = run(c, one, {});
       CHECK(test::same_bits(alone.y, image(result.y, n)));

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph/layer.hpp"
+#include "engine/graph/network.hpp"
 #include "kernels/naive.hpp"
 
 namespace backlight::test {
@@ -23,8 +23,8 @@ struct LayerCase {
   bool training = false;
 };
 
-/// The layer with its parameters filled.
-std::unique_ptr<Layer> layer_of(const LayerCase& c, DType dtype = DType::f32);
+/// The layer, as "layer", with its parameters filled, on an input of the case's rank: 4, or 2 behind a flatten.
+Network network_of(const LayerCase& c);
 LayerInputs inputs_of(const LayerCase& c, DType dtype = DType::f32);
 
 /// Forward and backward of the layer alone, every buffer between sentinels and NaN before it is written; dw
@@ -35,7 +35,7 @@ LayerResult run_layer(const LayerCase& c, const LayerInputs& in, int threads = 1
 
 /// Checks y, dx and dw against a float64 reference of the same inputs, each within `tolerance` of its largest
 /// value.
-using Reference = std::function<LayerResult(const LayerCase&, const LayerInputs&, Layer&)>;
+using Reference = std::function<LayerResult(const LayerCase&, const LayerInputs&)>;
 void check_reference(std::span<const LayerCase> cases, const Reference& reference, double tolerance,
                      ReluRule rule = ReluRule::standard);
 

@@ -17,15 +17,14 @@ namespace {
 class WrongBackward final : public Layer {
  public:
   explicit WrongBackward(double slope) : slope_(slope) {}
-  std::string_view kind() const override { return "wrong"; }
   Needs needs(bool) const override { return {}; }
   Shape output_shape(std::span<const Shape> x) const override { return x[0]; }
   void forward(const ForwardArgs& a) const override {
-    for (std::int64_t i = 0; i < a.y.numel(); ++i) a.y.data<double>()[i] = 2 * a.x[0]->data<double>()[i];
+    for (std::int64_t i = 0; i < a.y[0]->numel(); ++i) a.y[0]->data<double>()[i] = 2 * a.x[0]->data<double>()[i];
   }
   void backward(const BackwardArgs& a) const override {
-    for (std::int64_t i = 0; i < a.dy.numel(); ++i)
-      a.dx[0]->data<double>()[i] = slope_ * a.dy.data<double>()[i];
+    for (std::int64_t i = 0; i < a.dy[0]->numel(); ++i)
+      a.dx[0]->data<double>()[i] = slope_ * a.dy[0]->data<double>()[i];
   }
 
  private:

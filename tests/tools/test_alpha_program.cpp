@@ -1,7 +1,7 @@
 // A network of four input channels, from pictures with alpha and without to what is written.
 #include <doctest/doctest.h>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "kernels/preprocess/preprocess.hpp"
 #include "tools/program.hpp"
 
@@ -16,7 +16,7 @@ const std::string kPictures = BACKLIGHT_SOURCE_DIR "/tests/golden/images/";
 std::vector<float> logits_of(const Image& image) {
   Context context;
   const Network network = test_network(10, 4);
-  const Pass pass(network, context, preprocess(image, with_channels(Preprocessing::cifar(), 4)).x);
+  const Run pass(network, context, preprocess(image, with_channels(Preprocessing::cifar(), 4)).x);
   return {pass.output().values().begin(), pass.output().values().end()};
 }
 

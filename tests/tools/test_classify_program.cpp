@@ -15,8 +15,9 @@ namespace {
 std::vector<float> library_logits(const Image& image) {
   const Network network = test_network();
   Context context;
-  const Pass pass(network, context, preprocess(image, Preprocessing::cifar()).x);
-  return {pass.output().values().begin(), pass.output().values().end()};
+  Programs programs(network);
+  const Explanation run(programs, context, preprocess(image, Preprocessing::cifar()).x, {}, false);
+  return {run.scores().values().begin(), run.scores().values().end()};
 }
 
 }  // namespace

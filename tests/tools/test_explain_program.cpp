@@ -19,12 +19,15 @@ std::vector<float> values_of(const Tensor& tensor) {
 
 /// The library's own answers about a picture.
 struct Reference {
-  explicit Reference(const Image& picture, Direction direction = Direction::evidence, std::int64_t index = 3)
-      : fitted(preprocess(picture, Preprocessing::cifar())),
-        explanation(network, context, fitted.x.clone(), {network.find("layer3")}, true),
+  explicit Reference(const Image& picture, Direction direction = Direction::evidence, std::int64_t index = 3,
+                     Optimisations optimise = Optimisations::all())
+      : programs(network, optimise),
+        fitted(preprocess(picture, Preprocessing::cifar())),
+        explanation(programs, context, fitted.x.clone(), {network.find("layer3")}, true),
         target(explanation.target({&index, 1}, direction)) {}
 
   Network network = test_network();
+  Programs programs;
   Context context;
   Fitted fitted;
   Explanation explanation;
@@ -96,6 +99,22 @@ TEST_CASE("explain: the document has every promised member") {
   const std::string png = read_text(files["overlay"].get<std::string>());
   CHECK(contains(png, json["model"]["weights_sha256"].get<std::string>()));
   CHECK(contains(png, "\"preset\": \"pytorch-grad-cam\""));
+}
+
+TEST_CASE("explain: --plain gives the bits of the network computed layer by layer") {
+  const Workspace work;
+  const std::string picture = work.picture("cat.png", 50, 40), net = work.network();
+  Reference plain(test_picture(50, 40), Direction::evidence, 3, Optimisations::none());
+  const std::vector<float> expected =
+      values_of(plain.explanation.grad_cam(plain.network.find("layer3"), plain.target).map);
+  const auto map_of = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {"explain", picture, "--weights", net, "--class", "3", "--format", "npy",
+                                     "--force", "--out", work.str("out")});
+    const Json json = work.run_json(options);
+    return read_npy(json["images"][0]["results"][0]["files"]["npy"].get<std::string>()).values;
+  };
+  CHECK(map_of({"--plain"}) == expected);
+  CHECK(map_of({}) != expected);
 }
 
 TEST_CASE("explain: methods to the input give the raw gradient of the library") {

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "engine/explain/explanation.hpp"
 #include "models/pictures.hpp"
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/commands.hpp"
@@ -21,14 +22,13 @@ struct ClassifyOptions {
   Console console;
 };
 
-Json classify_picture(const PictureSource& source, const Model& model, Context& context, Fit fit,
+Json classify_picture(const PictureSource& source, const Model& model, Programs& programs, Context& context, Fit fit,
                       ExifOrientation exif, const ClassifyOptions& options, Console& console) {
   const Image image = source.read(exif, model.info.preprocessing.alpha(), console);
   Fitted fitted = fit_picture(image, model, fit, false);
   Json record = image_json(source, image, fitted);
-  const NodeId node = score_node(model.network);
-  const Pass pass(model.network, context, std::move(fitted.x), {.keep = {node}});
-  const ClassScores scores = class_scores(context.to_host(pass.value(node)).values(), model.scores);
+  const Explanation run(programs, context, std::move(fitted.x), {}, /*input_gradient=*/false);
+  const ClassScores scores = class_scores(context.to_host(run.scores()).values(), model.scores);
   const std::vector<std::int64_t> best = scores.best(options.top_k);
   record["predictions"] = predictions_json(model, scores, best);
   if (!options.json.any()) {
@@ -48,10 +48,11 @@ void run_classify(ClassifyOptions& options) {
   inputs_of(list, {model.weights, labels_file(options.network)}).keep_from("/dev/stdout");
   Context context = make_context(options.device, console);
   model.network.to(context);
+  Programs programs(model.network, optimisations(options.device));
 
   BatchOutput output(options.json, run_json("classify", model, fit, exif, context), list, console);
   const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
-    return classify_picture(source, model, context, fit, exif, options, console);
+    return classify_picture(source, model, programs, context, fit, exif, options, console);
   });
   if (exit_code != 0) throw CLI::RuntimeError(exit_code);
 }
@@ -77,6 +78,7 @@ void add_classify_command(CLI::App& app) {
   add_network_options(command, options->network);
   add_picture_options(command, options->network);
   add_device_options(command, options->device);
+  add_plain_option(command, options->device);
   add_json_options(command, options->json);
   options->console.add_options(command);
   command.footer(kClassifyFooter);

@@ -180,6 +180,17 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(1, 1024));
 }
 
+void add_plain_option(CLI::App& command, DeviceOptions& options) {
+  command
+      .add_flag("--plain", options.plain,
+                "Compute layer by layer, as the network is written: slower, and other roundings than usual")
+      ->group("Computation");
+}
+
+Optimisations optimisations(const DeviceOptions& options) {
+  return options.plain ? Optimisations::none() : Optimisations::all();
+}
+
 Context make_context(const DeviceOptions& options, Console& console) {
   const Precision precision = parse_choice("precision", options.precision, kPrecisions);
   Device device;

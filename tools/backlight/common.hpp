@@ -12,6 +12,7 @@
 
 #include "engine/core/nearest.hpp"
 #include "engine/explain/display.hpp"
+#include "engine/run/program.hpp"
 #include "models/model.hpp"
 #include "tools/backlight/console.hpp"
 
@@ -67,7 +68,7 @@ Model load_network(const NetworkOptions& options, Console& console);
 struct DeviceOptions {
   std::string device, precision = "strict";  ///< no device: auto, and not a word about it
   int threads = 0;
-  bool autotune = false;
+  bool autotune = false, plain = false;
 };
 
 /// Adds --device --threads --precision --autotune.
@@ -76,6 +77,10 @@ void add_device_options(CLI::App& command, DeviceOptions& options);
 /// for an unknown device, Error(unsupported) for one that this build lacks, Error(resources) for one that
 /// this machine lacks.
 Context make_context(const DeviceOptions& options, Console& console);
+/// Adds --plain.
+void add_plain_option(CLI::App& command, DeviceOptions& options);
+/// All, or with --plain none.
+Optimisations optimisations(const DeviceOptions& options);
 std::string_view name_of(Precision precision);
 
 Fit parse_fit(std::string_view name);

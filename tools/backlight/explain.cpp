@@ -113,7 +113,7 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
   const int size = model.info.preprocessing.input_size;
   const std::vector<Shape> shapes = network.shapes({1, model.info.preprocessing.channels, size, size});
   for (const NodeId layer : request.layers)
-    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes); !obstacle.empty())
+    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes[static_cast<std::size_t>(layer)]); !obstacle.empty())
       throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
                   "; `backlight layers` lists those it can use");
 }
@@ -190,7 +190,8 @@ void run_explain(ExplainOptions& options) {
   Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
   inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
-  const Explainer explainer(model, context, std::move(request), head, std::move(inputs));
+  Programs programs(model.network, optimisations(options.device));
+  const Explainer explainer(model, programs, context, std::move(request), head, std::move(inputs));
   explainer.check_outputs(list.pictures);
   make_folder(folder);
 
@@ -259,6 +260,7 @@ void add_explain_command(CLI::App& app) {
   add_network_options(command, options->network);
   add_picture_options(command, options->network);
   add_device_options(command, options->device);
+  add_plain_option(command, options->device);
 
   add_list("--format", options->formats,
            "What to write: overlay, heatmap, panel, npy, json [overlay]; pictures as png [default] or jpg",

@@ -8,9 +8,7 @@
 namespace backlight::tools {
 namespace {
 
-std::string kind_of(const Node& node) { return node.layer ? std::string(node.layer->kind()) : "input"; }
-
-bool is_pooling(const Node& node) { return kind_of(node).ends_with("pool2d"); }
+bool is_pooling(const Node& node) { return name_of(node.kind()).ends_with("pool2d"); }
 
 /// What makes this node a default, by its place before the head.
 const char* reason_for(const Network& network, NodeId id) {
@@ -97,12 +95,12 @@ NetworkView view_of(const Network& network, const ModelInfo& info, const Shape& 
   for (NodeId id = 0; id < network.size(); ++id) {
     const Node& node = network.node(id);
     view.layers.push_back({.name = node.name,
-                           .kind = kind_of(node),
+                           .kind = std::string(name_of(node.kind())),
                            .attributes = node.layer ? node.layer->attributes() : std::vector<Attribute>{},
                            .inputs = node.inputs,
                            .shape = shapes[static_cast<std::size_t>(id)],
                            .parameters = network.parameter_count(id),
-                           .obstacle = grad_cam_obstacle(network, id, shapes)});
+                           .obstacle = grad_cam_obstacle(network, id, shapes[static_cast<std::size_t>(id)])});
   }
   const auto layer = [&](NodeId id) -> LayerView& { return view.layers.at(static_cast<std::size_t>(id)); };
   for (const Preset preset : kPresets) {
@@ -111,8 +109,7 @@ NetworkView view_of(const Network& network, const ModelInfo& info, const Shape& 
     layer(id).default_reason = reason_for(network, id);
   }
   if (const auto head = find_cam_head(network)) layer(head->features).cam_features = true;
-  for (const auto& [relu, fusion] :
-       find_fusions(network, std::vector(shapes.size(), false), network.readers())) {
+  for (const auto& [relu, fusion] : find_fusions(network.nodes(), std::vector(shapes.size(), false))) {
     layer(fusion.producer).fused_into = relu;
     if (fusion.add) layer(*fusion.add).fused_into = relu;
   }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "kernels/conv2d/conv2d_layer.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
 #include "tools/bench/kernels.hpp"
@@ -66,13 +66,18 @@ void bench_conv2d(const ConvCase& c, int threads, int repeat, std::int64_t batch
   Tensor dx = context.empty(x.shape());
   fill_uniform(dy, 98, -1, 1);
   const Saved saved;
-  const Tensor* inputs[] = {&x};
-  Tensor* gradients[] = {&dx};
+  const Tensor* const inputs[] = {&x};
+  const Tensor* const seeds[] = {&dy};
+  const Tensor* const unread[] = {nullptr};
+  std::vector<const Tensor*> w;
+  for (std::size_t i = 0; i < network.weights().size(); ++i) w.push_back(&network.weights()[i]);
+  Tensor* const outputs[] = {&y};
+  Tensor* const gradients[] = {&dx};
   const double flop = 2.0 * static_cast<double>(y.numel()) *
-                      static_cast<double>(network.parameters()[0].tensor->numel() / c.out);
-  const Timing forward = time_calls(repeat, [&] { layer.forward({context, inputs, y, nullptr}); });
+                      static_cast<double>(w[0]->numel() / c.out);
+  const Timing forward = time_calls(repeat, [&] { layer.forward({context, inputs, w, outputs}); });
   const Timing backward = time_calls(repeat, [&] {
-    layer.backward({context, inputs, shapes, nullptr, saved, dy, gradients, {}});
+    layer.backward({context, inputs, shapes, w, unread, saved, seeds, gradients, {}});
   });
   std::printf("%-30s", c.name);
   for (const Timing& timing : {forward, backward})

@@ -25,6 +25,10 @@ Context timed_context(const NetworkOptions& options) {
   return context;
 }
 
+std::shared_ptr<const Program> program_for(Programs& programs, const Context& context, const Tensor& x) {
+  return programs.get(context, std::vector<TensorType>{{x.dtype(), x.shape()}}, {});
+}
+
 /// A network with random weights in the context's memory, and an input for it in the host's.
 struct Subject {
   Subject(const std::string& name, const Context& context, std::int64_t batch)
@@ -67,12 +71,13 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
   const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), 7);
   const Tensor x = context.copy(subject.x);
   NetworkTimes times{};
+  Programs programs(subject.network);
   times.forward_ms = time_calls(options.repeat, [&] {
-                       const Pass pass(subject.network, context, context.copy(x));
+                       const Run run(program_for(programs, context, x), context, tensors(context.copy(x)));
                        context.synchronize();
                      }).wall_ms;
   times.explanation_ms = time_calls(options.repeat, [&] {
-                           Explanation explanation(subject.network, context, context.copy(subject.x), {layer},
+                           Explanation explanation(programs, context, context.copy(subject.x), {layer},
                                                    /*input_gradient=*/true);
                            const Seed target = explanation.target(classes);
                            const ClassMap map = explanation.grad_cam(layer, target);
@@ -93,12 +98,13 @@ void bench_forward(const std::string& name, const NetworkOptions& options, bool 
   Context context = timed_context(options);
   const Subject subject(name, context, options.batch);
   const Tensor x = context.copy(subject.x);
+  Programs programs(subject.network);
   std::string line;
   for (int i = -1; i < options.repeat; ++i) {
     if (paced && i >= 0 && !std::getline(std::cin, line)) return;
     const auto begin = std::chrono::steady_clock::now();
     {
-      const Pass pass(subject.network, context, context.copy(x));
+      const Run run(program_for(programs, context, x), context, tensors(context.copy(x)));
       context.synchronize();
     }
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;

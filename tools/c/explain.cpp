@@ -140,7 +140,7 @@ bl_status bl_classify(const bl_model* model, const bl_image* image, int32_t fit,
     Fitted fitted = fit_picture(image_of(image, of.info.preprocessing.alpha()), of, fit_of(fit), false);
     Context context({}, model->threads);
     const NodeId node = score_node(of.network);
-    const Pass pass(of.network, context, std::move(fitted.x), {.keep = {node}});
+    const Run pass(of.network, context, std::move(fitted.x), {.keep = {node}});
     const ClassScores found = class_scores(pass.value(node).values(), of.scores);
     const std::vector<std::int64_t> best = found.best(count);
     for (std::size_t i = 0; i < count; ++i) {

@@ -10,7 +10,7 @@
 #include <limits>
 #include <thread>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "engine/train/init.hpp"
 #include "engine/train/trainer.hpp"
 #include "kernels/layers.hpp"
@@ -40,8 +40,8 @@ Batch batch_of(std::int64_t step) {
   return batch;
 }
 
-struct Run {
-  explicit Run(int threads = 1,
+struct TrainingRun {
+  explicit TrainingRun(int threads = 1,
                TrainerOptions options = {.steps = kSteps, .warmup = 2, .learning_rate = 0.05})
       : context({}, threads),
         network(scenes_net(kClasses, kWidth)),
@@ -70,13 +70,12 @@ class FailsBackward final : public Layer {
  public:
   static inline bool failing = false;
 
-  std::string_view kind() const override { return "fails_backward"; }
   Shape output_shape(std::span<const Shape> x) const override { return x[0]; }
   Needs needs(bool) const override { return {}; }
-  void forward(const ForwardArgs& a) const override { a.context.copy(*a.x[0], a.y); }
+  void forward(const ForwardArgs& a) const override { a.context.copy(*a.x[0], *a.y[0]); }
   void backward(const BackwardArgs& a) const override {
     if (failing) throw Error(ErrorKind::resources, "backward failed");
-    a.context.copy(a.dy, *a.dx[0]);
+    a.context.copy(*a.dy[0], *a.dx[0]);
   }
 };
 
@@ -105,9 +104,9 @@ TEST_CASE("training: the gradient of a whole residual network with batch norm in
 }
 
 TEST_CASE("training: the loss is the mean cross-entropy over the labels of each image") {
-  Run run;
+  TrainingRun run;
   const Batch batch = batch_of(0);
-  Pass pass(run.network, run.context, batch.x.clone(), {.mode = {.training = true}});
+  Run pass(run.network, run.context, batch.x.clone(), {.training = true});
   double expected = 0;
   for (std::size_t i = 0; i < batch.labels.size(); ++i) {
     const float* scores = pass.output().data<float>() + static_cast<std::int64_t>(i / 2) * kClasses;
@@ -165,7 +164,7 @@ TEST_CASE("training: a step that fails in backward changes neither weights nor r
 }
 
 TEST_CASE("training: the same seed gives the same bits on any number of threads") {
-  Run one(1), again(1), three(3);
+  TrainingRun one(1), again(1), three(3);
   one.train();
   again.train();
   three.train();
@@ -188,7 +187,7 @@ TEST_CASE("training: the scenes of a step are the same on any number of threads"
 
 TEST_CASE("training: saved and taken up again it ends in the same bits") {
   const TemporaryFile file("resume.safetensors");
-  Run whole, half, rest;
+  TrainingRun whole, half, rest;
   whole.train();
   half.train(3);
   half.trainer.save(file.path, kSettings);
@@ -203,7 +202,7 @@ TEST_CASE("training: killed at any moment it resumes from its checkpoint to the 
   const TemporaryFile file("kill.safetensors");
   const fs::path path = file.path;
   const TrainerOptions options{.steps = 400, .warmup = 2, .learning_rate = 0.05};
-  const auto train_with_checkpoints = [&](Run& run) {
+  const auto train_with_checkpoints = [&](TrainingRun& run) {
     if (fs::exists(path)) run.trainer.restore(path, kSettings);
     while (run.trainer.steps_done() < options.steps) {
       run.trainer.step(batch_of(run.trainer.steps_done()));
@@ -215,7 +214,7 @@ TEST_CASE("training: killed at any moment it resumes from its checkpoint to the 
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-      Run run(1, options);
+      TrainingRun run(1, options);
       train_with_checkpoints(run);
       _exit(0);
     }
@@ -231,7 +230,7 @@ TEST_CASE("training: killed at any moment it resumes from its checkpoint to the 
   CHECK(killed >= 1);
   REQUIRE(fs::exists(path));
 
-  Run resumed(1, options), whole(1, options);
+  TrainingRun resumed(1, options), whole(1, options);
   train_with_checkpoints(resumed);
   whole.train(options.steps);
   CHECK(different(whole.network, resumed.network) == std::vector<std::string>{});
@@ -239,11 +238,11 @@ TEST_CASE("training: killed at any moment it resumes from its checkpoint to the 
 
 TEST_CASE("training: a checkpoint of other options or another network is refused and changes nothing") {
   const TemporaryFile file("refuse.safetensors");
-  Run run;
+  TrainingRun run;
   run.train(2);
   run.trainer.save(file.path, kSettings);
 
-  Run other_rate(1, {.steps = kSteps, .warmup = 2, .learning_rate = 0.06}), untouched;
+  TrainingRun other_rate(1, {.steps = kSteps, .warmup = 2, .learning_rate = 0.06}), untouched;
   CHECK_THROWS_WITH_AS(other_rate.trainer.restore(file.path, kSettings),
                        doctest::Contains("training.learning_rate 0.05"), Error);
   CHECK_THROWS_WITH_AS(untouched.trainer.restore(file.path, {{"data", "photographs"}}),
@@ -260,14 +259,14 @@ TEST_CASE("training: a checkpoint of other options or another network is refused
   const TemporaryFile text("no_checkpoint");
   std::ofstream(text.path) << "no checkpoint";
   CHECK_THROWS_AS(untouched.trainer.restore(text.path, kSettings), Error);
-  const Run fresh;
+  const TrainingRun fresh;
   CHECK(untouched.trainer.steps_done() == 0);
   CHECK(different(untouched.network, fresh.network) == std::vector<std::string>{});
 }
 
 TEST_CASE("training: a loss that is not finite is reported and changes nothing") {
-  Run run;
-  const Run fresh;
+  TrainingRun run;
+  const TrainingRun fresh;
   Batch batch = batch_of(0);
   batch.x.values()[5] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH_AS(run.trainer.step(std::move(batch)), doctest::Contains("learning rate"), Error);
@@ -283,7 +282,7 @@ TEST_CASE("training: invalid options and batches are refused") {
   CHECK_THROWS_AS(Trainer(network, context, {.steps = 5, .learning_rate = 0}), Error);
   CHECK_THROWS_AS(Trainer(network, context, {.steps = 5, .learning_rate = std::nan("")}), Error);
 
-  Run run;
+  TrainingRun run;
   Batch batch = batch_of(0);
   batch.labels.pop_back();
   CHECK_THROWS_AS(run.trainer.step(std::move(batch)), Error);

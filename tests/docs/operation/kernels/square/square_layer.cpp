@@ -7,7 +7,7 @@ namespace {
 
 class Square final : public Layer {
  public:
-  std::string_view kind() const override { return "square"; }
+  OpKind kind() const override { return OpKind::square; }
   Needs needs(bool) const override { return {.inputs = true}; }
 
   Shape output_shape(std::span<const Shape> x) const override {
@@ -16,15 +16,15 @@ class Square final : public Layer {
   }
 
   void forward(const ForwardArgs& a) const override {
-    dispatch(a.context, a.y.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.square_forward(a.context, a.y.numel(), a.x[0]->data<T>(), a.y.data<T>());
+    dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.square_forward(a.context, a.y[0]->numel(), a.x[0]->data<T>(), a.y[0]->data<T>());
     });
   }
 
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
-    dispatch(a.context, a.dy.dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.square_backward(a.context, a.dy.numel(), a.x[0]->data<T>(), a.dy.data<T>(), a.dx[0]->data<T>());
+    dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.square_backward(a.context, a.dy[0]->numel(), a.x[0]->data<T>(), a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
   }
 };

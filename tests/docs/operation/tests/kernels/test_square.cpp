@@ -18,8 +18,10 @@ const LayerCase kSquareCases[] = {
 
 TEST_CASE("square: agrees with the naive loops" * doctest::test_suite("device")) {
   check_reference(
-      kSquareCases, [](const LayerCase&, const LayerInputs& in, Layer&) { return naive_square(in); }, 1e-7);
+      kSquareCases, [](const LayerCase&, const LayerInputs& in) { return naive_square(in); }, 1e-7);
 }
+
+TEST_CASE("square: has its name") { CHECK(name_of(square()->kind()) == "square"); }
 
 TEST_CASE("square backward: is the gradient") { check_gradients(kSquareCases); }
 

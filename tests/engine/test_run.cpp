@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/run/pass.hpp"
+#include "engine/run/run.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
 #include "support/gradcheck.hpp"
@@ -53,7 +53,7 @@ Tensor sum(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-TEST_CASE("pass: the gradients of a residual network are right in inference and in training") {
+TEST_CASE("run: the gradients of a residual network are right in inference and in training") {
   for (const bool training : {false, true}) {
     Network network = residual_network();
     const auto result =
@@ -64,13 +64,13 @@ TEST_CASE("pass: the gradients of a residual network are right in inference and 
   }
 }
 
-TEST_CASE("pass: gradients add where an activation fans out" * doctest::test_suite("device")) {
+TEST_CASE("run: gradients add where an activation fans out" * doctest::test_suite("device")) {
   Network network(2);
   const NodeId shared = network.add("shared", avg_pool2d({.kernel = 2}));
   const NodeId twice = network.add("twice", add(), {shared, shared});
   network.add("thrice", add(), {twice, shared});
   Context context = test_context(1);
-  Pass pass(network, context, random_tensor({1, 2, 2, 2}, "pass.x"), {.gradients_at = {0, shared}});
+  Run pass(network, context, random_tensor({1, 2, 2, 2}, "pass.x"), {.gradients_at = {0, shared}});
   const Tensor dy = random_tensor({1, 2, 1, 1}, "pass.dy");
   const Gradients gradients =
       to_host(context, pass.backward({network.output(), dy.clone()}, {.wrt = {0, shared}}));
@@ -81,17 +81,17 @@ TEST_CASE("pass: gradients add where an activation fans out" * doctest::test_sui
   }
 }
 
-TEST_CASE("pass: one forward serves any number of targets and rules as separate passes would" *
+TEST_CASE("run: one forward serves any number of targets and rules as separate passes would" *
           doctest::test_suite("device")) {
   Context context = test_context(2);
   const Network network = placed(residual_network(), context);
   const Tensor x = random_tensor({2, 3, 9, 7}, "pass.x");
   const std::vector<NodeId> wrt{0, network.find("layer1")};
-  const ForwardOptions forward{.gradients_at = wrt};
-  Pass shared(network, context, x.clone(), forward);
+  const ProgramOptions forward{.gradients_at = wrt};
+  Run shared(network, context, x.clone(), forward);
   for (const std::int64_t k : {0, 3, 4, 0}) {
     for (const ReluRule rule : kRules) {
-      Pass separate(network, context, x.clone(), forward);
+      Run separate(network, context, x.clone(), forward);
       const Gradients a = shared.backward(target(network, {k, 4 - k}), {.rule = rule, .wrt = wrt});
       const Gradients b =
           separate.backward(target(network, {k, 4 - k}), {.rule = rule, .wrt = wrt, .last = true});
@@ -100,11 +100,11 @@ TEST_CASE("pass: one forward serves any number of targets and rules as separate 
   }
 }
 
-TEST_CASE("pass: repeated backward passes give the same bits and nothing adds up" *
+TEST_CASE("run: repeated backward passes give the same bits and nothing adds up" *
           doctest::test_suite("device")) {
   Context context = test_context(2);
   const Network network = placed(residual_network(), context);
-  Pass pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"),
+  Run pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"),
             {.gradients_at = {0}, .parameter_gradients = true});
   const BackwardOptions options{.wrt = {0}, .parameter_gradients = true};
   const auto gradients = [&](std::int64_t a, std::int64_t b) {
@@ -115,19 +115,19 @@ TEST_CASE("pass: repeated backward passes give the same bits and nothing adds up
   CHECK(same_bits(first, gradients(1, 2)));
 }
 
-TEST_CASE("pass: a batch gives what its images give one by one forward and backward" *
+TEST_CASE("run: a batch gives what its images give one by one forward and backward" *
           doctest::test_suite("device")) {
   Context context = test_context(2);
   const Network network = placed(residual_network(), context);
   const std::vector<NodeId> wrt{0, network.find("stem.relu")};
   const Tensor x = random_tensor({3, 3, 13, 8}, "pass.x");
   const std::vector<std::int64_t> classes{4, 0, 2};
-  Pass batch(network, context, x.clone(), {.gradients_at = wrt});
+  Run batch(network, context, x.clone(), {.gradients_at = wrt});
   for (const ReluRule rule : kRules) {
     const Gradients gradients =
         to_host(context, batch.backward(target(network, classes), {.rule = rule, .wrt = wrt}));
     for (std::int64_t n = 0; n < 3; ++n) {
-      Pass alone(network, context, image(x, n), {.gradients_at = wrt});
+      Run alone(network, context, image(x, n), {.gradients_at = wrt});
       CHECK(same_result(context.to_host(alone.output()), image(context.to_host(batch.output()), n)));
       const Gradients own =
           to_host(context, alone.backward(target(network, {classes[static_cast<std::size_t>(n)]}),
@@ -137,28 +137,28 @@ TEST_CASE("pass: a batch gives what its images give one by one forward and backw
   }
 }
 
-TEST_CASE("pass: running in place changes no bit" * doctest::test_suite("device")) {
+TEST_CASE("run: running in place changes no bit" * doctest::test_suite("device")) {
   Context context = test_context(2);
   const Network network = placed(residual_network(), context);
   const Tensor x = random_tensor({2, 3, 9, 7}, "pass.x");
   // A kept value is never overwritten.
-  Pass apart(network, context, x.clone(), {.keep = all_nodes(network), .gradients_at = {0}});
-  Pass in_place(network, context, x.clone(), {.gradients_at = {0}});
+  Run apart(network, context, x.clone(), {.keep = all_nodes(network), .gradients_at = {0}});
+  Run in_place(network, context, x.clone(), {.gradients_at = {0}});
   CHECK(same_result(context.to_host(apart.output()), context.to_host(in_place.output())));
   for (const ReluRule rule : kRules) {
-    const auto gradients = [&](Pass& pass) {
+    const auto gradients = [&](Run& pass) {
       return to_host(context, pass.backward(target(network, {1, 2}), {.rule = rule, .wrt = {0}}));
     };
     CHECK(same_result(gradients(apart).nodes.at(0), gradients(in_place).nodes.at(0)));
   }
 }
 
-TEST_CASE("pass: the number of threads changes no bit") {
+TEST_CASE("run: the number of threads changes no bit") {
   const Network network = residual_network();
   const Tensor x = random_tensor({3, 3, 13, 8}, "pass.x");
   const auto explain = [&](int threads) {
     Context context({}, threads);
-    Pass pass(network, context, x.clone(), {.gradients_at = {0}, .parameter_gradients = true});
+    Run pass(network, context, x.clone(), {.gradients_at = {0}, .parameter_gradients = true});
     return pass.backward(target(network, {1, 2, 3}), {.wrt = {0}, .parameter_gradients = true});
   };
   const Gradients one = explain(1);
@@ -166,12 +166,12 @@ TEST_CASE("pass: the number of threads changes no bit") {
   CHECK(same_bits(one, explain(3)));
 }
 
-TEST_CASE("pass: the gradient at an inner node is that of the rest of the network" *
+TEST_CASE("run: the gradient at an inner node is that of the rest of the network" *
           doctest::test_suite("device")) {
   Context context = test_context(1);
   const Network network = placed(residual_network(), context);
   const NodeId inner = network.find("concat");
-  Pass pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"),
+  Run pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"),
             {.keep = {inner}, .gradients_at = {inner}});
 
   Network rest(10);
@@ -182,18 +182,18 @@ TEST_CASE("pass: the gradient at an inner node is that of the rest of the networ
   for (NamedParameter& p : rest.parameters())
     for (const ConstNamedParameter& q : network.parameters())
       if (p.name == q.name) *p.tensor = context.copy(*q.tensor);
-  Pass rest_pass(rest, context, context.copy(pass.value(inner)), {.gradients_at = {0}});
+  Run rest_pass(rest, context, context.copy(pass.value(inner)), {.gradients_at = {0}});
   CHECK(test::same_bits(context.to_host(rest_pass.output()), context.to_host(pass.output())));
   const Gradients a = pass.backward(target(network, {1, 2}), {.wrt = {inner}});
   const Gradients b = rest_pass.backward(target(rest, {1, 2}), {.wrt = {0}});
   CHECK(test::same_bits(context.to_host(a.nodes.at(inner)), context.to_host(b.nodes.at(0))));
 }
 
-TEST_CASE("pass: the gradient of several seeds is the sum of theirs" * doctest::test_suite("device")) {
+TEST_CASE("run: the gradient of several seeds is the sum of theirs" * doctest::test_suite("device")) {
   Context context = test_context(1);
   const Network network = placed(residual_network(), context);
   const NodeId inner = network.find("layer1");
-  Pass pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"), {.gradients_at = {0}});
+  Run pass(network, context, random_tensor({2, 3, 9, 7}, "pass.x"), {.gradients_at = {0}});
   const auto inner_seed = [&] { return Seed{inner, random_tensor(pass.shape(inner), "pass.inner")}; };
   const auto gradient = [&](std::span<const Seed> seeds) {
     return context.to_host(pass.backward(seeds, {.wrt = {0}}).nodes.at(0));
@@ -209,19 +209,19 @@ TEST_CASE("pass: the gradient of several seeds is the sum of theirs" * doctest::
   CHECK(relative_error(gradient({}), Tensor::zeros(together.shape())) == 0);
 }
 
-TEST_CASE("pass: a target that does not depend on a node has gradient zero there" *
+TEST_CASE("run: a target that does not depend on a node has gradient zero there" *
           doctest::test_suite("device")) {
   Context context = test_context(1);
   const Network network = placed(residual_network(), context);
   const NodeId stem = network.find("stem.relu"), block = network.find("layer1");
-  Pass pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.gradients_at = {stem, block}});
+  Run pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.gradients_at = {stem, block}});
   const Gradients gradients = to_host(
       context, pass.backward({stem, random_tensor(pass.shape(stem), "pass.stem")}, {.wrt = {stem, block}}));
   CHECK(test::same_bits(gradients.nodes.at(stem), random_tensor(pass.shape(stem), "pass.stem")));
   CHECK(test::same_bits(gradients.nodes.at(block), Tensor::zeros(pass.shape(block))));
 }
 
-TEST_CASE("pass: a deep chain without backward holds two activations at most") {
+TEST_CASE("run: a deep chain without backward holds two activations at most") {
   Network apart(4), in_place(4);
   for (int i = 0; i < 20; ++i) {
     apart.add("pool" + std::to_string(i), avg_pool2d({.kernel = 3, .stride = 1, .padding = 1}));
@@ -231,7 +231,7 @@ TEST_CASE("pass: a deep chain without backward holds two activations at most") {
   const std::size_t activation = random_tensor(shape, "pass.x").bytes();
   const auto peak_of = [&](const Network& network) {
     Context context({}, 1);
-    Pass pass(network, context, random_tensor(shape, "pass.x"));
+    Run pass(network, context, random_tensor(shape, "pass.x"));
     CHECK(context.memory().bytes_in_use() == activation);
     return context.memory().peak_bytes();
   };
@@ -239,7 +239,7 @@ TEST_CASE("pass: a deep chain without backward holds two activations at most") {
   CHECK(peak_of(in_place) == activation);
 }
 
-TEST_CASE("pass: the last backward releases what forward saved as it goes") {
+TEST_CASE("run: the last backward releases what forward saved as it goes") {
   Network network(4);
   for (int i = 0; i < 20; ++i) {
     network.add("pool" + std::to_string(i), avg_pool2d({.kernel = 3, .stride = 1, .padding = 1}));
@@ -250,7 +250,7 @@ TEST_CASE("pass: the last backward releases what forward saved as it goes") {
   Tensor dy = context.copy(random_tensor(shape, "pass.dy"));
   const std::size_t activation = dy.bytes();
   const auto in_use = [&] { return context.memory().bytes_in_use() / activation; };
-  Pass pass(network, context, random_tensor(shape, "pass.x"), {.gradients_at = {0}});
+  Run pass(network, context, random_tensor(shape, "pass.x"), {.gradients_at = {0}});
   CHECK(in_use() == 1 + 20);
   const Seed seed{network.output(), std::move(dy)};
   {
@@ -263,26 +263,26 @@ TEST_CASE("pass: the last backward releases what forward saved as it goes") {
   CHECK(context.memory().peak_bytes() / activation <= 1 + 20 + 3);
 }
 
-TEST_CASE("pass: a value that was released is refused by name and a kept one is there") {
+TEST_CASE("run: a value that was released is refused by name and a kept one is there") {
   const Network network = residual_network();
   Context context({}, 1);
   const NodeId kept = network.find("stem.conv"), released = network.find("layer1.0.conv1");
-  Pass pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.keep = {kept}});
+  Run pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.keep = {kept}});
   CHECK(pass.value(kept).shape() == Shape{1, 4, 9, 7});
   CHECK_THROWS_WITH_AS(pass.value(released),
-                       "the value of 'layer1.0.conv1' was released: name it in ForwardOptions::keep", Error);
+                       "the value of 'layer1.0.conv1' was released: name it in ProgramOptions::keep", Error);
   CHECK_THROWS_AS(pass.value(network.size()), Error);
   CHECK_THROWS_AS(pass.value(-1), Error);
-  CHECK_THROWS_AS(Pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.keep = {99}}), Error);
+  CHECK_THROWS_AS(Run(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.keep = {99}}), Error);
 }
 
-TEST_CASE("pass: a backward that forward did not prepare is refused") {
+TEST_CASE("run: a backward that forward did not prepare is refused") {
   const Network network = residual_network();
   Context context({}, 1);
   const NodeId block = network.find("layer1");
-  Pass pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.gradients_at = {block}});
+  Run pass(network, context, random_tensor({1, 3, 9, 7}, "pass.x"), {.gradients_at = {block}});
   CHECK_THROWS_WITH_AS(pass.backward(target(network, {1}), {.wrt = {0}}),
-                       "a gradient at 'input' was asked for: name it in ForwardOptions::gradients_at", Error);
+                       "a gradient at 'input' was asked for: name it in ProgramOptions::gradients_at", Error);
   CHECK_THROWS_WITH_AS(pass.backward(target(network, {1}), {.parameter_gradients = true}),
                        doctest::Contains("parameter gradients were asked for"), Error);
   CHECK_THROWS_WITH_AS(pass.backward({block, Tensor::zeros({1, 6, 5, 5})}, {.wrt = {block}, .last = true}),
@@ -292,7 +292,7 @@ TEST_CASE("pass: a backward that forward did not prepare is refused") {
 
   CHECK(pass.backward(target(network, {1}), {.wrt = {block}, .last = true}).nodes.size() == 1);
   CHECK_THROWS_WITH_AS(pass.backward(target(network, {1}), {.wrt = {block}}),
-                       "this pass already ran its last backward", Error);
+                       "this run already ran its last backward", Error);
 }
 
 TEST_CASE("one_hot: refuses classes that are not there") {
@@ -305,11 +305,11 @@ TEST_CASE("one_hot: refuses classes that are not there") {
   CHECK_THROWS_AS(one_hot(1, {2, 5, 1, 1}, fine), Error);
 }
 
-TEST_CASE("pass: several threads explain with one network at once") {
+TEST_CASE("run: several threads explain with one network at once") {
   const Network network = residual_network();
   const auto explain = [&](std::int64_t k, int threads) {
     Context context({}, threads);
-    Pass pass(network, context, random_tensor({1, 3, 13, 8}, "pass.x" + std::to_string(k)),
+    Run pass(network, context, random_tensor({1, 3, 13, 8}, "pass.x" + std::to_string(k)),
               {.gradients_at = {0}, .parameter_gradients = true});
     return pass.backward(target(network, {k}),
                          {.rule = kRules[k % 3], .wrt = {0}, .parameter_gradients = true, .last = true});
@@ -323,21 +323,21 @@ TEST_CASE("pass: several threads explain with one network at once") {
   for (int k = 0; k < kThreads; ++k) CHECK(same_bits(together[static_cast<std::size_t>(k)], explain(k, 1)));
 }
 
-TEST_CASE("pass: an input or a parameter or a seed of a type that layers do not compute is refused by name") {
+TEST_CASE("run: an input or a parameter or a seed of a type that layers do not compute is refused by name") {
   Context context({}, 1);
   Network network = residual_network();
   const Tensor x = random_tensor({1, 3, 6, 6}, "pass.types.x");
   for (const DType dtype : {DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8})
-    CHECK_THROWS_WITH_AS(Pass(network, context, Tensor::zeros(x.shape(), dtype)),
+    CHECK_THROWS_WITH_AS(Run(network, context, Tensor::zeros(x.shape(), dtype)),
                          text("the network's input is ", dtype, ", expected float32 or float64").c_str(),
                          Error);
   CHECK_THROWS_WITH_AS(
-      Pass(network, context, x.to(DType::f64)),
+      Run(network, context, x.to(DType::f64)),
       text("the network's parameter '", network.parameters().front().name,
            "' is float32, but its input is float64: convert one of them first, by Network::to or Tensor::to")
           .c_str(),
       Error);
-  Pass pass(network, context, x.clone(), {.gradients_at = {network.input()}});
+  Run pass(network, context, x.clone(), {.gradients_at = {network.input()}});
   const Seed seed{network.output(), Tensor::zeros(pass.output().shape(), DType::i64)};
   CHECK_THROWS_WITH_AS(
       pass.backward({&seed, 1}, {.wrt = {network.input()}}),
@@ -349,7 +349,7 @@ TEST_CASE("pass: an input or a parameter or a seed of a type that layers do not 
   const NamedParameter parameter = network.parameters().back();
   *parameter.tensor = Tensor::zeros(parameter.tensor->shape(), DType::i32);
   CHECK_THROWS_WITH_AS(
-      Pass(network, context, x.clone()),
+      Run(network, context, x.clone()),
       text("the network's parameter '", parameter.name,
            "' is int32, but its input is float32: convert one of them first, by Network::to or Tensor::to")
           .c_str(),

@@ -1,0 +1,28 @@
+// What an operation is, for whatever asks: fusion, folding, CAM's head, a printed network.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string_view>
+
+namespace backlight {
+
+/// Every operation once: the enumerator is its name.
+#define BACKLIGHT_OP_KINDS(row)                                                                     \
+  row(adaptive_avg_pool2d) row(add) row(avg_pool2d) row(batch_norm1d) row(batch_norm2d) row(concat) \
+      row(conv2d) row(dropout) row(flatten) row(linear) row(local_response_norm) row(log_softmax)   \
+          row(max_pool2d) row(relu) row(relu6) row(softmax) row(strided_identity_pad)
+
+enum class OpKind : std::uint8_t {
+  input,  ///< none: a value that is given
+#define BACKLIGHT_ROW(name) name,
+  BACKLIGHT_OP_KINDS(BACKLIGHT_ROW)
+#undef BACKLIGHT_ROW
+      custom,  ///< a layer of the caller's own
+};
+
+/// E.g. "conv2d": what a printed network shows and error messages begin with.
+std::string_view name_of(OpKind kind);
+std::ostream& operator<<(std::ostream& out, OpKind kind);
+
+}  // namespace backlight
