@@ -148,7 +148,7 @@ Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations)
 }
 
 Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
-  const Tensor dlayer = gradient(layer, target, ReluRule::standard);
+  const Tensor dlayer = gradient(layer, target, BackwardRule::standard);
   const Shape& shape = run_.shape(layer);
   const ChannelMaps maps = maps_of(shape);
   Tensor alpha = context_.empty({shape[0], shape[1]}, target.dy.dtype());
@@ -165,7 +165,7 @@ ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction 
   return {std::move(alpha), std::move(map)};
 }
 
-Tensor Explanation::gradient(NodeId node, const Seed& target, ReluRule rule) {
+Tensor Explanation::gradient(NodeId node, const Seed& target, BackwardRule rule) {
   Gradients gradients = run_.backward(target, {.rule = rule, .wrt = {node}});
   return std::move(gradients.nodes.at(node));
 }

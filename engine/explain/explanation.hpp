@@ -84,9 +84,9 @@ class Explanation {
   const Tensor& activations(NodeId layer) const { return run_.value(layer); }
 
   /// ∂target/∂x, N×C×H×W. `guided` gives Guided Backprop, `deconvnet` Deconvolution: these are no gradients.
-  Tensor gradient(const Seed& target, ReluRule rule) { return gradient(network_.input(), target, rule); }
+  Tensor gradient(const Seed& target, BackwardRule rule) { return gradient(network_.input(), target, rule); }
   /// The same with respect to one of the layers named at the start, N×K×h×w.
-  Tensor gradient(NodeId node, const Seed& target, ReluRule rule);
+  Tensor gradient(NodeId node, const Seed& target, BackwardRule rule);
 
   /// Class activation mapping: α is the class's row of the head's classifier. The features must be among
   /// `layers`. Throws Error(unsupported) for a network without the head that CAM needs.

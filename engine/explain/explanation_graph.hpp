@@ -18,7 +18,7 @@ class Graph;
 struct ExplanationGraphOptions {
   NodeId layer = 0;  ///< of the Grad-CAM
   AlphaReduction reduction = AlphaReduction::mean;
-  std::optional<ReluRule> gradient = {};  ///< the input's gradient, too, under this rule
+  std::optional<BackwardRule> gradient = {};  ///< the input's gradient, too, under this rule
   /// Explains each image's best class, found on the device; otherwise the classes given to each run.
   bool best_class = false;
   Direction direction = Direction::evidence;

@@ -42,12 +42,12 @@ std::vector<Result> answer_cam(Probe& probe, const Question& question) {
   return per_image(&probe.cam(question.target), nullptr);
 }
 
-template <ReluRule rule>
+template <BackwardRule rule>
 std::vector<Result> answer_gradient(Probe& probe, const Question& question) {
   return per_image(nullptr, &probe.gradient(probe.network().input(), question.target, rule));
 }
 
-template <ReluRule rule>
+template <BackwardRule rule>
 std::vector<Result> answer_product(Probe& probe, const Question& question) {
   std::vector<Result> results =
       per_image(&layer_map(probe, question), &probe.gradient(probe.network().input(), question.target, rule));
@@ -78,13 +78,13 @@ constexpr std::array kMethods{
            .paper = "arXiv:1412.6806",
            .needs = {.input_gradient = true},
            .backwards = 1,
-           .answer = answer_gradient<ReluRule::guided>},
+           .answer = answer_gradient<BackwardRule::guided>},
     Method{.name = "deconvnet",
            .summary = "fine detail: every ReLU lets positive gradients through",
            .paper = "arXiv:1311.2901",
            .needs = {.input_gradient = true},
            .backwards = 1,
-           .answer = answer_gradient<ReluRule::deconvnet>},
+           .answer = answer_gradient<BackwardRule::deconvnet>},
     Method{.name = "guided-grad-cam",
            .summary = "guided-backprop times grad-cam",
            .paper = "arXiv:1610.02391",
@@ -92,7 +92,7 @@ constexpr std::array kMethods{
            .backwards = 2,
            .counterfactual = true,
            .presets = kProductPresets,
-           .answer = answer_product<ReluRule::guided>},
+           .answer = answer_product<BackwardRule::guided>},
     Method{.name = "deconv-grad-cam",
            .summary = "deconvnet times grad-cam",
            .paper = "arXiv:1610.02391",
@@ -100,13 +100,13 @@ constexpr std::array kMethods{
            .backwards = 2,
            .counterfactual = true,
            .presets = kProductPresets,
-           .answer = answer_product<ReluRule::deconvnet>},
+           .answer = answer_product<BackwardRule::deconvnet>},
     Method{.name = "gradient",
            .summary = "which change of a pixel would change the score most",
            .paper = "arXiv:1312.6034",
            .needs = {.input_gradient = true},
            .backwards = 1,
-           .answer = answer_gradient<ReluRule::standard>},
+           .answer = answer_gradient<BackwardRule::standard>},
 };
 
 /// `a, b and c`.

@@ -29,7 +29,7 @@ ClassMap Probe::to_host(const ClassMap& maps) const {
   return {context_.to_host(maps.alpha), context_.to_host(maps.map)};
 }
 
-const Tensor& Probe::gradient(NodeId node, const Target& target, ReluRule rule) {
+const Tensor& Probe::gradient(NodeId node, const Target& target, BackwardRule rule) {
   Answers& answers = about(target);
   Tensor& known = answers.gradients[{node, rule}];
   if (!known.defined()) known = context_.to_host(explanation_.gradient(node, answers.seed, rule));

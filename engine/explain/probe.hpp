@@ -40,7 +40,7 @@ class Probe {
   Tensor activation(NodeId layer) const { return context_.to_host(explanation_.activations(layer)); }
 
   /// ∂target/∂(value of node) under a rule; `node` is one of the layers or the network's input.
-  const Tensor& gradient(NodeId node, const Target& target, ReluRule rule = ReluRule::standard);
+  const Tensor& gradient(NodeId node, const Target& target, BackwardRule rule = BackwardRule::standard);
   /// Grad-CAM's map of one of the layers.
   const ClassMap& grad_cam(NodeId layer, const Target& target,
                            AlphaReduction reduction = AlphaReduction::mean);
@@ -51,7 +51,7 @@ class Probe {
   struct Answers {
     Target target;
     Seed seed;
-    std::map<std::pair<NodeId, ReluRule>, Tensor> gradients = {};
+    std::map<std::pair<NodeId, BackwardRule>, Tensor> gradients = {};
     std::map<std::pair<NodeId, AlphaReduction>, ClassMap> maps = {};
     ClassMap cam = {};
   };

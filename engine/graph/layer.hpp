@@ -65,7 +65,7 @@ struct BackwardArgs {
       dy;                       ///< one per output, null where the target does not depend on it; never all
   std::span<Tensor* const> dx;  ///< one per input, overwritten; null where not wanted
   std::span<Tensor* const> dw;  ///< one per parameter, accumulated into; empty, or null where not wanted
-  ReluRule rule = ReluRule::standard;
+  BackwardRule rule = BackwardRule::standard;
   Mode mode = {};
 };
 

@@ -1,4 +1,4 @@
-// How a backward pass treats every ReLU that it meets. kernels/relu/relu.hpp has the equations.
+// How a backward pass treats the activations that it meets. kernels/relu/relu.hpp has the equations.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,6 @@
 namespace backlight {
 
 /// Only `standard` is a gradient.
-enum class ReluRule : std::uint8_t { standard, deconvnet, guided };
+enum class BackwardRule : std::uint8_t { standard, deconvnet, guided };
 
 }  // namespace backlight

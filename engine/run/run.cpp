@@ -201,7 +201,7 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
 
 void Run::layer_backward(NodeId id, const std::vector<bool>& wanted,
                          std::vector<std::optional<Tensor>>& dvalues, std::vector<Tensor>& dparameters,
-                         ReluRule rule) {
+                         BackwardRule rule) {
   const Node& node = program_->node(id);
   const Needs needs = program_->needs(id);
   std::vector<const Tensor*> dy, y;

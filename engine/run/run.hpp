@@ -25,7 +25,7 @@ Seed one_hot(NodeId node, const Shape& shape, std::span<const std::int64_t> inde
 std::vector<Tensor> tensors(Tensor one);
 
 struct BackwardOptions {
-  ReluRule rule = ReluRule::standard;
+  BackwardRule rule = BackwardRule::standard;
   /// Nodes whose gradients are wanted. Backward goes no further than these need.
   std::vector<NodeId> wrt = {};
   bool parameter_gradients = false;
@@ -80,7 +80,7 @@ class Run {
   std::vector<const Tensor*> parameters_of(const Node& node) const;
   void forward();
   void layer_backward(NodeId id, const std::vector<bool>& wanted, std::vector<std::optional<Tensor>>& dvalues,
-                      std::vector<Tensor>& dparameters, ReluRule rule);
+                      std::vector<Tensor>& dparameters, BackwardRule rule);
   Tensor rows_of(const Tensor& value, std::span<const std::int64_t> rows) const;
 
   std::shared_ptr<const Program> program_;

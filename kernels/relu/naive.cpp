@@ -4,14 +4,14 @@
 
 namespace backlight {
 
-LayerResult naive_relu(double upper, ReluRule rule, const LayerInputs& in) {
+LayerResult naive_relu(double upper, BackwardRule rule, const LayerInputs& in) {
   LayerResult result = naive_zeros(in.dy.shape());
   for (std::int64_t i = 0; i < in.dy.numel(); ++i) {
     const double y = std::min(std::max(in.x[0].data<double>()[i], 0.0), upper);
     const double dy = in.dy.data<double>()[i];
     double mask = 1;
-    if (rule != ReluRule::deconvnet) mask *= y > 0 && y < upper;
-    if (rule != ReluRule::standard) mask *= dy > 0;
+    if (rule != BackwardRule::deconvnet) mask *= y > 0 && y < upper;
+    if (rule != BackwardRule::standard) mask *= dy > 0;
     result.y.data<double>()[i] = y;
     result.dx[0].data<double>()[i] = mask * dy;
   }

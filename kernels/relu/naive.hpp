@@ -6,6 +6,6 @@
 namespace backlight {
 
 /// The equations at the top of kernels/relu/relu.hpp; `upper` is infinity for ReLU and 6 for ReLU6.
-LayerResult naive_relu(double upper, ReluRule rule, const LayerInputs& in);
+LayerResult naive_relu(double upper, BackwardRule rule, const LayerInputs& in);
 
 }  // namespace backlight

@@ -29,7 +29,8 @@ void relu_forward(Context& context, const ReluParams& params, const T* x, T* y);
 
 /// dx may be dy.
 template <class T>
-void relu_backward(Context& context, const ReluParams& params, ReluRule rule, const T* y, const T* dy, T* dx);
+void relu_backward(Context& context, const ReluParams& params, BackwardRule rule, const T* y, const T* dy,
+                   T* dx);
 
 }  // namespace cpu
 
@@ -37,14 +38,14 @@ void relu_backward(Context& context, const ReluParams& params, ReluRule rule, co
 namespace cuda {
 
 void relu_forward(Context& context, const ReluParams& params, const float* x, float* y);
-void relu_backward(Context& context, const ReluParams& params, ReluRule rule, const float* y, const float* dy,
-                   float* dx);
+void relu_backward(Context& context, const ReluParams& params, BackwardRule rule, const float* y,
+                   const float* dy, float* dx);
 
 constexpr Cost relu_forward_cost(const ReluParams& params) { return {8 * params.count, 2 * params.count}; }
 /// The deconvnet rule does not look at y.
-constexpr Cost relu_backward_cost(const ReluParams& params, ReluRule rule) {
-  const bool reads_y = rule != ReluRule::deconvnet;
-  const std::int64_t comparisons = (reads_y ? 2 : 0) + (rule != ReluRule::standard ? 1 : 0);
+constexpr Cost relu_backward_cost(const ReluParams& params, BackwardRule rule) {
+  const bool reads_y = rule != BackwardRule::deconvnet;
+  const std::int64_t comparisons = (reads_y ? 2 : 0) + (rule != BackwardRule::standard ? 1 : 0);
   return {(reads_y ? 12 : 8) * params.count, comparisons * params.count};
 }
 

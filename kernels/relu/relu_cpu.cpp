@@ -16,7 +16,7 @@ void relu_forward(Context& context, const ReluParams& params, const T* x, T* y) 
 }
 
 template <class T>
-void relu_backward(Context& context, const ReluParams& params, ReluRule rule, const T* y, const T* dy,
+void relu_backward(Context& context, const ReluParams& params, BackwardRule rule, const T* y, const T* dy,
                    T* dx) {
   const T upper = static_cast<T>(params.upper);
   const auto each = [&](auto passes) {
@@ -25,18 +25,18 @@ void relu_backward(Context& context, const ReluParams& params, ReluRule rule, co
     });
   };
   switch (rule) {
-    case ReluRule::standard:
+    case BackwardRule::standard:
       return each([=](T yi, T) { return (yi > T{0}) & (yi < upper); });
-    case ReluRule::deconvnet:
+    case BackwardRule::deconvnet:
       return each([](T, T dyi) { return dyi > T{0}; });
-    case ReluRule::guided:
+    case BackwardRule::guided:
       return each([=](T yi, T dyi) { return (yi > T{0}) & (yi < upper) & (dyi > T{0}); });
   }
 }
 
 template void relu_forward(Context&, const ReluParams&, const float*, float*);
 template void relu_forward(Context&, const ReluParams&, const double*, double*);
-template void relu_backward(Context&, const ReluParams&, ReluRule, const float*, const float*, float*);
-template void relu_backward(Context&, const ReluParams&, ReluRule, const double*, const double*, double*);
+template void relu_backward(Context&, const ReluParams&, BackwardRule, const float*, const float*, float*);
+template void relu_backward(Context&, const ReluParams&, BackwardRule, const double*, const double*, double*);
 
 }  // namespace backlight::cpu

@@ -36,15 +36,15 @@ void relu_forward(Context& context, const ReluParams& params, const float* x, fl
   elementwise(context, params.count, Forward{static_cast<float>(params.upper)}, y, x);
 }
 
-void relu_backward(Context& context, const ReluParams& params, ReluRule rule, const float* y, const float* dy,
-                   float* dx) {
+void relu_backward(Context& context, const ReluParams& params, BackwardRule rule, const float* y,
+                   const float* dy, float* dx) {
   const float upper = static_cast<float>(params.upper);
   switch (rule) {
-    case ReluRule::standard:
+    case BackwardRule::standard:
       return elementwise(context, params.count, StandardBackward{upper}, dx, y, dy);
-    case ReluRule::deconvnet:
+    case BackwardRule::deconvnet:
       return elementwise(context, params.count, DeconvnetBackward{}, dx, dy);
-    case ReluRule::guided:
+    case BackwardRule::guided:
       return elementwise(context, params.count, GuidedBackward{upper}, dx, y, dy);
   }
 }

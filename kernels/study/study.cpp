@@ -68,7 +68,7 @@ Case weighted_sum_case(std::int64_t batch, std::int64_t channels, std::int64_t s
 Case guided_relu_case(std::int64_t batch, std::int64_t channels, std::int64_t side, bool counted) {
   const ReluParams params{batch * channels * side * side, std::numeric_limits<double>::infinity()};
   return {text(batch, "×", channels, "×", side, "×", side),
-          cuda::relu_backward_cost(params, ReluRule::guided), counted, [params](Context& context) {
+          cuda::relu_backward_cost(params, BackwardRule::guided), counted, [params](Context& context) {
             const std::int64_t count = params.count;
             return [&context, params, arrays = make_arrays(context, {count, count, count})](std::size_t v) {
               guided_relu::kLadder[v].run(context, params, at(arrays, 0), at(arrays, 1), at(arrays, 2));

@@ -82,8 +82,8 @@ PointingRates pointing_rates(const Network& network, Context& context, NodeId la
       for (const Scene& scene : chunk) classes.push_back(scene.objects[which].label);
       const Seed target = explanation.target(classes);
       const Tensor maps = context.to_host(explanation.grad_cam(layer, target).map);
-      const Tensor guided = context.to_host(explanation.gradient(target, ReluRule::guided));
-      const Tensor deconvolved = context.to_host(explanation.gradient(target, ReluRule::deconvnet));
+      const Tensor guided = context.to_host(explanation.gradient(target, BackwardRule::guided));
+      const Tensor deconvolved = context.to_host(explanation.gradient(target, BackwardRule::deconvnet));
       for (std::size_t i = 0; i < chunk.size(); ++i) {
         const auto n = static_cast<std::int64_t>(i);
         const Box& box = chunk[i].objects[which].box;

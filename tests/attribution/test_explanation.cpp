@@ -114,8 +114,8 @@ TEST_CASE("counterfactual: the negated score gives the negated map" * doctest::t
                   scaled(host(explanation.grad_cam(layer, evidence).map), -1)));
   CHECK(same_bits(host(explanation.cam(classes, Direction::counterfactual).map),
                   scaled(host(explanation.cam(classes).map), -1)));
-  CHECK(relative_error(host(explanation.gradient(counterfactual, ReluRule::standard)),
-                       scaled(host(explanation.gradient(evidence, ReluRule::standard)), -1)) <= 1e-6);
+  CHECK(relative_error(host(explanation.gradient(counterfactual, BackwardRule::standard)),
+                       scaled(host(explanation.gradient(evidence, BackwardRule::standard)), -1)) <= 1e-6);
 }
 
 TEST_CASE("explanation: the evidence for an outcome of one output is the counterfactual of the other") {
@@ -150,7 +150,7 @@ TEST_CASE("explanation: a batch gives the bits of its images one by one for ever
     CHECK(same_result(host(single.scores()), slice(host(batch.scores()), n)));
     CHECK(same_result(host(single.grad_cam(layer, one_target).map), slice(cam, n)));
     CHECK(same_result(host(single.cam(one).map), slice(zhou, n)));
-    for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided})
+    for (const BackwardRule rule : {BackwardRule::standard, BackwardRule::deconvnet, BackwardRule::guided})
       CHECK(
           same_result(host(single.gradient(one_target, rule)), slice(host(batch.gradient(target, rule)), n)));
   }
@@ -165,11 +165,11 @@ TEST_CASE("explanation: repeating and reordering the questions changes no bit" *
                           true);
   const Seed target = explanation.target(classes_of({1}));
   const auto host = [&](const Tensor& tensor) { return context.to_host(tensor); };
-  const Tensor first = host(explanation.gradient(target, ReluRule::guided));
+  const Tensor first = host(explanation.gradient(target, BackwardRule::guided));
   const Tensor map = host(explanation.grad_cam(inner, target).map);
-  explanation.gradient(target, ReluRule::deconvnet);
+  explanation.gradient(target, BackwardRule::deconvnet);
   explanation.grad_cam(layer, target);
-  CHECK(same_bits(first, host(explanation.gradient(target, ReluRule::guided))));
+  CHECK(same_bits(first, host(explanation.gradient(target, BackwardRule::guided))));
   CHECK(same_bits(map, host(explanation.grad_cam(inner, target).map)));
 }
 
@@ -197,7 +197,7 @@ TEST_CASE("explanation: threads with a context each explain with one network and
     const Seed target = explanation.target(classes_of({3}));
     std::vector<Tensor> results;
     results.push_back(explanation.grad_cam(layer, target).map);
-    results.push_back(explanation.gradient(target, ReluRule::guided));
+    results.push_back(explanation.gradient(target, BackwardRule::guided));
     return results;
   };
   const std::vector<Tensor> expected = explain(1);

@@ -39,19 +39,19 @@ struct Direct {
   Tensor map(Preset preset) {
     return context.to_host(explanation.grad_cam(layer, seed, alpha_reduction(preset)).map);
   }
-  Tensor gradient(ReluRule rule) { return context.to_host(explanation.gradient(seed, rule)); }
-  Tensor product(ReluRule rule, Preset preset, std::size_t n) {
+  Tensor gradient(BackwardRule rule) { return context.to_host(explanation.gradient(seed, rule)); }
+  Tensor product(BackwardRule rule, Preset preset, std::size_t n) {
     return guided_product(picture_of(gradient(rule), n), picture_of(map(preset), n), preset);
   }
   Tensor raw(const std::string& method, Preset preset, std::size_t n) {
     if (method == "grad-cam") return picture_of(map(preset), n);
     if (method == "cam")
       return picture_of(context.to_host(explanation.cam(target.classes, target.direction).map), n);
-    if (method == "guided-grad-cam") return product(ReluRule::guided, preset, n);
-    if (method == "deconv-grad-cam") return product(ReluRule::deconvnet, preset, n);
-    const std::map<std::string, ReluRule> rules{{"gradient", ReluRule::standard},
-                                                {"guided-backprop", ReluRule::guided},
-                                                {"deconvnet", ReluRule::deconvnet}};
+    if (method == "guided-grad-cam") return product(BackwardRule::guided, preset, n);
+    if (method == "deconv-grad-cam") return product(BackwardRule::deconvnet, preset, n);
+    const std::map<std::string, BackwardRule> rules{{"gradient", BackwardRule::standard},
+                                                    {"guided-backprop", BackwardRule::guided},
+                                                    {"deconvnet", BackwardRule::deconvnet}};
     return picture_of(gradient(rules.at(method)), n);
   }
 
@@ -169,12 +169,12 @@ TEST_CASE("probe: gives the pass's own scores and values and gradients" * doctes
   Run pass(network, context, two_pictures(), {.keep = {layer}, .gradients_at = {layer, network.input()}});
   const Gradients gradients =
       test::to_host(context, pass.backward(one_hot(network.output(), {2, 5}, std::vector<std::int64_t>{2, 0}),
-                                           {.rule = ReluRule::guided, .wrt = {layer, network.input()}}));
+                                           {.rule = BackwardRule::guided, .wrt = {layer, network.input()}}));
   const Target target{{2, 0}};
   CHECK(same_result(probe.scores(), context.to_host(pass.output())));
   CHECK(same_result(probe.activation(layer), context.to_host(pass.value(layer))));
   for (const NodeId node : {layer, network.input()})
-    CHECK(same_result(probe.gradient(node, target, ReluRule::guided), gradients.nodes.at(node)));
+    CHECK(same_result(probe.gradient(node, target, BackwardRule::guided), gradients.nodes.at(node)));
 }
 
 TEST_CASE("probe: answers stay while one target is asked about and come back the same" *
@@ -184,13 +184,13 @@ TEST_CASE("probe: answers stay while one target is asked about and come back the
   const NodeId layer = network.find("block.relu");
   Probe probe(network, context, two_pictures(), {layer, find_cam_head(network)->features}, true);
   const Target target{{2, 0}}, other{{2, 1}};
-  const Tensor& gradient = probe.gradient(network.input(), target, ReluRule::guided);
+  const Tensor& gradient = probe.gradient(network.input(), target, BackwardRule::guided);
   const ClassMap& map = probe.grad_cam(layer, target);
   const ClassMap& cam = probe.cam(target);
   const Tensor first = gradient.clone(), first_map = map.map.clone(), first_cam = cam.map.clone();
   CHECK_FALSE(same_bits(probe.gradient(network.input(), target), first));
   CHECK_FALSE(same_bits(probe.grad_cam(layer, target, AlphaReduction::sum).map, first_map));
-  CHECK(&probe.gradient(network.input(), target, ReluRule::guided) == &gradient);
+  CHECK(&probe.gradient(network.input(), target, BackwardRule::guided) == &gradient);
   CHECK(&probe.grad_cam(layer, target) == &map);
   CHECK(&probe.cam(target) == &cam);
 
@@ -198,7 +198,7 @@ TEST_CASE("probe: answers stay while one target is asked about and come back the
   CHECK_FALSE(same_bits(probe.cam(other).map, first_cam));
   CHECK(same_bits(probe.grad_cam(layer, target).map, first_map));
   CHECK(same_bits(probe.cam(target).map, first_cam));
-  CHECK(same_bits(probe.gradient(network.input(), target, ReluRule::guided), first));
+  CHECK(same_bits(probe.gradient(network.input(), target, BackwardRule::guided), first));
 }
 
 TEST_CASE("probe: class 0 of a network of one output is what lowers it image by image" *

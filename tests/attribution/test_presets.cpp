@@ -114,14 +114,14 @@ void check_backprops(Network& network, const std::string& name, const Fitted& in
 
   network.to(DType::f64);
   Explanation exact(network, context, input.x.to(DType::f64), {}, true);
-  const auto gradient = [&](ReluRule rule) {
+  const auto gradient = [&](BackwardRule rule) {
     return exact.gradient(exact.target(index), rule).to(DType::f32);
   };
-  CHECK(relative_error(thinned(gradient(ReluRule::standard)), golden("attribution", name + ".gradient")) <=
-        1e-5);
-  CHECK(relative_error(thinned(gradient(ReluRule::deconvnet)), golden("attribution", name + ".deconvnet")) <=
-        1e-5);
-  const Tensor guided = gradient(ReluRule::guided);
+  CHECK(relative_error(thinned(gradient(BackwardRule::standard)),
+                       golden("attribution", name + ".gradient")) <= 1e-5);
+  CHECK(relative_error(thinned(gradient(BackwardRule::deconvnet)),
+                       golden("attribution", name + ".deconvnet")) <= 1e-5);
+  const Tensor guided = gradient(BackwardRule::guided);
   CHECK(relative_error(thinned(guided), golden("attribution", name + ".guided")) <= 1e-5);
   CHECK(relative_error(thinned(guided), golden("attribution", name + ".captum.guided")) <= 1e-5);
 
@@ -210,7 +210,7 @@ TEST_CASE("presets: efficientnet-lite0 with its published weights equals the pac
         static_cast<std::int64_t>(golden("attribution", std::string(subject.golden) + ".class").values()[0])};
     model.network.to(DType::f64);
     Explanation exact(model.network, context, input.x.to(DType::f64), {}, true);
-    const Tensor gradient = exact.gradient(exact.target(index), ReluRule::standard).to(DType::f32);
+    const Tensor gradient = exact.gradient(exact.target(index), BackwardRule::standard).to(DType::f32);
     model.network.to(DType::f32);
     CHECK(relative_error(thinned(gradient),
                          golden("attribution", std::string(subject.golden) + ".gradient")) <= 1e-5);

@@ -94,17 +94,17 @@ TEST_CASE("the reading order: its example is what the engine computes") {
   page.check("p", pass.value(flat));
   page.check("s", pass.output());
 
-  const auto backward = [&](ReluRule rule) {
+  const auto backward = [&](BackwardRule rule) {
     return pass.backward(one_hot(network.output(), {1, 2}, std::vector<std::int64_t>{0}),
                          {.rule = rule, .wrt = {0, conv, maps, flat}, .parameter_gradients = true});
   };
-  const Gradients standard = backward(ReluRule::standard), guided = backward(ReluRule::guided);
+  const Gradients standard = backward(BackwardRule::standard), guided = backward(BackwardRule::guided);
   page.check("ds", one_hot(network.output(), {1, 2}, std::vector<std::int64_t>{0}).dy);
   page.check("dp", standard.nodes.at(flat));
   page.check("dA", standard.nodes.at(maps));
   page.check("dz", standard.nodes.at(conv));
   page.check("dz guided", guided.nodes.at(conv));
-  page.check("dz deconvnet", backward(ReluRule::deconvnet).nodes.at(conv));
+  page.check("dz deconvnet", backward(BackwardRule::deconvnet).nodes.at(conv));
   page.check("dx", standard.nodes.at(0));
   page.check("dx guided", guided.nodes.at(0));
   const char* gradients[] = {"dw", "db", "dW", "dc"};
@@ -121,7 +121,7 @@ TEST_CASE("the reading order: its example is what the engine computes") {
   page.check("L, class 1", second.map);
   page.check("shown", display_map(first.map.clone().reshaped({2, 2}), Preset::paper, 3, 3));
   page.check("guided grad-cam",
-             guided_product(explanation.gradient(target(0), ReluRule::guided).reshaped({1, 3, 3}),
+             guided_product(explanation.gradient(target(0), BackwardRule::guided).reshaped({1, 3, 3}),
                             first.map.clone().reshaped({2, 2}), Preset::paper));
   CHECK(page.all_taken());
 }

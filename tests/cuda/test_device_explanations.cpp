@@ -39,12 +39,13 @@ Result explain(Placed& on, const Tensor& x) {
   Explanation explanation(on.network, on.context, x.clone(), {layer}, true);
   const Seed target = explanation.target(std::vector<std::int64_t>{2});
   const ClassMap map = explanation.grad_cam(layer, target);
-  return {on.context.to_host(map.map), on.context.to_host(explanation.gradient(target, ReluRule::guided))};
+  return {on.context.to_host(map.map),
+          on.context.to_host(explanation.gradient(target, BackwardRule::guided))};
 }
 
 Result replay(Placed& on, const Tensor& x) {
   ExplanationGraph graph(on.network, kInput,
-                         {.layer = on.network.find("layer1"), .gradient = ReluRule::guided},
+                         {.layer = on.network.find("layer1"), .gradient = BackwardRule::guided},
                          on.context.device());
   const std::vector<std::int64_t> classes{2};
   graph.run(x, classes);

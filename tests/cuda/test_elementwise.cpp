@@ -73,7 +73,8 @@ TEST_CASE("relu backward: CUDA equals the CPU under all three rules") {
                              dy = awkward_values(count, "cuda.relu.dy");
     std::vector<float> expected(y.size());
     for (const double upper : {kElementwiseInfinity, 6.0}) {
-      for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
+      for (const BackwardRule rule :
+           {BackwardRule::standard, BackwardRule::deconvnet, BackwardRule::guided}) {
         CAPTURE(static_cast<int>(rule));
         cpu::relu_backward(host, {count, upper}, rule, y.data(), dy.data(), expected.data());
         Guarded device_y(device, y, offset), device_dy(device, dy, offset);
@@ -139,9 +140,9 @@ TEST_CASE("add backward: CUDA copies the gradient") {
 
 TEST_CASE("costs: bytes and operations follow from the equations") {
   CHECK(cuda::relu_forward_cost({100, 6}) == Cost{800, 200});
-  CHECK(cuda::relu_backward_cost({100, 6}, ReluRule::standard) == Cost{1200, 200});
-  CHECK(cuda::relu_backward_cost({100, 6}, ReluRule::deconvnet) == Cost{800, 100});
-  CHECK(cuda::relu_backward_cost({100, 6}, ReluRule::guided) == Cost{1200, 300});
+  CHECK(cuda::relu_backward_cost({100, 6}, BackwardRule::standard) == Cost{1200, 200});
+  CHECK(cuda::relu_backward_cost({100, 6}, BackwardRule::deconvnet) == Cost{800, 100});
+  CHECK(cuda::relu_backward_cost({100, 6}, BackwardRule::guided) == Cost{1200, 300});
   CHECK(cuda::add_forward_cost(100) == Cost{1200, 100});
   CHECK(cuda::add_backward_cost(100) == Cost{800, 0});
 }

@@ -39,7 +39,7 @@ Expected explain(const Network& network, NodeId layer, const Tensor& x, std::vec
   const Seed target = explanation.target(classes, direction);
   const ClassMap map = explanation.grad_cam(layer, target);
   return {context.to_host(explanation.scores()), context.to_host(map.alpha), context.to_host(map.map),
-          context.to_host(explanation.gradient(target, ReluRule::guided))};
+          context.to_host(explanation.gradient(target, BackwardRule::guided))};
 }
 
 void check_same(ExplanationGraph& graph, const ExplanationGraph::Result& result, const Expected& expected) {
@@ -65,7 +65,8 @@ TEST_CASE("explanation graph: every replay gives the bits of the same explanatio
   in_every_mode([] {
     const Network network = placed(residual_network());
     const NodeId layer = network.find("layer1");
-    ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = layer, .gradient = ReluRule::guided}, kCuda);
+    ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = layer, .gradient = BackwardRule::guided},
+                           kCuda);
     for (const std::string name : {"graph.a", "graph.b"}) {
       const std::vector<std::int64_t> classes{name == "graph.a" ? 1 : 4, 2};
       const Tensor x = picture(name);
@@ -80,7 +81,7 @@ TEST_CASE("explanation graph: the best class of every image is found on the devi
     const NodeId layer = network.find("block");
     ExplanationGraph graph(network, {2, 3, 14, 11},
                            {.layer = layer,
-                            .gradient = ReluRule::guided,
+                            .gradient = BackwardRule::guided,
                             .best_class = true,
                             .direction = Direction::counterfactual},
                            kCuda);
@@ -104,7 +105,7 @@ TEST_CASE("explanation graph: from photographs to pictures in one replay as the 
     const NodeId layer = network.find("block");
     ExplanationGraph graph(
         network, {1, 3, 24, 24},
-        {.layer = layer, .gradient = ReluRule::guided, .display = Preset::pytorch_grad_cam}, kCuda);
+        {.layer = layer, .gradient = BackwardRule::guided, .display = Preset::pytorch_grad_cam}, kCuda);
     Context& context = graph.context();
     for (const Image* image : {&wide, &tall}) {
       const std::vector<std::int64_t> classes{image == &wide ? 2 : 0};
@@ -154,7 +155,7 @@ TEST_CASE("explanation graph: what is allocated from its context later is not wh
   in_every_mode([] {
     const Network network = placed(residual_network());
     ExplanationGraph graph(network, {2, 3, 14, 11},
-                           {.layer = network.find("layer1"), .gradient = ReluRule::guided}, kCuda);
+                           {.layer = network.find("layer1"), .gradient = BackwardRule::guided}, kCuda);
     Context& context = graph.context();
     std::vector<Tensor> expected, kept;
     for (const Shape& shape : network.shapes({2, 3, 14, 11})) {  // every size that it used
@@ -186,7 +187,7 @@ TEST_CASE("explanation graph: new values of the parameters are used by the next 
   const FreshDevice device;
   Network network = placed(small_residual_network());
   const NodeId layer = network.find("block");
-  ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = layer, .gradient = ReluRule::guided}, kCuda);
+  ExplanationGraph graph(network, {2, 3, 14, 11}, {.layer = layer, .gradient = BackwardRule::guided}, kCuda);
   Context context(kCuda, 1);
   for (NamedParameter& p : network.parameters())
     context.copy(random_tensor(p.tensor->shape(), p.name + ".other", -0.4, 0.4), *p.tensor);

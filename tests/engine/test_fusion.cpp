@@ -75,7 +75,7 @@ TEST_CASE("fusion: forward and backward give what the layers give one by one" *
     Run fused(network, context, x.clone(), {.gradients_at = {0}});
     CHECK(relative_error(context.to_host(apart.output()), context.to_host(fused.output())) <= tolerance);
     const Seed seed{network.output(), random_tensor(apart.output().shape(), "fusion.dy")};
-    for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
+    for (const BackwardRule rule : {BackwardRule::standard, BackwardRule::deconvnet, BackwardRule::guided}) {
       const Gradients a = apart.backward(seed, {.rule = rule, .wrt = {0}});
       const Gradients b = fused.backward(seed, {.rule = rule, .wrt = {0}});
       CHECK(relative_error(context.to_host(a.nodes.at(0)), context.to_host(b.nodes.at(0))) <= tolerance);

@@ -41,7 +41,7 @@ TEST_CASE("program: every optimisation alone and all together give the plain res
     Tensor scores, activation;
     Gradients gradients;
   };
-  const auto answer = [&](Optimisations optimise, ReluRule rule) {
+  const auto answer = [&](Optimisations optimise, BackwardRule rule) {
     Run run(network, context, x.clone(), {.keep = {layer}, .gradients_at = {0, layer}, .optimise = optimise});
     return Answer{context.to_host(run.output()), context.to_host(run.value(layer)),
                   to_host(context, run.backward(seed, {.rule = rule, .wrt = {0, layer}}))};
@@ -54,7 +54,7 @@ TEST_CASE("program: every optimisation alone and all together give the plain res
                         {{.drop_dead = false, .fuse = true, .fold = false}, true},
                         {{.drop_dead = false, .fuse = false, .fold = true}, false},
                         {Optimisations::all(), false}};
-  for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
+  for (const BackwardRule rule : {BackwardRule::standard, BackwardRule::deconvnet, BackwardRule::guided}) {
     const Answer plain = answer(Optimisations::none(), rule);
     for (const auto& [optimise, exact] : cases) {
       CAPTURE(optimise.drop_dead);

@@ -17,7 +17,7 @@ using namespace backlight::test;
 
 namespace {
 
-constexpr ReluRule kRules[] = {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided};
+constexpr BackwardRule kRules[] = {BackwardRule::standard, BackwardRule::deconvnet, BackwardRule::guided};
 
 Tensor image(const Tensor& batch, std::int64_t n) {
   Tensor one(batch.shape().with(0, 1));
@@ -90,7 +90,7 @@ TEST_CASE("run: one forward serves any number of targets and rules as separate p
   const ProgramOptions forward{.gradients_at = wrt};
   Run shared(network, context, x.clone(), forward);
   for (const std::int64_t k : {0, 3, 4, 0}) {
-    for (const ReluRule rule : kRules) {
+    for (const BackwardRule rule : kRules) {
       Run separate(network, context, x.clone(), forward);
       const Gradients a = shared.backward(target(network, {k, 4 - k}), {.rule = rule, .wrt = wrt});
       const Gradients b =
@@ -123,7 +123,7 @@ TEST_CASE("run: a batch gives what its images give one by one forward and backwa
   const Tensor x = random_tensor({3, 3, 13, 8}, "pass.x");
   const std::vector<std::int64_t> classes{4, 0, 2};
   Run batch(network, context, x.clone(), {.gradients_at = wrt});
-  for (const ReluRule rule : kRules) {
+  for (const BackwardRule rule : kRules) {
     const Gradients gradients =
         to_host(context, batch.backward(target(network, classes), {.rule = rule, .wrt = wrt}));
     for (std::int64_t n = 0; n < 3; ++n) {
@@ -145,7 +145,7 @@ TEST_CASE("run: running in place changes no bit" * doctest::test_suite("device")
   Run apart(network, context, x.clone(), {.keep = all_nodes(network), .gradients_at = {0}});
   Run in_place(network, context, x.clone(), {.gradients_at = {0}});
   CHECK(same_result(context.to_host(apart.output()), context.to_host(in_place.output())));
-  for (const ReluRule rule : kRules) {
+  for (const BackwardRule rule : kRules) {
     const auto gradients = [&](Run& pass) {
       return to_host(context, pass.backward(target(network, {1, 2}), {.rule = rule, .wrt = {0}}));
     };

@@ -16,7 +16,7 @@ using namespace backlight::test;
 namespace {
 
 /// dx for one y and one dy, through the whole machinery.
-float backward_of(std::unique_ptr<Layer> layer, float x, float dy, ReluRule rule) {
+float backward_of(std::unique_ptr<Layer> layer, float x, float dy, BackwardRule rule) {
   const Network network = single(std::move(layer), 1);
   Context context({}, 1);
   Run pass(network, context, Tensor::from({1, 1, 1, 1}, std::vector{x}), {.gradients_at = {0}});
@@ -67,21 +67,21 @@ TEST_CASE("relu backward: the truth table of the three rules") {
   for (const Row& row : rows) {
     CAPTURE(row.x);
     CAPTURE(row.dy);
-    CHECK(backward_of(relu(), row.x, row.dy, ReluRule::standard) == row.standard);
-    CHECK(backward_of(relu(), row.x, row.dy, ReluRule::deconvnet) == row.deconvnet);
-    CHECK(backward_of(relu(), row.x, row.dy, ReluRule::guided) == row.guided);
+    CHECK(backward_of(relu(), row.x, row.dy, BackwardRule::standard) == row.standard);
+    CHECK(backward_of(relu(), row.x, row.dy, BackwardRule::deconvnet) == row.deconvnet);
+    CHECK(backward_of(relu(), row.x, row.dy, BackwardRule::guided) == row.guided);
   }
 }
 
 TEST_CASE("relu6 backward: the mask is zero at and beyond six except for deconvnet") {
   for (const float x : {6.f, 9.f}) {
-    CHECK(backward_of(relu6(), x, 3, ReluRule::standard) == 0);
-    CHECK(backward_of(relu6(), x, 3, ReluRule::deconvnet) == 3);
-    CHECK(backward_of(relu6(), x, 3, ReluRule::guided) == 0);
+    CHECK(backward_of(relu6(), x, 3, BackwardRule::standard) == 0);
+    CHECK(backward_of(relu6(), x, 3, BackwardRule::deconvnet) == 3);
+    CHECK(backward_of(relu6(), x, 3, BackwardRule::guided) == 0);
   }
-  CHECK(backward_of(relu6(), 5, 3, ReluRule::guided) == 3);
-  CHECK(backward_of(relu6(), 5, -3, ReluRule::guided) == 0);
-  CHECK(backward_of(relu6(), 5, -3, ReluRule::standard) == -3);
+  CHECK(backward_of(relu6(), 5, 3, BackwardRule::guided) == 3);
+  CHECK(backward_of(relu6(), 5, -3, BackwardRule::guided) == 0);
+  CHECK(backward_of(relu6(), 5, -3, BackwardRule::standard) == -3);
 }
 
 TEST_CASE("relu backward: the standard rule is the gradient") {
@@ -107,7 +107,7 @@ TEST_CASE("relu backward: the rules agree with their equations on every element"
   for (const LayerCase& c : kReluCases) {
     CAPTURE(c.name);
     const double upper = c.name.starts_with("relu6") ? 6 : std::numeric_limits<double>::infinity();
-    for (const ReluRule rule : {ReluRule::standard, ReluRule::deconvnet, ReluRule::guided}) {
+    for (const BackwardRule rule : {BackwardRule::standard, BackwardRule::deconvnet, BackwardRule::guided}) {
       check_reference(
           {&c, 1},
           [=](const LayerCase&, const LayerInputs& in) { return naive_relu(upper, rule, in); }, 0,

@@ -38,7 +38,7 @@ class DecidedRun {
   }
 
   /// With respect to the input, in the host's memory.
-  Tensor gradient(std::int64_t target, ReluRule rule) {
+  Tensor gradient(std::int64_t target, BackwardRule rule) {
     const Seed seed = one_hot(network_.output(), run_->shape(network_.output()), {&target, 1}, dtype_);
     const Gradients gradients = run_->backward(seed, {.rule = rule, .wrt = {network_.input()}});
     return context_.to_host(gradients.nodes.at(network_.input()));

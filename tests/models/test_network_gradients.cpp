@@ -53,8 +53,9 @@ void check_gradients(const std::string& name) {
   DecidedRun reference(filled_model(name, host), x, Context({}, 0), on_cpu ? DType::f64 : DType::f32);
   DecidedRun run(filled_model(name, host), x, test_context(0), DType::f32);
   run.take_decisions(reference);
-  const std::pair<std::string, ReluRule> rules[] = {
-      {"standard", ReluRule::standard}, {"deconvnet", ReluRule::deconvnet}, {"guided", ReluRule::guided}};
+  const std::pair<std::string, BackwardRule> rules[] = {{"standard", BackwardRule::standard},
+                                                        {"deconvnet", BackwardRule::deconvnet},
+                                                        {"guided", BackwardRule::guided}};
   for (const auto& [rule_name, rule] : rules) {
     CAPTURE(rule_name);
     const Tensor expected = reference.gradient(kTarget, rule);

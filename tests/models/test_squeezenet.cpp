@@ -116,13 +116,13 @@ TEST_CASE("squeezenet: the gradient, guided backprop and deconvolution on photog
   const auto input = [&](const std::string& photograph) {
     return squeezenet_input(*model, BACKLIGHT_SOURCE_DIR "/tests/images/" + photograph + ".png");
   };
-  const auto gradient = [&](const std::string& photograph, std::int64_t target, ReluRule rule) {
+  const auto gradient = [&](const std::string& photograph, std::int64_t target, BackwardRule rule) {
     Explanation explanation(model->network, context, input(photograph).to(dtype), {},
                             /*input_gradient=*/true);
     return context.to_host(explanation.gradient(explanation.target({&target, 1}), rule));
   };
   const auto check = [&](const std::string& photograph, std::int64_t target, const std::string& name,
-                         ReluRule rule) {
+                         BackwardRule rule) {
     CAPTURE(name);
     if (on_cpu)
       CHECK(sampled_gradient_error(gradient(photograph, target, rule), photograph + "." + name) <= 1e-6);
@@ -134,11 +134,11 @@ TEST_CASE("squeezenet: the gradient, guided backprop and deconvolution on photog
     MESSAGE("squeezenet1_0, ", name, ": differs by ", error, " of the largest");
     CHECK(error <= 1e-4);
   };
-  check("chelsea", kTigerCat, "gradient", ReluRule::standard);
-  check("chelsea", kTigerCat, "guided", ReluRule::guided);
-  check("astronaut", 505, "deconvnet", ReluRule::deconvnet);
+  check("chelsea", kTigerCat, "gradient", BackwardRule::standard);
+  check("chelsea", kTigerCat, "guided", BackwardRule::guided);
+  check("astronaut", 505, "deconvnet", BackwardRule::deconvnet);
   // captum's, too: every positive signal is lost on the way.
-  const Tensor lost = gradient("chelsea", kTigerCat, ReluRule::deconvnet).to(DType::f32);
+  const Tensor lost = gradient("chelsea", kTigerCat, BackwardRule::deconvnet).to(DType::f32);
   CHECK(std::ranges::all_of(lost.values(), [](float v) { return v == 0; }));
 }
 

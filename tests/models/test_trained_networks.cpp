@@ -94,8 +94,9 @@ TEST_CASE("trained networks: EfficientNet-Lite0's input gradients under every Re
   Run pass(network, context, input_of(model, "chelsea"), {.gradients_at = {network.input()}});
   const std::int64_t target[] = {282};
   const Seed seed = one_hot(network.output(), pass.shape(network.output()), target);
-  const std::pair<std::string, ReluRule> rules[] = {
-      {"standard", ReluRule::standard}, {"deconvnet", ReluRule::deconvnet}, {"guided", ReluRule::guided}};
+  const std::pair<std::string, BackwardRule> rules[] = {{"standard", BackwardRule::standard},
+                                                        {"deconvnet", BackwardRule::deconvnet},
+                                                        {"guided", BackwardRule::guided}};
   for (const auto& [rule_name, rule] : rules) {
     CAPTURE(rule_name);
     const Gradients gradients = pass.backward(seed, {.rule = rule, .wrt = {network.input()}});

@@ -80,7 +80,7 @@ TEST_CASE("guided ReLU ladder: every version has the bits of the CPU") {
         std::vector<float> y = awkward_values(count, "study.y"), dy = awkward_values(count, "study.dy");
         y[0] = NAN;
         std::vector<float> expected(y.size());
-        cpu::relu_backward(host, {count, upper}, ReluRule::guided, y.data(), dy.data(), expected.data());
+        cpu::relu_backward(host, {count, upper}, BackwardRule::guided, y.data(), dy.data(), expected.data());
         for (const std::int64_t offset : {0, 1}) {
           Guarded device_y(device, y), device_dy(device, dy, offset);
           for (const auto& version : study::guided_relu::kLadder) {

@@ -50,7 +50,7 @@ bool same_bits(const LayerResult& a, const LayerResult& b) {
 
 struct RunOptions {
   int threads = 1;
-  ReluRule rule = ReluRule::standard;
+  BackwardRule rule = BackwardRule::standard;
   bool in_place = false;
   bool input_gradients = true;
   bool parameter_gradients = true;
@@ -155,12 +155,12 @@ LayerInputs inputs_of(const LayerCase& c, DType dtype) {
   return in;
 }
 
-LayerResult run_layer(const LayerCase& c, const LayerInputs& in, int threads, ReluRule rule) {
+LayerResult run_layer(const LayerCase& c, const LayerInputs& in, int threads, BackwardRule rule) {
   return run(c, in, {.threads = threads, .rule = rule});
 }
 
 void check_reference(std::span<const LayerCase> cases, const Reference& reference, double tolerance,
-                     ReluRule rule) {
+                     BackwardRule rule) {
   tolerance = tolerance_on(test_device(), tolerance);
   for (const LayerCase& c : cases) {
     CAPTURE(c.name);

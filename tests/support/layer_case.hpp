@@ -31,13 +31,13 @@ LayerInputs inputs_of(const LayerCase& c, DType dtype = DType::f32);
 /// starts at zero. Backward is given what Layer::needs asks for and nothing else. Throws when a sentinel was
 /// hit.
 LayerResult run_layer(const LayerCase& c, const LayerInputs& in, int threads = 1,
-                      ReluRule rule = ReluRule::standard);
+                      BackwardRule rule = BackwardRule::standard);
 
 /// Checks y, dx and dw against a float64 reference of the same inputs, each within `tolerance` of its largest
 /// value.
 using Reference = std::function<LayerResult(const LayerCase&, const LayerInputs&)>;
 void check_reference(std::span<const LayerCase> cases, const Reference& reference, double tolerance,
-                     ReluRule rule = ReluRule::standard);
+                     BackwardRule rule = BackwardRule::standard);
 
 /// Checks y, dx and dw against "<name>.y", "<name>.dx0", "<name>.dweight" of tests/golden/layers.safetensors.
 void check_goldens(std::span<const LayerCase> cases, double tolerance);

@@ -125,18 +125,18 @@ TEST_CASE("explain: methods to the input give the raw gradient of the library") 
                                    "--format", "npy,overlay,heatmap", "--out", work.str("out")});
   Reference library(test_picture(50, 40));
   const ClassMap map = library.explanation.grad_cam(library.network.find("layer3"), library.target);
-  const auto gradient = [&](ReluRule rule) {
+  const auto gradient = [&](BackwardRule rule) {
     return library.explanation.gradient(library.target, rule).reshaped({3, 32, 32});
   };
-  const auto product = [&](ReluRule rule) {
+  const auto product = [&](BackwardRule rule) {
     return guided_product(gradient(rule), map.map, Preset::pytorch_grad_cam);
   };
   std::map<std::string, Tensor> expected;
-  expected["guided-backprop"] = gradient(ReluRule::guided);
-  expected["deconvnet"] = gradient(ReluRule::deconvnet);
-  expected["gradient"] = gradient(ReluRule::standard);
-  expected["guided-grad-cam"] = product(ReluRule::guided);
-  expected["deconv-grad-cam"] = product(ReluRule::deconvnet);
+  expected["guided-backprop"] = gradient(BackwardRule::guided);
+  expected["deconvnet"] = gradient(BackwardRule::deconvnet);
+  expected["gradient"] = gradient(BackwardRule::standard);
+  expected["guided-grad-cam"] = product(BackwardRule::guided);
+  expected["deconv-grad-cam"] = product(BackwardRule::deconvnet);
   const Json& results = json["images"][0]["results"];
   REQUIRE(results.size() == expected.size());
   for (const Json& result : results) {

@@ -297,7 +297,7 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
     if (!panel) continue;
     // Guided Backprop is a factor here, which a counterfactual has, too.
     const Tensor& guided =
-        probe.gradient(model_.network.input(), {{index}, request_.direction}, ReluRule::guided);
+        probe.gradient(model_.network.input(), {{index}, request_.direction}, BackwardRule::guided);
     const Result product = answer_of({&find_method("guided-grad-cam"), subject.layer});
     panel->rows.push_back(panel_row(subject, index, *product.map,
                                     to_rgb_order(guided.clone(), model_.info.preprocessing),

@@ -81,12 +81,13 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
                                                    /*input_gradient=*/true);
                            const Seed target = explanation.target(classes);
                            const ClassMap map = explanation.grad_cam(layer, target);
-                           const Tensor gradient = explanation.gradient(target, ReluRule::guided);
+                           const Tensor gradient = explanation.gradient(target, BackwardRule::guided);
                            context.synchronize();
                          }).wall_ms;
   if (options.device.kind != Device::Kind::cuda) return times;
-  ExplanationGraph graph(subject.network, subject.x.shape(), {.layer = layer, .gradient = ReluRule::guided},
-                         options.device, options.precision);
+  ExplanationGraph graph(subject.network, subject.x.shape(),
+                         {.layer = layer, .gradient = BackwardRule::guided}, options.device,
+                         options.precision);
   times.replayed_ms = time_calls(options.repeat, [&] {
                         graph.run(subject.x, classes);
                         graph.context().synchronize();

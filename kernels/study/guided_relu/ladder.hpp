@@ -30,7 +30,7 @@ Launch run;
 
 /// kernels/relu/relu_cuda.cu, as the engine calls it.
 inline void library(Context& context, const ReluParams& params, const float* y, const float* dy, float* dx) {
-  cuda::relu_backward(context, params, ReluRule::guided, y, dy, dx);
+  cuda::relu_backward(context, params, BackwardRule::guided, y, dy, dx);
 }
 
 inline constexpr Version<Launch> kLadder[] = {
