@@ -9,8 +9,6 @@
 namespace backlight {
 namespace {
 
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
 bool is_below(std::string_view name, std::string_view module) {
   return name.size() > module.size() + 1 && name.starts_with(module) && name[module.size()] == '.';
 }

@@ -14,6 +14,8 @@ namespace backlight {
 
 /// Position of a value in its graph: an input, or what a node computes.
 using NodeId = int;
+/// Where a node's value lies in an array of one for each.
+constexpr std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 /// Takes the place of an extent that is decided when the graph is run.
 inline constexpr std::int64_t kAnyExtent = -1;

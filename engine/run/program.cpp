@@ -9,8 +9,6 @@
 namespace backlight {
 namespace {
 
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
 std::vector<Given> inputs_given(const Network& network, std::span<const TensorType> inputs) {
   const std::span<const NodeId> nodes = network.inputs();
   if (inputs.size() != nodes.size())

@@ -8,8 +8,6 @@
 namespace backlight {
 namespace {
 
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
 void accumulate(Context& context, const Tensor& term, Tensor& sum) {
   dispatch(context, sum.dtype(), [&]<class T>(const Kernels<T>& k) {
     k.add_forward(context, sum.numel(), sum.data<T>(), term.data<T>(), sum.data<T>());
