@@ -1,7 +1,5 @@
 #include "kernels/gemm/micro_kernels.hpp"
 
-#include <type_traits>
-
 #include "engine/core/error.hpp"
 
 namespace backlight::cpu {
@@ -10,28 +8,38 @@ extern const MicroKernels<float> kPortableKernels;
 extern const MicroKernels<double> kPortableKernels64;
 
 #ifdef BACKLIGHT_X86
-extern const MicroKernels<float> kAvx2Kernels;
-extern const MicroKernels<float> kAvx512Kernels;
+extern const MicroKernels<float> kAvx2Kernels, kAvx512Kernels;
+extern const MicroKernels<double> kAvx2Kernels64, kAvx512Kernels64;
 
 bool available(Isa isa) {
   if (isa == Isa::avx512) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
   if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return true;
 }
-
-namespace {
-const MicroKernels<float>& kernels_of(Isa isa) {
-  if (isa == Isa::avx512) return kAvx512Kernels;
-  return isa == Isa::avx2 ? kAvx2Kernels : kPortableKernels;
-}
-}  // namespace
 #else
 bool available(Isa isa) { return isa == Isa::portable; }
+#endif
 
 namespace {
-const MicroKernels<float>& kernels_of(Isa) { return kPortableKernels; }
-}  // namespace
+
+/// By instruction set.
+#ifdef BACKLIGHT_X86
+constexpr const MicroKernels<float>* kKernels[] = {&kPortableKernels, &kAvx2Kernels, &kAvx512Kernels};
+constexpr const MicroKernels<double>* kKernels64[] = {&kPortableKernels64, &kAvx2Kernels64,
+                                                      &kAvx512Kernels64};
+#else
+constexpr const MicroKernels<float>* kKernels[] = {&kPortableKernels};
+constexpr const MicroKernels<double>* kKernels64[] = {&kPortableKernels64};
 #endif
+
+std::size_t index_of(Isa isa) {
+  if (!available(isa))
+    throw Error(ErrorKind::internal, "kernels for instruction set ", static_cast<int>(isa),
+                " were asked for, which this build or this processor does not have");
+  return static_cast<std::size_t>(isa);
+}
+
+}  // namespace
 
 Isa best_isa() {
   for (const Isa isa : {Isa::avx512, Isa::avx2})
@@ -41,15 +49,12 @@ Isa best_isa() {
 
 template <>
 const MicroKernels<float>& micro_kernels<float>(Isa isa) {
-  if (!available(isa))
-    throw Error(ErrorKind::internal, "kernels for instruction set ", static_cast<int>(isa),
-                " were asked for, which this build or this processor does not have");
-  return kernels_of(isa);
+  return *kKernels[index_of(isa)];
 }
 
 template <>
-const MicroKernels<double>& micro_kernels<double>(Isa) {
-  return kPortableKernels64;
+const MicroKernels<double>& micro_kernels<double>(Isa isa) {
+  return *kKernels64[index_of(isa)];
 }
 
 }  // namespace backlight::cpu

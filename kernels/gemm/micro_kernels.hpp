@@ -67,8 +67,8 @@ struct MicroKernels {
   void (*axpy)(int row_count, const T* scale, const T* const* rows, std::int64_t count, T* y);
 };
 
-/// float32 has kernels for every instruction set, float64 the portable ones. Throws Error(internal) for one
-/// that is not available.
+/// float64 is computed in wider registers only, not by fused instructions. Throws Error(internal) for an instruction
+/// set that is not available.
 template <class T>
 const MicroKernels<T>& micro_kernels(Isa isa = best_isa());
 

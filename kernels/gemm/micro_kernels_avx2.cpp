@@ -1,6 +1,6 @@
 #include <immintrin.h>
 
-#include "kernels/gemm/micro_kernels_impl.hpp"
+#include "kernels/gemm/portable_vector.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -57,6 +57,9 @@ struct Avx2 {
 }  // namespace
 
 extern const MicroKernels<float> kAvx2Kernels;
+extern const MicroKernels<double> kAvx2Kernels64;
 constinit const MicroKernels<float> kAvx2Kernels = make_micro_kernels<Avx2>(Isa::avx2);
+constinit const MicroKernels<double> kAvx2Kernels64 =
+    make_micro_kernels<Portable<double, sizeof(Avx2::Reg)>>(Isa::avx2);
 
 }  // namespace backlight::cpu

@@ -1,6 +1,6 @@
 #include <immintrin.h>
 
-#include "kernels/gemm/micro_kernels_impl.hpp"
+#include "kernels/gemm/portable_vector.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -57,6 +57,9 @@ struct Avx512 {
 }  // namespace
 
 extern const MicroKernels<float> kAvx512Kernels;
+extern const MicroKernels<double> kAvx512Kernels64;
 constinit const MicroKernels<float> kAvx512Kernels = make_micro_kernels<Avx512>(Isa::avx512);
+constinit const MicroKernels<double> kAvx512Kernels64 =
+    make_micro_kernels<Portable<double, sizeof(Avx512::Reg)>>(Isa::avx512);
 
 }  // namespace backlight::cpu

@@ -17,7 +17,8 @@ constexpr std::int64_t kLanes = 8;
 using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
 
 /// c[i][j] += Σ_k a[i·stride + k] · b[k][j] for i < m and j < kBlock; b and c have kBlock columns.
-void multiply(std::int64_t m, std::int64_t k, const float* a, std::int64_t stride, const float* b, float* c) {
+[[gnu::always_inline]] inline void multiply_by_registers(std::int64_t m, std::int64_t k, const float* a,
+                                                         std::int64_t stride, const float* b, float* c) {
   constexpr std::int64_t kRows = 4;
   for (std::int64_t i = 0; i < m; i += kRows) {
     const float* row[kRows];
@@ -37,6 +38,21 @@ void multiply(std::int64_t m, std::int64_t k, const float* a, std::int64_t strid
       for (int r = 0; r < kRows; ++r) std::memcpy(to[r] + j, &sum[r], sizeof(Vector));
     }
   }
+}
+
+#ifdef __x86_64__
+[[gnu::target("avx2")]] void multiply_by_avx2(std::int64_t m, std::int64_t k, const float* a,
+                                              std::int64_t stride, const float* b, float* c) {
+  multiply_by_registers(m, k, a, stride, b, c);
+}
+#endif
+
+/// By the widest registers that there are; the bits are the same.
+void multiply(std::int64_t m, std::int64_t k, const float* a, std::int64_t stride, const float* b, float* c) {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) return multiply_by_avx2(m, k, a, stride, b, c);
+#endif
+  multiply_by_registers(m, k, a, stride, b, c);
 }
 
 /// task(i) for i < tasks, on as many threads as `work` multiplications deserve.
