@@ -1,6 +1,7 @@
 // The layers that networks are made of, each with its options and what it expects.
 #pragma once
 
+#include "kernels/activation/activation_layer.hpp"
 #include "kernels/add/add_layer.hpp"
 #include "kernels/batch_norm/batch_norm_layer.hpp"
 #include "kernels/concat/concat_layer.hpp"
