@@ -10,6 +10,7 @@
 #include "kernels/flatten/flatten_layer.hpp"
 #include "kernels/linear/linear_layer.hpp"
 #include "kernels/local_response_norm/local_response_norm_layer.hpp"
+#include "kernels/multiply/multiply_layer.hpp"
 #include "kernels/pool/pool_layer.hpp"
 #include "kernels/relu/relu_layer.hpp"
 #include "kernels/softmax/softmax_layer.hpp"

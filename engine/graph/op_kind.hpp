@@ -8,16 +8,16 @@
 namespace backlight {
 
 /// The activations: nonlinear functions of every element by itself.
-#define BACKLIGHT_ACTIVATIONS(row)                                                                         \
+#define BACKLIGHT_ACTIVATIONS(row)                                                                        \
   row(gelu) row(hard_sigmoid) row(hard_swish) row(leaky_relu) row(relu) row(relu6) row(sigmoid) row(silu) \
       row(tanh)
 
 /// Every operation once: the enumerator is its name.
-#define BACKLIGHT_OP_KINDS(row)                                                                         \
-  BACKLIGHT_ACTIVATIONS(row)                                                                            \
-  row(adaptive_avg_pool2d) row(add) row(avg_pool2d) row(batch_norm1d) row(batch_norm2d) row(concat)     \
-      row(conv2d) row(dropout) row(flatten) row(linear) row(local_response_norm) row(log_softmax)       \
-          row(max_pool2d) row(softmax) row(strided_identity_pad)
+#define BACKLIGHT_OP_KINDS(row)                                                                     \
+  BACKLIGHT_ACTIVATIONS(row)                                                                        \
+  row(adaptive_avg_pool2d) row(add) row(avg_pool2d) row(batch_norm1d) row(batch_norm2d) row(concat) \
+      row(conv2d) row(dropout) row(flatten) row(linear) row(local_response_norm) row(log_softmax)   \
+          row(max_pool2d) row(multiply) row(softmax) row(strided_identity_pad)
 
 enum class OpKind : std::uint8_t {
   input,  ///< none: a value that is given
