@@ -3,6 +3,7 @@
 //   y = relu(op(x) + residual)
 #pragma once
 
+#include <cstdint>
 #include <limits>
 
 #include "engine/graph/layer.hpp"
@@ -16,7 +17,20 @@ struct Epilogue {
   double upper = std::numeric_limits<double>::infinity();  ///< where the ReLU ends, as in ReluParams
 };
 
-/// What a pass asks of a layer, as its kernel takes it.
+/// On the host: to `count` elements of y, from element `offset` of the whole on. The bits of add and relu.
+template <class T>
+void apply(const Epilogue<T>& epilogue, std::int64_t offset, std::int64_t count, T* y) {
+  if (epilogue.residual)
+    for (std::int64_t i = 0; i < count; ++i) y[i] = y[i] + epilogue.residual[offset + i];
+  if (!epilogue.relu) return;
+  const T upper = static_cast<T>(epilogue.upper);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T positive = y[i] < T{0} ? T{0} : y[i];
+    y[i] = positive > upper ? upper : positive;
+  }
+}
+
+/// What a run asks of a layer, as its kernel takes it.
 template <class T>
 Epilogue<T> epilogue_as(const ForwardEpilogue& asked) {
   Epilogue<T> epilogue{.residual = asked.residual ? asked.residual->data<T>() : nullptr,

@@ -60,6 +60,7 @@ class HostPool final : public MemoryPool {
       free_.erase(it);
     } else {
       block = allocate_host(capacity);
+      ++fresh_;
     }
     capacities_[block] = capacity;
     in_use_ += capacity;
@@ -90,11 +91,16 @@ class HostPool final : public MemoryPool {
     return peak_;
   }
 
+  std::size_t fresh_blocks() const override {
+    const std::lock_guard lock(mutex_);
+    return fresh_;
+  }
+
  private:
   mutable std::mutex mutex_;
   std::multimap<std::size_t, void*> free_;
   std::map<void*, std::size_t> capacities_;
-  std::size_t limit_, cached_ = 0, in_use_ = 0, peak_ = 0;
+  std::size_t limit_, cached_ = 0, in_use_ = 0, peak_ = 0, fresh_ = 0;
 };
 
 struct TypeFacts {
@@ -300,9 +306,13 @@ void Tensor::require_host() const {
                 " lies in a device's memory, where the host cannot read or write it");
 }
 
+Tensor Tensor::like(DType dtype) const {
+  return Tensor(shape_, dtype, pool_ ? pool_->pool_of_copies() : nullptr);
+}
+
 Tensor Tensor::clone() const {
   require_host();
-  Tensor copy(shape_, dtype_, pool_);
+  Tensor copy = like(dtype_);
   if (bytes()) std::memcpy(copy.data_, raw(), bytes());
   return copy;
 }
@@ -317,7 +327,7 @@ Tensor Tensor::to_host() const {
 Tensor Tensor::to(DType dtype) const {
   require_host();
   if (dtype == dtype_) return clone();
-  Tensor copy(shape_, dtype, pool_);
+  Tensor copy = like(dtype);
   with_type(dtype_, [&]<class From>() {
     with_type(dtype, [&]<class To>() {
       const auto* from = static_cast<const From*>(raw());

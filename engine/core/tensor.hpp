@@ -95,6 +95,10 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   /// Bytes handed out now, and the most there ever were.
   virtual std::size_t bytes_in_use() const = 0;
   virtual std::size_t peak_bytes() const = 0;
+  /// Where copies of what lies here go.
+  virtual std::shared_ptr<MemoryPool> pool_of_copies() { return shared_from_this(); }
+  /// Blocks taken from the system so far, because no freed one would do; counted in pools of host memory.
+  virtual std::size_t fresh_blocks() const { return 0; }
   /// The CUDA device whose memory this is, which only its kernels and copies may touch; kHost for the host's.
   virtual int device() const { return kHost; }
   static constexpr int kHost = -1;
@@ -171,6 +175,8 @@ class Tensor {
   }
   /// MemoryPool::kHost, or the index of a CUDA device.
   int device() const { return pool_ ? pool_->device() : MemoryPool::kHost; }
+  /// Where the memory came from; null for the host's own.
+  const std::shared_ptr<MemoryPool>& pool() const { return pool_; }
   bool on_host() const { return device() == MemoryPool::kHost; }
 
   Tensor clone() const;
@@ -190,6 +196,8 @@ class Tensor {
   void require(DType dtype) const;
   void require_records(std::size_t size) const;
   void require_host() const;
+  /// Uninitialised, where a copy of this tensor goes.
+  Tensor like(DType dtype) const;
   void release() noexcept;
 
   Shape shape_;

@@ -1,4 +1,4 @@
-// One forward pass of a batch, and every question about it: Grad-CAM, CAM, gradients under the three backward
+// One forward pass of a batch, and every question about it: Grad-CAM, CAM, gradients under the three ReLU
 // rules.
 #pragma once
 

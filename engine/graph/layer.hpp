@@ -51,7 +51,8 @@ struct ForwardArgs {
   std::span<Tensor* const> y;  ///< allocated; y[0] is the same tensor as x[0] when the layer runs in place
   Saved* saved = nullptr;      ///< null when no backward will follow
   Mode mode = {};
-  ForwardEpilogue epilogue = {};  ///< only for layers that take one, and not in training
+  ForwardEpilogue epilogue = {};   ///< only for layers that take one, and not in training
+  const Tensor* packed = nullptr;  ///< what pack() made of w; null where it was not asked or made nothing
 };
 
 struct BackwardArgs {
@@ -111,6 +112,9 @@ class Layer {
   /// Where this layer is a ReLU: the value at which it ends, infinity for the plain one.
   virtual std::optional<double> relu_upper() const { return std::nullopt; }
 
+  /// The parameters as forward reads them on the context's device, arranged once for any number of calls; undefined
+  /// where there is nothing to arrange.
+  virtual Tensor pack(const Context&, std::span<const Tensor* const> /*w*/) const { return {}; }
   virtual void forward(const ForwardArgs& args) const = 0;
   virtual void backward(const BackwardArgs& args) const = 0;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/graph/fusion.hpp"
+#include "engine/run/arena.hpp"
 #include "engine/run/fold.hpp"
 
 namespace backlight {
@@ -68,9 +69,12 @@ Program::Program(const Network& network, const Context& context, std::vector<Giv
     if (is_given(id) || !types_[at(id)]) nodes_[at(id)].layer = nullptr;
   choose_wanted();
   if (options_.optimise.drop_dead) drop_dead();
-  if (options_.optimise.fold && !options_.training && !options_.parameter_gradients) fold(context);
+  const bool weights_stay = !options_.training && !options_.parameter_gradients;
+  if (options_.optimise.fold && weights_stay) fold(context);
   prepare_backward();
   plan_steps();
+  if (options_.optimise.arena) plan_memory();
+  if (options_.optimise.pack && weights_stay) pack(context);
 }
 
 std::size_t Program::checked(NodeId id) const {
@@ -146,6 +150,21 @@ void Program::fold(const Context& context) {
     }
     convolution.layer = nullptr;
   }
+}
+
+void Program::pack(const Context& context) {
+  made_of_ = network_.weights();
+  packed_.resize(nodes_.size());
+  for (const Step& step : steps_) {
+    const Node& node = nodes_[at(step.node)];
+    std::vector<const Tensor*> w;
+    for (const std::size_t i : node.parameters) w.push_back(&parameter(i, made_of_));
+    if (!w.empty()) packed_[at(step.node)] = node.layer->pack(context, w);
+  }
+}
+
+const Tensor* Program::packed(NodeId id) const {
+  return packed_.empty() || !packed_[at(id)].defined() ? nullptr : &packed_[at(id)];
 }
 
 bool Program::is_made_of(const Weights& weights) const {
@@ -233,6 +252,34 @@ void Program::plan_steps() {
       if (readers[at(id + i)] == 0 && !kept[at(id + i)]) step.releases.push_back(id + i);
     steps_.push_back(std::move(step));
   }
+}
+
+void Program::plan_memory() {
+  const int end = static_cast<int>(steps_.size());
+  std::vector<Lifetime> lifetimes;
+  std::vector<std::optional<std::size_t>> places(nodes_.size());  // of values, in lifetimes
+  for (int i = 0; i < end; ++i) {
+    const Step& step = steps_[static_cast<std::size_t>(i)];
+    const Node& node = nodes_[at(step.node)];
+    if (step.in_place) {
+      places[at(step.value)] = places[at(node.inputs.front())];
+      lifetimes[*places[at(step.value)]].last = end;
+    } else {
+      for (int k = 0; k < node.layer->output_count(); ++k) {
+        const TensorType& value = type(step.value + k);
+        places[at(step.value + k)] = lifetimes.size();
+        lifetimes.push_back({static_cast<std::size_t>(value.shape.numel()) * size_of(value.dtype), i, end});
+      }
+    }
+    for (const NodeId id : step.releases)
+      if (const auto place = places[at(id)]; place && id != (step.in_place ? node.inputs.front() : -1))
+        lifetimes[*place].last = i;
+  }
+  const ArenaPlan plan = plan_arena(lifetimes);
+  arena_bytes_ = plan.bytes;
+  for (Step& step : steps_)
+    for (int k = 0; k < nodes_[at(step.node)].layer->output_count(); ++k)
+      step.offsets.push_back(plan.offsets[*places[at(step.value + k)]]);
 }
 
 }  // namespace backlight

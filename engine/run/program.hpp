@@ -18,9 +18,14 @@ struct Optimisations {
   /// Batch norm's scale becomes part of the convolution before it: other roundings. Folding reads every weight, so
   /// it is worth its time for programs that run more than once.
   bool fold = false;
+  bool pack =
+      false;  ///< weights are arranged once for their kernels, to the same bits; as long as folding takes
 
-  static constexpr Optimisations none() { return {false, false, false}; }
-  static constexpr Optimisations all() { return {true, true, true}; }
+  bool arena =
+      false;  ///< values lie in one block, whose places are planned and which a run keeps until its end
+
+  static constexpr Optimisations none() { return {false, false, false, false, false}; }
+  static constexpr Optimisations all() { return {true, true, true, true, true}; }
   friend bool operator==(const Optimisations&, const Optimisations&) = default;
 };
 
@@ -50,7 +55,8 @@ struct Step {
   std::optional<double> relu_upper = {};
   bool in_place = false;
   bool saves = false;
-  std::vector<NodeId> releases = {};  ///< values that nobody reads afterwards
+  std::vector<NodeId> releases = {};      ///< values that nobody reads afterwards
+  std::vector<std::size_t> offsets = {};  ///< where its values lie in the arena, if there is one
 };
 
 class Program {
@@ -76,13 +82,17 @@ class Program {
   /// Throws Error(usage) for a node that does not exist or whose inputs were not given.
   const TensorType& type(NodeId id) const;
   const Shape& shape(NodeId id) const { return type(id).shape; }
+  /// Size of the block in which all computed values lie; 0 where each is allocated by itself.
+  std::size_t arena_bytes() const { return arena_bytes_; }
   /// Whether the value is given or computed.
   bool has(NodeId id) const;
   /// A node's parameter: one of `weights`, or the program's own.
   const Tensor& parameter(std::size_t i, const Weights& weights) const {
     return i < weights.size() ? weights[i] : prepared_[i - weights.size()];
   }
-  /// Whether the program's own parameters are made of these.
+  /// What Layer::pack made for a node; null where it made nothing.
+  const Tensor* packed(NodeId id) const;
+  /// Whether what the program folded and packed are these.
   bool is_made_of(const Weights& weights) const;
 
   /// Whether a caller may ask for the value after a run.
@@ -100,8 +110,10 @@ class Program {
   void choose_wanted();
   void drop_dead();
   void fold(const Context& context);
+  void pack(const Context& context);
   void prepare_backward();
   void plan_steps();
+  void plan_memory();
   bool trains(NodeId id) const;
   bool is_given(NodeId id) const;
 
@@ -112,9 +124,11 @@ class Program {
   std::vector<std::optional<TensorType>> types_;
   std::vector<Node> nodes_;
   Weights prepared_;
-  Weights made_of_;  ///< what was folded; empty where nothing was
+  Weights made_of_;             ///< what was folded or packed; empty where nothing was
+  std::vector<Tensor> packed_;  ///< by node
   std::vector<bool> wanted_, differentiable_, backward_ready_;
   std::vector<Step> steps_;
+  std::size_t arena_bytes_ = 0;
 };
 
 /// What the nodes behind `node` read besides its value and what follows from it, for the graph's outputs or the

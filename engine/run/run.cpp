@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/run/arena.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace backlight {
@@ -104,6 +105,15 @@ std::vector<const Tensor*> Run::parameters_of(const Node& node) const {
 }
 
 void Run::forward() {
+  std::shared_ptr<Arena> arena;
+  if (const auto bytes = static_cast<std::int64_t>(program_->arena_bytes()); bytes > 0)
+    arena = std::make_shared<Arena>(context_.empty({bytes}, DType::u8));
+  const auto place = [&](const Step& step, int output) {
+    const TensorType& type = program_->type(step.value + output);
+    if (!arena) return std::make_shared<Tensor>(context_.empty(type.shape, type.dtype));
+    arena->go_to(step.offsets[static_cast<std::size_t>(output)]);
+    return std::make_shared<Tensor>(type.shape, type.dtype, arena);
+  };
   for (const Step& step : program_->steps()) {
     const Node& node = program_->node(step.node);
     std::vector<const Tensor*> x;
@@ -111,9 +121,7 @@ void Run::forward() {
     std::vector<Tensor*> y;
     for (int i = 0; i < node.layer->output_count(); ++i) {
       auto& value = values_[at(step.value + i)];
-      const TensorType& type = program_->type(step.value + i);
-      value = step.in_place ? values_[at(node.inputs.front())]
-                            : std::make_shared<Tensor>(context_.empty(type.shape, type.dtype));
+      value = step.in_place ? values_[at(node.inputs.front())] : place(step, i);
       y.push_back(value.get());
     }
     node.layer->forward({.context = context_,
@@ -123,7 +131,8 @@ void Run::forward() {
                          .saved = step.saves ? &saved_[at(step.node)] : nullptr,
                          .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(step.node)},
                          .epilogue = {.residual = step.residual ? values_[at(*step.residual)].get() : nullptr,
-                                      .relu_upper = step.relu_upper}});
+                                      .relu_upper = step.relu_upper},
+                         .packed = program_->packed(step.node)});
     for (const NodeId from : step.releases) values_[at(from)].reset();
   }
 }

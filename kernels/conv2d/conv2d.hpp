@@ -40,10 +40,15 @@ namespace cpu {
 template <class T>
 void conv2d_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
                     T* y);
-/// As above, and then the epilogue, whose residual lies apart from y.
+/// The weights as the forward reads them, arranged once for inputs of any extent, in the host's memory; undefined
+/// where there is nothing to arrange. Only channels, groups and kernel of `params` are read.
 template <class T>
-void conv2d_fused_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
-                          const Epilogue<T>& epilogue, T* y);
+Tensor conv2d_pack(const Conv2dParams& params, const T* w);
+/// As conv2d_forward, and then the epilogue, whose residual lies apart from y. `packed`: what conv2d_pack made of w,
+/// or null.
+template <class T>
+void conv2d_fused_forward(Context& context, const Conv2dParams& params, const T* x, const T* w,
+                          const T* packed, const T* bias, const Epilogue<T>& epilogue, T* y);
 /// Overwrites dx.
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const T* dy, const T* w, T* dx);
@@ -63,8 +68,10 @@ namespace cuda {
 
 void conv2d_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
                     const float* bias, float* y);
+/// Nothing: cuDNN arranges weights itself.
+Tensor conv2d_pack(const Conv2dParams& params, const float* w);
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
-                          const float* bias, const Epilogue<float>& epilogue, float* y);
+                          const float* packed, const float* bias, const Epilogue<float>& epilogue, float* y);
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const float* dy, const float* w,
                           float* dx);
 void conv2d_backward_filter(Context& context, const Conv2dParams& params, const float* x, const float* dy,

@@ -4,9 +4,7 @@
 #include <vector>
 
 #include "engine/runtime/device.hpp"
-#include "kernels/add/add.hpp"
 #include "kernels/grain.hpp"
-#include "kernels/relu/relu.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -79,15 +77,22 @@ void backward_phase(Context& context, const MicroKernels<T>& kernels, const Conv
 
 template <class T>
 void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a, const T* x,
-                       const T* w, const T* bias, T* y) {
+                       const T* w, const T* bias, T* y, const T* packed, const Epilogue<T>& epilogue) {
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
+  const auto behind = [&](std::int64_t offset) {
+    Epilogue<T> own = epilogue;
+    if (own.residual) own.residual += offset;
+    return own;
+  };
   if (is_depthwise(e)) {
     std::vector<PlaneProblem<T>> problems;
     for (std::int64_t n = 0; n < a.batch; ++n)
-      for (std::int64_t o = 0; o < a.out_channels; ++o)
+      for (std::int64_t o = 0; o < a.out_channels; ++o) {
+        const std::int64_t at = (n * a.out_channels + o) * e.out_plane;
         problems.push_back({x + (n * a.in_channels + o / e.o) * e.in_plane, w + o * e.taps,
-                            bias ? bias[o] : T{0}, y + (n * a.out_channels + o) * e.out_plane});
+                            bias ? bias[o] : T{0}, y + at, behind(at)});
+      }
     conv2d_planes<T>(context, kernels, v, h, problems);
     return;
   }
@@ -101,13 +106,16 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
   }
   std::vector<RowMajor<T>> weights;
   std::vector<Patches<T>> patches;
-  for (std::int64_t g = 0; g < a.groups; ++g) weights.emplace_back(w + g * e.o * e.c * e.taps, e.c * e.taps);
+  const std::int64_t group_weights = e.o * e.c * e.taps;
+  for (std::int64_t g = 0; g < a.groups; ++g) weights.emplace_back(w + g * group_weights, e.c * e.taps);
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i) patches.emplace_back(v, h, x + i * e.c * plane);
   std::vector<GemmProblem<T>> problems;
-  for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
-    problems.push_back({&weights[static_cast<std::size_t>(i % a.groups)],
-                        &patches[static_cast<std::size_t>(i)], bias ? bias + i % a.groups * e.o : nullptr,
-                        y + i * e.o * e.out_plane});
+  for (std::int64_t i = 0; i < a.batch * a.groups; ++i) {
+    const std::int64_t g = i % a.groups, at = i * e.o * e.out_plane;
+    problems.push_back({&weights[static_cast<std::size_t>(g)], &patches[static_cast<std::size_t>(i)],
+                        bias ? bias + g * e.o : nullptr, y + at,
+                        packed ? packed + g * group_weights : nullptr, behind(at)});
+  }
   gemm<T>(context, kernels, {.m = e.o, .n = e.out_plane, .k = e.c * e.taps, .ldc = e.out_plane}, problems);
 }
 
@@ -153,12 +161,20 @@ void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T
   conv2d_forward_by(context, micro_kernels<T>(), a, x, w, bias, y);
 }
 template <class T>
-void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias,
-                          const Epilogue<T>& epilogue, T* y) {
-  conv2d_forward(context, a, x, w, bias, y);
-  const std::int64_t count = a.batch * a.out_channels * a.out_height * a.out_width;
-  if (epilogue.residual) add_forward(context, count, y, epilogue.residual, y);
-  if (epilogue.relu) relu_forward(context, {count, epilogue.upper}, y, y);
+Tensor conv2d_pack(const Conv2dParams& a, const T* w) {
+  const Extents e(a);
+  if (is_depthwise(e)) return {};
+  Tensor packed({a.out_channels, e.c, e.taps}, dtype_of<T>);
+  for (std::int64_t g = 0; g < a.groups; ++g) {
+    const std::int64_t at = g * e.o * e.c * e.taps;
+    pack<T>(micro_kernels<T>(), RowMajor<T>(w + at, e.c * e.taps), e.o, e.c * e.taps, packed.data<T>() + at);
+  }
+  return packed;
+}
+template <class T>
+void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* packed,
+                          const T* bias, const Epilogue<T>& epilogue, T* y) {
+  conv2d_forward_by(context, micro_kernels<T>(), a, x, w, bias, y, packed, epilogue);
 }
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& a, const T* dy, const T* w, T* dx) {
@@ -184,13 +200,14 @@ void conv2d_backward_bias(Context& context, const Conv2dParams& a, const T* dy, 
 
 #define BACKLIGHT_INSTANTIATE(T)                                                                             \
   template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*);             \
-  template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const T*,            \
+  template Tensor conv2d_pack(const Conv2dParams&, const T*);                                                \
+  template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, const T*,  \
                                      const Epilogue<T>&, T*);                                                \
   template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);                 \
   template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);               \
   template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);                           \
   template void conv2d_forward_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*, const T*, \
-                                  const T*, T*);                                                             \
+                                  const T*, T*, const T*, const Epilogue<T>&);                               \
   template void conv2d_backward_data_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,     \
                                         const T*, T*);                                                       \
   template void conv2d_backward_filter_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,   \

@@ -85,11 +85,13 @@ void run_in_half(Context& context, const Conv2dParams& p, ConvDirection directio
 
 void conv2d_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
                     const float* bias, float* y) {
-  conv2d_fused_forward(context, params, x, w, bias, {}, y);
+  conv2d_fused_forward(context, params, x, w, nullptr, bias, {}, y);
 }
 
+Tensor conv2d_pack(const Conv2dParams&, const float*) { return {}; }
+
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
-                          const float* bias, const Epilogue<float>& epilogue, float* y) {
+                          const float* /*packed*/, const float* bias, const Epilogue<float>& epilogue, float* y) {
   if (is_depthwise(params)) {
     const auto upper = static_cast<float>(epilogue.upper);
     depthwise_forward(context, params, x, w, {bias, epilogue.relu && !epilogue.residual, upper}, y);

@@ -63,10 +63,19 @@ class Conv2d final : public Layer {
     return {x[0][0], out_, vertical.out, horizontal.out};
   }
 
+  Tensor pack(const Context& context, std::span<const Tensor* const> w) const override {
+    Tensor packed;
+    dispatch(context, w[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      packed = k.conv2d_pack(params({1, in_, 1, 1}), w[0]->data<T>());
+    });
+    return packed;
+  }
+
   void forward(const ForwardArgs& a) const override {
     dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       k.conv2d_fused_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), a.w[0]->data<T>(),
-                             o_.bias ? a.w[1]->data<T>() : nullptr, epilogue_as<T>(a.epilogue), a.y[0]->data<T>());
+                             a.packed ? a.packed->data<T>() : nullptr, o_.bias ? a.w[1]->data<T>() : nullptr,
+                             epilogue_as<T>(a.epilogue), a.y[0]->data<T>());
     });
   }
 

@@ -58,7 +58,10 @@ void conv2d_planes(Context& context, const MicroKernels<T>& kernels, const Axis&
                    std::span<const PlaneProblem<T>> problems) {
   const std::int64_t taps = v.taps * h.taps;
   if (taps == 0) {
-    for (const PlaneProblem<T>& problem : problems) std::fill_n(problem.y, v.out * h.out, problem.bias);
+    for (const PlaneProblem<T>& problem : problems) {
+      std::fill_n(problem.y, v.out * h.out, problem.bias);
+      apply(problem.epilogue, 0, v.out * h.out, problem.y);
+    }
     return;
   }
   const PaddedPlane plane(v, h, kernels.lanes);
@@ -82,6 +85,7 @@ void conv2d_planes(Context& context, const MicroKernels<T>& kernels, const Axis&
     plane.copy(v, h, problem.x, padded);
     kernels.depthwise(slots.data(), std::ssize(slots), padded, problem.w, offsets.data(), taps, problem.bias,
                       problem.y);
+    apply(problem.epilogue, 0, v.out * h.out, problem.y);
   });
 }
 

@@ -1,6 +1,8 @@
 // Matrix multiplication on the CPU: C = bias + A·B, C (m × n) row by row in memory, for operands that need
 // not exist as matrices: a source writes the panels that the micro-kernel reads.
 //
+// What follows C in the same pass over memory, a residual and a ReLU, is done to each tile while it is in the cache.
+//
 // An element of C is one chain of fused multiply-adds over k = 0, 1, ..., whatever the blocks, the position
 // in C, and the threads; so equal columns give equal bits.
 #pragma once
@@ -8,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/epilogue.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
 
 namespace backlight {
@@ -54,7 +57,14 @@ struct GemmProblem {
   const MatrixSource<T>* b;
   const T* bias;  ///< one element per row of C, or null; not read when accumulating
   T* c;
+  const T* packed_a = nullptr;  ///< all of A as pack() arranged it; then `a` is not read
+  Epilogue<T> epilogue = {};    ///< residual: arranged as C is
 };
+
+/// Arranges A, m × k, for any number of calls with these micro-kernels: m·k elements.
+template <class T>
+void pack(const MicroKernels<T>& kernels, const MatrixSource<T>& a, std::int64_t m, std::int64_t k,
+          T* packed);
 
 /// Solves problems of one shape, sharing the work among the context's threads.
 template <class T>

@@ -15,12 +15,32 @@ constexpr std::int64_t kBlockRows = 512, kBlockColumns = 2048;
 /// Beginning of part `i` of `count` cut into `parts` as equal as possible.
 std::int64_t cut(std::int64_t count, std::int64_t parts, std::int64_t i) { return count * i / parts; }
 
+/// How k is cut, whatever the other extents.
+struct Depths {
+  template <class T>
+  Depths(const MicroKernels<T>& kernels, std::int64_t depth)
+      : whole(depth),
+        most(kPanelBytes / (kernels.vectors * kernels.lanes * static_cast<std::int64_t>(sizeof(T)))),
+        count(std::max<std::int64_t>(ceil_div(whole, most), 1)) {}
+  std::int64_t begin(std::int64_t i) const { return cut(whole, count, i); }
+
+  std::int64_t whole, most, count;
+};
+
+/// Row panels of A, as equal as possible: a panel's rows for one block of depth lie together.
+struct RowPanels {
+  RowPanels(std::int64_t m, int rows) : whole(m), count(ceil_div(whole, rows)) {}
+  std::int64_t begin(std::int64_t i) const { return cut(whole, count, i); }
+
+  std::int64_t whole, count;
+};
+
 struct Grid {
   std::int64_t rows, columns;
 };
 
 /// Cuts C into blocks, several per thread, where that makes packing the operands again cheaper than idling.
-Grid plan(const GemmShape& s, std::int64_t problems, int threads) {
+Grid plan(const GemmShape& s, std::int64_t row_panels, std::int64_t problems, int threads) {
   Grid grid{ceil_div(s.m, kBlockRows), ceil_div(s.n, kBlockColumns)};
   if (threads == 1) return grid;
   while (problems * grid.rows * grid.columns < 4 * threads) {
@@ -32,62 +52,84 @@ Grid plan(const GemmShape& s, std::int64_t problems, int threads) {
     else
       grid.columns *= 2;
   }
-  return {std::min(grid.rows, s.m), std::min(grid.columns, ceil_div(s.n, 32))};
+  return {std::min(grid.rows, row_panels), std::min(grid.columns, ceil_div(s.n, 32))};
 }
 
 }  // namespace
 
 template <class T>
+void pack(const MicroKernels<T>& kernels, const MatrixSource<T>& a, std::int64_t m, std::int64_t k,
+          T* packed) {
+  const Depths depths(kernels, k);
+  const RowPanels panels(m, kernels.rows);
+  for (std::int64_t d = 0; d < depths.count; ++d) {
+    const std::int64_t k0 = depths.begin(d), depth = depths.begin(d + 1) - k0;
+    for (std::int64_t p = 0; p < panels.count; ++p) {
+      const std::int64_t i = panels.begin(p);
+      const int rows = static_cast<int>(panels.begin(p + 1) - i);
+      a.pack(kernels, i, rows, rows, k0, depth, packed + m * k0 + i * depth);
+    }
+  }
+}
+
+template <class T>
 void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& shape,
           std::span<const GemmProblem<T>> problems) {
   if (shape.m == 0 || shape.n == 0 || problems.empty()) return;
-  const Grid grid = plan(shape, static_cast<std::int64_t>(problems.size()), context.threads());
+  const Depths depths(kernels, shape.k);
+  const RowPanels panels(shape.m, kernels.rows);
+  const Grid grid = plan(shape, panels.count, static_cast<std::int64_t>(problems.size()), context.threads());
   const std::int64_t panel_width = kernels.vectors * kernels.lanes;
-  const std::int64_t max_depth = kPanelBytes / (panel_width * static_cast<std::int64_t>(sizeof(T)));
-  const std::int64_t depth_blocks = std::max<std::int64_t>(ceil_div(shape.k, max_depth), 1);
-  const std::int64_t a_size = ceil_div(ceil_div(shape.m, grid.rows) * max_depth, 16) * 16;
-  const std::int64_t b_size = panel_width * max_depth;
+  const std::int64_t a_size =
+      ceil_div(ceil_div(panels.count, grid.rows) * kernels.rows * std::min(depths.most, shape.k), 16) * 16;
+  const std::int64_t b_size = panel_width * depths.most;
   const Tensor scratch = context.empty({context.threads(), a_size + b_size}, dtype_of<T>);
   T* const scratch_data = const_cast<Tensor&>(scratch).template data<T>();
 
   context.parallel_for(grid.rows * grid.columns * std::ssize(problems), [&](std::int64_t item, int worker) {
     const std::int64_t block = item % (grid.rows * grid.columns);
     const GemmProblem<T>& problem = problems[static_cast<std::size_t>(item / (grid.rows * grid.columns))];
-    const std::int64_t i0 = cut(shape.m, grid.rows, block / grid.columns);
-    const std::int64_t m = cut(shape.m, grid.rows, block / grid.columns + 1) - i0;
+    const std::int64_t p0 = cut(panels.count, grid.rows, block / grid.columns);
+    const std::int64_t p1 = cut(panels.count, grid.rows, block / grid.columns + 1);
+    const std::int64_t i0 = panels.begin(p0);
     const std::int64_t vectors = ceil_div(shape.n, kernels.lanes);
     const std::int64_t j0 = cut(vectors, grid.columns, block % grid.columns) * kernels.lanes;
     const std::int64_t j1 =
         std::min(cut(vectors, grid.columns, block % grid.columns + 1) * kernels.lanes, shape.n);
-    const std::int64_t row_panels = ceil_div(m, kernels.rows);
-    T* const a = scratch_data + worker * (a_size + b_size);
-    T* const b = a + a_size;
+    T* const own_a = scratch_data + worker * (a_size + b_size);
+    T* const b = own_a + a_size;
 
-    for (std::int64_t depth_block = 0; depth_block < depth_blocks; ++depth_block) {
-      const std::int64_t k0 = cut(shape.k, depth_blocks, depth_block);
-      const std::int64_t depth = cut(shape.k, depth_blocks, depth_block + 1) - k0;
-      const bool accumulate = shape.accumulate || depth_block > 0;
-      for (std::int64_t p = 0; p < row_panels; ++p) {
-        const std::int64_t i = cut(m, row_panels, p);
-        const int rows = static_cast<int>(cut(m, row_panels, p + 1) - i);
-        problem.a->pack(kernels, i0 + i, rows, rows, k0, depth, a + i * depth);
+    for (std::int64_t d = 0; d < depths.count; ++d) {
+      const std::int64_t k0 = depths.begin(d), depth = depths.begin(d + 1) - k0;
+      const bool accumulate = shape.accumulate || d > 0;
+      const T* const a = problem.packed_a ? problem.packed_a + shape.m * k0 + i0 * depth : own_a;
+      for (std::int64_t p = p0; !problem.packed_a && p < p1; ++p) {
+        const std::int64_t i = panels.begin(p);
+        const int rows = static_cast<int>(panels.begin(p + 1) - i);
+        problem.a->pack(kernels, i, rows, rows, k0, depth, own_a + (i - i0) * depth);
       }
       for (std::int64_t j = j0; j < j1; j += panel_width) {
         const int columns = static_cast<int>(std::min(panel_width, j1 - j));
         const int tile_vectors = static_cast<int>(ceil_div(columns, kernels.lanes));
         problem.b->pack(kernels, j, columns, tile_vectors * kernels.lanes, k0, depth, b);
-        for (std::int64_t p = 0; p < row_panels; ++p) {
-          const std::int64_t i = cut(m, row_panels, p);
-          const std::int64_t rows = cut(m, row_panels, p + 1) - i;
-          const T* bias = problem.bias ? problem.bias + i0 + i : nullptr;
-          kernels.tile[rows - 1][tile_vectors - 1](depth, a + i * depth, b, bias, accumulate,
-                                                   problem.c + (i0 + i) * shape.ldc + j, shape.ldc, columns);
+        for (std::int64_t p = p0; p < p1; ++p) {
+          const std::int64_t i = panels.begin(p), rows = panels.begin(p + 1) - i;
+          kernels.tile[rows - 1][tile_vectors - 1](depth, a + (i - i0) * depth, b,
+                                                   problem.bias ? problem.bias + i : nullptr, accumulate,
+                                                   problem.c + i * shape.ldc + j, shape.ldc, columns);
+          if (d + 1 < depths.count) continue;
+          for (std::int64_t row = i; row < i + rows; ++row)
+            apply(problem.epilogue, row * shape.ldc + j, columns, problem.c + row * shape.ldc + j);
         }
       }
     }
   });
 }
 
+template void pack(const MicroKernels<float>&, const MatrixSource<float>&, std::int64_t, std::int64_t,
+                   float*);
+template void pack(const MicroKernels<double>&, const MatrixSource<double>&, std::int64_t, std::int64_t,
+                   double*);
 template void gemm(Context&, const MicroKernels<float>&, const GemmShape&,
                    std::span<const GemmProblem<float>>);
 template void gemm(Context&, const MicroKernels<double>&, const GemmShape&,

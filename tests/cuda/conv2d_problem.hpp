@@ -31,7 +31,7 @@ struct ConvArrays {
   std::vector<float> fused(bool with_bias, bool with_residual, bool relu, double upper) const {
     Context host({}, 1);
     std::vector<float> result(y.size());
-    cpu::conv2d_fused_forward<float>(host, p, x.data(), w.data(), with_bias ? bias.data() : nullptr,
+    cpu::conv2d_fused_forward<float>(host, p, x.data(), w.data(), nullptr, with_bias ? bias.data() : nullptr,
                                      {with_residual ? residual.data() : nullptr, relu, upper}, result.data());
     return result;
   }

@@ -50,8 +50,8 @@ TEST_CASE("conv2d: one misaligned array among aligned ones is enough to plan for
       Guarded x(context, c.x, shifted == 0), w(context, c.w, shifted == 1);
       Guarded bias(context, c.bias, shifted == 2), residual(context, c.residual, shifted == 3);
       Guarded y(context, unwritten(c.outputs), shifted == 4);
-      cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), bias.data(), {residual.data(), true},
-                                 y.data());
+      cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), nullptr, bias.data(),
+                                 {residual.data(), true}, y.data());
       CHECK(relative_difference(y.values(), c.fused(true, true, true, kConv2dInfinity)) <= kConv2dTolerance);
     }
   });
@@ -103,9 +103,9 @@ TEST_CASE("conv2d: bias and residual and ReLU follow in every combination whatev
               CAPTURE(with_residual);
               CAPTURE(upper);
               Guarded y(context, unwritten(c.outputs));
-              cuda::conv2d_fused_forward(context, p, x.data(), w.data(), with_bias ? bias.data() : nullptr,
-                                         {with_residual ? residual.data() : nullptr, upper > 0, upper},
-                                         y.data());
+              cuda::conv2d_fused_forward(
+                  context, p, x.data(), w.data(), nullptr, with_bias ? bias.data() : nullptr,
+                  {with_residual ? residual.data() : nullptr, upper > 0, upper}, y.data());
               CHECK(relative_difference(y.values(), c.fused(with_bias, with_residual, upper > 0, upper)) <=
                     (precision == Precision::f16 ? 4e-3 : kConv2dTolerance));
             }
@@ -124,8 +124,8 @@ TEST_CASE("conv2d: tuning measures the plans and computes the same") {
     CHECK(plans_of(context).size() == planned);
     Guarded x(context, c.x), w(context, c.w), bias(context, c.bias), residual(context, c.residual);
     Guarded y(context, unwritten(c.outputs));
-    cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), bias.data(), {residual.data(), true},
-                               y.data());
+    cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), nullptr, bias.data(),
+                               {residual.data(), true}, y.data());
     CHECK(relative_difference(y.values(), c.fused(true, true, true, kConv2dInfinity)) <= kConv2dTolerance);
   });
 }

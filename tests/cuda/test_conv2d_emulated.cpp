@@ -24,7 +24,7 @@ TEST_CASE("conv2d: cuDNN fuses a bias and an unbounded ReLU and nothing else") {
   /// Threads of our own kernels that one call runs: cuDNN's work is none.
   const auto threads_of = [&](const float* b, const Epilogue<float>& epilogue) {
     const std::uint64_t before = emulator::threads_run();
-    cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), b, epilogue, y.data());
+    cuda::conv2d_fused_forward(context, c.p, x.data(), w.data(), nullptr, b, epilogue, y.data());
     context.synchronize();
     return emulator::threads_run() - before;
   };

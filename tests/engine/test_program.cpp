@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/run/arena.hpp"
 #include "engine/run/programs.hpp"
 #include "engine/run/run.hpp"
 #include "kernels/layers.hpp"
@@ -50,9 +51,12 @@ TEST_CASE("program: every optimisation alone and all together give the plain res
     Optimisations optimise;
     bool exact;
   };
-  const Case cases[] = {{{.drop_dead = true, .fuse = false, .fold = false}, true},
-                        {{.drop_dead = false, .fuse = true, .fold = false}, true},
+  const Case cases[] = {{{.drop_dead = true, .fuse = false}, true},
+                        {{.drop_dead = false, .fuse = true}, true},
                         {{.drop_dead = false, .fuse = false, .fold = true}, false},
+                        {{.drop_dead = false, .fuse = false, .pack = true}, true},
+                        {{.drop_dead = false, .fuse = false, .arena = true}, true},
+                        {{.fuse = true, .arena = true}, true},
                         {Optimisations::all(), false}};
   for (const BackwardRule rule : {BackwardRule::standard, BackwardRule::deconvnet, BackwardRule::guided}) {
     const Answer plain = answer(Optimisations::none(), rule);
@@ -60,6 +64,8 @@ TEST_CASE("program: every optimisation alone and all together give the plain res
       CAPTURE(optimise.drop_dead);
       CAPTURE(optimise.fuse);
       CAPTURE(optimise.fold);
+      CAPTURE(optimise.pack);
+      CAPTURE(optimise.arena);
       const Answer found = answer(optimise, rule);
       const double tolerance = tolerance_on(context.device(), exact ? 0 : 2e-6);
       CHECK(relative_error(found.scores, plain.scores) <= tolerance);
@@ -136,6 +142,73 @@ TEST_CASE("program: a folded convolution has the closed form's weights") {
       CHECK(weight.values()[2 * c + i] == static_cast<float>(at(0, 2 * c + i) * s));
     CHECK(bias.values()[c] == static_cast<float>((at(1, c) - at(4, c)) * s + at(3, c)));
   }
+}
+
+TEST_CASE("arena: values that are in use at once never overlap and others share their places") {
+  std::vector<Lifetime> values;
+  for (int i = 0; i < 200; ++i) {
+    const std::uint64_t dice = random_bits(1, static_cast<std::uint64_t>(i));
+    const int first = static_cast<int>(dice % 50);
+    values.push_back({dice / 64 % 10'000, first, first + static_cast<int>(dice / 1024 % 8)});
+  }
+  const ArenaPlan plan = plan_arena(values);
+  std::size_t together = 0, all = 0, most = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    all += values[i].bytes;
+    CHECK(plan.offsets[i] % 256 == 0);
+    CHECK(plan.offsets[i] + values[i].bytes <= plan.bytes);
+    for (std::size_t j = 0; j < i; ++j) {
+      const bool at_once = values[i].first <= values[j].last && values[j].first <= values[i].last;
+      const bool apart = plan.offsets[i] + values[i].bytes <= plan.offsets[j] ||
+                         plan.offsets[j] + values[j].bytes <= plan.offsets[i];
+      together += at_once && !apart;
+    }
+  }
+  CHECK(together == 0);
+  for (int step = 0; step < 58; ++step) {
+    std::size_t in_use = 0;
+    for (const Lifetime& value : values)
+      if (value.first <= step && step <= value.last) in_use += (value.bytes + 255) / 256 * 256;
+    most = std::max(most, in_use);
+  }
+  CHECK(plan.bytes < all / 4);
+  CHECK(plan.bytes <= most + most / 4);
+  CHECK(plan_arena({}).bytes == 0);
+}
+
+TEST_CASE("program: a chain's arena holds two values, in place one") {
+  Network apart(4), in_place(4);
+  for (int i = 0; i < 20; ++i) {
+    apart.add("pool" + std::to_string(i), avg_pool2d({.kernel = 3, .stride = 1, .padding = 1}));
+    in_place.add("relu" + std::to_string(i), relu());
+  }
+  const Shape shape{1, 4, 64, 64};
+  const std::size_t activation = 4 * 64 * 64 * sizeof(float);
+  Context context({}, 1);
+  const auto bytes = [&](const Network& network) {
+    const Program program(network, context, type_of(shape), {.optimise = {.arena = true}});
+    return program.arena_bytes();
+  };
+  CHECK(bytes(apart) == 2 * activation);
+  CHECK(bytes(in_place) == activation);
+}
+
+TEST_CASE("programs: after the first picture of a shape no block of memory is taken from the system") {
+  const Network network = residual_network();
+  Programs programs(network);
+  Context context({}, 2);
+  const auto explain = [&] {
+    Run run(
+        programs.get(context, type_of(picture()), {.keep = {network.find("layer1")}, .gradients_at = {0}}),
+        context, tensors(random_tensor(picture(), "fresh.x")));
+    run.backward({network.output(), random_tensor({1, 5}, "fresh.dy")},
+                 {.rule = BackwardRule::guided, .wrt = {0}});
+  };
+  explain();
+  const std::size_t blocks = context.memory().fresh_blocks();
+  CHECK(blocks > 0);
+  for (int i = 0; i < 3; ++i) explain();
+  CHECK(context.memory().fresh_blocks() == blocks);
 }
 
 TEST_CASE("programs: are made once for a kind of input and a question") {

@@ -116,14 +116,28 @@ TEST_CASE("conv2d: a residual and a ReLU follow in the same operation") {
     for (const double upper : {0.0, 0.5, std::numeric_limits<double>::infinity()}) {  // 0 stands for no ReLU
       Tensor y(residual.shape());
       const Epilogue<float> epilogue{with_residual ? residual.data<float>() : nullptr, upper > 0, upper};
-      cpu::conv2d_fused_forward<float>(context, params, x.data<float>(), w.data<float>(), b.data<float>(),
-                                       epilogue, y.data<float>());
+      cpu::conv2d_fused_forward<float>(context, params, x.data<float>(), w.data<float>(), nullptr,
+                                       b.data<float>(), epilogue, y.data<float>());
       for (std::size_t i = 0; i < y.values().size(); ++i) {
         double expected = naive.y.data<double>()[i] + (with_residual ? double{residual.values()[i]} : 0);
         if (upper > 0) expected = std::clamp(expected, 0.0, upper);
         CHECK(std::abs(double{y.values()[i]} - expected) <= 1e-5);
       }
     }
+}
+
+TEST_CASE("conv2d: packed weights give the bits of the others") {
+  for (const Conv2dCase& c : kConv2dCases) {
+    CAPTURE(c.name);
+    const Network network = network_of(c);
+    Context context({}, 2);
+    const auto forward = [&](bool pack) {
+      Optimisations optimise = Optimisations::none();
+      optimise.pack = pack;
+      return Run(network, context, random_tensor(c.x, "conv2d.x"), {.optimise = optimise}).output().clone();
+    };
+    CHECK(same_bits(forward(true), forward(false)));
+  }
 }
 
 TEST_CASE("conv2d: a stride beyond the image needs no memory for the places between") {

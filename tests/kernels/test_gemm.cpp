@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "engine/runtime/device.hpp"
 #include "kernels/conv2d/patches.hpp"
 #include "kernels/gemm/gemm.hpp"
@@ -55,6 +57,29 @@ void check_gemm(const cpu::MicroKernels<T>& kernels, const GemmCase& c, bool acc
                problems);
   CHECK(relative_error(result, naive_gemm(a, b, start)) <= tolerance);
   CHECK(pool->intact());
+  if (accumulate) return;
+
+  // The same bits from a packed A, whatever the threads; then the residual and the ReLU6 of each element.
+  Tensor packed(a.shape(), dtype_of<T>, pool), again(start.shape(), dtype_of<T>, pool);
+  cpu::pack<T>(kernels, rows, c.m, c.k, packed.data<T>());
+  const Tensor residual = random_tensor(start.shape(), "gemm.residual", -4, 4, dtype_of<T>);
+  for (const int threads : {1, 3}) {
+    Context other({}, threads);
+    for (const bool follows : {false, true}) {
+      const cpu::GemmProblem<T> of_packed[] = {
+          {nullptr, &columns, bias.data<T>(), again.data<T>(), packed.data<T>(),
+           follows ? Epilogue<T>{residual.data<T>(), true, 6} : Epilogue<T>{}}};
+      cpu::gemm<T>(other, kernels, {.m = c.m, .n = c.n, .k = c.k, .ldc = c.n}, of_packed);
+      CHECK(pool->intact());
+      std::int64_t different = 0;
+      for (std::int64_t i = 0; i < again.numel(); ++i) {
+        const T plain = result.data<T>()[i];
+        const T expected = follows ? std::clamp(plain + residual.data<T>()[i], T{0}, T{6}) : plain;
+        different += again.data<T>()[i] == expected ? 0 : 1;
+      }
+      CHECK(different == 0);
+    }
+  }
 }
 
 }  // namespace
