@@ -63,6 +63,9 @@ TEST_SUITE("device") {
     CHECK(times.explanation_ms > 0);
     if (times.replayed_ms) CHECK(*times.replayed_ms > 0);
     CHECK(times.replayed_ms.has_value() == (options.device.kind == Device::Kind::cuda));
+    REQUIRE(times.second.has_value() == (options.device.kind == Device::Kind::cpu));
+    if (times.second) CHECK(times.second->blocks == 0);
+    if (times.second) CHECK(times.second->heap > 0);
   }
 
   TEST_CASE("bench explain: a row per network and the reason for one that fails") {
@@ -81,11 +84,11 @@ TEST_SUITE("device") {
     REQUIRE(lines.size() == 4);
     CHECK_FALSE(all);
     const std::vector<std::string> cells = cells_of(lines[2]);
-    REQUIRE(cells.size() == 5);
+    REQUIRE(cells.size() == 7);
     CHECK(cells[0] == " resnet20_cifar ");
     CHECK(std::stod(cells[1]) > 0);
     CHECK(std::stod(cells[2]) > 0);
     CHECK(lines[3].find("failed: ") != std::string::npos);
-    CHECK(cells_of(lines[3]).size() == 5);
+    CHECK(cells_of(lines[3]).size() == 7);
   }
 }

@@ -22,8 +22,8 @@ struct ClassifyOptions {
   Console console;
 };
 
-Json classify_picture(const PictureSource& source, const Model& model, Programs& programs, Context& context, Fit fit,
-                      ExifOrientation exif, const ClassifyOptions& options, Console& console) {
+Json classify_picture(const PictureSource& source, const Model& model, Programs& programs, Context& context,
+                      Fit fit, ExifOrientation exif, const ClassifyOptions& options, Console& console) {
   const Image image = source.read(exif, model.info.preprocessing.alpha(), console);
   Fitted fitted = fit_picture(image, model, fit, false);
   Json record = image_json(source, image, fitted);

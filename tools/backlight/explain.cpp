@@ -113,16 +113,11 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
   const int size = model.info.preprocessing.input_size;
   const std::vector<Shape> shapes = network.shapes({1, model.info.preprocessing.channels, size, size});
   for (const NodeId layer : request.layers)
-    if (const std::string obstacle = grad_cam_obstacle(network, layer, shapes[static_cast<std::size_t>(layer)]); !obstacle.empty())
+    if (const std::string obstacle =
+            grad_cam_obstacle(network, layer, shapes[static_cast<std::size_t>(layer)]);
+        !obstacle.empty())
       throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
                   "; `backlight layers` lists those it can use");
-}
-
-/// Says at which activations the methods' rules are not defined; a panel shows guided-backprop beside them.
-void note_rules(std::vector<const Method*> methods, bool panel, const Network& network, Console& console) {
-  if (panel) add_once(methods, &find_method("guided-backprop"));
-  for (const Method* method : methods)
-    if (const std::string note = method->plain_gradient_note(network); !note.empty()) console.note(note);
 }
 
 /// The classes that the user named, each said how it was taken.
@@ -189,7 +184,6 @@ void run_explain(ExplainOptions& options) {
   Context context = make_context(options.device, console);
   model.network.to(context);
   ask(request, options, asked_methods, model);
-  note_rules(asked_methods, request.formats.panel, model.network, console);
   Json asked = choose_classes(request, options, model, console);
 
   Json head = run_json("explain", model, request.fit, request.exif, context);

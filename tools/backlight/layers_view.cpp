@@ -1,7 +1,7 @@
 #include "tools/backlight/layers_view.hpp"
 
 #include "engine/explain/explanation.hpp"
-#include "engine/graph/fusion.hpp"
+#include "engine/run/program.hpp"
 #include "tools/backlight/common.hpp"
 #include "tools/backlight/table.hpp"
 
@@ -109,9 +109,14 @@ NetworkView view_of(const Network& network, const ModelInfo& info, const Shape& 
     layer(id).default_reason = reason_for(network, id);
   }
   if (const auto head = find_cam_head(network)) layer(head->features).cam_features = true;
-  for (const auto& [relu, fusion] : find_fusions(network.nodes(), std::vector(shapes.size(), false))) {
-    layer(fusion.producer).fused_into = relu;
-    if (fusion.add) layer(*fusion.add).fused_into = relu;
+  const Program program(network, Context({}, 1), std::vector<TensorType>{{network.dtype(), input}},
+                        {.outputs = {score_node(network)}, .optimise = {.fold = true}});
+  for (const Step& step : program.steps()) {
+    const NodeId folded = network.node(step.node).inputs.front();
+    if (folded != network.input() && !program.has(folded)) layer(folded).fused_into = step.node;
+    if (step.value == step.node) continue;
+    layer(step.node).fused_into = step.value;
+    layer(network.node(step.value).inputs.front()).fused_into = step.value;  // itself, or the sum between
   }
   return view;
 }

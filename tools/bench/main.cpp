@@ -73,8 +73,7 @@ void bench_conv2d(const ConvCase& c, int threads, int repeat, std::int64_t batch
   for (std::size_t i = 0; i < network.weights().size(); ++i) w.push_back(&network.weights()[i]);
   Tensor* const outputs[] = {&y};
   Tensor* const gradients[] = {&dx};
-  const double flop = 2.0 * static_cast<double>(y.numel()) *
-                      static_cast<double>(w[0]->numel() / c.out);
+  const double flop = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(w[0]->numel() / c.out);
   const Timing forward = time_calls(repeat, [&] { layer.forward({context, inputs, w, outputs}); });
   const Timing backward = time_calls(repeat, [&] {
     layer.backward({context, inputs, shapes, w, unread, saved, seeds, gradients, {}});

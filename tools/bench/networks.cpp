@@ -11,6 +11,7 @@
 #include "engine/explain/explanation_graph.hpp"
 #include "engine/runtime/cuda/devices.hpp"
 #include "models/registry.hpp"
+#include "tools/bench/allocations.hpp"
 #include "tools/bench/timing.hpp"
 
 namespace backlight::bench {
@@ -76,15 +77,21 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
                        const Run run(program_for(programs, context, x), context, tensors(context.copy(x)));
                        context.synchronize();
                      }).wall_ms;
-  times.explanation_ms = time_calls(options.repeat, [&] {
-                           Explanation explanation(programs, context, context.copy(subject.x), {layer},
-                                                   /*input_gradient=*/true);
-                           const Seed target = explanation.target(classes);
-                           const ClassMap map = explanation.grad_cam(layer, target);
-                           const Tensor gradient = explanation.gradient(target, BackwardRule::guided);
-                           context.synchronize();
-                         }).wall_ms;
-  if (options.device.kind != Device::Kind::cuda) return times;
+  const auto explain = [&] {
+    Explanation explanation(programs, context, context.copy(subject.x), {layer},
+                            /*input_gradient=*/true);
+    const Seed target = explanation.target(classes);
+    const ClassMap map = explanation.grad_cam(layer, target);
+    const Tensor gradient = explanation.gradient(target, BackwardRule::guided);
+    context.synchronize();
+  };
+  times.explanation_ms = time_calls(options.repeat, explain).wall_ms;
+  if (options.device.kind != Device::Kind::cuda) {
+    const Allocations before{context.memory().fresh_blocks(), heap_allocations()};
+    explain();
+    times.second = {context.memory().fresh_blocks() - before.blocks, heap_allocations() - before.heap};
+    return times;
+  }
   ExplanationGraph graph(subject.network, subject.x.shape(),
                          {.layer = layer, .gradient = BackwardRule::guided}, options.device,
                          options.precision);
@@ -116,7 +123,8 @@ void bench_forward(const std::string& name, const NetworkOptions& options, bool 
 bool bench_explanations(const std::vector<std::string>& names, const NetworkOptions& options,
                         std::ostream& out) {
   Context context = timed_context(options);
-  out << "| network | forward ms | explanation ms | replayed ms | times as fast |\n|---|---|---|---|---|\n";
+  out << "| network | forward ms | explanation ms | replayed ms | times as fast | new blocks | heap calls |\n"
+         "|---|---|---|---|---|---|---|\n";
   bool all = true;
   for (const std::string& name : names) {
     std::ostringstream row;
@@ -129,8 +137,12 @@ bool bench_explanations(const std::vector<std::string>& names, const NetworkOpti
             << times.explanation_ms / *times.replayed_ms;
       else
         row << " | ";
+      if (times.second)
+        row << " | " << times.second->blocks << " | " << times.second->heap;
+      else
+        row << " | | ";
     } catch (const Error& error) {
-      row << "failed: " << error.what() << " | | | ";
+      row << "failed: " << error.what() << " | | | | | ";
       all = false;
     }
     out << row.str() << " |" << std::endl;

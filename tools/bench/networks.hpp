@@ -27,11 +27,18 @@ struct NetworkOptions {
   bool tune = false;  ///< cuDNN's plans are chosen by measuring them
 };
 
+/// What an explanation asks for after the first of its shape.
+struct Allocations {
+  std::size_t blocks = 0;  ///< of tensor memory that no freed one could serve
+  std::size_t heap = 0;    ///< calls of operator new
+};
+
 /// Medians in milliseconds.
 struct NetworkTimes {
   double forward_ms;                  ///< the scores alone
   double explanation_ms;              ///< Grad-CAM at the default layer and Guided Backprop, layer by layer
   std::optional<double> replayed_ms;  ///< the same as an ExplanationGraph; CUDA only
+  std::optional<Allocations> second;  ///< of one explanation; CPU only
 };
 
 /// Times one network, in the context of `options`. An explanation begins with an input in the host's memory,
