@@ -52,7 +52,8 @@ class Known {
   Image image_;
   Fitted fitted_;
   Context context_;
-  Probe probe_{model_.network, context_, fitted_.x.clone(), layers(), true};
+  Programs programs_{model_.network};
+  Probe probe_{programs_, context_, fitted_.x.clone(), layers(), true};
 };
 
 bool same_bits_in(std::span<const float> a, std::span<const float> b) {
@@ -365,7 +366,8 @@ TEST_CASE("c: a layer is looked at by its name") {
   const Model model = load_model(shipped_weights_path());
   const std::vector<Shape> shapes = model.network.shapes({1, 3, 96, 96});
   for (NodeId id = 0; id < model.network.size() && other.empty(); ++id)
-    if (grad_cam_obstacle(model.network, id, shapes[static_cast<std::size_t>(id)]).empty()) other = model.network.node(id).name;
+    if (grad_cam_obstacle(model.network, id, shapes[static_cast<std::size_t>(id)]).empty())
+      other = model.network.node(id).name;
   REQUIRE(other != default_layer);
   question.layer = other.c_str();
   const bl_explanation_info info = info_of(explained(handle.get(), view_of(image), question).get());

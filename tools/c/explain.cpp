@@ -78,7 +78,7 @@ std::vector<std::unique_ptr<bl_explanation>> answers(const bl_model& model, Imag
   picture.alpha = std::vector<std::uint8_t>();  // what is drawn shows the colours alone
   const auto image = std::make_shared<const Image>(std::move(picture));
   Context context({}, model.threads);
-  Probe probe(network, context, std::move(fitted.x), layers, input_gradient);
+  Probe probe(model.programs, context, std::move(fitted.x), layers, input_gradient);
   const ClassScores scores = class_scores(probe.scores().values(), model.model.scores);
   const std::int64_t best = scores.best(1).front();
 
@@ -139,9 +139,9 @@ bl_status bl_classify(const bl_model* model, const bl_image* image, int32_t fit,
                   ", the number of classes");
     Fitted fitted = fit_picture(image_of(image, of.info.preprocessing.alpha()), of, fit_of(fit), false);
     Context context({}, model->threads);
-    const NodeId node = score_node(of.network);
-    const Run pass(of.network, context, std::move(fitted.x), {.keep = {node}});
-    const ClassScores found = class_scores(pass.value(node).values(), of.scores);
+    const Explanation explanation(model->programs, context, std::move(fitted.x), {},
+                                  /*input_gradient=*/false);
+    const ClassScores found = class_scores(explanation.scores().values(), of.scores);
     const std::vector<std::int64_t> best = found.best(count);
     for (std::size_t i = 0; i < count; ++i) {
       const auto index = static_cast<std::size_t>(best[i]);

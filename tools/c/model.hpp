@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/run/programs.hpp"
 #include "models/pictures.hpp"
 #include "tools/c/backlight.h"
 
@@ -12,6 +13,7 @@ struct bl_model {
   backlight::Model model;
   int threads;
   std::string assumptions;
+  mutable backlight::Programs programs{model.network};  ///< shared by the threads that share the model
 };
 
 namespace backlight::c {

@@ -1,15 +1,15 @@
 # The library's files are compiled a few of one folder at a time, CUDA's apart from the others: most of the time goes into
 # headers that all of them include. Names in anonymous namespaces are used once in a folder. By themselves stay those that a
-# test compiles once more and links in place of the library's.
+# test compiles once more and links in place of the library's, and pictures' files: who reads none needs no codec's library.
 
 set(files_of_a_group 8)
 get_target_property(sources backlight SOURCES)
 get_target_property(source_folder backlight SOURCE_DIR)
 list(FILTER sources INCLUDE REGEX "\\.cpp$")
-list(FILTER sources EXCLUDE REGEX "/(device_display|explanation_graph|device_preprocess)\\.cpp$")
+list(FILTER sources EXCLUDE REGEX "/engine/image/|^engine/image/|/(device_display|explanation_graph|device_preprocess)\\.cpp$")
 foreach(source IN LISTS sources)
   file(RELATIVE_PATH name ${source_folder} ${source})
-  string(REGEX MATCH "^(engine/image|engine/train|[a-z]+)" group ${name})
+  string(REGEX MATCH "^(engine/train|[a-z]+)" group ${name})
   string(REPLACE "/" "_" group ${group})
   if(name MATCHES "runtime/cuda/|_cuda\\.")
     string(APPEND group "_cuda")
