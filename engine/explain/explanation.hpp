@@ -64,6 +64,7 @@ class Explanation {
   Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers,
               bool input_gradient);
 
+  const Program& program() const { return run_.program(); }
   /// N×K, before any softmax.
   const Tensor& scores() const { return run_.value(score_); }
 

@@ -20,7 +20,7 @@ DeviceInput zero_input(const Context& context, const Shape& shape) {
 
 ExplanationGraph::ExplanationGraph(const Network& network, const Shape& input,
                                    const ExplanationGraphOptions& options, Device device, Precision precision)
-    : network_(network), options_(options), context_(replay_context(device, precision)) {
+    : programs_(network, Optimisations{}), options_(options), context_(replay_context(device, precision)) {
   network.shapes(input);  // refuses what does not fit
   input_ = zero_input(context_, input);
   asked_ = context_.zeros({input[0]}, DType::i64);
@@ -32,13 +32,13 @@ ExplanationGraph::ExplanationGraph(const Network& network, const Shape& input,
 ExplanationGraph::~ExplanationGraph() = default;
 
 ExplanationGraph::Result ExplanationGraph::explain() {
-  Explanation explanation(network_, context_, context_.copy(input_.x), {options_.layer},
+  Explanation explanation(programs_, context_, context_.copy(input_.x), {options_.layer},
                           options_.gradient.has_value());
   Result result;
   result.scores = context_.copy(explanation.scores());
   const TargetParams target{.rows = result.scores.shape()[0], .classes = result.scores.shape()[1]};
   result.classes = context_.empty({target.rows}, DType::i64);
-  Seed seed{score_node(network_), context_.empty(result.scores.shape())};
+  Seed seed{score_node(programs_.network()), context_.empty(result.scores.shape())};
   std::int64_t* const classes = result.classes.data<std::int64_t>();
   dispatch(context_, DType::f32, [&]<class T>(const Kernels<T>& k) {
     if (options_.best_class)

@@ -63,7 +63,7 @@ class ExplanationGraph {
  private:
   Result explain();
 
-  const Network& network_;
+  Programs programs_;
   ExplanationGraphOptions options_;
   Context context_;
   DeviceInput input_;

@@ -6,21 +6,37 @@ Probe::Probe(const Network& network, Context& context, Tensor x, std::vector<Nod
              bool input_gradient)
     : network_(network),
       context_(context),
-      explanation_(network, context, std::move(x), std::move(layers), input_gradient),
-      scores_(context.to_host(explanation_.scores())) {}
+      own_(std::make_unique<Explanation>(network, context, std::move(x), std::move(layers), input_gradient)),
+      scores_(context.to_host(own_->scores())) {}
 
 Probe::Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient)
     : network_(programs.network()),
       context_(context),
-      explanation_(programs, context, std::move(x), std::move(layers), input_gradient),
-      scores_(context.to_host(explanation_.scores())) {}
+      own_(std::make_unique<Explanation>(programs, context, std::move(x), std::move(layers), input_gradient)),
+      scores_(context.to_host(own_->scores())) {}
+
+Probe::Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient)
+    : network_(replays.programs().network()),
+      context_(replays.context()),
+      replay_(replays.get({x.dtype(), x.shape()}, layers, input_gradient)) {
+  if (replay_)
+    replay_->run(x);
+  else
+    own_ = std::make_unique<Explanation>(replays.programs(), replays.context(), std::move(x),
+                                         std::move(layers), input_gradient);
+  scores_ = ask([&](const auto& explanation) { return context_.to_host(explanation.scores()); });
+}
+
+Tensor Probe::activation(NodeId layer) const {
+  return ask([&](const auto& explanation) { return context_.to_host(explanation.activations(layer)); });
+}
 
 Probe::Answers& Probe::about(const Target& target) {
   if (!answers_ || answers_->target != target) {
     std::vector<ClassTarget> targets;
     for (const std::int64_t index : target.classes)
       targets.push_back(class_target(scores_.shape()[1], index, target.direction));
-    answers_ = Answers{target, explanation_.target(targets)};
+    answers_ = Answers{target, ask([&](const auto& explanation) { return explanation.target(targets); })};
   }
   return *answers_;
 }
@@ -32,20 +48,25 @@ ClassMap Probe::to_host(const ClassMap& maps) const {
 const Tensor& Probe::gradient(NodeId node, const Target& target, BackwardRule rule) {
   Answers& answers = about(target);
   Tensor& known = answers.gradients[{node, rule}];
-  if (!known.defined()) known = context_.to_host(explanation_.gradient(node, answers.seed, rule));
+  if (!known.defined())
+    known = ask(
+        [&](auto& explanation) { return context_.to_host(explanation.gradient(node, answers.seed, rule)); });
   return known;
 }
 
 const ClassMap& Probe::grad_cam(NodeId layer, const Target& target, AlphaReduction reduction) {
   Answers& answers = about(target);
   ClassMap& known = answers.maps[{layer, reduction}];
-  if (!known.map.defined()) known = to_host(explanation_.grad_cam(layer, answers.seed, reduction));
+  if (!known.map.defined())
+    known =
+        ask([&](auto& explanation) { return to_host(explanation.grad_cam(layer, answers.seed, reduction)); });
   return known;
 }
 
 const ClassMap& Probe::cam(const Target& target) {
   Answers& answers = about(target);
-  if (!answers.cam.map.defined()) answers.cam = to_host(explanation_.cam(answers.seed));
+  if (!answers.cam.map.defined())
+    answers.cam = ask([&](auto& explanation) { return to_host(explanation.cam(answers.seed)); });
   return answers.cam;
 }
 

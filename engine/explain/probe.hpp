@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/explain/explanation.hpp"
+#include "engine/explain/replay.hpp"
 
 namespace backlight {
 
@@ -31,13 +31,15 @@ class Probe {
   Probe(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient);
   /// The same by a program that is kept for the next picture of this shape.
   Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient);
+  /// The same for one picture after another: the next one's probe overwrites what this one's activation() reads.
+  Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient);
 
   const Network& network() const { return network_; }
 
   /// N×K, before any softmax.
   const Tensor& scores() const { return scores_; }
   /// N×K×h×w, of one of the layers named at the start.
-  Tensor activation(NodeId layer) const { return context_.to_host(explanation_.activations(layer)); }
+  Tensor activation(NodeId layer) const;
 
   /// ∂target/∂(value of node) under a rule; `node` is one of the layers or the network's input.
   const Tensor& gradient(NodeId node, const Target& target, BackwardRule rule = BackwardRule::standard);
@@ -55,12 +57,18 @@ class Probe {
     std::map<std::pair<NodeId, AlphaReduction>, ClassMap> maps = {};
     ClassMap cam = {};
   };
+  /// fn(explanation), whichever it is.
+  template <class Fn>
+  auto ask(Fn&& fn) const {
+    return replay_ ? fn(*replay_) : fn(*own_);
+  }
   Answers& about(const Target& target);
   ClassMap to_host(const ClassMap& maps) const;
 
   const Network& network_;
   const Context& context_;
-  Explanation explanation_;
+  std::unique_ptr<Explanation> own_;
+  ReplayedExplanation* replay_ = nullptr;
   Tensor scores_;
   std::optional<Answers> answers_;
 };

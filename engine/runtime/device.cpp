@@ -41,8 +41,13 @@ Context::Context(Device device, int threads, Precision precision) : device_(devi
 
 Context Context::for_replay(Device device, Precision precision) {
   Context context(device, 1, precision);
-  context.memory_ = cuda::make_recycling_pool(context.stream_);
+  context.prepare_replay();
   return context;
+}
+
+void Context::prepare_replay() {
+  stream();  // throws on the CPU
+  memory_ = cuda::make_recycling_pool(stream_);
 }
 
 std::shared_ptr<cuda::Graph> Context::record(const std::function<void()>& work) {

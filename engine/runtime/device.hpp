@@ -49,7 +49,9 @@ class Context {
   /// A context on a CUDA device whose freed memory stays with it until something is recorded, so that what it
   /// computed once can be recorded without allocating. Throws as the constructor does.
   static Context for_replay(Device device, Precision precision);
-  /// Records what `work` asks of this context, which must be made for_replay and have done the same before.
+  /// The same for this context from now on. Throws Error(internal) on the CPU.
+  void prepare_replay();
+  /// Records what `work` asks of this context, which must be prepared for replay and have done the same since.
   /// `work` must not wait. The graph keeps the memory of which it is made; what is allocated afterwards is
   /// other memory. Throws Error(internal) on the CPU, and what `work` throws.
   std::shared_ptr<cuda::Graph> record(const std::function<void()>& work);

@@ -49,9 +49,9 @@ double share_beyond_one_level(const std::string& a, const std::string& b) {
 void check_same(const Workspace& work, const std::string& weights, const std::string& picture,
                 const std::string& methods) {
   const auto arguments = [&](const std::string& device) {
-    return std::vector<std::string>{"explain",  picture,    "--weights",   weights,   "--method",
-                                    methods,    "--format", "overlay,npy", "--out",   work.str(device),
-                                    "--device", device,     "--json",      "--top-k", "1",       "--quiet"};
+    return std::vector<std::string>{
+        "explain", picture,          "--weights", weights, "--method", methods,   "--format", "overlay,npy",
+        "--out",   work.str(device), "--device",  device,  "--json",   "--top-k", "1",        "--quiet"};
   };
   const ProcessResult on_cpu = work.run(arguments("cpu"));
   REQUIRE(on_cpu.exit_code == 0);
@@ -104,6 +104,32 @@ TEST_SUITE("device") {
     if (!weights) return skip("run tools/fetch_weights efficientnet_lite0");
     check_same(Workspace(), weights->string(), kPhotograph, "grad-cam,guided-backprop,guided-grad-cam");
   }
+}
+
+TEST_CASE("program on cuda: a folder's later pictures are replayed to the bits of the first") {
+  const Workspace work;
+  const std::string net = work.network();
+  for (const char* name : {"photos/a.png", "photos/b.png", "photos/c.png"}) {
+    std::filesystem::create_directories(work / "photos");
+    std::filesystem::copy_file(kPhotograph, work / name);
+  }
+  const ProcessResult result = run_emulated(
+      work, {"explain", work.str("photos"), "--weights", net, "--method", kEveryMethod, "--top-k", "2",
+             "--format", "npy", "--device", "cuda", "--json", "--quiet", "--out", work.str("out")});
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.err.empty());
+  const Json json = Json::parse(result.out);
+  REQUIRE(json["images"].size() == 3);
+  const Json& first = json["images"][0]["results"];
+  REQUIRE(first.size() == 14);
+  for (std::size_t picture = 1; picture < 3; ++picture)
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const auto values = [&](const Json& one) {
+        return read_npy(one["files"]["npy"].get<std::string>()).values;
+      };
+      CHECK(values(json["images"][picture]["results"][i]) == values(first[i]));
+    }
 }
 
 TEST_CASE("program on cuda: tuned plans and TF32 explain almost the same and the document says so") {

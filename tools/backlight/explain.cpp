@@ -193,7 +193,8 @@ void run_explain(ExplainOptions& options) {
   inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
   Programs programs(model.network, optimisations(options.device));
-  const Explainer explainer(model, programs, context, std::move(request), head, std::move(inputs));
+  Replays replays(programs, context);
+  const Explainer explainer(model, replays, context, std::move(request), head, std::move(inputs));
   explainer.check_outputs(list.pictures);
   make_folder(folder);
 

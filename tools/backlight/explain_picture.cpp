@@ -86,10 +86,10 @@ struct Explainer::Work {
   const Json& record;
 };
 
-Explainer::Explainer(const Model& model, Programs& programs, Context& context, Request request, Json header,
+Explainer::Explainer(const Model& model, Replays& replays, Context& context, Request request, Json header,
                      Inputs inputs)
     : model_(model),
-      programs_(programs),
+      replays_(replays),
       context_(context),
       request_(std::move(request)),
       header_(std::move(header)),
@@ -269,7 +269,7 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
   };
   if (model_.info.preprocessing.channels == 4 && request_.input_gradient)
     note("pictures of the gradient show that of the colours; alpha's is the fourth channel of the npy");
-  Probe probe(programs_, context_, std::move(fitted.x), request_.layers, request_.input_gradient);
+  Probe probe(replays_, std::move(fitted.x), request_.layers, request_.input_gradient);
   const ClassScores scores = class_scores(probe.scores().values(), model_.scores);
   const std::vector<std::int64_t> classes = classes_of(scores);
   const std::vector<fs::path> files = files_of(source, classes);

@@ -52,7 +52,8 @@ class Explainer {
  public:
   /// `header` is the document that results belong to; it travels in every picture that is written. `inputs`
   /// are never written to.
-  Explainer(const Model& model, Programs& programs, Context& context, Request request, Json header, Inputs inputs);
+  Explainer(const Model& model, Replays& replays, Context& context, Request request, Json header,
+            Inputs inputs);
 
   /// Throws Error(usage) when a result whose name is known before the forward pass exists already, or is an
   /// input.
@@ -87,7 +88,7 @@ class Explainer {
                    const std::optional<Box>& box) const;
 
   const Model& model_;
-  Programs& programs_;
+  Replays& replays_;
   Context& context_;
   Request request_;
   Json header_;

@@ -1,0 +1,78 @@
+#include "engine/explain/replay.hpp"
+
+#include "engine/runtime/cuda/backend.hpp"
+
+namespace backlight {
+
+ReplayedExplanation::ReplayedExplanation(Programs& programs, Context& context, const TensorType& input,
+                                         const std::vector<NodeId>& layers, bool input_gradient)
+    : context_(context), x_(context.zeros(input.shape, input.dtype)) {
+  const auto explain = [&] {
+    explanation_.reset();
+    explanation_.emplace(programs, context_, context_.copy(x_), layers, input_gradient);
+  };
+  context_.prepare_replay();
+  explain();
+  explanation_.reset();  // its blocks are what the recording will ask for
+  forward_ = context_.record(explain);
+}
+
+bool ReplayedExplanation::is_current() const {
+  const Program& program = explanation_->program();
+  return program.is_made_of(program.network().weights());
+}
+
+void ReplayedExplanation::run(const Tensor& x) {
+  context_.copy(x, x_);
+  cuda::replay(context_.stream(), *forward_);
+}
+
+template <class Result>
+const Result& ReplayedExplanation::answer(Recorded<Result>& recorded, const Seed& target,
+                                          const std::function<Result(const Seed&)>& ask) {
+  if (!seed_) seed_ = Seed{target.node, context_.copy(target.dy)};
+  if (!recorded.graph) {
+    context_.prepare_replay();
+    ask(*seed_);
+    recorded.graph = context_.record([&] { recorded.result = ask(*seed_); });
+  }
+  context_.copy(target.dy, seed_->dy);
+  cuda::replay(context_.stream(), *recorded.graph);
+  return recorded.result;
+}
+
+const ClassMap& ReplayedExplanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
+  return answer<ClassMap>(maps_[{layer, reduction}], target,
+                          [&](const Seed& seed) { return explanation_->grad_cam(layer, seed, reduction); });
+}
+
+const Tensor& ReplayedExplanation::gradient(NodeId node, const Seed& target, BackwardRule rule) {
+  return answer<Tensor>(gradients_[{node, rule}], target,
+                        [&](const Seed& seed) { return explanation_->gradient(node, seed, rule); });
+}
+
+const ClassMap& ReplayedExplanation::cam(const Seed& target) {
+  return answer<ClassMap>(cam_, target, [&](const Seed& seed) { return explanation_->cam(seed); });
+}
+
+ReplayedExplanation* Replays::get(const TensorType& input, const std::vector<NodeId>& layers,
+                                  bool input_gradient) {
+  if (context_.device().kind != Device::Kind::cuda || !fits_) return nullptr;
+  Question question{input, layers, input_gradient};
+  if (last_ != question || (replay_ && !replay_->is_current())) {
+    replay_.reset();
+    last_ = std::move(question);
+    return nullptr;
+  }
+  if (!replay_) {
+    try {
+      replay_ = std::make_unique<ReplayedExplanation>(programs_, context_, input, layers, input_gradient);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::resources) throw;
+      fits_ = false;
+    }
+  }
+  return replay_.get();
+}
+
+}  // namespace backlight
