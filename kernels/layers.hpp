@@ -1,6 +1,7 @@
 // The layers that networks are made of, each with its options and what it expects.
 #pragma once
 
+#include "kernels/activation/activation_layer.hpp"
 #include "kernels/add/add_layer.hpp"
 #include "kernels/batch_norm/batch_norm_layer.hpp"
 #include "kernels/concat/concat_layer.hpp"
@@ -9,6 +10,7 @@
 #include "kernels/flatten/flatten_layer.hpp"
 #include "kernels/linear/linear_layer.hpp"
 #include "kernels/local_response_norm/local_response_norm_layer.hpp"
+#include "kernels/multiply/multiply_layer.hpp"
 #include "kernels/pool/pool_layer.hpp"
 #include "kernels/relu/relu_layer.hpp"
 #include "kernels/softmax/softmax_layer.hpp"

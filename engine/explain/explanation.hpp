@@ -1,4 +1,4 @@
-// One forward pass of a batch, and every question about it: Grad-CAM, CAM, gradients under the three ReLU
+// One forward pass of a batch, and every question about it: Grad-CAM, CAM, gradients under the three backward
 // rules.
 #pragma once
 

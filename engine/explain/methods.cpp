@@ -34,21 +34,19 @@ const ClassMap& layer_map(Probe& probe, const Question& question) {
   return probe.grad_cam(*question.layer, question.target, alpha_reduction(question.preset));
 }
 
-std::vector<Result> answer_grad_cam(Probe& probe, const Question& question) {
+std::vector<Result> answer_grad_cam(Probe& probe, const Question& question, BackwardRule) {
   return per_image(&layer_map(probe, question), nullptr);
 }
 
-std::vector<Result> answer_cam(Probe& probe, const Question& question) {
+std::vector<Result> answer_cam(Probe& probe, const Question& question, BackwardRule) {
   return per_image(&probe.cam(question.target), nullptr);
 }
 
-template <BackwardRule rule>
-std::vector<Result> answer_gradient(Probe& probe, const Question& question) {
+std::vector<Result> answer_gradient(Probe& probe, const Question& question, BackwardRule rule) {
   return per_image(nullptr, &probe.gradient(probe.network().input(), question.target, rule));
 }
 
-template <BackwardRule rule>
-std::vector<Result> answer_product(Probe& probe, const Question& question) {
+std::vector<Result> answer_product(Probe& probe, const Question& question, BackwardRule rule) {
   std::vector<Result> results =
       per_image(&layer_map(probe, question), &probe.gradient(probe.network().input(), question.target, rule));
   for (Result& result : results)
@@ -77,36 +75,40 @@ constexpr std::array kMethods{
            .summary = "fine detail: ReLUs that were open let positive gradients through",
            .paper = "arXiv:1412.6806",
            .needs = {.input_gradient = true},
+           .rule = BackwardRule::guided,
            .backwards = 1,
-           .answer = answer_gradient<BackwardRule::guided>},
+           .answer = answer_gradient},
     Method{.name = "deconvnet",
            .summary = "fine detail: every ReLU lets positive gradients through",
            .paper = "arXiv:1311.2901",
            .needs = {.input_gradient = true},
+           .rule = BackwardRule::deconvnet,
            .backwards = 1,
-           .answer = answer_gradient<BackwardRule::deconvnet>},
+           .answer = answer_gradient},
     Method{.name = "guided-grad-cam",
            .summary = "guided-backprop times grad-cam",
            .paper = "arXiv:1610.02391",
            .needs = {.layer = true, .input_gradient = true},
+           .rule = BackwardRule::guided,
            .backwards = 2,
            .counterfactual = true,
            .presets = kProductPresets,
-           .answer = answer_product<BackwardRule::guided>},
+           .answer = answer_product},
     Method{.name = "deconv-grad-cam",
            .summary = "deconvnet times grad-cam",
            .paper = "arXiv:1610.02391",
            .needs = {.layer = true, .input_gradient = true},
+           .rule = BackwardRule::deconvnet,
            .backwards = 2,
            .counterfactual = true,
            .presets = kProductPresets,
-           .answer = answer_product<BackwardRule::deconvnet>},
+           .answer = answer_product},
     Method{.name = "gradient",
            .summary = "which change of a pixel would change the score most",
            .paper = "arXiv:1312.6034",
            .needs = {.input_gradient = true},
            .backwards = 1,
-           .answer = answer_gradient<BackwardRule::standard>},
+           .answer = answer_gradient},
 };
 
 /// `a, b and c`.
@@ -176,11 +178,28 @@ std::optional<NodeId> Method::layer_in(const Network& network, NodeId chosen) co
               "which this one does not; use grad-cam");
 }
 
+std::map<OpKind, int> Method::plain_gradient_at(const Network& network) const {
+  std::map<OpKind, int> layers;
+  for (const Node& node : network.nodes())
+    if (node.computes() && is_activation(node.kind()) && !is_defined_at(rule, node.kind()))
+      ++layers[node.kind()];
+  return layers;
+}
+
+std::string Method::plain_gradient_note(const Network& network) const {
+  std::vector<std::string> kinds;
+  for (const auto& [kind, layers] : plain_gradient_at(network))
+    kinds.push_back(text(kind, " (", layers, layers == 1 ? " layer)" : " layers)"));
+  if (kinds.empty()) return {};
+  return text(name, "'s rule is not defined at ", enumerated(kinds, " and "),
+              ": the plain gradient is taken there, as captum and pytorch-grad-cam do");
+}
+
 std::vector<Result> Method::explain(Probe& probe, const Question& question) const {
   require_defined(question.target.direction, question.preset);
   if (needs.layer && !question.layer)
     throw Error(ErrorKind::usage, name, " looks at a layer, and none was named");
-  return answer(probe, question);
+  return answer(probe, question, rule);
 }
 
 }  // namespace backlight

@@ -1,6 +1,7 @@
 // The methods by name, for every front end: what each needs, costs and answers.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,14 +51,20 @@ struct Method {
   std::string_view summary;  ///< what it shows, in less than a line
   std::string_view paper;
   Needs needs;
+  BackwardRule rule = BackwardRule::standard;  ///< under which it goes to the input
   int backwards = 0;            ///< per target; of the picture one forward serves all methods and targets
   bool counterfactual = false;  ///< whether what would lower the score has a meaning
   std::span<const Preset> presets = kPresets;  ///< that define it
-  std::vector<Result> (*answer)(Probe& probe, const Question& question) = nullptr;
+  std::vector<Result> (*answer)(Probe& probe, const Question& question, BackwardRule rule) = nullptr;
 
   /// Where it looks in a network: at `chosen`, at its head, or nowhere. Throws Error(unsupported) for a network
   /// without the head that it needs.
   std::optional<NodeId> layer_in(const Network& network, NodeId chosen) const;
+  /// Activations of a network at which its rule is not defined, and how many layers are of each kind. The plain
+  /// gradient is taken there.
+  std::map<OpKind, int> plain_gradient_at(const Network& network) const;
+  /// The same in a sentence; empty where the rule is defined at every activation.
+  std::string plain_gradient_note(const Network& network) const;
   /// One result per image. Throws Error(usage) for a counterfactual without meaning and for a layer that is
   /// missing, Error(unsupported) for a preset or a network that the method is not defined for, and what Probe
   /// throws.

@@ -7,11 +7,17 @@
 
 namespace backlight {
 
+/// The activations: nonlinear functions of every element by itself.
+#define BACKLIGHT_ACTIVATIONS(row)                                                                        \
+  row(gelu) row(hard_sigmoid) row(hard_swish) row(leaky_relu) row(relu) row(relu6) row(sigmoid) row(silu) \
+      row(tanh)
+
 /// Every operation once: the enumerator is its name.
 #define BACKLIGHT_OP_KINDS(row)                                                                     \
+  BACKLIGHT_ACTIVATIONS(row)                                                                        \
   row(adaptive_avg_pool2d) row(add) row(avg_pool2d) row(batch_norm1d) row(batch_norm2d) row(concat) \
       row(conv2d) row(dropout) row(flatten) row(linear) row(local_response_norm) row(log_softmax)   \
-          row(max_pool2d) row(relu) row(relu6) row(softmax) row(strided_identity_pad)
+          row(max_pool2d) row(multiply) row(softmax) row(strided_identity_pad)
 
 enum class OpKind : std::uint8_t {
   input,  ///< none: a value that is given
@@ -24,5 +30,11 @@ enum class OpKind : std::uint8_t {
 /// E.g. "conv2d": what a printed network shows and error messages begin with.
 std::string_view name_of(OpKind kind);
 std::ostream& operator<<(std::ostream& out, OpKind kind);
+
+constexpr bool is_activation(OpKind kind) {
+#define BACKLIGHT_ROW(name) kind == OpKind::name ||
+  return BACKLIGHT_ACTIVATIONS(BACKLIGHT_ROW) false;
+#undef BACKLIGHT_ROW
+}
 
 }  // namespace backlight

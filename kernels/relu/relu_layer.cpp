@@ -30,8 +30,8 @@ class Relu final : public Layer {
   void backward(const BackwardArgs& a) const override {
     if (!a.dx[0]) return;
     dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
-      k.relu_backward(a.context, {a.dy[0]->numel(), upper_}, a.rule, a.y[0]->data<T>(), a.dy[0]->data<T>(),
-                      a.dx[0]->data<T>());
+      k.relu_backward(a.context, {a.dy[0]->numel(), upper_}, rule_at(kind_, a.rule), a.y[0]->data<T>(),
+                      a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
   }
 

@@ -11,6 +11,7 @@
 #include "engine/explain/methods.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
+#include "support/squeeze_excitation.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -114,6 +115,24 @@ TEST_CASE("methods: each needs no more than it says" * doctest::test_suite("devi
     CHECK(method.explain(probe, {{{0, 3}}, layer}).size() == 2);
     CHECK(method.backwards == method.needs.layer + method.needs.input_gradient);
   }
+}
+
+TEST_CASE("methods: those under a rule say at which activations of a network it is not defined") {
+  const Network gated = squeeze_excitation_network(), rectified = small_residual_network();
+  for (const Method& method : methods()) {
+    CAPTURE(method.name);
+    const bool ruled = method.name.starts_with("guided") || method.name.starts_with("deconv");
+    CHECK(ruled == (method.rule != BackwardRule::standard));
+    const std::map<OpKind, int> expected{{OpKind::sigmoid, 1}, {OpKind::silu, 4}};
+    CHECK(method.plain_gradient_at(gated) == (ruled ? expected : std::map<OpKind, int>{}));
+    CHECK(method.plain_gradient_at(rectified).empty());
+    CHECK(method.plain_gradient_note(rectified).empty());
+    CHECK(method.plain_gradient_note(gated).empty() == !ruled);
+  }
+  CHECK(find_method("guided-backprop").plain_gradient_note(gated) ==
+        "guided-backprop's rule is not defined at sigmoid (1 layer) and silu (4 layers): the plain gradient "
+        "is taken "
+        "there, as captum and pytorch-grad-cam do");
 }
 
 TEST_CASE("methods: what one cannot answer is refused with the reason" * doctest::test_suite("device")) {

@@ -106,6 +106,19 @@ def normalisation():
 def joining():
     case("add.residual", lambda a, b: a + b, (3, 2, 5, 7), (3, 2, 5, 7))
     case("add.row", lambda a, b: a + b, (1, 127), (1, 127))
+    for name, a, b in (
+        ("equal", (3, 2, 5, 7), (3, 2, 5, 7)),
+        ("channels", (3, 2, 5, 7), (3, 2, 1, 1)),
+        ("channels_first", (3, 2, 1, 1), (3, 2, 5, 7)),
+        ("positions", (3, 2, 5, 7), (3, 1, 5, 7)),
+        ("images", (3, 2, 5, 7), (3, 1, 1, 1)),
+        ("both", (3, 1, 5, 1), (3, 4, 1, 7)),
+        ("lines", (3, 2, 1, 7), (3, 2, 5, 7)),
+        ("alternating", (2, 1, 5, 1), (2, 3, 5, 7)),
+        ("weights", (3, 2, 5, 7), (1, 2, 1, 1)),
+        ("rows", (3, 13), (3, 1)),
+    ):
+        case(f"multiply.{name}", lambda a, b: a * b, a, b)
     case("concat.maps", lambda *x: torch.cat(x, 1), (3, 1, 3, 5), (3, 3, 3, 5), (3, 2, 3, 5))
     case("concat.rows", lambda *x: torch.cat(x, 1), (2, 13), (2, 1))
     case("flatten.maps", lambda x: torch.flatten(x, 1), (3, 2, 5, 1))
@@ -126,6 +139,18 @@ def joining():
 def activations():
     case("relu.maps", F.relu, (3, 2, 5, 7))
     case("relu6.maps", F.relu6, (3, 2, 5, 7), low=-3, high=9)
+    for name, function in (
+        ("sigmoid", torch.sigmoid),
+        ("tanh", torch.tanh),
+        ("silu", F.silu),
+        ("hard_sigmoid", F.hardsigmoid),
+        ("hard_swish", F.hardswish),
+        ("leaky_relu", lambda x: F.leaky_relu(x, 0.1)),
+        ("gelu", F.gelu),
+        ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")),
+    ):
+        case(f"{name}.maps", function, (3, 2, 5, 7), low=-6, high=6)
+        case(f"{name}.kinks", function, (3, 13), low=-4, high=5, step=1)
     for function in (F.softmax, F.log_softmax):
         kind = function.__name__
         for name, shape in (("scores", (3, 13)), ("one", (2, 1)), ("wide", (1, 127)), ("maps", (2, 5, 3, 4))):

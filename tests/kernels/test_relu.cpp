@@ -73,6 +73,20 @@ TEST_CASE("relu backward: the truth table of the three rules") {
   }
 }
 
+TEST_CASE("rules: deconvnet and guided are defined at ReLU and ReLU6 alone") {
+#define BACKLIGHT_ROW(name) OpKind::name,
+  for (const OpKind kind : {BACKLIGHT_OP_KINDS(BACKLIGHT_ROW) OpKind::custom}) {
+#undef BACKLIGHT_ROW
+    CAPTURE(kind);
+    const bool rectifies = kind == OpKind::relu || kind == OpKind::relu6;
+    CHECK(is_defined_at(BackwardRule::standard, kind));
+    for (const BackwardRule rule : {BackwardRule::deconvnet, BackwardRule::guided}) {
+      CHECK(is_defined_at(rule, kind) == rectifies);
+      CHECK(rule_at(kind, rule) == (rectifies ? rule : BackwardRule::standard));
+    }
+  }
+}
+
 TEST_CASE("relu6 backward: the mask is zero at and beyond six except for deconvnet") {
   for (const float x : {6.f, 9.f}) {
     CHECK(backward_of(relu6(), x, 3, BackwardRule::standard) == 0);

@@ -32,6 +32,8 @@ TEST_CASE("layers: every option of an operation is an attribute") {
   network.add("drop", dropout(0.25));
   network.add("pad", strided_identity_pad(10, 1));
   network.add("adaptive", adaptive_avg_pool2d({2, 1}));
+  network.add("leaky", leaky_relu(0.25));
+  network.add("gelu", gelu(/*approximate=*/true));
   const NetworkView view = viewed(network);
 
   const std::vector<std::string> expected = {
@@ -44,7 +46,9 @@ TEST_CASE("layers: every option of an operation is an attribute") {
       R"({"kernel":[3,3],"stride":[3,3],"padding":[1,0],"dilation":[1,1],"ceil_mode":false,"count_include_pad":false})",
       R"({"p":0.25})",
       R"({"out_channels":10,"stride":1})",
-      R"({"output":[2,1]})"};
+      R"({"output":[2,1]})",
+      R"({"negative_slope":0.25})",
+      R"({"approximate":true})"};
   const Json json = layers_json(view);
   REQUIRE(json["layers"].size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i)

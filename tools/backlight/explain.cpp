@@ -120,6 +120,13 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
                   "; `backlight layers` lists those it can use");
 }
 
+/// Says at which activations the methods' rules are not defined; a panel shows guided-backprop beside them.
+void note_rules(std::vector<const Method*> methods, bool panel, const Network& network, Console& console) {
+  if (panel) add_once(methods, &find_method("guided-backprop"));
+  for (const Method* method : methods)
+    if (const std::string note = method->plain_gradient_note(network); !note.empty()) console.note(note);
+}
+
 /// The classes that the user named, each said how it was taken.
 Json choose_classes(Request& request, const ExplainOptions& options, const Model& model, Console& console) {
   Json list = Json::array();
@@ -184,6 +191,7 @@ void run_explain(ExplainOptions& options) {
   Context context = make_context(options.device, console);
   model.network.to(context);
   ask(request, options, asked_methods, model);
+  note_rules(asked_methods, request.formats.panel, model.network, console);
   Json asked = choose_classes(request, options, model, console);
 
   Json head = run_json("explain", model, request.fit, request.exif, context);

@@ -240,6 +240,9 @@ Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, co
 
   Json json;
   json["method"] = look.method->name;
+  json["plain_gradient_at"] = Json::object();
+  for (const auto& [kind, layers] : look.method->plain_gradient_at(model_.network))
+    json["plain_gradient_at"][std::string(name_of(kind))] = layers;
   json["layer"] = look.layer ? Json(model_.network.node(*look.layer).name) : Json();
   json["class"] = class_json(model_, index);
   json["counterfactual"] = request_.direction == Direction::counterfactual;
