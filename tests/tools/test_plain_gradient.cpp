@@ -31,8 +31,9 @@ TEST_CASE("explain: results under a rule name the activations at which it is not
   request.folder = folder.path() / "out";
   Context context({}, 1);
   Programs programs(model.network);
+  Replays replays(programs, context);
   Console console;
-  const Explainer explainer(model, programs, context, request, Json::object(), {});
+  const Explainer explainer(model, replays, context, request, Json::object(), {});
   const std::optional<Json> record = explainer.explain({file, "", "grey"}, console);
 
   REQUIRE(record);
