@@ -55,7 +55,7 @@ std::optional<CamHead> find_cam_head(const Network& network) {
   }
   node = below(node, {OpKind::flatten, OpKind::dropout});
   if (kind_of(network, node) != OpKind::adaptive_avg_pool2d) return std::nullopt;
-  // One classifier and nothing else: a pooled area other than 1×1 would give it more inputs than channels.
+  // One classifier and nothing else: a pooled plane other than 1×1 would give it more inputs than channels.
   const Shape probe = network.node(node).layer->output_shape(std::vector<Shape>{{1, 1, 4, 4}});
   if (probe[2] != 1 || probe[3] != 1) return std::nullopt;
   node = input_of(node);
@@ -152,7 +152,7 @@ Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduc
   const Shape& shape = run_.shape(layer);
   const ChannelMaps maps = maps_of(shape);
   Tensor alpha = context_.empty({shape[0], shape[1]}, target.dy.dtype());
-  const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.area) : 1.0;
+  const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.plane) : 1.0;
   dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
     k.channel_sum(context_, maps, scale, dlayer.data<T>(), alpha.data<T>());
   });

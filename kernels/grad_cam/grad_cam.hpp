@@ -14,7 +14,7 @@ namespace backlight {
 class Context;
 
 struct ChannelMaps {
-  std::int64_t batch = 0, channels = 0, area = 0;  ///< area = h·w
+  std::int64_t batch = 0, channels = 0, plane = 0;  ///< plane = h·w
 };
 
 /// `raw` stores the sums, `rectified` ReLU of them.
@@ -26,7 +26,7 @@ namespace cpu {
 template <class T>
 void channel_sum(Context& context, const ChannelMaps& maps, double scale, const T* g, T* alpha);
 
-/// map: batch×area. Sums in double, channel by channel.
+/// map: batch×plane. Sums in double, channel by channel.
 template <class T>
 void weighted_sum(Context& context, const ChannelMaps& maps, const T* alpha, const T* a, T* map);
 
@@ -46,17 +46,17 @@ void weighted_sum_extrema(Context& context, const ChannelMaps& maps, MapValues v
 
 constexpr Cost channel_sum_cost(const ChannelMaps& m) {
   const std::int64_t rows = m.batch * m.channels;
-  return {4 * (rows * m.area + rows), rows * m.area + rows};
+  return {4 * (rows * m.plane + rows), rows * m.plane + rows};
 }
 constexpr Cost weighted_sum_cost(const ChannelMaps& m) {
   const std::int64_t rows = m.batch * m.channels;
-  return {4 * (rows * m.area + rows + m.batch * m.area), 2 * rows * m.area};
+  return {4 * (rows * m.plane + rows + m.batch * m.plane), 2 * rows * m.plane};
 }
 /// Two comparisons more for each sum, and one for the ReLU.
 constexpr Cost weighted_sum_extrema_cost(const ChannelMaps& m, MapValues values) {
   const Cost sum = weighted_sum_cost(m);
   return {sum.bytes + m.batch * static_cast<std::int64_t>(sizeof(Extrema)),
-          sum.flops + m.batch * m.area * (values == MapValues::rectified ? 3 : 2)};
+          sum.flops + m.batch * m.plane * (values == MapValues::rectified ? 3 : 2)};
 }
 
 }  // namespace cuda

@@ -45,9 +45,9 @@ Case gradient_gap_case(std::int64_t batch, std::int64_t channels, std::int64_t s
   return {text(batch, "×", channels, "×", side, "×", side), cuda::channel_sum_cost(maps), counted,
           [maps](Context& context) {
             const std::int64_t rows = maps.batch * maps.channels;
-            return [&context, maps, arrays = make_arrays(context, {rows * maps.area, rows})](std::size_t v) {
-              gradient_gap::kLadder[v].run(context, maps, 1.0 / static_cast<double>(maps.area), at(arrays, 0),
-                                           at(arrays, 1));
+            return [&context, maps, arrays = make_arrays(context, {rows * maps.plane, rows})](std::size_t v) {
+              gradient_gap::kLadder[v].run(context, maps, 1.0 / static_cast<double>(maps.plane),
+                                           at(arrays, 0), at(arrays, 1));
             };
           }};
 }
@@ -58,7 +58,7 @@ Case weighted_sum_case(std::int64_t batch, std::int64_t channels, std::int64_t s
           [maps](Context& context) {
             const std::int64_t rows = maps.batch * maps.channels;
             return [&context, maps,
-                    arrays = make_arrays(context, {rows, rows * maps.area, maps.batch * maps.area})](
+                    arrays = make_arrays(context, {rows, rows * maps.plane, maps.batch * maps.plane})](
                        std::size_t v) {
               weighted_sum::kLadder[v].run(context, maps, at(arrays, 0), at(arrays, 1), at(arrays, 2));
             };

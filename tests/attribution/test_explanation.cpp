@@ -45,32 +45,32 @@ TEST_CASE("grad-cam: equals a double loop over the paper's equations" * doctest:
   const ClassMap cam = to_host(context, explanation.grad_cam(layer, explanation.target(classes_of({1, 4}))));
 
   Run pass(network, context, random_tensor({2, 3, 13, 18}, "explanation.x"),
-            {.keep = {layer}, .gradients_at = {layer}});
+           {.keep = {layer}, .gradients_at = {layer}});
   const Gradients gradients = test::to_host(
       context, pass.backward(one_hot(network.output(), {2, 5}, classes_of({1, 4})), {.wrt = {layer}}));
   const Tensor activations = context.to_host(pass.value(layer));
   const Shape& shape = pass.shape(layer);
-  const std::int64_t area = shape[2] * shape[3];
+  const std::int64_t plane = shape[2] * shape[3];
   Tensor alpha({2, 8}), map({2, shape[2], shape[3]});
   for (std::int64_t n = 0; n < 2; ++n)
-    for (std::int64_t i = 0; i < area; ++i) {
+    for (std::int64_t i = 0; i < plane; ++i) {
       double sum = 0;
       for (std::int64_t k = 0; k < 8; ++k) {
         double mean = 0;
-        for (std::int64_t j = 0; j < area; ++j)
-          mean += static_cast<double>(gradients.nodes.at(layer).values()[(n * 8 + k) * area + j]) /
-                  static_cast<double>(area);
+        for (std::int64_t j = 0; j < plane; ++j)
+          mean += static_cast<double>(gradients.nodes.at(layer).values()[(n * 8 + k) * plane + j]) /
+                  static_cast<double>(plane);
         alpha.values()[n * 8 + k] = static_cast<float>(mean);
-        sum += mean * static_cast<double>(activations.values()[(n * 8 + k) * area + i]);
+        sum += mean * static_cast<double>(activations.values()[(n * 8 + k) * plane + i]);
       }
-      map.values()[n * area + i] = static_cast<float>(sum);
+      map.values()[n * plane + i] = static_cast<float>(sum);
     }
   const double tolerance = tolerance_on(test_device(), 1e-6);
   CHECK(relative_error(cam.alpha, alpha) <= tolerance);
   CHECK(relative_error(cam.map, map) <= tolerance);
 }
 
-TEST_CASE("grad-cam: the sum instead of the mean scales the map by its area" *
+TEST_CASE("grad-cam: the sum instead of the mean scales the map by its plane" *
           doctest::test_suite("device")) {
   Context context = test_context(1);
   const Network network = placed(small_residual_network(), context);
@@ -82,7 +82,7 @@ TEST_CASE("grad-cam: the sum instead of the mean scales the map by its area" *
   CHECK(relative_error(sum.map, scaled(mean.map, 64)) <= 1e-6);
 }
 
-TEST_CASE("cam: equals grad-cam times the area on a residual network" * doctest::test_suite("device")) {
+TEST_CASE("cam: equals grad-cam times the plane on a residual network" * doctest::test_suite("device")) {
   Context context = test_context(1);
   const Network network = placed(small_residual_network(), context);
   const auto head = find_cam_head(network);
@@ -95,10 +95,10 @@ TEST_CASE("cam: equals grad-cam times the area on a residual network" * doctest:
   const ClassMap cam = to_host(context, explanation.cam(classes));
   const ClassMap grad_cam =
       to_host(context, explanation.grad_cam(head->features, explanation.target(classes)));
-  const float area = static_cast<float>(cam.map.shape()[1] * cam.map.shape()[2]);
+  const float plane = static_cast<float>(cam.map.shape()[1] * cam.map.shape()[2]);
   const double tolerance = tolerance_on(test_device(), 1e-6);
-  CHECK(relative_error(cam.map, scaled(grad_cam.map, area)) <= tolerance);
-  CHECK(relative_error(cam.alpha, scaled(grad_cam.alpha, area)) <= tolerance);
+  CHECK(relative_error(cam.map, scaled(grad_cam.map, plane)) <= tolerance);
+  CHECK(relative_error(cam.alpha, scaled(grad_cam.alpha, plane)) <= tolerance);
 }
 
 TEST_CASE("counterfactual: the negated score gives the negated map" * doctest::test_suite("device")) {

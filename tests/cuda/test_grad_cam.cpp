@@ -23,9 +23,9 @@ TEST_CASE("channel sum: CUDA agrees with the CPU") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kGradCamShapes) {
-      CAPTURE(m.area);
-      const double scale = 1.0 / static_cast<double>(m.area);
-      const std::vector<float> g = uniform(m.batch * m.channels * m.area, "cuda.g");
+      CAPTURE(m.plane);
+      const double scale = 1.0 / static_cast<double>(m.plane);
+      const std::vector<float> g = uniform(m.batch * m.channels * m.plane, "cuda.g");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.channels));
       cpu::channel_sum(host, m, scale, g.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
@@ -41,12 +41,12 @@ TEST_CASE("weighted sum: CUDA agrees with the CPU") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kGradCamShapes) {
-      CAPTURE(m.area);
+      CAPTURE(m.plane);
       const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
-      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
-      std::vector<float> expected(static_cast<std::size_t>(m.batch * m.area));
+      const std::vector<float> a = uniform(m.batch * m.channels * m.plane, "cuda.a");
+      std::vector<float> expected(static_cast<std::size_t>(m.batch * m.plane));
       cpu::weighted_sum(host, m, alpha.data(), a.data(), expected.data());
-      Guarded device_alpha(device, alpha), device_a(device, a), map(device, unwritten(m.batch * m.area));
+      Guarded device_alpha(device, alpha), device_a(device, a), map(device, unwritten(m.batch * m.plane));
       cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), map.data());
       CHECK(relative_difference(map.values(), expected) <= kGradCamTolerance);
     }
@@ -57,11 +57,11 @@ TEST_CASE("weighted sum: extrema and ReLU of the same pass are those of its sums
   in_every_mode([] {
     Context device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kGradCamShapes) {
-      CAPTURE(m.area);
+      CAPTURE(m.plane);
       const std::vector<float> alpha = uniform(m.batch * m.channels, "cuda.alpha");
-      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "cuda.a");
-      Guarded device_alpha(device, alpha), device_a(device, a), sums(device, unwritten(m.batch * m.area)),
-          map(device, unwritten(m.batch * m.area));
+      const std::vector<float> a = uniform(m.batch * m.channels * m.plane, "cuda.a");
+      Guarded device_alpha(device, alpha), device_a(device, a), sums(device, unwritten(m.batch * m.plane)),
+          map(device, unwritten(m.batch * m.plane));
       cuda::weighted_sum(device, m, device_alpha.data(), device_a.data(), sums.data());
       const std::vector<float> expected = sums.values();
       Tensor extrema = device.records<Extrema>(m.batch);
@@ -76,7 +76,7 @@ TEST_CASE("weighted sum: extrema and ReLU of the same pass are those of its sums
         const std::span<const Extrema> found = on_host.records<Extrema>();
         for (std::ptrdiff_t n = 0; n < m.batch; ++n) {
           const auto [low, high] =
-              std::minmax_element(expected.begin() + n * m.area, expected.begin() + (n + 1) * m.area);
+              std::minmax_element(expected.begin() + n * m.plane, expected.begin() + (n + 1) * m.plane);
           CHECK(found[static_cast<std::size_t>(n)].low() == *low);
           CHECK(found[static_cast<std::size_t>(n)].high() == *high);
         }

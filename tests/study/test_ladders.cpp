@@ -31,8 +31,8 @@ TEST_CASE("gradient GAP ladder: every version agrees with the CPU") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kMaps) {
-      CAPTURE(m.area);
-      const std::vector<float> g = uniform(m.batch * m.channels * m.area, "study.g");
+      CAPTURE(m.plane);
+      const std::vector<float> g = uniform(m.batch * m.channels * m.plane, "study.g");
       std::vector<float> expected(static_cast<std::size_t>(m.batch * m.channels));
       cpu::channel_sum(host, m, 0.25, g.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
@@ -52,16 +52,16 @@ TEST_CASE("weighted sum ladder: every version agrees with the CPU") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const ChannelMaps& m : kMaps) {
-      CAPTURE(m.area);
+      CAPTURE(m.plane);
       const std::vector<float> alpha = uniform(m.batch * m.channels, "study.alpha");
-      const std::vector<float> a = uniform(m.batch * m.channels * m.area, "study.a");
-      std::vector<float> expected(static_cast<std::size_t>(m.batch * m.area));
+      const std::vector<float> a = uniform(m.batch * m.channels * m.plane, "study.a");
+      std::vector<float> expected(static_cast<std::size_t>(m.batch * m.plane));
       cpu::weighted_sum(host, m, alpha.data(), a.data(), expected.data());
       for (const std::int64_t offset : {0, 1}) {
         Guarded device_alpha(device, alpha), device_a(device, a, offset);
         for (const auto& version : study::weighted_sum::kLadder) {
           CAPTURE(version.name);
-          Guarded map(device, unwritten(m.batch * m.area));
+          Guarded map(device, unwritten(m.batch * m.plane));
           version.run(device, m, device_alpha.data(), device_a.data(), map.data());
           CHECK(relative_difference(map.values(), expected) <= kTolerance);
         }

@@ -1,8 +1,8 @@
 // Idea: a thread adds up one channel, as a processor would. No thread needs another.
 //
 // Hypothesis: slow, and the longer the rows the slower.
-// Bytes: 4·K·area read and 4·K written at least.
-// Predicted limit: the lanes of a warp read addresses that are 4·area bytes apart, so each load touches
+// Bytes: 4·K·plane read and 4·K written at least.
+// Predicted limit: the lanes of a warp read addresses that are 4·plane bytes apart, so each load touches
 //   32 sectors of 32 bytes for 128 bytes that are used: eight times the traffic, unless the cache keeps a
 //   sector for seven more turns.
 // Next bottleneck: neighbouring lanes must read neighbouring addresses.
@@ -15,11 +15,11 @@ namespace {
 constexpr int kThreads = 128;
 
 __global__ void __launch_bounds__(kThreads) kernel(const float* __restrict__ g, float* __restrict__ alpha,
-                                                   std::int64_t rows, std::int64_t area, float scale) {
+                                                   std::int64_t rows, std::int64_t plane, float scale) {
   const std::int64_t row = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (row >= rows) return;
   float sum = 0;
-  for (std::int64_t i = 0; i < area; ++i) sum += g[row * area + i];
+  for (std::int64_t i = 0; i < plane; ++i) sum += g[row * plane + i];
   alpha[row] = scale * sum;
 }
 
@@ -29,7 +29,7 @@ void run(Context& context, const ChannelMaps& maps, double scale, const float* g
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kThreads), kThreads, 0, cuda::stream_of(context), g, alpha,
-                          rows, maps.area, static_cast<float>(scale)));
+                          rows, maps.plane, static_cast<float>(scale)));
 }
 
 }  // namespace backlight::study::gradient_gap::v1_one_thread_per_channel

@@ -15,12 +15,12 @@ namespace {
 constexpr int kThreads = 256;
 
 __global__ void __launch_bounds__(kThreads)
-    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t area, float scale) {
+    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t plane, float scale) {
   SHARED(float, partial, [kThreads]);
   const int t = static_cast<int>(threadIdx.x);
-  const float* row = g + blockIdx.x * area;
+  const float* row = g + blockIdx.x * plane;
   float sum = 0;
-  for (std::int64_t i = t; i < area; i += kThreads) sum += row[i];
+  for (std::int64_t i = t; i < plane; i += kThreads) sum += row[i];
   partial[t] = sum;
   for (int distance = kThreads / 2; distance > 0; distance /= 2) {
     __syncthreads();
@@ -35,7 +35,7 @@ void run(Context& context, const ChannelMaps& maps, double scale, const float* g
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, 1), kThreads, 0, cuda::stream_of(context), g, alpha,
-                          maps.area, static_cast<float>(scale)));
+                          maps.plane, static_cast<float>(scale)));
 }
 
 }  // namespace backlight::study::gradient_gap::v3_sequential_tree

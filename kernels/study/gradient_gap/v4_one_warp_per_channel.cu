@@ -16,14 +16,14 @@ namespace {
 constexpr int kRowsPerBlock = 8;
 
 __global__ void __launch_bounds__(kRowsPerBlock* kWarp)
-    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t rows, std::int64_t area,
+    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t rows, std::int64_t plane,
            float scale) {
   const std::int64_t row = std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp;
   if (row >= rows) return;
   const int lane = static_cast<int>(threadIdx.x % kWarp);
   float sum = 0;
 #pragma unroll 1
-  for (std::int64_t i = lane; i < area; i += kWarp) sum += g[row * area + i];
+  for (std::int64_t i = lane; i < plane; i += kWarp) sum += g[row * plane + i];
   sum = warp_sum(sum);
   if (lane == 0) alpha[row] = scale * sum;
 }
@@ -34,7 +34,7 @@ void run(Context& context, const ChannelMaps& maps, double scale, const float* g
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kRowsPerBlock), kRowsPerBlock * kWarp, 0,
-                          cuda::stream_of(context), g, alpha, rows, maps.area, static_cast<float>(scale)));
+                          cuda::stream_of(context), g, alpha, rows, maps.plane, static_cast<float>(scale)));
 }
 
 }  // namespace backlight::study::gradient_gap::v4_one_warp_per_channel

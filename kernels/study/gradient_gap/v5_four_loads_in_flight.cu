@@ -14,18 +14,18 @@ namespace {
 constexpr int kRowsPerBlock = 8, kLoads = 4;
 
 __global__ void __launch_bounds__(kRowsPerBlock* kWarp)
-    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t rows, std::int64_t area,
+    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t rows, std::int64_t plane,
            float scale) {
   const std::int64_t row = std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp;
   if (row >= rows) return;
   const int lane = static_cast<int>(threadIdx.x % kWarp);
-  const float* x = g + row * area;
+  const float* x = g + row * plane;
   float sums[kLoads] = {};
   std::int64_t i = lane;
-  for (; i + (kLoads - 1) * kWarp < area; i += kLoads * kWarp)
+  for (; i + (kLoads - 1) * kWarp < plane; i += kLoads * kWarp)
 #pragma unroll
     for (int j = 0; j < kLoads; ++j) sums[j] += __ldg(x + i + j * kWarp);
-  for (; i < area; i += kWarp) sums[0] += __ldg(x + i);
+  for (; i < plane; i += kWarp) sums[0] += __ldg(x + i);
   const float sum = warp_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
   if (lane == 0) alpha[row] = scale * sum;
 }
@@ -36,7 +36,7 @@ void run(Context& context, const ChannelMaps& maps, double scale, const float* g
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kRowsPerBlock), kRowsPerBlock * kWarp, 0,
-                          cuda::stream_of(context), g, alpha, rows, maps.area, static_cast<float>(scale)));
+                          cuda::stream_of(context), g, alpha, rows, maps.plane, static_cast<float>(scale)));
 }
 
 }  // namespace backlight::study::gradient_gap::v5_four_loads_in_flight

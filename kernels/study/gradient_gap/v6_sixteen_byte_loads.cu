@@ -18,12 +18,12 @@ namespace {
 constexpr int kRowsPerBlock = 8;
 
 __global__ void __launch_bounds__(kRowsPerBlock* kWarp)
-    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t rows, std::int64_t area,
+    kernel(const float* __restrict__ g, float* __restrict__ alpha, std::int64_t rows, std::int64_t plane,
            std::int64_t vectors, float scale) {
   const std::int64_t row = std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp;
   if (row >= rows) return;
   const int lane = static_cast<int>(threadIdx.x % kWarp);
-  const float* x = g + row * area;
+  const float* x = g + row * plane;
   float4 sums = make_float4(0, 0, 0, 0);
 #pragma unroll 4
   for (std::int64_t i = lane; i < vectors; i += kWarp) {
@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kRowsPerBlock* kWarp)
     sums.w += v.w;
   }
 #pragma unroll 4
-  for (std::int64_t i = 4 * vectors + lane; i < area; i += kWarp) sums.x += __ldg(x + i);
+  for (std::int64_t i = 4 * vectors + lane; i < plane; i += kWarp) sums.x += __ldg(x + i);
   const float sum = warp_sum((sums.x + sums.y) + (sums.z + sums.w));
   if (lane == 0) alpha[row] = scale * sum;
 }
@@ -44,9 +44,9 @@ __global__ void __launch_bounds__(kRowsPerBlock* kWarp)
 void run(Context& context, const ChannelMaps& maps, double scale, const float* g, float* alpha) {
   const std::int64_t rows = maps.batch * maps.channels;
   if (rows == 0) return;
-  const std::int64_t vectors = maps.area % 4 == 0 && at_16_bytes(g) ? maps.area / 4 : 0;
+  const std::int64_t vectors = maps.plane % 4 == 0 && at_16_bytes(g) ? maps.plane / 4 : 0;
   CUDA_CHECK(cuda::launch(kernel, blocks_for(rows, kRowsPerBlock), kRowsPerBlock * kWarp, 0,
-                          cuda::stream_of(context), g, alpha, rows, maps.area, vectors,
+                          cuda::stream_of(context), g, alpha, rows, maps.plane, vectors,
                           static_cast<float>(scale)));
 }
 
