@@ -2,6 +2,17 @@
 # headers that all of them include. Names in anonymous namespaces are used once in a folder. By themselves stay those that a
 # test compiles once more and links in place of the library's, and pictures' files: who reads none needs no codec's library.
 
+# group_of(RESULT NAME): the folder in whose groups a file is compiled; what reads or writes JSON is a group of its own, since
+# nlohmann/json takes longer than anything else.
+function(group_of result name)
+  string(REGEX MATCH "^(engine/image|engine/train|[a-z]+)" group ${name})
+  if(name MATCHES "/label_file|/safetensors")
+    set(group json)
+  endif()
+  string(REPLACE "/" "_" group ${group})
+  set(${result} ${group} PARENT_SCOPE)
+endfunction()
+
 set(files_of_a_group 8)
 get_target_property(sources backlight SOURCES)
 get_target_property(source_folder backlight SOURCE_DIR)
@@ -9,8 +20,7 @@ list(FILTER sources INCLUDE REGEX "\\.cpp$")
 list(FILTER sources EXCLUDE REGEX "/engine/image/|^engine/image/|/(device_display|explanation_graph|device_preprocess)\\.cpp$")
 foreach(source IN LISTS sources)
   file(RELATIVE_PATH name ${source_folder} ${source})
-  string(REGEX MATCH "^(engine/train|[a-z]+)" group ${name})
-  string(REPLACE "/" "_" group ${group})
+  group_of(group ${name})
   if(name MATCHES "runtime/cuda/|_cuda\\.")
     string(APPEND group "_cuda")
   endif()
