@@ -13,16 +13,18 @@ namespace backlight {
 
 /// Each is a step over the graph that changes no result beyond rounding and can be left out alone.
 struct Optimisations {
-  bool drop_dead = true;  ///< what nobody asked for is not computed
-  bool fuse = true;  ///< a ReLU and a sum are computed by the layer before them, to the same bits on the CPU
+  /// What nobody asked for is not computed.
+  bool drop_dead = true;
+  /// A ReLU and a sum are computed by the layer before them, to the same bits on the CPU.
+  bool fuse = true;
   /// Batch norm's scale becomes part of the convolution before it: other roundings. Folding reads every weight, so
   /// it is worth its time for programs that run more than once.
   bool fold = false;
-  bool pack =
-      false;  ///< weights are arranged once for their kernels, to the same bits; as long as folding takes
-
-  bool arena =
-      false;  ///< values lie in one block, whose places are planned and which a run keeps until its end
+  /// Weights are arranged once for their kernels, to the same bits. Takes as long as folding, and as much memory as
+  /// the weights of convolutions.
+  bool pack = false;
+  /// Values lie in one block, whose places are planned and which a run keeps until its end.
+  bool arena = false;
 
   static constexpr Optimisations none() { return {false, false, false, false, false}; }
   static constexpr Optimisations all() { return {true, true, true, true, true}; }
@@ -62,7 +64,7 @@ struct Step {
 class Program {
  public:
   /// For inputs of these types, in the order of Graph::inputs(). The network must outlive the program and keep its
-  /// graph; its weights may change unless they are folded. Throws Error(bad_input) when the inputs do not fit the
+  /// graph; its weights may change unless they are folded or packed. Throws Error(bad_input) when the inputs do not fit the
   /// network, Error(usage) for nodes that do not exist, Error(unsupported) for types that nothing computes in.
   Program(const Network& network, const Context& context, std::span<const TensorType> inputs,
           ProgramOptions options = {});
