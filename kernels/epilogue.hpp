@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <limits>
 
-#include "engine/graph/layer.hpp"
-
 namespace backlight {
 
 template <class T>
@@ -30,10 +28,10 @@ void apply(const Epilogue<T>& epilogue, std::int64_t offset, std::int64_t count,
   }
 }
 
-/// What a run asks of a layer, as its kernel takes it.
+/// What a run asks of a layer, a ForwardEpilogue, as its kernel takes it.
 template <class T>
-Epilogue<T> epilogue_as(const ForwardEpilogue& asked) {
-  Epilogue<T> epilogue{.residual = asked.residual ? asked.residual->data<T>() : nullptr,
+Epilogue<T> epilogue_as(const auto& asked) {
+  Epilogue<T> epilogue{.residual = asked.residual ? asked.residual->template data<T>() : nullptr,
                        .relu = asked.relu_upper.has_value()};
   if (asked.relu_upper) epilogue.upper = *asked.relu_upper;
   return epilogue;

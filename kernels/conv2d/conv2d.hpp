@@ -17,6 +17,7 @@
 namespace backlight {
 
 class Context;
+class Tensor;
 
 /// x is batch × in_channels × in_height × in_width, y is batch × out_channels × out_height × out_width, w is
 /// out_channels × in_channels/groups × kernel_height × kernel_width; all contiguous. The padding below and to
