@@ -27,6 +27,8 @@ struct Optimisations {
   bool arena = false;
 
   static constexpr Optimisations none() { return {false, false, false, false, false}; }
+  /// Those that keep the CPU's bits.
+  static constexpr Optimisations exact() { return {true, true, false, true, true}; }
   static constexpr Optimisations all() { return {true, true, true, true, true}; }
   friend bool operator==(const Optimisations&, const Optimisations&) = default;
 };

@@ -52,8 +52,7 @@ class Known {
   Image image_;
   Fitted fitted_;
   Context context_;
-  Programs programs_{model_.network};
-  Probe probe_{programs_, context_, fitted_.x.clone(), layers(), true};
+  Probe probe_{model_.network, context_, fitted_.x.clone(), layers(), true};
 };
 
 bool same_bits_in(std::span<const float> a, std::span<const float> b) {

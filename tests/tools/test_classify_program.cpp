@@ -15,8 +15,7 @@ namespace {
 std::vector<float> library_logits(const Image& image) {
   const Network network = test_network();
   Context context;
-  Programs programs(network);
-  const Explanation run(programs, context, preprocess(image, Preprocessing::cifar()).x, {}, false);
+  const Explanation run(network, context, preprocess(image, Preprocessing::cifar()).x, {}, false);
   return {run.scores().values().begin(), run.scores().values().end()};
 }
 

@@ -20,7 +20,7 @@ std::vector<float> values_of(const Tensor& tensor) {
 /// The library's own answers about a picture.
 struct Reference {
   explicit Reference(const Image& picture, Direction direction = Direction::evidence, std::int64_t index = 3,
-                     Optimisations optimise = Optimisations::all())
+                     Optimisations optimise = Optimisations::none())
       : programs(network, optimise),
         fitted(preprocess(picture, Preprocessing::cifar())),
         explanation(programs, context, fitted.x.clone(), {network.find("layer3")}, true),
@@ -101,20 +101,27 @@ TEST_CASE("explain: the document has every promised member") {
   CHECK(contains(png, "\"preset\": \"pytorch-grad-cam\""));
 }
 
-TEST_CASE("explain: --plain gives the bits of the network computed layer by layer") {
+TEST_CASE("explain: --optimise changes no bit but where batch norm is folded") {
   const Workspace work;
-  const std::string picture = work.picture("cat.png", 50, 40), net = work.network();
-  Reference plain(test_picture(50, 40), Direction::evidence, 3, Optimisations::none());
-  const std::vector<float> expected =
-      values_of(plain.explanation.grad_cam(plain.network.find("layer3"), plain.target).map);
+  const std::string one = work.picture("cat.png", 50, 40), two = work.picture("dog.png", 50, 40),
+                    net = work.network();
+  const auto expected = [](Optimisations optimise) {
+    Reference library(test_picture(50, 40), Direction::evidence, 3, optimise);
+    return values_of(library.explanation.grad_cam(library.network.find("layer3"), library.target).map);
+  };
   const auto map_of = [&](std::vector<std::string> options) {
-    options.insert(options.begin(), {"explain", picture, "--weights", net, "--class", "3", "--format", "npy",
+    options.insert(options.begin(), {"explain", one, two, "--weights", net, "--class", "3", "--format", "npy",
                                      "--force", "--out", work.str("out")});
     const Json json = work.run_json(options);
     return read_npy(json["images"][0]["results"][0]["files"]["npy"].get<std::string>()).values;
   };
-  CHECK(map_of({"--plain"}) == expected);
-  CHECK(map_of({}) != expected);
+  const std::vector<float> plain = expected(Optimisations::none()), folded = expected(Optimisations::all());
+  CHECK(plain != folded);
+  CHECK(map_of({}) == plain);
+  CHECK(map_of({"--optimise", "exact"}) == plain);
+  CHECK(map_of({"--optimise", "none"}) == plain);
+  CHECK(map_of({"--optimise", "all"}) == folded);
+  CHECK(work.run({"explain", one, "--weights", net, "--optimise", "fast"}).exit_code == 2);
 }
 
 TEST_CASE("explain: methods to the input give the raw gradient of the library") {

@@ -48,7 +48,7 @@ void run_classify(ClassifyOptions& options) {
   inputs_of(list, {model.weights, labels_file(options.network)}).keep_from("/dev/stdout");
   Context context = make_context(options.device, console);
   model.network.to(context);
-  Programs programs(model.network, optimisations(options.device));
+  Programs programs(model.network, optimisations(options.device, list.pictures.size()));
 
   BatchOutput output(options.json, run_json("classify", model, fit, exif, context), list, console);
   const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
@@ -78,7 +78,7 @@ void add_classify_command(CLI::App& app) {
   add_network_options(command, options->network);
   add_picture_options(command, options->network);
   add_device_options(command, options->device);
-  add_plain_option(command, options->device);
+  add_optimise_option(command, options->device);
   add_json_options(command, options->json);
   options->console.add_options(command);
   command.footer(kClassifyFooter);

@@ -14,6 +14,9 @@ namespace fs = std::filesystem;
 constexpr std::array<std::pair<std::string_view, Precision>, 3> kPrecisions{
     {{"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}}};
 
+constexpr std::array<std::pair<std::string_view, Optimisations>, 3> kOptimisations{
+    {{"none", Optimisations::none()}, {"exact", Optimisations::exact()}, {"all", Optimisations::all()}}};
+
 constexpr std::array<std::pair<std::string_view, ScoreFunction>, 2> kScoreFunctions{
     {{"softmax", ScoreFunction::softmax}, {"sigmoid", ScoreFunction::sigmoid}}};
 
@@ -180,15 +183,21 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(1, 1024));
 }
 
-void add_plain_option(CLI::App& command, DeviceOptions& options) {
+void add_optimise_option(CLI::App& command, DeviceOptions& options) {
   command
-      .add_flag("--plain", options.plain,
-                "Compute layer by layer, as the network is written: slower, and other roundings than usual")
-      ->group("Computation");
+      .add_option(
+          "--optimise", options.optimise,
+          "none: layer by layer, as the network is written; exact: faster, to the same bits; all: with batch "
+          "norm as part of convolutions, faster for many pictures, with other roundings")
+      ->group("Computation")
+      ->type_name("NAME")
+      ->capture_default_str();
 }
 
-Optimisations optimisations(const DeviceOptions& options) {
-  return options.plain ? Optimisations::none() : Optimisations::all();
+Optimisations optimisations(const DeviceOptions& options, std::size_t pictures) {
+  Optimisations chosen = parse_choice("optimisation", options.optimise, kOptimisations);
+  chosen.pack = chosen.pack && pictures > 1;  // takes longer than it saves for one
+  return chosen;
 }
 
 Context make_context(const DeviceOptions& options, Console& console) {

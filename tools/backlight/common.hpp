@@ -68,7 +68,8 @@ Model load_network(const NetworkOptions& options, Console& console);
 struct DeviceOptions {
   std::string device, precision = "strict";  ///< no device: auto, and not a word about it
   int threads = 0;
-  bool autotune = false, plain = false;
+  bool autotune = false;
+  std::string optimise = "exact";
 };
 
 /// Adds --device --threads --precision --autotune.
@@ -77,10 +78,10 @@ void add_device_options(CLI::App& command, DeviceOptions& options);
 /// for an unknown device, Error(unsupported) for one that this build lacks, Error(resources) for one that
 /// this machine lacks.
 Context make_context(const DeviceOptions& options, Console& console);
-/// Adds --plain.
-void add_plain_option(CLI::App& command, DeviceOptions& options);
-/// All, or with --plain none.
-Optimisations optimisations(const DeviceOptions& options);
+/// Adds --optimise.
+void add_optimise_option(CLI::App& command, DeviceOptions& options);
+/// What --optimise asks, for so many pictures. Throws Error(usage) for an unknown name.
+Optimisations optimisations(const DeviceOptions& options, std::size_t pictures);
 std::string_view name_of(Precision precision);
 
 Fit parse_fit(std::string_view name);

@@ -200,7 +200,7 @@ void run_explain(ExplainOptions& options) {
   Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
   inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
-  Programs programs(model.network, optimisations(options.device));
+  Programs programs(model.network, optimisations(options.device, list.pictures.size()));
   Replays replays(programs, context);
   const Explainer explainer(model, replays, context, std::move(request), head, std::move(inputs));
   explainer.check_outputs(list.pictures);
@@ -271,7 +271,7 @@ void add_explain_command(CLI::App& app) {
   add_network_options(command, options->network);
   add_picture_options(command, options->network);
   add_device_options(command, options->device);
-  add_plain_option(command, options->device);
+  add_optimise_option(command, options->device);
 
   add_list("--format", options->formats,
            "What to write: overlay, heatmap, panel, npy, json [overlay]; pictures as png [default] or jpg",

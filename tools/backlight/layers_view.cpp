@@ -110,10 +110,8 @@ NetworkView view_of(const Network& network, const ModelInfo& info, const Shape& 
   }
   if (const auto head = find_cam_head(network)) layer(head->features).cam_features = true;
   const Program program(network, Context({}, 1), std::vector<TensorType>{{network.dtype(), input}},
-                        {.outputs = {score_node(network)}, .optimise = {.fold = true}});
+                        {.outputs = {score_node(network)}, .optimise = Optimisations::exact()});
   for (const Step& step : program.steps()) {
-    const NodeId folded = network.node(step.node).inputs.front();
-    if (folded != network.input() && !program.has(folded)) layer(folded).fused_into = step.node;
     if (step.value == step.node) continue;
     layer(step.node).fused_into = step.value;
     layer(network.node(step.value).inputs.front()).fused_into = step.value;  // itself, or the sum between

@@ -13,7 +13,8 @@ struct bl_model {
   backlight::Model model;
   int threads;
   std::string assumptions;
-  mutable backlight::Programs programs{model.network};  ///< shared by the threads that share the model
+  /// Shared by the threads that share the model.
+  mutable backlight::Programs programs{model.network, backlight::Optimisations::exact()};
 };
 
 namespace backlight::c {
