@@ -82,6 +82,24 @@ TEST_CASE("replays: the first picture of a shape and question is not recorded") 
   for (int i = 0; i < 3; ++i) CHECK(replays_of_host.get(one, layers, false) == nullptr);
 }
 
+TEST_CASE("replays: what was folded from other weights is not replayed") {
+  const FreshDevice device;
+  Context context(kReplayDevice, 1);
+  Network network = residual_network();
+  network.to(context);
+  const std::vector<NodeId> layers{network.find("layer1")};
+  Programs programs(network);
+  Replays replays(programs, context);
+  const auto scores = [&] { return Probe(replays, replay_picture(0), layers, false).scores().clone(); };
+  const Tensor step_by_step = scores(), replayed = scores();
+  CHECK(same_bits(replayed, step_by_step));
+  network = network.with("stem.bn.bias", context.copy(random_tensor({4}, "replay.bias")));
+  const Tensor after = scores();
+  CHECK_FALSE(same_bits(after, replayed));
+  CHECK(same_bits(scores(), after));
+  CHECK(same_bits(after, Probe(programs, context, replay_picture(0), layers, false).scores()));
+}
+
 TEST_CASE("replays: after the second picture nothing is allocated on the device") {
   const FreshDevice device;
   Context context(kReplayDevice, 1);
