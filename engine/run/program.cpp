@@ -159,7 +159,9 @@ void Program::pack(const Context& context) {
     const Node& node = nodes_[at(step.node)];
     std::vector<const Tensor*> w;
     for (const std::size_t i : node.parameters) w.push_back(&parameter(i, made_of_));
-    if (!w.empty()) packed_[at(step.node)] = node.layer->pack(context, w);
+    // Weights that lie elsewhere are refused by name when the program runs.
+    const bool held = std::ranges::all_of(w, [&](const Tensor* tensor) { return context.holds(*tensor); });
+    if (!w.empty() && held) packed_[at(step.node)] = node.layer->pack(context, w);
   }
 }
 

@@ -82,6 +82,21 @@ TEST_CASE("replays: the first picture of a shape and question is not recorded") 
   for (int i = 0; i < 3; ++i) CHECK(replays_of_host.get(one, layers, false) == nullptr);
 }
 
+TEST_CASE("programs: are of one device, and refuse weights that lie on another") {
+  const FreshDevice device;
+  Context context(kReplayDevice, 1), host({}, 1);
+  Network network = residual_network();
+  network.to(context);
+  Programs programs(network);
+  const std::vector<TensorType> types{{DType::f32, {2, 3, 14, 11}}};
+  const auto on_device = programs.get(context, types, {}), on_host = programs.get(host, types, {});
+  CHECK(on_device != on_host);
+  CHECK(programs.get(context, types, {}) == on_device);
+  CHECK_NOTHROW(Run(on_device, context, tensors(replay_picture(0))));
+  CHECK_THROWS_WITH_AS(Run(on_host, host, tensors(replay_picture(0))),
+                       doctest::Contains("does not lie in the memory of cpu, where it is used"), Error);
+}
+
 TEST_CASE("replays: what was folded from other weights is not replayed") {
   const FreshDevice device;
   Context context(kReplayDevice, 1);

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,31 @@ class Halves final : public Layer {
         a.dx[0]->data<T>()[i] = dy ? slope * dy->data<T>()[row * count + column % count] : T{0};
       }
     });
+  }
+};
+
+/// w·x and w²·x for one number w.
+class TwoScales final : public Layer {
+ public:
+  int output_count() const override { return 2; }
+  Needs needs(bool) const override { return {.inputs = true}; }
+  std::vector<ParameterSpec> parameters() const override { return {{"weight", {1}}}; }
+  std::vector<TensorType> infer(std::span<const TensorType> x, DType) const override { return {x[0], x[0]}; }
+
+  void forward(const ForwardArgs& a) const override {
+    const float w = a.w[0]->values()[0];
+    for (std::size_t i = 0; i < a.x[0]->values().size(); ++i) {
+      a.y[0]->values()[i] = w * a.x[0]->values()[i];
+      a.y[1]->values()[i] = w * w * a.x[0]->values()[i];
+    }
+  }
+
+  void backward(const BackwardArgs& a) const override {
+    const float w = a.w[0]->values()[0];
+    for (std::size_t i = 0; i < a.x[0]->values().size(); ++i) {
+      if (a.dy[0]) a.dw[0]->values()[0] += a.dy[0]->values()[i] * a.x[0]->values()[i];
+      if (a.dy[1]) a.dw[0]->values()[0] += a.dy[1]->values()[i] * 2 * w * a.x[0]->values()[i];
+    }
   }
 };
 
@@ -212,6 +238,14 @@ TEST_CASE("graph: a layer of two values") {
     CHECK(result.checked == 24 + 2 * 15);
     CHECK(result.worst <= 1e-8);
   }
+  SUBCASE("one of them is asked for: the other is there, too") {
+    Context context({}, 1);
+    const Program program(network, context, std::vector<TensorType>{{DType::f32, {1, 4, 2, 1}}},
+                          {.outputs = {narrow}});
+    CHECK(program.has(halves));
+    CHECK(program.has(halves + 1));
+    CHECK_FALSE(program.has(wide));
+  }
   SUBCASE("a target that depends on one of them only: the other counts nothing") {
     network.add_output("wide", wide);
     Context context({}, 1);
@@ -227,6 +261,22 @@ TEST_CASE("graph: a layer of two values") {
             2 * x.data<float>()[4 + i] * gradients.nodes.at(halves + 1).data<float>()[i]);
     }
   }
+}
+
+TEST_CASE("graph: a target that only a layer's second value leads to reaches its parameter") {
+  Network network(3);
+  network.add("flatten", flatten());
+  network.add("scales", std::make_unique<TwoScales>());
+  network.parameters()[0].tensor->fill(0.5);
+  Context context({}, 1);
+  const Tensor x = random_tensor({2, 3, 1, 1}, "scales.x"), dy = random_tensor({2, 3}, "scales.dy");
+  Run run(network, context, x.clone(), {.parameter_gradients = true});
+  const Gradients gradients =
+      run.backward({network.find("scales:1"), dy.clone()}, {.parameter_gradients = true});
+  double expected = 0;
+  for (std::size_t i = 0; i < 6; ++i) expected += 2 * 0.5 * double{x.values()[i]} * double{dy.values()[i]};
+  CHECK(std::abs(gradients.parameters[0].values()[0] - expected) <= 1e-6);
+  CHECK(std::abs(expected) > 1e-2);
 }
 
 TEST_CASE("graph: a weight that two nodes use gets the sum of its gradients") {
