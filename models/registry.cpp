@@ -178,6 +178,7 @@ const Row& find_row(std::string_view name) {
 const std::string& DefaultLayers::of(Preset preset) const {
   switch (preset) {
     case Preset::paper:
+    case Preset::paper_code:
       return paper;
     case Preset::pytorch_grad_cam:
       return pytorch_grad_cam;

@@ -38,6 +38,7 @@ Upsampling upsampling_of(Preset preset) {
     case Preset::paper:
       return Upsampling::bilinear_align_corners;
     case Preset::pytorch_grad_cam:
+    case Preset::paper_code:
       return Upsampling::bilinear;
     case Preset::captum:
       return Upsampling::nearest;
@@ -52,6 +53,7 @@ OverlayStyle overlay_style(Preset preset) {
     case Preset::paper:
       return OverlayStyle::paper;
     case Preset::pytorch_grad_cam:
+    case Preset::paper_code:
       return OverlayStyle::pytorch_grad_cam;
     case Preset::captum:
       return OverlayStyle::captum;
@@ -64,19 +66,22 @@ OverlayStyle overlay_style(Preset preset) {
 }  // namespace
 
 std::string_view name_of(Preset preset) {
-  constexpr std::array<std::string_view, kPresets.size()> kNames{"paper", "pytorch-grad-cam", "captum",
-                                                                 "torch-cam"};
+  constexpr std::array<std::string_view, 5> kNames{"paper", "pytorch-grad-cam", "captum", "torch-cam",
+                                                   "paper-code"};
   return kNames.at(static_cast<std::size_t>(preset));
 }
 
 Preset parse_preset(std::string_view name) {
   std::vector<std::string> names;
-  for (const Preset preset : kPresets) {
-    if (name == name_of(preset)) return preset;
+  const auto is = [&](Preset preset) {
     names.emplace_back(name_of(preset));
-  }
+    return name == names.back();
+  };
+  for (const Preset preset : kPresets)
+    if (is(preset)) return preset;
+  if (is(Preset::paper_code)) return Preset::paper_code;
   throw Error(ErrorKind::usage, "unknown preset '", name, "'", did_you_mean(name, names),
-              ": expected paper, pytorch-grad-cam, captum or torch-cam");
+              ": expected paper, pytorch-grad-cam, captum, torch-cam or paper-code");
 }
 
 AlphaReduction alpha_reduction(Preset preset) {
@@ -105,6 +110,12 @@ Tensor display_map(const Tensor& map, Preset preset, std::int64_t height, std::i
       return upsample(map, height, width, mode);
     case Preset::torch_cam:
       return rescaled(positive_part(map), kTorchCamEpsilon);
+    case Preset::paper_code: {
+      Tensor positive = positive_part(map);
+      const float high = std::ranges::max(positive.values());
+      for (float& v : positive.values()) v = high > 0 ? v / high : 0;
+      return upsample(positive, height, width, mode);
+    }
   }
   throw Error(ErrorKind::internal, "a preset without a display map");
 }
@@ -150,6 +161,7 @@ Image heatmap(const Tensor& map, const Placement& placement, Preset preset) {
     case Preset::paper:
       return heatmap_on_source(shown, placement, ColorMap::paper_jet);
     case Preset::pytorch_grad_cam:
+    case Preset::paper_code:
       return heatmap_on_source(shown, placement, ColorMap::opencv_jet);
     case Preset::torch_cam:
       shown = upsample(shown, placement.input_height, placement.input_width, Upsampling::bicubic);
@@ -171,6 +183,7 @@ Image saliency(const Tensor& gradient, Preset preset) {
       return saliency_captum(gradient);
     case Preset::paper:
     case Preset::torch_cam:
+    case Preset::paper_code:
       return saliency_min_max(gradient);
   }
   throw Error(ErrorKind::internal, "a preset without a saliency picture");

@@ -24,12 +24,17 @@ namespace backlight {
 /// box                  where the ReLU'd map, upsampled so, has 15 % of its maximum
 ///
 /// paper: github ramprs/grad-cam (Lua); pytorch_grad_cam 1.5; captum 0.9; torch_cam 0.5.
-enum class Preset : std::uint8_t { paper, pytorch_grad_cam, captum, torch_cam };
+///
+/// paper_code is for methods whose authors' code computes something else than their paper says, grad-cam++ alone
+/// (github adityac94/Grad_CAM_plus_plus); shown as it does, the ReLU'd map divided by its maximum and upsampled
+/// half-pixel bilinear, and laid over the picture, which it does not, as pytorch_grad_cam's.
+enum class Preset : std::uint8_t { paper, pytorch_grad_cam, captum, torch_cam, paper_code };
 
+/// Those that define what every method can have.
 inline constexpr std::array kPresets{Preset::paper, Preset::pytorch_grad_cam, Preset::captum,
                                      Preset::torch_cam};
 
-/// "paper", "pytorch-grad-cam", "captum", "torch-cam".
+/// "paper", "pytorch-grad-cam", "captum", "torch-cam", "paper-code".
 std::string_view name_of(Preset preset);
 /// Throws Error(usage) with the nearest names.
 Preset parse_preset(std::string_view name);

@@ -2,114 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "engine/core/nearest.hpp"
+#include "engine/explain/methods/list.hpp"
 #include "kernels/overlay/overlay.hpp"
 
 namespace backlight {
 namespace {
-
-/// Image n of a batch, without the batch's extent.
-Tensor image_of(const Tensor& batch, std::size_t n) {
-  Tensor image(Shape(batch.shape().extents().subspan(1)), batch.dtype());
-  dispatch_dtype(batch.dtype(), [&]<class T>() {
-    std::memcpy(image.data<T>(), batch.data<T>() + n * static_cast<std::size_t>(image.numel()),
-                image.bytes());
-  });
-  return image;
-}
-
-/// A result per image of maps, gradients or both.
-std::vector<Result> per_image(const ClassMap* maps, const Tensor* gradients) {
-  std::vector<Result> results(static_cast<std::size_t>((maps ? maps->map : *gradients).shape()[0]));
-  for (std::size_t n = 0; n < results.size(); ++n) {
-    if (maps) results[n].map = ClassMap{image_of(maps->alpha, n), image_of(maps->map, n)};
-    if (gradients) results[n].gradient = image_of(*gradients, n);
-  }
-  return results;
-}
-
-const ClassMap& layer_map(Probe& probe, const Question& question) {
-  return probe.grad_cam(*question.layer, question.target, alpha_reduction(question.preset));
-}
-
-std::vector<Result> answer_grad_cam(Probe& probe, const Question& question, BackwardRule) {
-  return per_image(&layer_map(probe, question), nullptr);
-}
-
-std::vector<Result> answer_cam(Probe& probe, const Question& question, BackwardRule) {
-  return per_image(&probe.cam(question.target), nullptr);
-}
-
-std::vector<Result> answer_gradient(Probe& probe, const Question& question, BackwardRule rule) {
-  return per_image(nullptr, &probe.gradient(probe.network().input(), question.target, rule));
-}
-
-std::vector<Result> answer_product(Probe& probe, const Question& question, BackwardRule rule) {
-  std::vector<Result> results =
-      per_image(&layer_map(probe, question), &probe.gradient(probe.network().input(), question.target, rule));
-  for (Result& result : results)
-    result.gradient = guided_product(result.gradient, result.map->map, question.preset);
-  return results;
-}
-
-/// Those that define a product of map and gradient: all but torch-cam.
-constexpr std::array kProductPresets{Preset::paper, Preset::pytorch_grad_cam, Preset::captum};
-
-constexpr std::array kMethods{
-    Method{.name = "grad-cam",
-           .summary = "where a layer sees what speaks for the class",
-           .paper = "arXiv:1610.02391",
-           .needs = {.layer = true},
-           .backwards = 1,
-           .counterfactual = true,
-           .answer = answer_grad_cam},
-    Method{.name = "cam",
-           .summary = "the same at the last features, by the weights of the layer that pools them",
-           .paper = "arXiv:1512.04150",
-           .needs = {.cam_head = true},
-           .counterfactual = true,
-           .answer = answer_cam},
-    Method{.name = "guided-backprop",
-           .summary = "fine detail: ReLUs that were open let positive gradients through",
-           .paper = "arXiv:1412.6806",
-           .needs = {.input_gradient = true},
-           .rule = BackwardRule::guided,
-           .backwards = 1,
-           .answer = answer_gradient},
-    Method{.name = "deconvnet",
-           .summary = "fine detail: every ReLU lets positive gradients through",
-           .paper = "arXiv:1311.2901",
-           .needs = {.input_gradient = true},
-           .rule = BackwardRule::deconvnet,
-           .backwards = 1,
-           .answer = answer_gradient},
-    Method{.name = "guided-grad-cam",
-           .summary = "guided-backprop times grad-cam",
-           .paper = "arXiv:1610.02391",
-           .needs = {.layer = true, .input_gradient = true},
-           .rule = BackwardRule::guided,
-           .backwards = 2,
-           .counterfactual = true,
-           .presets = kProductPresets,
-           .answer = answer_product},
-    Method{.name = "deconv-grad-cam",
-           .summary = "deconvnet times grad-cam",
-           .paper = "arXiv:1610.02391",
-           .needs = {.layer = true, .input_gradient = true},
-           .rule = BackwardRule::deconvnet,
-           .backwards = 2,
-           .counterfactual = true,
-           .presets = kProductPresets,
-           .answer = answer_product},
-    Method{.name = "gradient",
-           .summary = "which change of a pixel would change the score most",
-           .paper = "arXiv:1312.6034",
-           .needs = {.input_gradient = true},
-           .backwards = 1,
-           .answer = answer_gradient},
-};
 
 /// `a, b and c`.
 std::string enumerated(std::span<const std::string> names, std::string_view last) {
@@ -117,6 +16,22 @@ std::string enumerated(std::span<const std::string> names, std::string_view last
   for (std::size_t i = 0; i < names.size(); ++i)
     out += text(i == 0 ? "" : i + 1 < names.size() ? ", " : last, names[i]);
   return out;
+}
+
+std::string no_meaning_for(const Method& method, bool (*has)(const Method&)) {
+  return text("has no meaning for ", method.name, "; it has for ", names_of_methods(has));
+}
+
+bool is_never_negative(const Network& network, NodeId node) {
+  switch (network.node(node).kind()) {
+    case OpKind::relu:
+    case OpKind::relu6:
+    case OpKind::sigmoid:
+    case OpKind::hard_sigmoid:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -135,11 +50,18 @@ std::optional<Box> Result::box(const Placement& placement, Preset preset) const 
   return map ? locate(map->map, placement, preset) : std::nullopt;
 }
 
-std::span<const Method> methods() { return kMethods; }
+std::span<const Method> methods() {
+  static const std::array kAll{method::grad_cam(),        method::cam(),       method::grad_cam_plus_plus(),
+                               method::xgrad_cam(),       method::hires_cam(), method::grad_cam_elementwise(),
+                               method::layer_cam(),       method::eigen_cam(), method::eigen_grad_cam(),
+                               method::guided_backprop(), method::deconvnet(), method::guided_grad_cam(),
+                               method::deconv_grad_cam(), method::gradient()};
+  return kAll;
+}
 
 const Method& find_method(std::string_view name) {
   std::vector<std::string> names;
-  for (const Method& method : kMethods) {
+  for (const Method& method : methods()) {
     if (method.name == name) return method;
     names.emplace_back(method.name);
   }
@@ -149,14 +71,16 @@ const Method& find_method(std::string_view name) {
 
 std::string names_of_methods(bool (*so)(const Method&)) {
   std::vector<std::string> names;
-  for (const Method& method : kMethods)
+  for (const Method& method : methods())
     if (so(method)) names.emplace_back(method.name);
   return enumerated(names, " and ");
 }
 
-void Method::require_defined(Direction direction, Preset preset) const {
-  if (direction == Direction::counterfactual && !counterfactual)
+void Method::require_defined(const Question& question) const {
+  const Preset preset = question.preset;
+  if (question.target.direction == Direction::counterfactual && !counterfactual)
     throw Error(ErrorKind::usage, "a counterfactual ", no_counterfactual());
+  if (question.eigen_smooth && !smoothable) throw Error(ErrorKind::usage, "eigen smoothing ", no_smoothing());
   if (std::ranges::find(presets, preset) == presets.end()) {
     std::vector<std::string> names;
     for (const Preset defining : presets) names.emplace_back(name_of(defining));
@@ -166,8 +90,11 @@ void Method::require_defined(Direction direction, Preset preset) const {
 }
 
 std::string Method::no_counterfactual() const {
-  return text("has no meaning for ", name, "; it has for ",
-              names_of_methods([](const Method& method) { return method.counterfactual; }));
+  return no_meaning_for(*this, [](const Method& method) { return method.counterfactual; });
+}
+
+std::string Method::no_smoothing() const {
+  return no_meaning_for(*this, [](const Method& method) { return method.smoothable; });
 }
 
 std::optional<NodeId> Method::layer_in(const Network& network, NodeId chosen) const {
@@ -195,8 +122,17 @@ std::string Method::plain_gradient_note(const Network& network) const {
               ": the plain gradient is taken there, as captum and pytorch-grad-cam do");
 }
 
+std::string_view Method::identical_to(const Network& network, NodeId layer, Preset preset) const {
+  const std::optional<CamHead> head = find_cam_head(network);
+  const bool same = head && head->features == layer &&
+                    network.node(head->classifier).kind() == OpKind::linear &&
+                    (!identity.non_negative || is_never_negative(network, layer)) &&
+                    (!identity.under || identity.under == preset);
+  return same ? identity.to : std::string_view();
+}
+
 std::vector<Result> Method::explain(Probe& probe, const Question& question) const {
-  require_defined(question.target.direction, question.preset);
+  require_defined(question);
   if (needs.layer && !question.layer)
     throw Error(ErrorKind::usage, name, " looks at a layer, and none was named");
   return answer(probe, question, rule);

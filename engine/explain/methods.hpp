@@ -1,4 +1,4 @@
-// The methods by name, for every front end: what each needs, costs and answers.
+// The methods by name, for every front end: what each needs, costs and answers. Their equations are in methods/.
 #pragma once
 
 #include <map>
@@ -17,12 +17,16 @@ namespace backlight {
 struct Question {
   Target target;
   std::optional<NodeId> layer = {};          ///< where methods of Needs::layer look; others do not read it
-  Preset preset = Preset::pytorch_grad_cam;  ///< whose reduction of α and whose product
+  Preset preset = Preset::pytorch_grad_cam;  ///< whose formula, and whose product
+  /// Of a map Σ_k T_k over channels, the first principal component of the terms in the sum's place, centred: what
+  /// pytorch-grad-cam calls so. Its sign is the sum's.
+  bool eigen_smooth = false;
 };
 
 /// The answer about one image, in the shapes that display.hpp takes.
 struct Result {
-  std::optional<ClassMap> map;  ///< K and h×w, raw and signed, of methods that are built on a map
+  /// h×w, raw and signed, of methods that are built on a map; α, of K channels, where they have weights.
+  std::optional<ClassMap> map;
   Tensor gradient;  ///< C×H×W in the network's order of channels, of methods to the input; else undefined
 
   /// What the method gives: the gradient, else the map.
@@ -47,13 +51,24 @@ struct Method {
     bool input_gradient = false;  ///< the gradient of the input, which the result then holds
   };
 
+  /// Where global average pooling and one linear layer end a network, the gradient of the pooled features is the same
+  /// at every position, and methods that differ elsewhere have one map.
+  struct Identity {
+    std::string_view to = {};          ///< the method whose map this one's is there, up to a factor
+    bool non_negative = false;         ///< only of features that have no negative values
+    std::optional<Preset> under = {};  ///< only under this preset
+  };
+
   std::string_view name;
   std::string_view summary;  ///< what it shows, in less than a line
-  std::string_view paper;
+  std::string_view paper;    ///< or the program that has it alone
   Needs needs;
   BackwardRule rule = BackwardRule::standard;  ///< under which it goes to the input
   int backwards = 0;            ///< per target; of the picture one forward serves all methods and targets
   bool counterfactual = false;  ///< whether what would lower the score has a meaning
+  bool class_dependent = true;  ///< false: the same whatever is asked about
+  bool smoothable = false;      ///< whether eigen_smooth has a meaning
+  Identity identity = {};
   std::span<const Preset> presets = kPresets;  ///< that define it
   std::vector<Result> (*answer)(Probe& probe, const Question& question, BackwardRule rule) = nullptr;
 
@@ -65,14 +80,18 @@ struct Method {
   std::map<OpKind, int> plain_gradient_at(const Network& network) const;
   /// The same in a sentence; empty where the rule is defined at every activation.
   std::string plain_gradient_note(const Network& network) const;
-  /// One result per image. Throws Error(usage) for a counterfactual without meaning and for a layer that is
-  /// missing, Error(unsupported) for a preset or a network that the method is not defined for, and what Probe
+  /// The method that gives this one's map, up to a factor, at this layer of this network; empty where none does.
+  std::string_view identical_to(const Network& network, NodeId layer, Preset preset) const;
+  /// One result per image. Throws Error(usage) for a counterfactual or smoothing without meaning and for a layer that
+  /// is missing, Error(unsupported) for a preset or a network that the method is not defined for, and what Probe
   /// throws.
   std::vector<Result> explain(Probe& probe, const Question& question) const;
   /// The part of this that needs no network.
-  void require_defined(Direction direction, Preset preset) const;
+  void require_defined(const Question& question) const;
   /// `has no meaning for gradient; it has for grad-cam and cam`, of a method without a counterfactual.
   std::string no_counterfactual() const;
+  /// The same of eigen_smooth.
+  std::string no_smoothing() const;
 };
 
 /// All of them, in the order in which they are listed to people.

@@ -44,6 +44,10 @@ struct Direct {
   Tensor product(BackwardRule rule, Preset preset, std::size_t n) {
     return guided_product(picture_of(gradient(rule), n), picture_of(map(preset), n), preset);
   }
+  /// Other layers' maps are held to their programs by test_layer_maps.cpp.
+  static bool knows(const Method& method) {
+    return method.name == "grad-cam" || !method.needs.layer || method.needs.input_gradient;
+  }
   Tensor raw(const std::string& method, Preset preset, std::size_t n) {
     if (method == "grad-cam") return picture_of(map(preset), n);
     if (method == "cam")
@@ -93,10 +97,12 @@ TEST_CASE("methods: each gives what the explanation gives for every preset and d
         const std::vector<Result> results = method.explain(probe, {target, layer, preset});
         REQUIRE(results.size() == 2);
         for (std::size_t n = 0; n < 2; ++n) {
-          CHECK(same_result(results[n].raw(), direct.raw(std::string(method.name), preset, n)));
+          if (Direct::knows(method))
+            CHECK(same_result(results[n].raw(), direct.raw(std::string(method.name), preset, n)));
           CHECK(results[n].gradient.defined() == method.needs.input_gradient);
           REQUIRE(results[n].map.has_value() == (method.needs.layer || method.needs.cam_head));
-          if (results[n].map) CHECK(results[n].map->alpha.shape() == Shape{8});
+          if (results[n].map && results[n].map->alpha.defined())
+            CHECK(results[n].map->alpha.shape() == Shape{8});
         }
       }
   }
@@ -113,7 +119,7 @@ TEST_CASE("methods: each needs no more than it says" * doctest::test_suite("devi
     if (method.needs.cam_head) layers.push_back(find_cam_head(network)->features);
     Probe probe(network, context, two_pictures(), layers, method.needs.input_gradient);
     CHECK(method.explain(probe, {{{0, 3}}, layer}).size() == 2);
-    CHECK(method.backwards == method.needs.layer + method.needs.input_gradient);
+    CHECK(method.backwards == (method.needs.layer && method.class_dependent) + method.needs.input_gradient);
   }
 }
 
@@ -146,7 +152,7 @@ TEST_CASE("methods: what one cannot answer is refused with the reason" * doctest
   const Target target{{1, 4}}, against{{1, 4}, Direction::counterfactual};
   for (const char* method : {"guided-backprop", "deconvnet", "gradient"}) {
     CHECK_THROWS_WITH_AS(ask(method, {against}),
-                         doctest::Contains("; it has for grad-cam, cam, guided-grad-cam and deconv-grad-cam"),
+                         doctest::Contains("; it has for grad-cam, cam, grad-cam++, xgrad-cam, hirescam, "),
                          Error);
     CHECK(kind_thrown([&] { ask(method, {against}); }) == ErrorKind::usage);
   }
@@ -174,7 +180,8 @@ TEST_CASE("methods: the names are each one's own and the papers are named") {
     CAPTURE(method.name);
     CHECK(names.insert(method.name).second);
     CHECK(&find_method(method.name) == &method);
-    CHECK(method.paper.starts_with("arXiv:"));
+    CHECK((method.paper.starts_with("arXiv:") || method.paper.starts_with("doi:") ||
+           method.paper == "pytorch-grad-cam"));
     CHECK_FALSE(method.summary.empty());
     CHECK_FALSE(method.presets.empty());
   }

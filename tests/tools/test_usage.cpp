@@ -239,6 +239,8 @@ TEST_CASE("methods: lists what the library has and explain takes each by its nam
     CHECK(entry["forwards"] == 1);
     CHECK(entry["backwards"] == method.backwards);
     CHECK(entry["counterfactual"] == method.counterfactual);
+    CHECK(entry["class_dependent"] == method.class_dependent);
+    CHECK(entry["eigen_smooth"] == method.smoothable);
     REQUIRE(entry["presets"].size() == method.presets.size());
     for (std::size_t k = 0; k < method.presets.size(); ++k)
       CHECK(entry["presets"][k] == name_of(method.presets[k]));

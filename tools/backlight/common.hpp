@@ -89,7 +89,7 @@ ExifOrientation parse_exif(std::string_view name);
 
 /// Text for --preset's help.
 inline constexpr const char* kPresetHelp =
-    "Whose pictures to make: paper, pytorch-grad-cam, captum, torch-cam [pytorch-grad-cam]";
+    "Whose pictures to make: paper, pytorch-grad-cam, captum, torch-cam, paper-code [pytorch-grad-cam]";
 inline constexpr const char* kFitHelp =
     "How the picture meets the network: crop (short side, then the centre), stretch (both sides), none (own "
     "size)";

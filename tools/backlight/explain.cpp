@@ -21,7 +21,7 @@ struct ExplainOptions {
   std::size_t top_k = 0;
   std::optional<std::string> preset, fit;
   std::string exif = "apply", folder = "backlight-out";
-  bool counterfactual = false, box = false, force = false, skip_existing = false;
+  bool counterfactual = false, eigen_smooth = false, box = false, force = false, skip_existing = false;
   JsonOptions json;
   Console console;
 };
@@ -60,6 +60,8 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
   request.layer_given = !options.layers.empty();
   for (const auto& choice : {options.preset, options.fit})
     if (choice) request.choices += "_" + *choice;
+  request.eigen_smooth = options.eigen_smooth;
+  if (request.eigen_smooth) request.choices += "_eigen";
   request.formats = parse_formats(options.formats);
   request.formats.box = options.box;
   request.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
@@ -81,11 +83,15 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
   for (const Method* method : asked) {
     if (options.counterfactual && !method->counterfactual)
       throw Error(ErrorKind::usage, "--counterfactual ", method->no_counterfactual());
-    method->require_defined(request.direction, request.preset);
+    if (request.eigen_smooth && !method->smoothable)
+      throw Error(ErrorKind::usage, "--eigen-smooth ", method->no_smoothing());
+    method->require_defined(
+        {.target = {{}, request.direction}, .preset = request.preset, .eigen_smooth = request.eigen_smooth});
   }
-  if (request.preset == Preset::torch_cam && request.formats.panel)
-    throw Error(ErrorKind::unsupported,
-                "a panel shows Guided Grad-CAM, which preset torch-cam does not define; use another preset");
+  const auto& of_panel = find_method("guided-grad-cam").presets;
+  if (request.formats.panel && std::ranges::find(of_panel, request.preset) == of_panel.end())
+    throw Error(ErrorKind::unsupported, "a panel shows Guided Grad-CAM, which preset ",
+                name_of(request.preset), " does not define; use another preset");
   return request;
 }
 
@@ -125,6 +131,22 @@ void note_rules(std::vector<const Method*> methods, bool panel, const Network& n
   if (panel) add_once(methods, &find_method("guided-backprop"));
   for (const Method* method : methods)
     if (const std::string note = method->plain_gradient_note(network); !note.empty()) console.note(note);
+}
+
+/// Says which methods show what another one shows, and which show the same of every class.
+void note_identities(const Request& request, const std::vector<const Method*>& asked, const Network& network,
+                     Console& console) {
+  std::map<std::pair<std::string_view, NodeId>, std::vector<std::string>> same;
+  for (const auto& [method, layer] : request.looks)
+    if (layer)
+      if (const auto to = method->identical_to(network, *layer, request.preset); !to.empty())
+        same[{to, *layer}].emplace_back(method->name);
+  for (const auto& [at, names] : same)
+    console.note(joined(names), ": identical to ", at.first, " at ", network.node(at.second).name,
+                 ", up to a factor, as this network pools it for one linear layer");
+  for (const Method* method : asked)
+    if (!method->class_dependent)
+      console.note(method->name, " asks for no class: its map is the same for every one");
 }
 
 /// The classes that the user named, each said how it was taken.
@@ -192,11 +214,13 @@ void run_explain(ExplainOptions& options) {
   model.network.to(context);
   ask(request, options, asked_methods, model);
   note_rules(asked_methods, request.formats.panel, model.network, console);
+  note_identities(request, asked_methods, model.network, console);
   Json asked = choose_classes(request, options, model, console);
 
   Json head = run_json("explain", model, request.fit, request.exif, context);
   head["asked"] = std::move(asked);
   head["preset"] = name_of(request.preset);
+  head["eigen_smooth"] = request.eigen_smooth;
   Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
   inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
@@ -265,6 +289,10 @@ void add_explain_command(CLI::App& app) {
       ->type_name("NAME")
       ->capture_default_str();
   command.add_flag("--counterfactual", options->counterfactual, "What would lower the score")
+      ->group("Question");
+  command
+      .add_flag("--eigen-smooth", options->eigen_smooth,
+                "First principal component of a map's channels in the sum's place")
       ->group("Question");
   command.add_flag("--box", options->box, "Box of the largest segment above 15 % of the map's maximum")
       ->group("Question");

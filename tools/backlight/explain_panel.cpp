@@ -13,6 +13,7 @@ PanelColorBar color_bar(Preset preset) {
     case Preset::captum:
       return {.column = 1, .colors = ColorMap::red_white_green, .ticks = {"−1", "0", "1"}};
     case Preset::pytorch_grad_cam:
+    case Preset::paper_code:
       return {.column = 1, .colors = ColorMap::opencv_jet};
     case Preset::torch_cam:
       return {.column = 1, .colors = ColorMap::matplotlib_jet};

@@ -175,8 +175,8 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
         throw Error(ErrorKind::usage, file.string(), ": is not of this run: ", what, " ", there.dump(),
                     ", expected ", here.dump(), "; --force overwrites results, --out chooses another folder");
     };
-    for (const char* part :
-         {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/precision"})
+    for (const char* part : {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset",
+                             "/eigen_smooth", "/precision"})
       compare(part + 1, part_of(facts, part), part_of(header_, part));
     compare("its [class, counterfactual] are", subjects_of(facts), subjects);
     kept.insert(file);
@@ -228,9 +228,12 @@ void Explainer::write_files(Work& work, std::int64_t index, const Look& look, co
          [&](const std::string& path) { write_npy(path, result.raw()); });
 }
 
+Question Explainer::question(std::int64_t index, std::optional<NodeId> layer) const {
+  return {{{index}, request_.direction}, layer, request_.preset, request_.eigen_smooth};
+}
+
 Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look) const {
-  const Question question{{{index}, request_.direction}, look.layer, request_.preset};
-  return explain_picture(probe, *look.method, question, model_.info.preprocessing);
+  return explain_picture(probe, *look.method, question(index, look.layer), model_.info.preprocessing);
 }
 
 Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const {
@@ -240,6 +243,10 @@ Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, co
 
   Json json;
   json["method"] = look.method->name;
+  const std::string_view identical =
+      look.layer ? look.method->identical_to(model_.network, *look.layer, request_.preset) : "";
+  json["identical_to"] = identical.empty() ? Json() : Json(identical);
+  json["class_dependent"] = look.method->class_dependent;
   json["plain_gradient_at"] = Json::object();
   for (const auto& [kind, layers] : look.method->plain_gradient_at(model_.network))
     json["plain_gradient_at"][std::string(name_of(kind))] = layers;
@@ -248,7 +255,7 @@ Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, co
   json["counterfactual"] = request_.direction == Direction::counterfactual;
   json["logit"] = number(work.scores.logits[i]);
   json["probability"] = work.scores.probabilities[i];
-  json["alpha_count"] = result.map ? Json(result.map->alpha.numel()) : Json();
+  json["alpha_count"] = result.map && result.map->alpha.defined() ? Json(result.map->alpha.numel()) : Json();
   json["positive_evidence"] = result.map ? Json(has_positive_evidence(result.map->map)) : Json();
   json["map"] = result.map ? range_json(result.map->map) : Json();
   json["gradient"] = result.gradient.defined() ? range_json(result.gradient) : Json();

@@ -38,6 +38,7 @@ struct Request {
   bool input_gradient = false;
   Preset preset = Preset::pytorch_grad_cam;
   Direction direction = Direction::evidence;
+  bool eigen_smooth = false;
   Fit fit = Fit::crop;
   ExifOrientation exif = ExifOrientation::apply;
   Formats formats;
@@ -80,6 +81,7 @@ class Explainer {
   const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
   void write_picture(const std::string& path, const Image& image, const Json& facts) const;
   std::vector<std::int64_t> classes_of(const ClassScores& scores) const;
+  Question question(std::int64_t index, std::optional<NodeId> layer) const;
   /// The library's answer, with the gradient in the order R G B.
   Result answer(Probe& probe, std::int64_t index, const Look& look) const;
   Json result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const;

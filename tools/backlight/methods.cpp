@@ -44,7 +44,7 @@ std::string methods_text() {
   return table.str() + R"(
 One forward of a picture serves all methods and classes; a backward is for one class, and what methods
 share is computed once. A head of one layer: global average pooling and one linear layer, or one 1×1
-convolution and the pooling, end the network.
+convolution and the pooling, end the network. `backlight explain` says where methods are the same for a network.
 )";
 }
 
@@ -62,6 +62,8 @@ Json methods_json() {
                                {"forwards", 1},
                                {"backwards", method.backwards},
                                {"counterfactual", method.counterfactual},
+                               {"class_dependent", method.class_dependent},
+                               {"eigen_smooth", method.smoothable},
                                {"presets", preset_names(method)}});
   return json;
 }

@@ -56,7 +56,7 @@ typedef struct bl_method {
   size_t struct_size;
   const char* name;       /* "grad-cam", as a question names it */
   const char* summary;    /* what it shows, in less than a line */
-  const char* paper;      /* "arXiv:1610.02391" */
+  const char* paper;      /* "arXiv:1610.02391"; or the program that has it alone */
   int32_t takes_layer;    /* looks at a layer of choice */
   int32_t needs_cam_head; /* only for networks that end in pooling and one linear layer or 1x1 convolution */
   int32_t needs_input_gradient; /* goes back to the input, which takes memory for every layer */
@@ -147,7 +147,8 @@ typedef struct bl_question {
   size_t struct_size;
   const char* method;         /* the name of a bl_method; NULL: "grad-cam" */
   const char* layer;          /* where it looks, a path of PyTorch's module names; NULL: the preset's */
-  const char* preset;         /* whose decisions: "paper", "captum", "torch-cam"; NULL: "pytorch-grad-cam" */
+  const char* preset;         /* whose decisions: "paper", "captum", "torch-cam", of "grad-cam++" "paper-code", too;
+                                 NULL: "pytorch-grad-cam" */
   const int64_t* class_index; /* what is explained; NULL: the class of the highest score */
   int32_t counterfactual;     /* not 0: what would lower the score */
 } bl_question;

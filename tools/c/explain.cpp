@@ -38,7 +38,7 @@ Asked asked_of(const bl_question& question, const Model& model) {
               .preset = question.preset ? parse_preset(question.preset) : Preset::pytorch_grad_cam,
               .class_index = {},
               .direction = question.counterfactual != 0 ? Direction::counterfactual : Direction::evidence};
-  asked.method->require_defined(asked.direction, asked.preset);
+  asked.method->require_defined({.target = {{}, asked.direction}, .preset = asked.preset});
   if (question.class_index) asked.class_index = *question.class_index;
   if (question.layer && !asked.method->needs.layer)
     throw Error(ErrorKind::usage, asked.method->name, " looks at no layer of choice; ",

@@ -1,0 +1,27 @@
+// The methods: each file here has the equation of one, or of a few that are one idea, what it needs and its name.
+#pragma once
+
+#include "engine/explain/methods.hpp"
+
+namespace backlight::method {
+
+// At a layer, by weights that channels have: grad_cam.cpp, grad_cam_plus_plus.cpp, xgrad_cam.cpp.
+Method grad_cam();
+Method cam();
+Method grad_cam_plus_plus();
+Method xgrad_cam();
+// At a layer, by the gradient at each position: elementwise.cpp.
+Method hires_cam();
+Method grad_cam_elementwise();
+Method layer_cam();
+// At a layer, its first component: eigen_cam.cpp.
+Method eigen_cam();
+Method eigen_grad_cam();
+// At the input: gradients.cpp.
+Method guided_backprop();
+Method deconvnet();
+Method guided_grad_cam();
+Method deconv_grad_cam();
+Method gradient();
+
+}  // namespace backlight::method

@@ -1,0 +1,93 @@
+// What `explain` says and writes of maps beyond Grad-CAM's: which are one, and the choices that names hold.
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "tools/program.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+TEST_CASE("explain: methods that are one map for a network are said so once") {
+  const Workspace work;
+  const std::vector<std::string> arguments = {
+      "explain",
+      work.picture("a.png"),
+      work.picture("b.png"),
+      "--weights",
+      work.network(),
+      "--class",
+      "1",
+      "--class",
+      "2",
+      "--method",
+      "grad-cam,xgrad-cam,hirescam,layercam,grad-cam-elementwise,eigen-cam",
+      "--out",
+      work.str("out")};
+  const ProcessResult result = work.run(arguments);
+  CHECK(result.exit_code == 0);
+  const std::string once = "xgrad-cam, hirescam: identical to grad-cam at layer3";
+  const std::size_t at = result.err.find(once);
+  CAPTURE(result.err);
+  REQUIRE(at != std::string::npos);
+  CHECK(result.err.find(once, at + 1) == std::string::npos);
+  CHECK(contains(result.err, "grad-cam-elementwise: identical to layercam at layer3"));
+  CHECK(contains(result.err, "eigen-cam asks for no class: its map is the same for every one"));
+  const std::vector<std::string> two_layers = {"explain", work.picture("a.png"), "--weights", work.network(),
+                                               "--layer", "layer2,layer3",       "--method",  "eigen-cam",
+                                               "--out",   work.str("two")};
+  const std::string err = work.run(two_layers).err;
+  CHECK(contains(err, "eigen-cam asks for no class"));
+  CHECK(err.find("eigen-cam asks") == err.rfind("eigen-cam asks"));
+
+  std::vector<std::string> again = arguments;
+  again.push_back("--force");
+  const Json json = work.run_json(again);
+  const std::map<std::string, Json> expected{{"grad-cam", Json()},     {"xgrad-cam", "grad-cam"},
+                                             {"hirescam", "grad-cam"}, {"layercam", Json()},
+                                             {"eigen-cam", Json()},    {"grad-cam-elementwise", "layercam"}};
+  REQUIRE(json["images"][0]["results"].size() == 2 * expected.size());
+  for (const Json& of : json["images"][0]["results"]) {
+    CHECK(of["identical_to"] == expected.at(of["method"]));
+    CHECK(of["class_dependent"] == (of["method"] != "eigen-cam"));
+    const bool weighted = of["method"] == "grad-cam" || of["method"] == "xgrad-cam";
+    CHECK(of["alpha_count"].is_null() != weighted);
+  }
+  const ProcessResult inside =
+      work.run({"explain", work.picture("a.png"), "--weights", work.network(), "--method", "hirescam",
+                "--layer", "layer2", "--out", work.str("inside")});
+  CHECK(inside.exit_code == 0);
+  CHECK_FALSE(contains(inside.err, "identical"));
+}
+
+TEST_CASE("explain: eigen smoothing and paper-code are choices that names and documents hold") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png"), net = work.network(), out = work.str("out");
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"explain", picture, "--weights", net, "--class", "1", "--out", out};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const Json plain = work.run_json(run({"--format", "npy"}));
+  const Json smooth = work.run_json(run({"--format", "npy", "--eigen-smooth"}));
+  CHECK(plain["eigen_smooth"] == false);
+  CHECK(smooth["eigen_smooth"] == true);
+  const std::string file = smooth["images"][0]["results"][0]["files"]["npy"];
+  CHECK(file.ends_with("_grad-cam_eigen_map.npy"));
+  CHECK(read_npy(file).values != read_npy(plain["images"][0]["results"][0]["files"]["npy"]).values);
+
+  const ProcessResult meaningless = work.run(run({"--method", "gradient", "--eigen-smooth"}));
+  CHECK(meaningless.exit_code == 2);
+  CHECK(contains(meaningless.err, "--eigen-smooth has no meaning for gradient; it has for grad-cam, cam, "));
+
+  const Json code = work.run_json(run({"--method", "grad-cam++", "--preset", "paper-code"}));
+  CHECK(code["images"][0]["results"][0]["identical_to"] == "layercam");
+  const ProcessResult undefined = work.run(run({"--preset", "paper-code"}));
+  CHECK(undefined.exit_code == 4);
+  CHECK(contains(undefined.err,
+                 "preset paper-code defines no grad-cam; use paper, pytorch-grad-cam, captum or torch-cam"));
+  const ProcessResult panel =
+      work.run(run({"--method", "grad-cam++", "--preset", "paper-code", "--format", "panel"}));
+  CHECK(panel.exit_code == 4);
+  CHECK(contains(panel.err, "a panel shows Guided Grad-CAM, which preset paper-code does not define"));
+}
