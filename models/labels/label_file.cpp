@@ -136,6 +136,10 @@ Json parse_json(std::string_view text, const Collector& into) {
 void add_json(Collector& into, std::string_view text) {
   Json json = parse_json(text, into);
   if (json.is_object() && json.contains("id2label")) json = Json(json["id2label"]);
+  if (json.is_object() && json.contains("ix_to_word")) {
+    json = Json(json["ix_to_word"]);
+    if (json.is_object() && !json.contains("0")) json["0"] = "<pad>";
+  }
   if (json.is_object()) {
     add_members(into, json);
   } else {

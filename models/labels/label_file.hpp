@@ -11,7 +11,8 @@ namespace backlight {
 
 /// One name per line, or JSON: a list `["cat", "dog"]`, an object `{"0": "cat"}` or `{"cat": 0}`, or either
 /// with WordNet's ids, `["n02123045", "tabby"]` in a name's place; Hugging Face's `config.json` by its
-/// `id2label`. Where every line begins with a WordNet id (`n02123045 tabby, tabby cat`), it is taken as such.
+/// `id2label`; neuraltalk's vocabularies by their `ix_to_word`, which counts from 1, 0 being `<pad>`. Where
+/// every line begins with a WordNet id (`n02123045 tabby, tabby cat`), it is taken as such.
 /// UTF-8 with or without a byte-order mark, lines ended in any way. Names may repeat.
 ///
 /// `outputs` is how many the network has, 0 where any number of names is right. For one output there are two
