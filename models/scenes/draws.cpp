@@ -1,11 +1,10 @@
 #include "models/scenes/draws.hpp"
 
 namespace backlight::scenes {
-namespace {
 
-Rgb from_hsv(double hue_sixths, double saturation, double value) {
-  const int sector = static_cast<int>(hue_sixths) % 6;
-  const double f = hue_sixths - static_cast<double>(static_cast<int>(hue_sixths));
+Rgb from_hsv(double hue, double saturation, double value) {
+  const int sector = static_cast<int>(hue) % 6;
+  const double f = hue - static_cast<double>(static_cast<int>(hue));
   const double p = value * (1 - saturation);
   const double q = value * (1 - saturation * f);
   const double t = value * (1 - saturation * (1 - f));
@@ -24,8 +23,6 @@ Rgb from_hsv(double hue_sixths, double saturation, double value) {
       return {value, p, q};
   }
 }
-
-}  // namespace
 
 Rgb random_colour(Draws& draws) {
   const double hue = draws.uniform(0, 6);

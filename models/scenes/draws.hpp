@@ -42,6 +42,9 @@ inline Rgb scaled(const Rgb& c, double factor) { return {c.r * factor, c.g * fac
 /// Rec. 709 weights.
 inline double luminance(const Rgb& c) { return 0.2126 * c.r + 0.7152 * c.g + 0.0722 * c.b; }
 
+/// Hue in sixths of the circle from red on, not negative; saturation and value in [0, 1].
+Rgb from_hsv(double hue, double saturation, double value);
+
 /// Any hue; the one palette that objects, backgrounds and distractors all draw from.
 Rgb random_colour(Draws& draws);
 /// A colour whose luminance differs from `other`'s by 0.3 at least.
