@@ -10,7 +10,7 @@
 namespace backlight::language {
 namespace {
 
-constexpr std::uint64_t kQuestionPurpose = 60, kScenePurpose = 70;
+constexpr std::uint64_t kQuestionPurpose = 60, kScenePurpose = 70, kAnswerPurpose = 80;
 
 constexpr int kColourCount = static_cast<int>(kColours.size()), kNounCount = static_cast<int>(kNouns.size());
 constexpr int kYes = 0, kNo = 1, kFirstColour = 2, kFirstNoun = kFirstColour + kColourCount;
@@ -226,6 +226,21 @@ std::optional<Question> ask(const Layout& layout, Family family, int answer, std
     if (!mixed.empty()) fitting = std::move(mixed);
   }
   return fitting[static_cast<std::size_t>(draws.below(static_cast<int>(fitting.size())))];
+}
+
+std::vector<Question> ask_one_each(const Layout& layout, std::uint64_t seed, std::uint64_t index) {
+  std::vector<Question> asked;
+  for (int f = 0; f < kFamilies; ++f) {
+    std::vector<int> possible;
+    for (const Question& question : questions(layout, family_of(f))) possible.push_back(question.answer);
+    std::ranges::sort(possible);
+    possible.erase(std::unique(possible.begin(), possible.end()), possible.end());
+    if (possible.empty()) continue;
+    scenes::Draws draws(seed, index, kAnswerPurpose + static_cast<std::uint64_t>(f));
+    const int answer = possible[static_cast<std::size_t>(draws.below(static_cast<int>(possible.size())))];
+    asked.push_back(*ask(layout, family_of(f), answer, seed, index));
+  }
+  return asked;
 }
 
 Questions::Questions(std::uint64_t seed, std::int64_t scenes) : seed_(seed) {

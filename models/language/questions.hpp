@@ -64,6 +64,9 @@ std::vector<Question> questions(const Layout& layout, Family family);
 std::optional<Question> ask(const Layout& layout, Family family, int answer, std::uint64_t seed,
                             std::uint64_t index);
 
+/// One question of every family that suits the scene, each with one of the answers that it can have there.
+std::vector<Question> ask_one_each(const Layout& layout, std::uint64_t seed, std::uint64_t index);
+
 /// Any number of questions about the scenes 0 … scenes − 1 of a seed.
 class Questions {
  public:

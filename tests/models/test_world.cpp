@@ -406,6 +406,21 @@ TEST_CASE("world: 20,000 questions have true answers, each as often as the other
   CHECK_THROWS_AS(Questions(6, 0), Error);
 }
 
+TEST_CASE("world: a scene is asked one question of every family that suits it") {
+  for (std::uint64_t index = 0; index < 200; ++index) {
+    const Layout layout = lay_out(8, index);
+    std::vector<Family> suiting, asked;
+    for (int f = 0; f < kFamilies; ++f)
+      if (!questions(layout, static_cast<Family>(f)).empty()) suiting.push_back(static_cast<Family>(f));
+    for (const Question& question : ask_one_each(layout, 8, index)) {
+      check_question(layout, question);
+      asked.push_back(question.family);
+    }
+    CHECK(asked == suiting);
+    CHECK(asked.size() >= (layout.related() ? 7 : 3));
+  }
+}
+
 TEST_CASE("world: every word of every caption and question has an id, and nothing else has") {
   std::set<std::string_view> said;
   for (std::uint64_t index = 0; index < 1500; ++index) {

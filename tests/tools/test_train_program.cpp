@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "engine/image/image.hpp"
+#include "models/language/captions.hpp"
+#include "models/language/questions.hpp"
 #include "models/scenes/scene.hpp"
 #include "support/process.hpp"
 #include "tools/program.hpp"
@@ -158,4 +160,53 @@ TEST_CASE("scenes program: pictures and boxes are those of the generator") {
       work.run({"scenes", "--seed", "9", "--first", "4", "--objects", "2", "--out", work.str("drawn")});
   CHECK(again.exit_code == 2);
   CHECK(contains(again.err, "--force"));
+}
+
+TEST_CASE("scenes program: the world of language comes with captions, questions and their evidence") {
+  const Workspace work;
+  const std::vector<std::string> draw = {"scenes", "--world", "language", "--count", "2", "--seed", "9",
+                                         "--first", "4", "--out", work.str("drawn")};
+  CHECK(work.run(draw).exit_code == 0);
+  const language::Scene scene = language::render(9, 5);
+  CHECK(read_image(work.str("drawn/scene_000005.png")).rgb == scene.image.rgb);
+  const Json json = Json::parse(read_text(work / "drawn/scene_000005.json"));
+  CHECK(json["schema"] == "backlight.scene");
+  CHECK(json["size"] == 96);
+  REQUIRE(json["objects"].size() == scene.boxes.size());
+  for (std::size_t i = 0; i < scene.boxes.size(); ++i) {
+    const language::Thing& thing = scene.layout.objects[i].thing;
+    CHECK(json["objects"][i]["class"]["name"] == language::kNouns.at(static_cast<std::size_t>(thing.noun)));
+    CHECK(json["objects"][i]["colour"] == language::kColours.at(static_cast<std::size_t>(thing.colour)));
+    CHECK(json["objects"][i]["box"]["x1"] == scene.boxes[i].x1);
+  }
+  const auto indices = [](language::ObjectSet set) {
+    Json list = Json::array();
+    for (int i = 0; i < 3; ++i)
+      if (set >> i & 1) list.push_back(i);
+    return list;
+  };
+  const auto captions = language::captions(scene.layout);
+  REQUIRE(json["captions"].size() == captions.size());
+  for (std::size_t c = 0; c < captions.size(); ++c) {
+    CHECK(json["captions"][c]["text"] == language::joined(captions[c].words));
+    for (std::size_t t = 0; t < captions[c].words.size(); ++t) {
+      CHECK(json["captions"][c]["words"][t]["word"] == captions[c].words[t]);
+      CHECK(json["captions"][c]["words"][t]["evidence"] == indices(captions[c].evidence[t]));
+    }
+  }
+  const auto questions = language::ask_one_each(scene.layout, 9, 5);
+  REQUIRE(json["questions"].size() == questions.size());
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    CHECK(json["questions"][q]["text"] == language::joined(words_of(questions[q])));
+    CHECK(json["questions"][q]["family"] == name_of(questions[q].family));
+    CHECK(json["questions"][q]["answer"] == language::answers()[static_cast<std::size_t>(questions[q].answer)]);
+    CHECK(json["questions"][q]["evidence"] == indices(questions[q].evidence));
+  }
+  for (const char* option : {"--objects", "--size"}) {
+    const ProcessResult refused = work.run({"scenes", "--world", "language", option, "96", "--out", work.str("no")});
+    CHECK(refused.exit_code == 2);
+  }
+  CHECK(contains(work.run({"scenes", "--world", "language", "--size", "96", "--out", work.str("no")}).err,
+                 "--world shapes"));
+  CHECK(contains(work.run({"scenes", "--world", "languages", "--out", work.str("no")}).err, "did you mean"));
 }
