@@ -13,13 +13,15 @@ struct LayerInputs {
   std::vector<Tensor> x;
   std::vector<Tensor> w;  ///< its parameters
   Tensor dy;
+  std::vector<Tensor> more_dy;  ///< where it makes several values: those of the others
 };
 
 /// What it makes of that.
 struct LayerResult {
   Tensor y;
-  std::vector<Tensor> dx;  ///< one per input
-  std::vector<Tensor> dw;  ///< one per parameter; undefined for those that are not trainable
+  std::vector<Tensor> more_y;  ///< where it makes several values: the others
+  std::vector<Tensor> dx;      ///< one per input; undefined for tokens
+  std::vector<Tensor> dw;      ///< one per parameter; undefined for those that are not trainable
 };
 
 /// What an operation with one input, a weight and a bias computes, for a given dy. All are float64.

@@ -122,8 +122,11 @@ class Layer {
   virtual void update_statistics(Context&, const Saved&, std::span<Tensor* const> /*w*/) const {}
 };
 
-/// Throws unless `x` holds exactly `count` shapes.
+/// Throws unless there are exactly `count` inputs.
 void require_inputs(OpKind kind, std::span<const Shape> x, std::size_t count);
+void require_inputs(OpKind kind, std::span<const TensorType> x, std::size_t count);
+/// Throws unless input `i` is of that type.
+void require_dtype(OpKind kind, std::span<const TensorType> x, std::size_t i, DType expected);
 /// Throws unless `shape` has the given rank; `meaning` is e.g. "N×C×H×W".
 void require_rank(OpKind kind, const Shape& shape, int rank, std::string_view meaning);
 

@@ -17,17 +17,35 @@ double dot(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-GradcheckResult gradcheck(Network& network, Tensor x, Mode mode) {
+GradcheckResult gradcheck(Network& network, std::vector<Tensor> x, Mode mode) {
   network.to(DType::f64);
-  x = x.to(DType::f64);
   Context context({}, 1);
-  const auto forward = [&] { return Run(network, context, x.clone(), {.training = mode.training}, mode.seed); };
+  std::vector<TensorType> types;
+  std::vector<NodeId> varied;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (is_computed(x[i].dtype())) {
+      x[i] = x[i].to(DType::f64);
+      varied.push_back(network.inputs()[i]);
+    }
+    types.push_back({x[i].dtype(), x[i].shape()});
+  }
+  const auto copies = [&] {
+    std::vector<Tensor> all;
+    for (const Tensor& tensor : x) all.push_back(tensor.clone());
+    return all;
+  };
+  const auto forward_program =
+      std::make_shared<const Program>(network, context, types, ProgramOptions{.training = mode.training});
+  const auto forward = [&] { return Run(forward_program, context, copies(), mode.seed); };
 
-  Run pass(network, context, x.clone(),
-            {.gradients_at = {network.input()}, .parameter_gradients = true, .training = mode.training}, mode.seed);
+  Run pass(
+      std::make_shared<const Program>(
+          network, context, types,
+          ProgramOptions{.gradients_at = varied, .parameter_gradients = true, .training = mode.training}),
+      context, copies(), mode.seed);
   const Tensor r = random_tensor(pass.output().shape(), "gradcheck.r", -1, 1, DType::f64);
-  const Gradients gradients = pass.backward(
-      {network.output(), r.clone()}, {.wrt = {network.input()}, .parameter_gradients = true, .last = true});
+  const Gradients gradients = pass.backward({network.output(), r.clone()},
+                                            {.wrt = varied, .parameter_gradients = true, .last = true});
 
   GradcheckResult result;
   const auto check = [&](Tensor& variable, const Tensor& analytic, const std::string& name) {
@@ -50,7 +68,9 @@ GradcheckResult gradcheck(Network& network, Tensor x, Mode mode) {
       }
     }
   };
-  check(x, gradients.nodes.at(network.input()), "x");
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (const auto found = gradients.nodes.find(network.inputs()[i]); found != gradients.nodes.end())
+      check(x[i], found->second, network.node(found->first).name);
   const auto parameters = network.parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (parameters[i].trainable) check(*parameters[i].tensor, gradients.parameters[i], parameters[i].name);

@@ -16,8 +16,13 @@ struct GradcheckResult {
 };
 
 /// Compares ∂(Σ r·y)/∂x and /∂parameters, r random, element by element with central differences of step 1e-5.
-/// Converts the network to float64. `x` must stay off kinks.
-GradcheckResult gradcheck(Network& network, Tensor x, Mode mode = {});
+/// Converts the network to float64. `x`, one per input, must stay off kinks; tokens are given and not varied.
+GradcheckResult gradcheck(Network& network, std::vector<Tensor> x, Mode mode = {});
+inline GradcheckResult gradcheck(Network& network, Tensor x, Mode mode = {}) {
+  std::vector<Tensor> one;
+  one.push_back(std::move(x));
+  return gradcheck(network, std::move(one), mode);
+}
 
 /// A network of one layer on one input.
 Network single(std::unique_ptr<Layer> layer, std::int64_t channels);

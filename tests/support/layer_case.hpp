@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/graph/network.hpp"
@@ -21,9 +22,12 @@ struct LayerCase {
   double low = -1, high = 1;  ///< range of the inputs
   double step = 0;            ///< above 0: inputs are multiples of it, so that ties occur
   bool training = false;
+  int tokens = -1;  ///< the input that holds token ids of int32, in [0, kTokenIds)
 };
+inline constexpr int kTokenIds = 5;
 
-/// The layer, as "layer", with its parameters filled, on an input of the case's rank: 4, or 2 behind a flatten.
+/// The layer, as "layer", with its parameters filled, on inputs of the case's ranks; several values of it are joined
+/// into one, in rows.
 Network network_of(const LayerCase& c);
 LayerInputs inputs_of(const LayerCase& c, DType dtype = DType::f32);
 
@@ -39,11 +43,11 @@ using Reference = std::function<LayerResult(const LayerCase&, const LayerInputs&
 void check_reference(std::span<const LayerCase> cases, const Reference& reference, double tolerance,
                      BackwardRule rule = BackwardRule::standard);
 
-/// Checks y, dx and dw against "<name>.y", "<name>.dx0", "<name>.dweight" of tests/golden/layers.safetensors.
-void check_goldens(std::span<const LayerCase> cases, double tolerance);
+/// Checks y, dx and dw against "<name>.y", "<name>.dx0", "<name>.dweight" of tests/golden/<stem>.safetensors; further
+/// values are "<name>.y1" and so on.
+void check_goldens(std::span<const LayerCase> cases, double tolerance, std::string_view stem = "layers");
 
-/// Checks dx and dw against finite differences in double. Cases of one input only; `off_kinks` spaces the
-/// inputs' values out.
+/// Checks dx and dw against finite differences in double; `off_kinks` spaces the first input's values out.
 void check_gradients(std::span<const LayerCase> cases, bool off_kinks = false);
 
 /// Checks the promises of every layer, bit for bit: a batch gives what its images give one by one (but for
