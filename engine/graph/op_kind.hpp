@@ -13,11 +13,13 @@ namespace backlight {
       row(tanh)
 
 /// Every operation once: the enumerator is its name.
-#define BACKLIGHT_OP_KINDS(row)                                                                     \
-  BACKLIGHT_ACTIVATIONS(row)                                                                        \
-  row(adaptive_avg_pool2d) row(add) row(avg_pool2d) row(batch_norm1d) row(batch_norm2d) row(concat) \
-      row(conv2d) row(dropout) row(flatten) row(linear) row(local_response_norm) row(log_softmax)   \
-          row(max_pool2d) row(multiply) row(softmax) row(strided_identity_pad)
+#define BACKLIGHT_OP_KINDS(row)                                                                             \
+  BACKLIGHT_ACTIVATIONS(row)                                                                                \
+  row(adaptive_avg_pool2d) row(add) row(avg_pool2d) row(batch_norm1d) row(batch_norm2d) row(broadcast_add)  \
+      row(concat) row(conv2d) row(coordinates) row(dropout) row(embedding) row(flatten) row(l2_normalize)   \
+          row(line_map) row(linear) row(local_response_norm) row(log_softmax) row(lstm) row(masked_softmax) \
+              row(matmul) row(max_pool2d) row(maximum) row(multiply) row(positions) row(softmax)            \
+                  row(strided_identity_pad)
 
 enum class OpKind : std::uint8_t {
   input,  ///< none: a value that is given

@@ -24,11 +24,11 @@ class Linear final : public Layer {
 
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind(), x, 1);
-    require_rank(kind(), x[0], 2, "N×features");
-    if (x[0][1] != in_)
+    if (x[0].rank() != 3) require_rank(kind(), x[0], 2, "N×features or N×T×features");
+    if (x[0][-1] != in_)
       throw Error(ErrorKind::bad_input, "[linear] x is ", x[0], ", but weight ", Shape{out_, in_}, " expects ",
                   in_, " features");
-    return {x[0][0], out_};
+    return x[0].with(x[0].rank() - 1, out_);
   }
 
   void forward(const ForwardArgs& a) const override {
@@ -50,7 +50,7 @@ class Linear final : public Layer {
   }
 
  private:
-  LinearParams params(const Shape& y) const { return {.batch = y[0], .in = in_, .out = out_}; }
+  LinearParams params(const Shape& y) const { return {.batch = y.numel() / out_, .in = in_, .out = out_}; }
 
   std::int64_t in_, out_;
   bool has_bias_;

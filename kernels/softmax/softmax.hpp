@@ -1,7 +1,9 @@
-// Softmax and log-softmax over dimension 1.
+// Softmax and log-softmax along one dimension.
 //
 //   softmax       y_k = exp(x_k − m) / Σ_j exp(x_j − m),  m = max_j x_j      dx = y·(dy − Σ_j dy_j·y_j)
 //   log-softmax   y_k = x_k − m − log Σ_j exp(x_j − m)                       dx = dy − exp(y)·Σ_j dy_j
+//
+// Masked, m and the sum are those of the classes that take part; y = 0, and with it dx, of the others.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +14,7 @@ namespace backlight {
 
 class Context;
 
-/// x is outer×classes×inner: N×K×1 for scores, N×C×(H·W) for maps.
+/// x is outer×classes×inner: N×K×1 for scores, N×C×(H·W) for maps, (N·T)×K×1 for words.
 struct SoftmaxParams {
   std::int64_t outer = 0;
   std::int64_t classes = 0;
@@ -26,6 +28,11 @@ template <class T>
 void softmax_forward(Context& context, const SoftmaxParams& params, const T* x, T* y);
 template <class T>
 void softmax_backward(Context& context, const SoftmaxParams& params, const T* y, const T* dy, T* dx);
+
+/// Of the classes whose token, outer×classes, is not 0. y may be x; its backward is softmax's.
+template <class T>
+void masked_softmax_forward(Context& context, const SoftmaxParams& params, const std::int32_t* tokens,
+                            const T* x, T* y);
 
 /// y may be x.
 template <class T>
@@ -41,6 +48,8 @@ namespace cuda {
 void softmax_forward(Context& context, const SoftmaxParams& params, const float* x, float* y);
 void softmax_backward(Context& context, const SoftmaxParams& params, const float* y, const float* dy,
                       float* dx);
+void masked_softmax_forward(Context& context, const SoftmaxParams& params, const std::int32_t* tokens,
+                            const float* x, float* y);
 void log_softmax_forward(Context& context, const SoftmaxParams& params, const float* x, float* y);
 void log_softmax_backward(Context& context, const SoftmaxParams& params, const float* y, const float* dy,
                           float* dx);

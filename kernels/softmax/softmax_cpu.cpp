@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "engine/runtime/device.hpp"
 #include "kernels/grain.hpp"
@@ -54,6 +55,26 @@ void softmax_backward(Context& context, const SoftmaxParams& p, const T* y, cons
 }
 
 template <class T>
+void masked_softmax_forward(Context& context, const SoftmaxParams& p, const std::int32_t* tokens, const T* x,
+                            T* y) {
+  for_each_distribution(context, p, [=](std::int64_t offset) {
+    const std::int32_t* mask = tokens + offset / (p.classes * p.inner) * p.classes;
+    const T* xs = x + offset;
+    T* ys = y + offset;
+    T m = -std::numeric_limits<T>::infinity();
+    for (std::int64_t k = 0; k < p.classes; ++k)
+      if (mask[k] != 0) m = std::max(m, xs[k * p.inner]);
+    double sum = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) {
+      ys[k * p.inner] = mask[k] != 0 ? std::exp(xs[k * p.inner] - m) : T{0};
+      sum += static_cast<double>(ys[k * p.inner]);
+    }
+    for (std::int64_t k = 0; k < p.classes; ++k)
+      if (mask[k] != 0) ys[k * p.inner] /= static_cast<T>(sum);
+  });
+}
+
+template <class T>
 void log_softmax_forward(Context& context, const SoftmaxParams& p, const T* x, T* y) {
   for_each_distribution(context, p, [=](std::int64_t offset) {
     const T* xs = x + offset;
@@ -80,6 +101,10 @@ template void softmax_forward(Context&, const SoftmaxParams&, const float*, floa
 template void softmax_forward(Context&, const SoftmaxParams&, const double*, double*);
 template void softmax_backward(Context&, const SoftmaxParams&, const float*, const float*, float*);
 template void softmax_backward(Context&, const SoftmaxParams&, const double*, const double*, double*);
+template void masked_softmax_forward(Context&, const SoftmaxParams&, const std::int32_t*, const float*,
+                                     float*);
+template void masked_softmax_forward(Context&, const SoftmaxParams&, const std::int32_t*, const double*,
+                                     double*);
 template void log_softmax_forward(Context&, const SoftmaxParams&, const float*, float*);
 template void log_softmax_forward(Context&, const SoftmaxParams&, const double*, double*);
 template void log_softmax_backward(Context&, const SoftmaxParams&, const float*, const float*, float*);

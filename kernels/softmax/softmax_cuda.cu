@@ -47,6 +47,26 @@ template <class Op, class Row>
 __device__ void apply(const Row& row, const SoftmaxParams& p, std::int64_t offset, const float* x, float* y) {
   Op::forward(row, p.classes, p.inner, x + offset, y + offset);
 }
+struct MaskedSoftmax {
+  template <class Row>
+  __device__ static void forward(const Row& row, std::int64_t classes, std::int64_t stride,
+                                 const std::int32_t* mask, const float* x, float* y) {
+    const float m =
+        row_max(row, classes, [=](std::int64_t k) { return mask[k] != 0 ? x[k * stride] : -INFINITY; });
+    const float sum = row_sum<float>(
+        row, classes, [=](std::int64_t k) { return mask[k] != 0 ? expf(x[k * stride] - m) : 0.0f; });
+    row.each(classes, [=](std::int64_t k) {
+      y[k * stride] = mask[k] != 0 ? expf(x[k * stride] - m) / sum : 0.0f;
+    });
+  }
+};
+
+template <class Op, class Row>
+__device__ void apply(const Row& row, const SoftmaxParams& p, std::int64_t offset, const std::int32_t* tokens,
+                      const float* x, float* y) {
+  const std::int32_t* mask = tokens + offset / (p.classes * p.inner) * p.classes;
+  Op::forward(row, p.classes, p.inner, mask, x + offset, y + offset);
+}
 template <class Op, class Row>
 __device__ void apply(const Row& row, const SoftmaxParams& p, std::int64_t offset, const float* y,
                       const float* dy, float* dx) {
@@ -85,6 +105,10 @@ void softmax_forward(Context& context, const SoftmaxParams& p, const float* x, f
 }
 void softmax_backward(Context& context, const SoftmaxParams& p, const float* y, const float* dy, float* dx) {
   run<Softmax>(context, p, y, dy, dx);
+}
+void masked_softmax_forward(Context& context, const SoftmaxParams& p, const std::int32_t* tokens, const float* x,
+                            float* y) {
+  run<MaskedSoftmax>(context, p, tokens, x, y);
 }
 void log_softmax_forward(Context& context, const SoftmaxParams& p, const float* x, float* y) {
   run<LogSoftmax>(context, p, x, y);

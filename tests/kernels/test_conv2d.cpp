@@ -13,6 +13,7 @@
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/gradcheck.hpp"
+#include "support/layer_case.hpp"
 #include "support/random.hpp"
 #include "support/sentinel.hpp"
 
@@ -267,6 +268,21 @@ TEST_CASE("conv2d: forward and backward agree with PyTorch") {
     CHECK(relative_error(result.gradients.parameters[0], golden("conv2d", name + ".dw")) <= 2e-6);
     CHECK(relative_error(result.gradients.parameters[1], golden("conv2d", name + ".db")) <= 2e-6);
   }
+}
+
+TEST_CASE("conv2d: over one line it reads n-grams, a word and those before it" *
+          doctest::test_suite("device")) {
+  const auto n_gram = [](std::int64_t size, std::int64_t before, std::int64_t behind) {
+    return LayerCase{.name = text("conv2d.", size, "_gram"),
+                     .make =
+                         [=] {
+                           return conv2d(4, 5, {.kernel = {1, size}, .padding = {0, 0, before, behind}});
+                         },
+                     .x = {{3, 4, 1, 7}}};
+  };
+  const LayerCase cases[] = {n_gram(1, 0, 0), n_gram(2, 1, 0), n_gram(3, 1, 1)};
+  check_goldens(cases, 2e-6, "language");
+  check_gradients(cases);
 }
 
 TEST_CASE("conv2d: errors name both sides") {

@@ -5,6 +5,7 @@
 #include "kernels/linear/naive.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
+#include "support/layer_case.hpp"
 #include "support/random.hpp"
 #include "support/sentinel.hpp"
 
@@ -140,6 +141,13 @@ TEST_CASE("linear: forward and backward agree with PyTorch") {
   CHECK(relative_error(result.db, golden("conv2d", "linear.db")) <= 2e-6);
 }
 
+TEST_CASE("linear: every word is a row" * doctest::test_suite("device")) {
+  const LayerCase words{.name = "linear.words", .make = [] { return linear(7, 4); }, .x = {{3, 5, 7}}};
+  check_goldens({&words, 1}, 2e-6, "language");
+  check_gradients({&words, 1});
+  check_promises({&words, 1});
+}
+
 TEST_CASE("linear: a zero gradient is not propagated") {
   const FilledLayer layer = layer_of({1, 300, 40, true});
   Tensor dy = Tensor::zeros({1, 40});
@@ -188,6 +196,10 @@ TEST_CASE("linear: errors name both sides") {
   CHECK(shape_of({4, 512}) == Shape{4, 10});
   CHECK_THROWS_WITH_AS(shape_of({4, 256}), "[linear] x is 4×256, but weight 10×512 expects 512 features",
                        Error);
-  CHECK_THROWS_WITH_AS(shape_of({4, 512, 1, 1}), "[linear] x is 4×512×1×1, expected N×features", Error);
+  CHECK(shape_of({4, 7, 512}) == Shape{4, 7, 10});
+  CHECK_THROWS_WITH_AS(shape_of({4, 512, 7}), "[linear] x is 4×512×7, but weight 10×512 expects 512 features",
+                       Error);
+  CHECK_THROWS_WITH_AS(shape_of({4, 512, 1, 1}),
+                       "[linear] x is 4×512×1×1, expected N×features or N×T×features", Error);
   CHECK_THROWS_AS(linear(0, 10), Error);
 }

@@ -1,0 +1,46 @@
+// Vectors of length one, as PyTorch's F.normalize makes them.
+//
+//   forward    y = x / max(‖x‖₂, ε)
+//   backward   dx = (dy − y·Σ_j dy_j·y_j) / ‖x‖₂  where ‖x‖₂ ≥ ε, else dy / ε
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cost.hpp"
+
+namespace backlight {
+
+class Context;
+
+/// x is rows×width; every row is a vector.
+struct L2NormalizeParams {
+  std::int64_t rows = 0, width = 0;
+  double eps = 1e-12;
+};
+
+namespace cpu {
+
+/// Sums in double, as backward does. y may be x.
+template <class T>
+void l2_normalize_forward(Context& context, const L2NormalizeParams& params, const T* x, T* y);
+template <class T>
+void l2_normalize_backward(Context& context, const L2NormalizeParams& params, const T* x, const T* dy, T* dx);
+
+}  // namespace cpu
+
+/// As cpu:: does, with sums in float32, in the context's stream.
+namespace cuda {
+
+void l2_normalize_forward(Context& context, const L2NormalizeParams& params, const float* x, float* y);
+void l2_normalize_backward(Context& context, const L2NormalizeParams& params, const float* x, const float* dy,
+                           float* dx);
+
+constexpr Cost l2_normalize_forward_cost(const L2NormalizeParams& p) {
+  return {8 * p.rows * p.width, 3 * p.rows * p.width};
+}
+constexpr Cost l2_normalize_backward_cost(const L2NormalizeParams& p) {
+  return {12 * p.rows * p.width, 7 * p.rows * p.width};
+}
+
+}  // namespace cuda
+}  // namespace backlight
