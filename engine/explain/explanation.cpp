@@ -26,14 +26,6 @@ const Tensor& weight_of(const Network& network, NodeId node) {
 
 }  // namespace
 
-ClassTarget class_target(std::int64_t outputs, std::int64_t index, Direction direction) {
-  if (outputs > 1) return {index, direction};
-  if (index < 0 || index > 1)
-    throw Error(ErrorKind::usage, "class ", index, " was asked for, but the network has classes 0 to 1");
-  if (index == 1) return {0, direction};
-  return {0, direction == Direction::evidence ? Direction::counterfactual : Direction::evidence};
-}
-
 NodeId score_node(const Network& network) {
   const OpKind kind = kind_of(network, network.output());
   if (kind == OpKind::softmax || kind == OpKind::log_softmax)
@@ -118,24 +110,18 @@ std::vector<std::int64_t> Explanation::top_classes() const {
   return top;
 }
 
-Seed Explanation::target(std::span<const ClassTarget> targets) const {
-  std::vector<std::int64_t> outputs(targets.size());
-  std::ranges::transform(targets, outputs.begin(), &ClassTarget::output);
-  Seed seed = one_hot(score_, scores().shape(), outputs, scores().dtype());
-  dispatch_dtype(seed.dy.dtype(), [&]<class T>() {
-    T* row = seed.dy.data<T>();
-    for (const ClassTarget& target : targets) {
-      if (target.direction == Direction::counterfactual) row[target.output] = T{-1};
-      row += scores().shape()[1];
-    }
-  });
+Seed Explanation::target(std::span<const std::int64_t> classes, Direction direction) const {
+  Seed seed = one_hot(score_, scores().shape(), classes, scores().dtype());
+  if (direction == Direction::counterfactual)
+    dispatch_dtype(seed.dy.dtype(), [&]<class T>() {
+      for (T& v : seed.dy.values<T>())
+        if (v != 0) v = -v;
+    });
   return seed;
 }
 
-Seed Explanation::target(std::span<const std::int64_t> classes, Direction direction) const {
-  std::vector<ClassTarget> targets;
-  for (const std::int64_t index : classes) targets.push_back({index, direction});
-  return target(targets);
+Seed Explanation::target(const Target& target) const {
+  return {score_, evaluate(target, context_.to_host(scores())).gradient};
 }
 
 Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations) const {

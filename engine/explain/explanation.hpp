@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/explain/target.hpp"
 #include "engine/run/programs.hpp"
 #include "engine/run/run.hpp"
 
@@ -19,19 +20,6 @@ struct ClassMap {
 
 /// How α reduces the gradient over positions: the paper's equation 1 takes the mean, its first code the sum.
 enum class AlphaReduction { mean, sum };
-
-/// What is explained: the score, or what would lower it (the negated score).
-enum class Direction { evidence, counterfactual };
-
-/// Which output a class's evidence is that of, and in which direction.
-struct ClassTarget {
-  std::int64_t output = 0;
-  Direction direction = Direction::evidence;
-};
-
-/// Of a network with so many outputs. A network of one output z has two classes, that something is not there
-/// (score −z) and that it is (z): class 0 is what would lower it. Throws Error(usage) for a third class.
-ClassTarget class_target(std::int64_t outputs, std::int64_t index, Direction direction = Direction::evidence);
 
 /// Where CAM (Zhou et al. 2016) applies: the features, and the layer that weighs them for each class.
 struct CamHead {
@@ -71,11 +59,10 @@ class Explanation {
   /// The class of the highest score, for every image.
   std::vector<std::int64_t> top_classes() const;
 
-  /// The target "output targets[n] for image n, in its direction". Throws Error(usage) for one that does not
-  /// exist.
-  Seed target(std::span<const ClassTarget> targets) const;
-  /// The same of one direction.
+  /// The target "output classes[n] for image n". Throws Error(usage) for one that does not exist.
   Seed target(std::span<const std::int64_t> classes, Direction direction = Direction::evidence) const;
+  /// Any other of its scores. Throws as `evaluate` does.
+  Seed target(const Target& target) const;
 
   /// Equations 1 and 2 of the Grad-CAM paper without the ReLU, for any scalar target.
   ClassMap grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);

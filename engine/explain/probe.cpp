@@ -32,12 +32,8 @@ Tensor Probe::activation(NodeId layer) const {
 }
 
 Probe::Answers& Probe::about(const Target& target) {
-  if (!answers_ || answers_->target != target) {
-    std::vector<ClassTarget> targets;
-    for (const std::int64_t index : target.classes)
-      targets.push_back(class_target(scores_.shape()[1], index, target.direction));
-    answers_ = Answers{target, ask([&](const auto& explanation) { return explanation.target(targets); })};
-  }
+  if (!answers_ || answers_->target != target)
+    answers_ = Answers{target, {score_node(network_), evaluate(target, scores_).gradient}};
   return *answers_;
 }
 

@@ -10,14 +10,6 @@
 
 namespace backlight {
 
-/// A class per image, as people count them: a network of one output has two (`class_target`).
-struct Target {
-  std::vector<std::int64_t> classes;
-  Direction direction = Direction::evidence;
-
-  friend bool operator==(const Target&, const Target&) = default;
-};
-
 /// One forward of one batch and every question about it, for all front ends. An Explanation answers anew each
 /// time and on its device; a probe brings answers to the host and keeps those about the target asked last,
 /// since methods share maps and gradients but targets share nothing: any number of classes take the memory of
@@ -38,6 +30,8 @@ class Probe {
 
   /// N×K, before any softmax.
   const Tensor& scores() const { return scores_; }
+  /// What the target is of each image.
+  std::vector<double> values(const Target& target) const { return evaluate(target, scores_).values; }
   /// N×K×h×w, of one of the layers named at the start.
   Tensor activation(NodeId layer) const;
 

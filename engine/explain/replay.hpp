@@ -29,7 +29,6 @@ class ReplayedExplanation {
 
   const Tensor& scores() const { return explanation_->scores(); }
   const Tensor& activations(NodeId layer) const { return explanation_->activations(layer); }
-  Seed target(std::span<const ClassTarget> targets) const { return explanation_->target(targets); }
   const ClassMap& grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
   const Tensor& gradient(NodeId node, const Seed& target, BackwardRule rule);
   const ClassMap& cam(const Seed& target);

@@ -118,19 +118,6 @@ TEST_CASE("counterfactual: the negated score gives the negated map" * doctest::t
                        scaled(host(explanation.gradient(evidence, BackwardRule::standard)), -1)) <= 1e-6);
 }
 
-TEST_CASE("explanation: the evidence for an outcome of one output is the counterfactual of the other") {
-  const auto is = [](const ClassTarget& target, std::int64_t output, Direction direction) {
-    return target.output == output && target.direction == direction;
-  };
-  CHECK(is(class_target(1, 1), 0, Direction::evidence));
-  CHECK(is(class_target(1, 0), 0, Direction::counterfactual));
-  CHECK(is(class_target(1, 1, Direction::counterfactual), 0, Direction::counterfactual));
-  CHECK(is(class_target(1, 0, Direction::counterfactual), 0, Direction::evidence));
-  CHECK(is(class_target(3, 0), 0, Direction::evidence));
-  CHECK(is(class_target(3, 2, Direction::counterfactual), 2, Direction::counterfactual));
-  CHECK_THROWS_WITH_AS(class_target(1, 2), doctest::Contains("classes 0 to 1"), Error);
-}
-
 TEST_CASE("explanation: a batch gives the bits of its images one by one for every method" *
           doctest::test_suite("device")) {
   Context context = test_context(2);

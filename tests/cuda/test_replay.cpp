@@ -20,15 +20,16 @@ constexpr Device kReplayDevice{Device::Kind::cuda};
 
 Tensor replay_picture(int i) { return random_tensor({2, 3, 14, 11}, "replay." + std::to_string(i)); }
 
-/// Every method's answer about two targets.
+/// Every method's answer about three targets.
 std::vector<Tensor> all_answers(Probe& probe, NodeId layer) {
   std::vector<Tensor> all;
   all.push_back(probe.scores().clone());
   all.push_back(probe.activation(layer));
   for (const Method& method : methods()) {
     const std::optional<NodeId> at = method.layer_in(probe.network(), layer);
-    for (const std::int64_t index : {1, 4})
-      for (backlight::Result& result : method.explain(probe, {{{index, 2}}, at})) {
+    for (const Target& target :
+         {Target{{1, 2}}, Target{{4, 2}}, Target{.classes = {1, 2}, .aim = Aim::log_probability}})
+      for (backlight::Result& result : method.explain(probe, {target, at})) {
         if (result.map) all.push_back(std::move(result.map->map));
         if (result.gradient.defined()) all.push_back(std::move(result.gradient));
       }

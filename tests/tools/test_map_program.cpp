@@ -1,6 +1,7 @@
 // What `explain` says and writes of maps beyond Grad-CAM's: which are one, and the choices that names hold.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <map>
 
 #include "tools/program.hpp"
@@ -90,4 +91,57 @@ TEST_CASE("explain: eigen smoothing and paper-code are choices that names and do
       work.run(run({"--method", "grad-cam++", "--preset", "paper-code", "--format", "panel"}));
   CHECK(panel.exit_code == 4);
   CHECK(contains(panel.err, "a panel shows Guided Grad-CAM, which preset paper-code does not define"));
+}
+
+TEST_CASE("explain: a target is a choice that names, documents and maps hold") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png"), net = work.network();
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"explain",  picture,    "--weights", net,
+                                    "--class",  "cat",      "--format",  "npy,panel",
+                                    "--method", "hirescam", "--out",     work.str("out")};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto result_of = [](const Json& json) { return json["images"][0]["results"][0]; };
+  const auto map_of = [&](const Json& json) { return read_npy(result_of(json)["files"]["npy"]).values; };
+  const Json plain = work.run_json(run({}));
+  CHECK(plain["target"] == Json{{"aim", "score"}, {"others", Json::array()}});
+  CHECK(result_of(plain)["target_value"] == result_of(plain)["logit"]);
+
+  const Json probable = work.run_json(run({"--target", "probability"}));
+  CHECK(probable["target"]["aim"] == "probability");
+  CHECK(std::abs(result_of(probable)["target_value"].get<double>() -
+                 result_of(probable)["probability"].get<double>()) <= 1e-6);
+  CHECK(result_of(probable)["files"]["npy"].get<std::string>().ends_with("_hirescam_probability_map.npy"));
+  CHECK(map_of(probable) != map_of(plain));
+
+  const Json against = work.run_json(run({"--against", "dog", "--against", "frog=0.5"}));
+  const Json& others = against["target"]["others"];
+  REQUIRE(others.size() == 2);
+  CHECK(others[0] == Json{{"index", 5}, {"name", "dog"}, {"weight", -1.0}});
+  CHECK(others[1] == Json{{"index", 6}, {"name", "frog"}, {"weight", -0.5}});
+  const std::string file = result_of(against)["files"]["npy"];
+  CAPTURE(file);
+  CHECK(file.ends_with("_hirescam_against-dog-frog_map.npy"));
+  CHECK(map_of(against) != map_of(plain));
+
+  const auto refused = [&](std::vector<std::string> more, const char* why) {
+    const ProcessResult result = work.run(run(std::move(more)));
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, why));
+  };
+  refused({"--target", "probabillity"}, "did you mean \"probability\"");
+  refused({"--target", "finer", "--against", "dog"}, "finds the classes that it is against by itself");
+  for (const char* weight : {"dog=", "dog=0", "dog=nan", "dog=much", "dog=1e999"})
+    refused({"--against", weight}, "expected a number other than 0");
+  refused({"--against", "frg"}, "frog");
+  // What is there of another target is not taken for this one's.
+  CHECK(work.run(run({"--skip-existing"})).exit_code == 0);
+  fs::rename(result_of(probable)["files"]["npy"].get<std::string>(), work / "moved.npy");
+  const fs::path panel = plain["images"][0]["files"]["panel"].get<std::string>();
+  fs::copy_file(probable["images"][0]["files"]["panel"].get<std::string>(), panel,
+                fs::copy_options::overwrite_existing);
+  refused({"--skip-existing"}, "target");
 }

@@ -29,8 +29,9 @@ TEST_CASE("names: long names are cut between characters") {
 
 TEST_CASE("names: the longest parts together are a name that file systems take") {
   const std::string others =
-      "--99999_-999999_guided-grad-cam-counterfactual_-999_pytorch-grad-cam_stretch_gradient.npy";
-  CHECK(kLongestStem + kLongestExtension + 2 * kLongestName + others.size() <= 255);
+      "--99999_-999999_grad-cam-elementwise-counterfactual_-999_pytorch-grad-cam_stretch_log-probability_"
+      "eigen_against-_heatmap.png";
+  CHECK(kLongestStem + kLongestExtension + 2 * kLongestName + kLongestOthers + others.size() <= 255);
 }
 
 TEST_CASE("names: classes take their first synonym and an index where two share it") {

@@ -1,12 +1,15 @@
 // backlight explain: what in a picture speaks for a class.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/class_names.hpp"
 #include "tools/backlight/commands.hpp"
 #include "tools/backlight/explain_picture.hpp"
+#include "tools/backlight/names.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "tools/backlight/table.hpp"
 
@@ -17,9 +20,9 @@ struct ExplainOptions {
   InputOptions inputs;
   NetworkOptions network;
   DeviceOptions device;
-  std::vector<std::string> classes, methods, layers, formats;
+  std::vector<std::string> classes, against, methods, layers, formats;
   std::size_t top_k = 0;
-  std::optional<std::string> preset, fit;
+  std::optional<std::string> preset, fit, target;
   std::string exif = "apply", folder = "backlight-out";
   bool counterfactual = false, eigen_smooth = false, box = false, force = false, skip_existing = false;
   JsonOptions json;
@@ -60,11 +63,13 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
   request.layer_given = !options.layers.empty();
   for (const auto& choice : {options.preset, options.fit})
     if (choice) request.choices += "_" + *choice;
+  if (options.target) request.target.aim = parse_aim(*options.target);
+  if (request.target.aim != Aim::score) request.choices += text("_", name_of(request.target.aim));
   request.eigen_smooth = options.eigen_smooth;
   if (request.eigen_smooth) request.choices += "_eigen";
   request.formats = parse_formats(options.formats);
   request.formats.box = options.box;
-  request.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
+  request.target.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
   if (options.folder == "-")
     throw Error(ErrorKind::usage,
                 "--out names a folder, which standard output cannot be; --json prints there");
@@ -86,7 +91,7 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
     if (request.eigen_smooth && !method->smoothable)
       throw Error(ErrorKind::usage, "--eigen-smooth ", method->no_smoothing());
     method->require_defined(
-        {.target = {{}, request.direction}, .preset = request.preset, .eigen_smooth = request.eigen_smooth});
+        {.target = request.target, .preset = request.preset, .eigen_smooth = request.eigen_smooth});
   }
   const auto& of_panel = find_method("guided-grad-cam").presets;
   if (request.formats.panel && std::ranges::find(of_panel, request.preset) == of_panel.end())
@@ -165,6 +170,44 @@ Json choose_classes(Request& request, const ExplainOptions& options, const Model
   return list;
 }
 
+/// "CLASS" or "CLASS=WEIGHT".
+std::pair<std::string, double> class_and_weight(const std::string& name) {
+  const std::size_t at = name.rfind('=');
+  if (at == std::string::npos) return {name, 1};
+  double weight = 0;
+  const char* const end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + at + 1, end, weight);
+  if (error != std::errc() || stop != end || !std::isfinite(weight) || weight == 0)
+    throw Error(ErrorKind::usage, "--against ", name, ": the weight is '", name.substr(at + 1),
+                "', expected a number other than 0, as in --against lynx=0.5");
+  return {name.substr(0, at), weight};
+}
+
+/// What is explained of each class: its aim, and the classes that it is against.
+Json choose_target(Request& request, const ExplainOptions& options, const Model& model, Console& console) {
+  request.target.sigmoid = model.scores == ScoreFunction::sigmoid;
+  Json json{{"aim", name_of(request.target.aim)}, {"others", Json::array()}};
+  const std::vector<std::string> names =
+      options.against.empty() ? std::vector<std::string>() : file_safe_classes(model.labels);
+  std::string others;
+  for (const std::string& asked : options.against) {
+    const auto [name, weight] = class_and_weight(asked);
+    const ClassChoice choice = find_class(model.labels, model.wordnet_ids, name);
+    if (!choice.remark.empty()) console.note("--against ", choice.remark);
+    request.target.others.push_back({choice.index, -weight});
+    Json entry = class_json(model, choice.index);
+    entry["weight"] = -weight;
+    json["others"].push_back(std::move(entry));
+    others += "-" + names.at(static_cast<std::size_t>(choice.index));
+  }
+  if (!others.empty()) request.choices += "_against-" + file_safe(others, kLongestOthers);
+  // Refuses what has no meaning before there is a picture.
+  Target any = request.target;
+  any.classes = {0};
+  evaluate(any, Tensor::zeros({1, model.outputs}));
+  return json;
+}
+
 std::string quoted_layer(const Json& result) {
   return result["layer"].is_null() ? "" : " at " + result["layer"].get<std::string>();
 }
@@ -216,10 +259,12 @@ void run_explain(ExplainOptions& options) {
   note_rules(asked_methods, request.formats.panel, model.network, console);
   note_identities(request, asked_methods, model.network, console);
   Json asked = choose_classes(request, options, model, console);
+  Json target = choose_target(request, options, model, console);
 
   Json head = run_json("explain", model, request.fit, request.exif, context);
   head["asked"] = std::move(asked);
   head["preset"] = name_of(request.preset);
+  head["target"] = std::move(target);
   head["eigen_smooth"] = request.eigen_smooth;
   Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
   inputs.keep_from("/dev/stdout");
@@ -251,6 +296,7 @@ Examples:
   backlight explain photos/ --weights resnet50-0676ba61.pth --top-k 2 --format overlay,npy --out results
   backlight explain photos/ --recursive --skip-existing --json-lines > results.jsonl
   backlight explain photo.jpg --class 242 --box --json > boxes.json
+  backlight explain photo.jpg --class "tiger cat" --against tabby --method hirescam
   backlight explain photo.jpg --class boxer --class "tiger cat" --format panel)";
 }
 
@@ -288,6 +334,13 @@ void add_explain_command(CLI::App& app) {
       ->group("Question")
       ->type_name("NAME")
       ->capture_default_str();
+  add_name(
+      "--target", options->target,
+      "What of the class: score, probability, log-probability, finer (against the classes most like it), "
+      "finer-pytorch-grad-cam, finer-torch-cam [score]");
+  add_list("--against", options->against,
+           "Explain the difference to this class, or to WEIGHT times it; several times for several",
+           "N|NAME[=WEIGHT]");
   command.add_flag("--counterfactual", options->counterfactual, "What would lower the score")
       ->group("Question");
   command

@@ -104,7 +104,7 @@ fs::path Explainer::file(const PictureSource& source, std::int64_t index, const 
                          std::string_view kind, std::string_view extension) const {
   std::string name = source.stem + "_" + class_names_.at(static_cast<std::size_t>(index)) + "_" +
                      std::string(look.method->name);
-  if (request_.direction == Direction::counterfactual) name += "-counterfactual";
+  if (request_.target.direction == Direction::counterfactual) name += "-counterfactual";
   if (request_.layer_given && look.method->needs.layer) name += "_" + layer_names_.at(*look.layer);
   name.append(request_.choices).append("_").append(kind).append(extension);
   return request_.folder / source.folder / name;
@@ -164,7 +164,7 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
                                       std::span<const std::int64_t> classes) const {
   Json subjects = Json::array();
   for (const std::int64_t index : classes)
-    subjects.push_back(subject(index, request_.direction == Direction::counterfactual));
+    subjects.push_back(subject(index, request_.target.direction == Direction::counterfactual));
   std::set<fs::path> kept;
   for (const fs::path& file : files) {
     std::error_code error;
@@ -176,7 +176,7 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
                     ", expected ", here.dump(), "; --force overwrites results, --out chooses another folder");
     };
     for (const char* part : {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset",
-                             "/eigen_smooth", "/precision"})
+                             "/eigen_smooth", "/target", "/precision"})
       compare(part + 1, part_of(facts, part), part_of(header_, part));
     compare("its [class, counterfactual] are", subjects_of(facts), subjects);
     kept.insert(file);
@@ -229,14 +229,17 @@ void Explainer::write_files(Work& work, std::int64_t index, const Look& look, co
 }
 
 Question Explainer::question(std::int64_t index, std::optional<NodeId> layer) const {
-  return {{{index}, request_.direction}, layer, request_.preset, request_.eigen_smooth};
+  Question question{request_.target, layer, request_.preset, request_.eigen_smooth};
+  question.target.classes = {index};
+  return question;
 }
 
 Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look) const {
   return explain_picture(probe, *look.method, question(index, look.layer), model_.info.preprocessing);
 }
 
-Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const {
+Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, const Result& result,
+                            double target) const {
   const auto i = static_cast<std::size_t>(index);
   std::optional<Box> box;
   if (request_.formats.box) box = result.box(work.placement, request_.preset);
@@ -252,7 +255,8 @@ Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, co
     json["plain_gradient_at"][std::string(name_of(kind))] = layers;
   json["layer"] = look.layer ? Json(model_.network.node(*look.layer).name) : Json();
   json["class"] = class_json(model_, index);
-  json["counterfactual"] = request_.direction == Direction::counterfactual;
+  json["counterfactual"] = request_.target.direction == Direction::counterfactual;
+  json["target_value"] = number(target);
   json["logit"] = number(work.scores.logits[i]);
   json["probability"] = work.scores.probabilities[i];
   json["alpha_count"] = result.map && result.map->alpha.defined() ? Json(result.map->alpha.numel()) : Json();
@@ -297,17 +301,18 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
                              fitted.placement,
                              scores,
                              request_.preset,
-                             request_.direction,
+                             request_.target.direction,
                              request_.chosen_layers.front()};
   if (request_.formats.panel && !kept.contains(panel_file(source))) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {
     const auto answer_of = [&](const Look& look) { return answer(probe, index, look); };
+    const double target = probe.values(question(index, {}).target).front();
     for (const Look& look : request_.looks)
-      results.push_back(result_json(work, index, look, answer_of(look)));
+      results.push_back(result_json(work, index, look, answer_of(look), target));
     if (!panel) continue;
     // Guided Backprop is a factor here, which a counterfactual has, too.
     const Tensor& guided =
-        probe.gradient(model_.network.input(), {{index}, request_.direction}, BackwardRule::guided);
+        probe.gradient(model_.network.input(), question(index, {}).target, BackwardRule::guided);
     const Result product = answer_of({&find_method("guided-grad-cam"), subject.layer});
     panel->rows.push_back(panel_row(subject, index, *product.map,
                                     to_rgb_order(guided.clone(), model_.info.preprocessing),

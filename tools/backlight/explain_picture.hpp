@@ -37,7 +37,7 @@ struct Request {
   std::vector<NodeId> chosen_layers;  ///< where methods of one's choice look, a panel at the first
   bool input_gradient = false;
   Preset preset = Preset::pytorch_grad_cam;
-  Direction direction = Direction::evidence;
+  Target target;  ///< of each class; without its classes
   bool eigen_smooth = false;
   Fit fit = Fit::crop;
   ExifOrientation exif = ExifOrientation::apply;
@@ -84,7 +84,8 @@ class Explainer {
   Question question(std::int64_t index, std::optional<NodeId> layer) const;
   /// The library's answer, with the gradient in the order R G B.
   Result answer(Probe& probe, std::int64_t index, const Look& look) const;
-  Json result_json(Work& work, std::int64_t index, const Look& look, const Result& result) const;
+  Json result_json(Work& work, std::int64_t index, const Look& look, const Result& result,
+                   double target) const;
   /// Adds to `json` what was written and what was kept.
   void write_files(Work& work, std::int64_t index, const Look& look, const Result& result, Json& json,
                    const std::optional<Box>& box) const;

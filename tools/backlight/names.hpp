@@ -12,8 +12,9 @@ namespace backlight::tools {
 /// ASCII's capital letters made small.
 std::string lowered(std::string_view text);
 
-/// Bytes of a part of a result's name, and of a picture's: with all that can stand in a name it has 255 at most.
-inline constexpr std::size_t kLongestName = 40, kLongestStem = 76, kLongestExtension = 8;
+/// Bytes of a part of a result's name, of the classes that its own is against, and of a picture's: with all that can
+/// stand in a name it has 255 at most.
+inline constexpr std::size_t kLongestName = 32, kLongestOthers = 15, kLongestStem = 44, kLongestExtension = 8;
 
 /// `text` with only letters, digits, ".", "-", the bytes of UTF-8 and those of `others` kept; runs of anything
 /// else become one "-". At most `limit` bytes, cut between characters. Never empty, begins with no "." or "-"

@@ -1,0 +1,149 @@
+#include "engine/explain/target.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "engine/core/nearest.hpp"
+
+namespace backlight {
+namespace {
+
+constexpr std::array<std::string_view, 6> kAimNames{
+    "score", "probability", "log-probability", "finer", "finer-pytorch-grad-cam", "finer-torch-cam"};
+constexpr std::size_t kFinerReferences = 3;
+constexpr double kTorchCamStrength = 0.6;
+
+bool is_finer(Aim aim) {
+  return aim == Aim::finer || aim == Aim::finer_pytorch_grad_cam || aim == Aim::finer_torch_cam;
+}
+
+/// softmax of the scores of some classes.
+std::vector<double> softmax_of(const std::vector<double>& y, const std::vector<std::size_t>& classes) {
+  std::vector<double> p;
+  for (const std::size_t c : classes) p.push_back(y[c]);
+  const double largest = std::ranges::max(p);
+  for (double& v : p) v = std::exp(v - largest);
+  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
+  for (double& v : p) v /= sum;
+  return p;
+}
+
+/// The target of one image, as it is added up.
+struct ImageTarget {
+  const Target& target;
+  bool sigmoid;
+  const std::vector<double>& y;
+  double value = 0;
+  std::vector<double> dy = std::vector<double>(y.size(), 0.0);
+
+  void add(std::size_t n, double weight) {
+    if (target.aim == Aim::score)
+      add_score(n, weight);
+    else if (is_finer(target.aim))
+      add_finer(n, weight);
+    else if (sigmoid)
+      add_sigmoid(n, weight);
+    else
+      add_softmax(n, weight);
+  }
+
+  void add_score(std::size_t n, double weight) {
+    value += weight * y[n];
+    dy[n] += weight;
+  }
+
+  void add_sigmoid(std::size_t n, double weight) {
+    const double p = 1 / (1 + std::exp(-y[n])), rest = 1 / (1 + std::exp(y[n]));
+    const bool plain = target.aim == Aim::probability;
+    value += weight * (plain ? p : std::min(y[n], 0.0) - std::log1p(std::exp(-std::abs(y[n]))));
+    dy[n] += weight * (plain ? p * rest : rest);
+  }
+
+  void add_softmax(std::size_t n, double weight) {
+    std::vector<std::size_t> all(y.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    const std::vector<double> p = softmax_of(y, all);
+    const bool plain = target.aim == Aim::probability;
+    const double largest = std::ranges::max(y), slope = weight * (plain ? p[n] : 1);
+    const double sum = std::accumulate(y.begin(), y.end(), 0.0,
+                                       [&](double to, double v) { return to + std::exp(v - largest); });
+    value += weight * (plain ? p[n] : y[n] - largest - std::log(sum));
+    for (const std::size_t c : all) dy[c] += slope * ((c == n ? 1 : 0) - p[c]);
+  }
+
+  void add_finer(std::size_t n, double weight) {
+    std::vector<std::size_t> nearest;
+    for (std::size_t c = 0; c < y.size(); ++c)
+      if (c != n) nearest.push_back(c);
+    std::ranges::stable_sort(
+        nearest, [&](std::size_t a, std::size_t b) { return std::abs(y[a] - y[n]) < std::abs(y[b] - y[n]); });
+    nearest.resize(std::min(nearest.size(), kFinerReferences));
+    std::vector<double> q = softmax_of(y, nearest);
+    if (target.aim == Aim::finer_torch_cam)
+      std::ranges::fill(q, kTorchCamStrength / static_cast<double>(q.size()));
+    double mean = 0;
+    for (std::size_t r = 0; r < q.size(); ++r) mean += q[r] * y[nearest[r]];
+    add_score(n, weight);
+    value -= weight * mean;
+    for (std::size_t r = 0; r < q.size(); ++r) {
+      const double through_q = target.aim == Aim::finer_pytorch_grad_cam ? y[nearest[r]] - mean : 0;
+      dy[nearest[r]] -= weight * q[r] * (1 + through_q);
+    }
+  }
+};
+
+}  // namespace
+
+std::string_view name_of(Aim aim) { return kAimNames.at(static_cast<std::size_t>(aim)); }
+
+Aim parse_aim(std::string_view name) {
+  const std::vector<std::string> names(kAimNames.begin(), kAimNames.end());
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end())
+    throw Error(ErrorKind::usage, "unknown target '", name, "'", did_you_mean(name, names),
+                ": expected score, probability, log-probability, finer, finer-pytorch-grad-cam or "
+                "finer-torch-cam");
+  return static_cast<Aim>(found - names.begin());
+}
+
+TargetValues evaluate(const Target& target, const Tensor& scores) {
+  if (scores.shape().rank() != 2 || scores.shape()[0] != static_cast<std::int64_t>(target.classes.size()))
+    throw Error(ErrorKind::usage, target.classes.size(), " classes were given for scores of ", scores.shape(),
+                ", expected one per row");
+  const std::int64_t outputs = scores.shape()[1];
+  if (is_finer(target.aim) && !target.others.empty())
+    throw Error(ErrorKind::usage, "the target ", name_of(target.aim),
+                " finds the classes that it is against by itself; use the target score for some of your own");
+  const bool single = outputs == 1;
+  const auto checked = [&, last = single ? 1 : outputs - 1](std::int64_t index) {
+    if (index < 0 || index > last)
+      throw Error(ErrorKind::usage, "class ", index, " was asked for, but the network has classes 0 to ",
+                  last);
+    return static_cast<std::size_t>(index);
+  };
+  const double sign = target.direction == Direction::evidence ? 1 : -1;
+  const Tensor exact = scores.to(DType::f64);
+  Tensor gradient(scores.shape(), DType::f64);
+  TargetValues result;
+  for (std::int64_t n = 0; n < scores.shape()[0]; ++n) {
+    const double* row = exact.data<double>() + n * outputs;
+    const std::vector<double> y =
+        single ? std::vector{-row[0], row[0]} : std::vector<double>(row, row + outputs);
+    ImageTarget of{target, target.sigmoid || single, y};
+    of.add(checked(target.classes[static_cast<std::size_t>(n)]), sign);
+    for (const Target::Other& other : target.others) of.add(checked(other.index), sign * other.weight);
+    result.values.push_back(of.value);
+    double* const to = gradient.data<double>() + n * outputs;
+    if (single)
+      *to = of.dy[1] - of.dy[0];
+    else
+      std::ranges::copy(of.dy, to);
+  }
+  result.gradient = gradient.to(scores.dtype());
+  return result;
+}
+
+}  // namespace backlight

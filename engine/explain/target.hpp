@@ -1,0 +1,64 @@
+// What is explained of a picture: a scalar function of the network's scores.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "engine/core/tensor.hpp"
+
+namespace backlight {
+
+/// What speaks for the target, or what would lower it (the negated target).
+enum class Direction : std::uint8_t { evidence, counterfactual };
+
+/// What of a class is explained. y are an image's scores, n is the class, p the classes' probabilities: softmax(y), or
+/// σ(y) of each class by itself. Of a network with one output z, which has two classes, y is (−z, z) and p is σ(y).
+enum class Aim : std::uint8_t {
+  score,            ///< y_n
+  probability,      ///< p_n, whose gradient vanishes where the network is sure
+  log_probability,  ///< log p_n: the score against all others, each by its probability
+  /// Finer-CAM (arXiv:2501.11309), the score against those most like it: y_n − Σ_r q_r y_r over the three classes r
+  /// whose scores are nearest to y_n (the lower index first among equals), q = softmax of their scores, held fixed:
+  /// ∂/∂y_r = −q_r.
+  finer,
+  /// The same with a gradient through q, which pytorch-grad-cam and the authors take: ∂/∂y_r = −q_r (1 + y_r − Σ q y).
+  finer_pytorch_grad_cam,
+  finer_torch_cam,  ///< y_n − 0.6·mean y_r
+};
+
+/// "score", "probability", "log-probability", "finer", "finer-pytorch-grad-cam", "finer-torch-cam".
+std::string_view name_of(Aim aim);
+/// Throws Error(usage) with the nearest names.
+Aim parse_aim(std::string_view name);
+
+/// One scalar per image: f(n) + Σ_o w_o f(o), where f is what the aim says of a class.
+struct Target {
+  struct Other {
+    std::int64_t index = 0;
+    double weight = -1;  ///< −1: what sets the class apart from this one
+
+    friend bool operator==(const Other&, const Other&) = default;
+  };
+
+  std::vector<std::int64_t>
+      classes;  ///< n of each image, as people count them: a network of one output has two
+  Direction direction = Direction::evidence;
+  Aim aim = Aim::score;
+  std::vector<Other> others = {};  ///< not for finer aims, which find their own
+  bool sigmoid = false;            ///< how scores become probabilities
+
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+/// A target at certain scores.
+struct TargetValues {
+  std::vector<double> values;  ///< one per image
+  Tensor gradient;             ///< N×K, in the scores' type
+};
+
+/// Scores are N×K, in the host's memory. Throws Error(usage) for a class that the network does not have, for classes
+/// that are not one per row, and for others of a finer aim.
+TargetValues evaluate(const Target& target, const Tensor& scores);
+
+}  // namespace backlight
