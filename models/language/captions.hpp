@@ -12,8 +12,8 @@
 
 namespace backlight::language {
 
-/// What a caption says: `a SIZE COLOUR NOUN`, `two|three COLOUR NOUNS`, or `a COLOUR NOUN left of|right of|above|below a
-/// COLOUR NOUN`.
+/// What a caption says: `a SIZE COLOUR NOUN`, `two|three COLOUR NOUNS`, or `a COLOUR NOUN left of|right
+/// of|above|below a COLOUR NOUN`.
 struct Statement {
   Thing subject;
   int number = 1;                         ///< index into kNumbers

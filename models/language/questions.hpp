@@ -55,12 +55,12 @@ std::vector<std::string_view> words_of(const Question& question);
 /// Of questions and their answers: eight tokens.
 Vocabulary question_vocabulary();
 
-/// Every question of a family that has one answer in the scene. Those whose object is repeated are left out where the words
-/// say `the`; `where` asks for what is clearly on one side of the middle.
+/// Every question of a family that has one answer in the scene. Those whose object is repeated are left out where the
+/// words say `the`; `where` asks for what is clearly on one side of the middle.
 std::vector<Question> questions(const Layout& layout, Family family);
 
-/// One of those with this answer, of the scene (seed, index); nothing where there is none. Half of the `no` of exist_colour
-/// name a colour and a noun that are there, though not together, where the scene has them.
+/// One of those with this answer, of the scene (seed, index); nothing where there is none. Half of the `no` of
+/// exist_colour name a colour and a noun that are there, though not together, where the scene has them.
 std::optional<Question> ask(const Layout& layout, Family family, int answer, std::uint64_t seed,
                             std::uint64_t index);
 
@@ -77,8 +77,8 @@ class Questions {
     std::uint64_t scene = 0;
     Question question;
   };
-  /// A pure function of the seed, the number of scenes and `index`. Families take turns, within a family its answers, so
-  /// that all are equally frequent; every scene that suits the answer is equally likely.
+  /// A pure function of the seed, the number of scenes and `index`. Families take turns, within a family its answers,
+  /// so that all are equally frequent; every scene that suits the answer is equally likely.
   Asked at(std::uint64_t index) const;
 
  private:

@@ -32,8 +32,8 @@ struct VocabularySizes {
 
 class Vocabulary {
  public:
-  /// Index = id. `max_length`: the most tokens of a text. Throws Error(bad_input) beginning with `where` for no words, one
-  /// that is empty or appears twice, text that is not UTF-8, and a special id or a length that is out of range.
+  /// Index = id. `max_length`: the most tokens of a text. Throws Error(bad_input) beginning with `where` for no
+  /// words, one that is empty or appears twice, text that is not UTF-8, a special id or a length out of range.
   Vocabulary(std::vector<std::string> words, std::vector<std::string> answers, const SpecialIds& special,
              std::int64_t max_length, const std::string& where = "vocabulary");
 
@@ -42,12 +42,12 @@ class Vocabulary {
   const SpecialIds& special() const { return special_; }
   std::int64_t max_length() const { return max_length_; }
 
-  /// The tokens of a text, without start, end and padding: lower case (of ASCII), ASCII's punctuation taken out, split at
-  /// blanks. Throws Error(usage) naming the word that is unknown, with near matches, and for text without words or with
-  /// more than max_length(). `as_unknown` stands for unknown words where there is such an id.
+  /// The tokens of a text, without start, end and padding: lower case (of ASCII), ASCII's punctuation taken out,
+  /// split at blanks. Throws Error(usage) naming the word that is unknown, with near matches, and for text without
+  /// words or with more than max_length(). `as_unknown` stands for unknown words where there is such an id.
   std::vector<std::int32_t> encode(std::string_view text, UnknownWords unknown = UnknownWords::refuse) const;
-  /// Words up to the first end or padding, with blanks between them; a start is left out. Throws Error(usage) for a token
-  /// that is no id.
+  /// Words up to the first end or padding, with blanks between them; a start is left out. Throws Error(usage) for a
+  /// token that is no id.
   std::string decode(std::span<const std::int32_t> tokens) const;
   /// The id of an answer, in any case. Throws Error(usage) with near matches.
   std::int32_t answer(std::string_view text) const;
@@ -69,9 +69,9 @@ class Vocabulary {
   std::unordered_map<std::string, std::int32_t> ids_;  ///< of words that can be said
 };
 
-/// Words by their ids, from a file that comes beside a network: JSON, a list or an object `{"0": "a"}`; an object with
-/// `ix_to_word`, whose ids count from 1, 0 being `<pad>`; text with a word a line; or the pickle of a Python object that
-/// has `idx2word`, of which only data is read. Throws Error(bad_input) naming the file.
+/// Words by their ids, from a file that comes beside a network: JSON, a list or an object `{"0": "a"}`; an object
+/// with `ix_to_word`, whose ids count from 1, 0 being `<pad>`; text with a word a line; or the pickle of a Python
+/// object that has `idx2word`, of which only data is read. Throws Error(bad_input) naming the file.
 std::vector<std::string> read_words(const std::filesystem::path& path);
 
 }  // namespace backlight::language

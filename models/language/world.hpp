@@ -1,5 +1,5 @@
-// Scenes for captions and questions: the outlines, clutter and camera of models/scenes, with colours that have names, two
-// sizes, repeated objects and clear spatial relations.
+// Scenes for captions and questions: the outlines, clutter and camera of models/scenes, with colours that have names,
+// two sizes, repeated objects and clear spatial relations.
 #pragma once
 
 #include <array>
@@ -66,8 +66,8 @@ struct Scene {
       boxes;  ///< one per object, around every pixel that it covers at least in part; none overlap
 };
 
-/// A pure function of its arguments, the same on every machine, as all of this folder: 15 % one, 35 % pair, 25 % triple,
-/// 13 % twins, 12 % triplets.
+/// A pure function of its arguments, the same on every machine, as all of this folder: 15 % one, 35 % pair, 25 %
+/// triple, 13 % twins, 12 % triplets.
 Layout lay_out(std::uint64_t seed, std::uint64_t index);
 
 /// The layout, drawn. The background is that of models/scenes.

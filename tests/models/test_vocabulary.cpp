@@ -133,7 +133,7 @@ TEST_CASE("vocabulary: word lists are read from text, JSON and a pickled object"
   CHECK(test::contains(refused(R"({"ix_to_word": {"1": "cat", "3": "dog"}})"), "2 has no name"));
   CHECK(test::contains(refused(R"({"ix_to_word": {"1": "a", "1": "b"}})"), "'1' appears twice"));
 
-  // pickle.dumps(v, 2) of an object of __main__.Vocabulary with word2idx, idx2word and idx, as yunjey's tutorial has it.
+  // pickle.dumps(v, 2) of an object of __main__.Vocabulary with idx2word, as yunjey's tutorial has it.
   using namespace std::string_literals;
   const std::string head = "\x80\2c__main__\nVocabulary\nq\0)\x81q\1}q\2("s;
   const auto pickle = [&](const std::string& entries) {
