@@ -1,5 +1,6 @@
-// Dropout and the optimiser's step, bit for bit as on the CPU.
+// Dropout and the optimisers' steps, bit for bit as on the CPU.
 #include "arrays.hpp"
+#include "kernels/adam/adam.hpp"
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/sgd/sgd.hpp"
 #include "modes.hpp"
@@ -81,8 +82,37 @@ TEST_CASE("sgd: CUDA takes the CPU's steps") {
   });
 }
 
+TEST_CASE("adam: CUDA takes the CPU's steps") {
+  in_every_mode([] {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    for (const std::int64_t count : kTrainingKernelsCounts)
+      for (int shifted = 0; shifted < 5; ++shifted) {  // at most one of w, m, v and dw
+        CAPTURE(count);
+        CAPTURE(shifted);
+        std::vector<float> w = uniform(count, "cuda.adam.w"), m(w.size(), 0.0f), v = m;
+        Guarded device_w(device, w, shifted == 1), device_m(device, m, shifted == 2),
+            device_v(device, v, shifted == 3);
+        AdamParams params{.count = count, .learning_rate = 0.01};
+        for (const char* step : {"cuda.adam.dw0", "cuda.adam.dw1", "cuda.adam.dw2"}) {
+          const std::vector<float> dw = uniform(count, step);
+          Guarded device_dw(device, dw, shifted == 4);
+          cpu::adam_step(host, params, dw.data(), w.data(), m.data(), v.data());
+          cuda::adam_step(device, params, device_dw.data(), device_w.data(), device_m.data(),
+                          device_v.data());
+          CHECK(same_bits(device_dw.values(), dw));
+          ++params.step;
+          params.scale = 0.3;
+        }
+        CHECK(same_bits(device_w.values(), w));
+        CHECK(same_bits(device_m.values(), m));
+        CHECK(same_bits(device_v.values(), v));
+      }
+  });
+}
+
 TEST_CASE("training kernels: bytes and operations follow from the equations") {
   CHECK(cuda::dropout_cost({100, 0.5, 1}) == Cost{800, 1200});
+  CHECK(cuda::adam_step_cost({.count = 100}) == Cost{2800, 1400});
   CHECK(cuda::sgd_step_cost({.count = 100}) == Cost{2000, 600});
   CHECK(cuda::sgd_step_cost({.count = 100, .nesterov = true}) == Cost{2000, 800});
 }
