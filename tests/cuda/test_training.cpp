@@ -3,6 +3,7 @@
 
 #include "engine/train/init.hpp"
 #include "engine/train/trainer.hpp"
+#include "kernels/cross_entropy/loss.hpp"
 #include "kernels/layers.hpp"
 #include "models/scenes_net.hpp"
 #include "modes.hpp"
@@ -93,6 +94,48 @@ TEST_CASE("training: on CUDA the residual network that ships takes the CPU's ste
   host.train(2);
   device.train(2);
   check_equal(device, host);
+}
+
+TEST_CASE("training: on CUDA a network and its head take the CPU's steps of Adam with clipped gradients") {
+  const auto trained = [](Device device) {
+    Context context(device, 1);
+    Network map;
+    map.add("conv", conv2d(3, 4, {.kernel = 3, .padding = 1, .bias = false}));
+    map.add("norm", batch_norm2d(4));
+    map.add("relu", relu());
+    Network head({{"map", {kAnyExtent, 4, 8, 8}}, {"hints", {kAnyExtent, 7}}});
+    const NodeId vector = head.add("fc1", linear(256, 7), {head.add("flatten", flatten(), {head.input()})});
+    head.add("product", multiply(), {vector, head.inputs()[1]});
+    head.add("fc2", linear(7, 5));
+    initialise(map, 3);
+    initialise(head, 4);
+    Trainer trainer(map, head, context,
+                    {.steps = kSteps,
+                     .learning_rate = 0.05,
+                     .optimiser = AdamOptions{.epsilon = 1e-2, .largest_norm = 0.5}});
+    while (trainer.steps_done() < kSteps) {
+      const std::string step = std::to_string(trainer.steps_done());
+      trainer.step({tensors(random_tensor({6, 3, 8, 8}, "cuda.head.x" + step)),
+                    tensors(random_tensor({12, 7}, "cuda.head.hints" + step)), 2},
+                   [&](Context& on, const Run& run) {
+                     std::vector<std::int64_t> labels;
+                     for (std::int64_t i = 0; i < 12; ++i) labels.push_back(i % 5);
+                     CrossEntropy loss = cross_entropy(on, run.output(), labels);
+                     Loss result{loss.loss, {}};
+                     result.seeds.push_back({head.output(), std::move(loss.dlogits)});
+                     return result;
+                   });
+    }
+    std::vector<Tensor> all;
+    for (const Network* network : {&map, &head})
+      for (const ConstNamedParameter& p : network->parameters()) all.push_back(context.to_host(*p.tensor));
+    return all;
+  };
+  const std::vector<Tensor> host = trained({});
+  in_every_mode([&] {
+    const std::vector<Tensor> device = trained({Device::Kind::cuda});
+    for (std::size_t i = 0; i < host.size(); ++i) CHECK(relative_error(device[i], host[i], 1e-3) <= 1e-4);
+  });
 }
 
 TEST_CASE("training: saved on CUDA and taken up again there it ends in the same bits") {

@@ -187,7 +187,7 @@ void run_train(TrainOptions& options) {
                   {.steps = options.steps,
                    .warmup = options.steps / 20,
                    .learning_rate = options.learning_rate,
-                   .sgd = {},
+                   .optimiser = SgdOptions{},
                    .seed = options.seed});
   if (options.resume && is_taken(options.checkpoint)) {
     trainer.restore(options.checkpoint, settings(options));

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "engine/train/init.hpp"
-#include "engine/train/sgd.hpp"
+#include "engine/train/optimiser.hpp"
 #include "models/scenes_net.hpp"
 #include "support/compare.hpp"
 
