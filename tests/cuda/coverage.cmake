@@ -18,7 +18,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND GCOV AND Python3_FOUND AND NOT BACKL
 
   # These objects come first, so that neither the archive's members of the same name nor another file's copies of
   # inline functions are taken in their place.
-  add_executable(test_cuda_coverage $<TARGET_OBJECTS:cuda_covered> $<TARGET_OBJECTS:test_cuda>)
+  add_executable(test_cuda_coverage $<TARGET_OBJECTS:cuda_covered> $<TARGET_OBJECTS:test_cuda>
+                                    $<TARGET_OBJECTS:cuda_kernel_tests>)
   set_target_properties(test_cuda_coverage PROPERTIES LINKER_LANGUAGE CXX)
   target_link_options(test_cuda_coverage PRIVATE --coverage)
   target_link_libraries(test_cuda_coverage PRIVATE backlight_emulated emulator doctest_main)

@@ -11,12 +11,12 @@
 #include "engine/image/image.hpp"
 #include "engine/image/write.hpp"
 #include "image/files.hpp"
+#include "support/sanitized.hpp"
 #include "support/scarcity.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
 namespace {
 
 /// A JPEG whose frame header says that it is larger.
@@ -77,7 +77,8 @@ std::vector<std::pair<std::string, Bytes>> large_pictures() {
 
 }  // namespace
 
-TEST_CASE("decode: a JPEG for which there is not enough memory leaves nothing of it behind") {
+TEST_CASE("decode: a JPEG for which there is not enough memory leaves nothing of it behind" *
+          doctest::skip(test::sanitized())) {
   const Bytes jpeg = large_jpeg("images/explained.jpg", 20000, 4000);
   const auto fail_once = [&] {
     const Scarcity scarcity(std::size_t{100} << 20);  // the pixels alone are 240 MB
@@ -90,7 +91,8 @@ TEST_CASE("decode: a JPEG for which there is not enough memory leaves nothing of
   CHECK(after <= before + 4096);
 }
 
-TEST_CASE("decode: whatever amount of memory is lacking is told as that and not as a bad picture") {
+TEST_CASE("decode: whatever amount of memory is lacking is told as that and not as a bad picture" *
+          doctest::skip(test::sanitized())) {
   for (const auto& [name, file] : large_pictures()) {
     CAPTURE(name);
     int lacking = 0;
@@ -111,4 +113,3 @@ TEST_CASE("decode: whatever amount of memory is lacking is told as that and not 
     CHECK((lacking > 0 || name.ends_with("webp") || name.ends_with("tif")));
   }
 }
-#endif

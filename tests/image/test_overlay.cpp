@@ -5,6 +5,7 @@
 #include "kernels/overlay/overlay.hpp"
 #include "kernels/preprocess/preprocess.hpp"
 #include "kernels/upsample/upsample.hpp"
+#include "support/sanitized.hpp"
 #include "support/scarcity.hpp"
 
 using namespace backlight;
@@ -75,8 +76,8 @@ TEST_CASE("overlay: on a cropped picture the part not seen is dim and grey and t
   CHECK(crop(overlay, seen).rgb == overlay_torch_cam(crop(source, seen), map).rgb);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than any limit
-TEST_CASE("overlay: of a large picture takes its result and a few rows of memory") {
+TEST_CASE("overlay: of a large picture takes its result and a few rows of memory" *
+          doctest::skip(test::sanitized())) {
   const Image source(3000, 2000, 90);
   const Placement placement = plan_fit(source.width, source.height, {}).placement;
   const Tensor map = random_tensor({224, 224}, "overlay.memory", 0, 1);
@@ -88,7 +89,6 @@ TEST_CASE("overlay: of a large picture takes its result and a few rows of memory
   const Scarcity scarcity(source.rgb.size() * 3 / 2);
   CHECK(heatmap_on_source(map, placement, ColorMap::opencv_jet).width == 3000);
 }
-#endif
 
 TEST_CASE("overlay: a map without evidence gives a picture and no NaN") {
   const Image black(8, 6);

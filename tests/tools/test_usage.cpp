@@ -3,6 +3,7 @@
 #include "engine/core/version.hpp"
 #include "engine/explain/methods.hpp"
 #include "engine/runtime/cuda/devices.hpp"
+#include "support/sanitized.hpp"
 #include "support/skip.hpp"
 #include "tools/program.hpp"
 
@@ -179,8 +180,8 @@ TEST_CASE("usage: no library of CUDA's is loaded at the start") {
   for (const char* library : {"libcudnn", "libcublas", "libcuda"}) CHECK(!contains(result.out, library));
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve more than the limit
-TEST_CASE("usage: threads that the system does not start are named with what to do") {
+TEST_CASE("usage: threads that the system does not start are named with what to do" *
+          doctest::skip(test::sanitized())) {
   const Workspace work;
   const ProcessResult result =
       work.run({"classify", work.picture("a.png"), "--weights", work.network(), "--threads", "1024"},
@@ -191,7 +192,6 @@ TEST_CASE("usage: threads that the system does not start are named with what to 
   CHECK(contains(result.err, " of 1024 could not be started"));
   CHECK(result.err.find('\n') == result.err.size() - 1);
 }
-#endif
 
 TEST_CASE("usage: only a GPU rounds its factors") {
   const Workspace work;

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "support/sanitized.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/pickle.hpp"
 #include "weights/support.hpp"
@@ -18,12 +19,7 @@ namespace {
 const std::filesystem::path kMaliciousFolder =
     std::filesystem::path(BACKLIGHT_SOURCE_DIR) / "tests/golden/malicious";
 
-// AddressSanitizer keeps freed blocks for a while.
-#ifdef __SANITIZE_ADDRESS__
-constexpr long kAllowedKilobytes = 512 * 1024;
-#else
-constexpr long kAllowedKilobytes = 32 * 1024;
-#endif
+long allowed_kilobytes() { return (test::sanitized() ? 512 : 32) * 1024; }
 
 long peak_kilobytes() {
   rusage usage{};
@@ -54,7 +50,7 @@ TEST_CASE("hostile files: every one is refused for its own reason in little time
     for (const auto& word : words) CHECK(why.find(word.get<std::string>()) != std::string::npos);
     for (const char c : why) CHECK(static_cast<unsigned char>(c) >= 0x20);
   }
-  CHECK(peak_kilobytes() - before <= kAllowedKilobytes);
+  CHECK(peak_kilobytes() - before <= allowed_kilobytes());
 }
 
 TEST_CASE("pickle: a stack memo or container that grows without end meets the budget") {
