@@ -290,12 +290,13 @@ Tensor Run::rows_of(const Tensor& value, std::span<const std::int64_t> rows) con
   const Shape& shape = value.shape();
   Tensor result = context_.empty(shape.with(0, static_cast<std::int64_t>(rows.size())), value.dtype());
   const std::int64_t count = value.numel() / shape[0];
-  dispatch(context_, value.dtype(), [&]<class T>(const Kernels<T>& k) {
+  const bool is_words = value.dtype() == DType::i32;  // as many bytes as a float32
+  dispatch(context_, is_words ? DType::f32 : value.dtype(), [&]<class T>(const Kernels<T>& k) {
     for (std::size_t n = 0; n < rows.size(); ++n) {
       if (rows[n] < 0 || rows[n] >= shape[0])
         throw Error(ErrorKind::usage, "row ", rows[n], " was asked for, but the run has ", shape[0]);
-      k.copy_rows(context_, {.count = count}, value.data<T>() + rows[n] * count,
-                  result.data<T>() + static_cast<std::int64_t>(n) * count);
+      k.copy_rows(context_, {.count = count}, static_cast<const T*>(value.raw()) + rows[n] * count,
+                  static_cast<T*>(result.raw()) + static_cast<std::int64_t>(n) * count);
     }
   });
   return result;

@@ -258,6 +258,25 @@ TEST_CASE("programs: threads share them") {
     CHECK(same_bits(together[i], explain(1 + static_cast<std::int64_t>(i) % 2)));
 }
 
+TEST_CASE("run: rows that it goes on with bring their tokens" * doctest::test_suite("device")) {
+  Network network({{.name = "map", .extents = {kAnyExtent, 2, kAnyExtent}},
+                   {.name = "tokens", .extents = {kAnyExtent, kAnyExtent}, .dtype = DType::i32}});
+  const NodeId masked = network.add("masked", masked_softmax(), {0, 1});
+  Context context = test_context();
+  std::vector<Tensor> values = tensors(random_tensor({2, 2, 3}, "resume.map"));
+  values.emplace_back(Shape{2, 2}, DType::i32);
+  std::ranges::copy(std::vector<std::int32_t>{5, 0, 0, 7}, values[1].data<std::int32_t>());
+  const TensorType types[] = {{DType::f32, {2, 2, 3}}, {DType::i32, {2, 2}}};
+  const Run run(std::make_shared<const Program>(network, context, types, ProgramOptions{.resume_at = {0}}),
+                context, std::move(values));
+  const std::vector<std::int64_t> rows{1, 0, 1};
+  const Run resumed = run.resume(run.tail(0, 3), context.zeros({3, 2, 3}), rows);
+  const Tensor y = context.to_host(resumed.value(masked));
+  for (std::int64_t n = 0; n < 3; ++n)
+    for (std::int64_t k = 0; k < 2; ++k)
+      CHECK(y.data<float>()[(n * 2 + k) * 3] == (k == rows[static_cast<std::size_t>(n)] ? 1 : 0));
+}
+
 TEST_CASE("run: goes on from a node in the middle with other values and another batch" *
           doctest::test_suite("device")) {
   Context context = test_context(2);
