@@ -1,7 +1,7 @@
-// Vectors of length one, as PyTorch's F.normalize makes them.
+// Vectors of one length, as PyTorch's F.normalize makes them, times a number.
 //
-//   forward    y = x / max(‖x‖₂, ε)
-//   backward   dx = (dy − y·Σ_j dy_j·y_j) / ‖x‖₂  where ‖x‖₂ ≥ ε, else dy / ε
+//   forward    y = s·x / max(‖x‖₂, ε)
+//   backward   dx = s·(dy − x·Σ_j dy_j·x_j / ‖x‖₂²) / ‖x‖₂  where ‖x‖₂ ≥ ε, else s·dy / ε
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class Context;
 /// x is rows×width; every row is a vector.
 struct L2NormalizeParams {
   std::int64_t rows = 0, width = 0;
-  double eps = 1e-12;
+  double scale = 1, eps = 1e-12;
 };
 
 namespace cpu {

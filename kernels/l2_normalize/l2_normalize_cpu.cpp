@@ -29,9 +29,9 @@ void for_each_row(Context& context, const L2NormalizeParams& p, const Fn& fn) {
 template <class T>
 void l2_normalize_forward(Context& context, const L2NormalizeParams& p, const T* x, T* y) {
   for_each_row(context, p, [=](std::int64_t at) {
-    const double length = std::max(std::sqrt(product_of(p.width, x + at, x + at)), p.eps);
+    const double factor = p.scale / std::max(std::sqrt(product_of(p.width, x + at, x + at)), p.eps);
     for (std::int64_t i = at; i < at + p.width; ++i)
-      y[i] = static_cast<T>(static_cast<double>(x[i]) / length);
+      y[i] = static_cast<T>(static_cast<double>(x[i]) * factor);
   });
 }
 
@@ -40,9 +40,9 @@ void l2_normalize_backward(Context& context, const L2NormalizeParams& p, const T
   for_each_row(context, p, [=](std::int64_t at) {
     const double length = std::sqrt(product_of(p.width, x + at, x + at));
     const double along = length < p.eps ? 0 : product_of(p.width, x + at, dy + at) / (length * length);
+    const double factor = p.scale / std::max(length, p.eps);
     for (std::int64_t i = at; i < at + p.width; ++i)
-      dx[i] = static_cast<T>((static_cast<double>(dy[i]) - static_cast<double>(x[i]) * along) /
-                             std::max(length, p.eps));
+      dx[i] = static_cast<T>((static_cast<double>(dy[i]) - static_cast<double>(x[i]) * along) * factor);
   });
 }
 

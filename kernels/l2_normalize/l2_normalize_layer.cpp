@@ -9,13 +9,16 @@ namespace {
 
 class L2Normalize final : public Layer {
  public:
-  explicit L2Normalize(double eps) : eps_(eps) {
-    if (!(eps > 0) || !std::isfinite(eps))
-      throw Error(ErrorKind::usage, "[l2_normalize] eps is ", eps, ", expected a positive number");
+  L2Normalize(double scale, double eps) : scale_(scale), eps_(eps) {
+    if (!(scale > 0) || !(eps > 0) || !std::isfinite(scale) || !std::isfinite(eps))
+      throw Error(ErrorKind::usage, "[l2_normalize] scale is ", scale, ", eps is ", eps,
+                  ", expected positive numbers");
   }
 
   OpKind kind() const override { return OpKind::l2_normalize; }
-  std::vector<Attribute> attributes() const override { return {{"eps", eps_, 1e-12}}; }
+  std::vector<Attribute> attributes() const override {
+    return {{"scale", scale_, 1.0}, {"eps", eps_, 1e-12}};
+  }
   Needs needs(bool) const override { return {.inputs = true}; }
 
   Shape output_shape(std::span<const Shape> x) const override {
@@ -40,14 +43,16 @@ class L2Normalize final : public Layer {
 
  private:
   L2NormalizeParams params(const Shape& x) const {
-    return {.rows = x[-1] > 0 ? x.numel() / x[-1] : 0, .width = x[-1], .eps = eps_};
+    return {.rows = x[-1] > 0 ? x.numel() / x[-1] : 0, .width = x[-1], .scale = scale_, .eps = eps_};
   }
 
-  double eps_;
+  double scale_, eps_;
 };
 
 }  // namespace
 
-std::unique_ptr<Layer> l2_normalize(double eps) { return std::make_unique<L2Normalize>(eps); }
+std::unique_ptr<Layer> l2_normalize(double scale, double eps) {
+  return std::make_unique<L2Normalize>(scale, eps);
+}
 
 }  // namespace backlight

@@ -1,4 +1,4 @@
-// Vectors of length one. Saved for backward: x.
+// Vectors of one length. Saved for backward: x.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 namespace backlight {
 
-/// y = x / max(‖x‖₂, eps) over the last dimension. Throws Error(usage) unless eps is positive and finite.
-std::unique_ptr<Layer> l2_normalize(double eps = 1e-12);
+/// y = scale·x / max(‖x‖₂, eps) over the last dimension. Throws Error(usage) unless both are positive and finite.
+std::unique_ptr<Layer> l2_normalize(double scale = 1, double eps = 1e-12);
 
 }  // namespace backlight

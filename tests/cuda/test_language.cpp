@@ -192,7 +192,8 @@ TEST_CASE("broadcast_add: CUDA agrees with the CPU in every dimension") {
 TEST_CASE("l2_normalize: CUDA agrees with the CPU on long vectors and on short ones") {
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
-    for (const L2NormalizeParams& p : {L2NormalizeParams{1, 1}, {3, 13}, {2, 300}, {2, 5, 9.0}, {0, 5}}) {
+    for (const L2NormalizeParams& p :
+         {L2NormalizeParams{1, 1}, {3, 13}, {2, 300}, {2, 5, 3.0, 9.0}, {0, 5}}) {
       Both x(device, p.rows * p.width, "cuda.normalize.x", 1),
           y(device, p.rows * p.width, "cuda.normalize.y");
       Both dy(device, p.rows * p.width, "cuda.normalize.dy"),

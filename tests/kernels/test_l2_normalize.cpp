@@ -21,16 +21,16 @@ const LayerCase kNormalizeCases[] = {
     {.name = "l2_normalize.several_ranges", .make = usual, .x = {{3, 5, 4099}}},
 };
 const LayerCase kShort = {
-    .name = "l2_normalize.short", .make = [] { return l2_normalize(2); }, .x = {{4, 3}}};
+    .name = "l2_normalize.short", .make = [] { return l2_normalize(3, 2); }, .x = {{4, 3}}};
 
 }  // namespace
 
 TEST_CASE("l2_normalize: agrees with the naive loops" * doctest::test_suite("device")) {
-  const auto naive = [](double eps) {
-    return [=](const LayerCase&, const LayerInputs& in) { return naive_l2_normalize(eps, in); };
+  const auto naive = [](double scale, double eps) {
+    return [=](const LayerCase&, const LayerInputs& in) { return naive_l2_normalize(scale, eps, in); };
   };
-  check_reference(kNormalizeCases, naive(1e-12), 1e-6);
-  check_reference({&kShort, 1}, naive(2), 1e-6);
+  check_reference(kNormalizeCases, naive(1, 1e-12), 1e-6);
+  check_reference({&kShort, 1}, naive(3, 2), 1e-6);
 }
 
 TEST_CASE("l2_normalize: agrees with PyTorch" * doctest::test_suite("device")) {
@@ -62,6 +62,8 @@ TEST_CASE("l2_normalize: a vector of zeros stays one, and its gradient is finite
 TEST_CASE("l2_normalize: errors name what was found") {
   const Shape x{4};
   CHECK_THROWS_WITH_AS(l2_normalize()->output_shape({&x, 1}), "[l2_normalize] x is 4, expected N×…×D", Error);
-  CHECK_THROWS_WITH_AS(l2_normalize(0), "[l2_normalize] eps is 0, expected a positive number", Error);
+  CHECK_THROWS_WITH_AS(l2_normalize(0), "[l2_normalize] scale is 0, eps is 1e-12, expected positive numbers",
+                       Error);
+  CHECK_THROWS_AS(l2_normalize(1, 0), Error);
   CHECK_THROWS_AS(l2_normalize(std::numeric_limits<double>::infinity()), Error);
 }
