@@ -30,13 +30,6 @@ Tensor input_of(Context& context, const std::vector<Scene>& scenes) {
   return to_input(context, images);
 }
 
-/// Whether the first maximum of a row-major map of this width lies in the box.
-bool points_into(const Box& box, std::span<const float> map, int width) {
-  const auto at = std::ranges::max_element(map) - map.begin();
-  const double x = static_cast<double>(at % width) + 0.5, y = static_cast<double>(at / width) + 0.5;
-  return x > box.x0 && x < box.x1 && y > box.y0 && y < box.y1;
-}
-
 /// Image n of a batch of maps, or of 3-channel gradients.
 std::span<const float> item(const Tensor& batch, std::int64_t n) {
   const std::int64_t each = batch.numel() / batch.shape()[0];
@@ -70,6 +63,14 @@ double classification_accuracy(const Network& network, Context& context, std::ui
   return static_cast<double>(right) / static_cast<double>(scenes);
 }
 
+bool points_into(const Box& box, std::span<const float> map, std::int64_t width, int size) {
+  const Tensor coarse = Tensor::from({static_cast<std::int64_t>(map.size()) / width, width}, map);
+  const Tensor fine = upsample(coarse, size, size, Upsampling::bilinear);
+  const auto at = std::ranges::max_element(fine.values()) - fine.values().begin();
+  const double x = static_cast<double>(at % size) + 0.5, y = static_cast<double>(at / size) + 0.5;
+  return x > box.x0 && x < box.x1 && y > box.y0 && y < box.y1;
+}
+
 PointingRates pointing_rates(const Network& network, Context& context, NodeId layer, std::uint64_t seed,
                              std::int64_t scenes) {
   if (scenes < 1) throw Error(ErrorKind::usage, "pointing rates over ", scenes, " scenes were asked for");
@@ -88,11 +89,9 @@ PointingRates pointing_rates(const Network& network, Context& context, NodeId la
         const auto n = static_cast<std::int64_t>(i);
         const Box& box = chunk[i].objects[which].box;
         const int size = chunk[i].image.width;
-        const Tensor coarse = Tensor::from({maps.shape()[1], maps.shape()[2]}, item(maps, n));
-        const Tensor fine = upsample(coarse, size, size, Upsampling::bilinear);
-        hits.grad_cam += points_into(box, fine.values(), size);
-        hits.guided_backprop += points_into(box, largest_magnitude(item(guided, n)), size);
-        hits.deconvolution += points_into(box, largest_magnitude(item(deconvolved, n)), size);
+        hits.grad_cam += points_into(box, item(maps, n), maps.shape()[2], size);
+        hits.guided_backprop += points_into(box, largest_magnitude(item(guided, n)), size, size);
+        hits.deconvolution += points_into(box, largest_magnitude(item(deconvolved, n)), size, size);
       }
     }
   }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "engine/graph/network.hpp"
+#include "engine/image/geometry.hpp"
 
 namespace backlight::scenes {
 
@@ -18,6 +20,10 @@ struct PointingRates {
   double guided_backprop = 0;  ///< of the largest magnitude over the channels, as of deconvolution
   double deconvolution = 0;
 };
+
+/// Whether the first maximum of a row-major map, enlarged bilinearly from `width` columns to a square picture of
+/// `size` pixels, lies in the box.
+bool points_into(const Box& box, std::span<const float> map, std::int64_t width, int size);
 
 /// Over scenes of two objects, each of which is asked for. Grad-CAM looks at `layer`.
 PointingRates pointing_rates(const Network& network, Context& context, NodeId layer, std::uint64_t seed,

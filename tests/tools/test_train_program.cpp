@@ -23,6 +23,27 @@ std::vector<std::string> train(const std::string& out, std::vector<std::string> 
   return arguments;
 }
 
+struct Interrupted {
+  int kills = 0;
+  bool went_on = false;  ///< after a step that an earlier run had done
+};
+
+/// Kills a run that resumes again and again, later every time, until it is done.
+Interrupted train_interrupted(const std::vector<std::string>& arguments) {
+  Interrupted run;
+  for (double seconds = 0.1; seconds < 100; seconds *= 1.3) {
+    std::vector<std::string> command{"/usr/bin/timeout", "-s", "KILL", std::to_string(seconds),
+                                     BACKLIGHT_PROGRAM};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const ProcessResult result = run_process(command);
+    run.went_on = run.went_on || contains(result.err, "going on after step");
+    if (result.exit_code == 0) break;
+    REQUIRE(result.exit_code == 137);
+    ++run.kills;
+  }
+  return run;
+}
+
 }  // namespace
 
 TEST_CASE("train program: the same options write the same file on any number of threads") {
@@ -42,22 +63,10 @@ TEST_CASE("train program: killed again and again it resumes to the same file") {
   const std::string steps = "24";
   REQUIRE(work.run(train(work.str("whole"), {}, steps)).exit_code == 0);
 
-  const std::vector<std::string> arguments =
-      train(work.str("killed"), {"--resume", "--checkpoint-every", "1"}, steps);
-  int kills = 0;
-  bool went_on = false;
-  for (double seconds = 0.1; seconds < 100; seconds *= 1.3) {
-    std::vector<std::string> command{"/usr/bin/timeout", "-s", "KILL", std::to_string(seconds),
-                                     BACKLIGHT_PROGRAM};
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    const ProcessResult result = run_process(command);
-    went_on = went_on || contains(result.err, "going on after step");
-    if (result.exit_code == 0) break;
-    REQUIRE(result.exit_code == 137);
-    ++kills;
-  }
-  CHECK(kills >= 1);
-  CHECK(went_on);
+  const Interrupted run =
+      train_interrupted(train(work.str("killed"), {"--resume", "--checkpoint-every", "1"}, steps));
+  CHECK(run.kills >= 1);
+  CHECK(run.went_on);
   CHECK(read_text(work / "killed") == read_text(work / "whole"));
 }
 
@@ -136,6 +145,26 @@ TEST_CASE("train program: measures on scenes of another seed and says so in the 
         std::string::npos);
 }
 
+TEST_CASE("train program: tags begin with the network that ships and resume to the same file") {
+  const Workspace work;
+  REQUIRE(work.run(train(work.str("whole"), {"--task", "tags"})).exit_code == 0);
+  const Interrupted run =
+      train_interrupted(train(work.str("killed"), {"--task", "tags", "--resume", "--checkpoint-every", "1"}));
+  CHECK(run.kills >= 1);
+  CHECK(read_text(work / "killed") == read_text(work / "whole"));
+  CHECK(contains(read_text(work / "whole"), "\"task\":\"tags\""));
+  const Json layers = work.run_json({"layers", "--weights", work.str("whole"), "--json"});
+  CHECK(layers.dump().find("\"fc\"") != std::string::npos);
+
+  const ProcessResult other =
+      work.run(train(work.str("other"), {"--task", "tags", "--start", work.str("whole")}));
+  CHECK(other.exit_code == 3);
+  CHECK(contains(other.err, "fc.weight"));
+  CHECK(contains(work.run(train(work.str("no"), {"--start", work.str("whole")})).err,
+                 "--start is of --task tags"));
+  CHECK(contains(work.run(train(work.str("no"), {"--task", "tag"})).err, "did you mean \"tags\""));
+}
+
 TEST_CASE("scenes program: pictures and boxes are those of the generator") {
   const Workspace work;
   const ProcessResult result = work.run({"scenes", "--count", "2", "--seed", "9", "--first", "4", "--objects",
@@ -164,8 +193,9 @@ TEST_CASE("scenes program: pictures and boxes are those of the generator") {
 
 TEST_CASE("scenes program: the world of language comes with captions, questions and their evidence") {
   const Workspace work;
-  const std::vector<std::string> draw = {"scenes", "--world", "language", "--count", "2", "--seed", "9",
-                                         "--first", "4", "--out", work.str("drawn")};
+  const std::vector<std::string> draw = {"scenes",         "--world", "language", "--count", "2",
+                                         "--seed",         "9",       "--first",  "4",       "--out",
+                                         work.str("drawn")};
   CHECK(work.run(draw).exit_code == 0);
   const language::Scene scene = language::render(9, 5);
   CHECK(read_image(work.str("drawn/scene_000005.png")).rgb == scene.image.rgb);
@@ -199,11 +229,13 @@ TEST_CASE("scenes program: the world of language comes with captions, questions 
   for (std::size_t q = 0; q < questions.size(); ++q) {
     CHECK(json["questions"][q]["text"] == language::joined(words_of(questions[q])));
     CHECK(json["questions"][q]["family"] == name_of(questions[q].family));
-    CHECK(json["questions"][q]["answer"] == language::answers()[static_cast<std::size_t>(questions[q].answer)]);
+    CHECK(json["questions"][q]["answer"] ==
+          language::answers()[static_cast<std::size_t>(questions[q].answer)]);
     CHECK(json["questions"][q]["evidence"] == indices(questions[q].evidence));
   }
   for (const char* option : {"--objects", "--size"}) {
-    const ProcessResult refused = work.run({"scenes", "--world", "language", option, "96", "--out", work.str("no")});
+    const ProcessResult refused =
+        work.run({"scenes", "--world", "language", option, "96", "--out", work.str("no")});
     CHECK(refused.exit_code == 2);
   }
   CHECK(contains(work.run({"scenes", "--world", "language", "--size", "96", "--out", work.str("no")}).err,
