@@ -1,10 +1,67 @@
 #include "models/pictures.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <span>
+#include <vector>
+
 #include "kernels/saliency/saliency.hpp"
 #include "models/memory.hpp"
 #include "weights/load.hpp"
 
 namespace backlight {
+namespace {
+
+/// A Gaussian along lines of values that lie `stride` apart; the outermost go on beyond the ends.
+void blur_lines(std::vector<double>& values, std::int64_t length, std::int64_t stride,
+                const std::vector<double>& taps) {
+  const auto radius = static_cast<std::int64_t>(taps.size()) - 1;
+  const auto lines = static_cast<std::int64_t>(values.size()) / length;
+  std::vector<double> line(static_cast<std::size_t>(length));
+  for (std::int64_t l = 0; l < lines; ++l) {
+    double* const at = values.data() + l / stride * stride * length + l % stride;
+    for (std::int64_t i = 0; i < length; ++i) line[static_cast<std::size_t>(i)] = at[i * stride];
+    for (std::int64_t i = 0; i < length; ++i) {
+      double sum = 0;
+      for (std::int64_t k = -radius; k <= radius; ++k)
+        sum += taps[static_cast<std::size_t>(std::abs(k))] *
+               line[static_cast<std::size_t>(std::clamp<std::int64_t>(i + k, 0, length - 1))];
+      at[i * stride] = sum;
+    }
+  }
+}
+
+Tensor blurred(const Tensor& x) {
+  const Shape& shape = x.shape();
+  const double sigma = static_cast<double>(std::min(shape[2], shape[3])) / 20;
+  std::vector<double> taps;  // one side, to three σ
+  for (int k = 0; k <= static_cast<int>(std::ceil(3 * sigma)); ++k)
+    taps.push_back(std::exp(-0.5 * (k / sigma) * (k / sigma)));
+  const double all = 2 * std::accumulate(taps.begin(), taps.end(), 0.0) - taps.front();
+  for (double& tap : taps) tap /= all;
+  std::vector<double> values(x.values().begin(), x.values().end());
+  blur_lines(values, shape[3], 1, taps);
+  blur_lines(values, shape[2], shape[3], taps);
+  Tensor result(shape);
+  std::ranges::transform(values, result.values().begin(), [](double v) { return static_cast<float>(v); });
+  return result;
+}
+
+}  // namespace
+
+Tensor baseline(Baseline which, const Tensor& x, const Preprocessing& how) {
+  Tensor from = which == Baseline::blur ? blurred(x) : Tensor::zeros(x.shape());
+  const auto plane = static_cast<std::size_t>(x.shape()[2] * x.shape()[3]);
+  for (std::size_t c = 0; c < from.values().size() / plane; ++c) {
+    const std::span<float> channel = from.values().subspan(c * plane, plane);
+    if (c == 3)
+      std::ranges::copy(x.values().subspan(c * plane, plane), channel.begin());
+    else if (which == Baseline::black)
+      std::ranges::fill(channel, -how.mean[c] / how.std[c]);
+  }
+  return from;
+}
 
 Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backward_to_input) {
   const int side = model.info.preprocessing.input_size;

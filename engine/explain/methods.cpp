@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "engine/core/nearest.hpp"
 #include "engine/explain/methods/list.hpp"
+#include "engine/explain/sampling.hpp"
 #include "kernels/overlay/overlay.hpp"
 
 namespace backlight {
@@ -20,6 +22,24 @@ std::string enumerated(std::span<const std::string> names, std::string_view last
 
 std::string no_meaning_for(const Method& method, bool (*has)(const Method&)) {
   return text("has no meaning for ", method.name, "; it has for ", names_of_methods(has));
+}
+
+/// C×H×W as a map of H×W.
+Tensor reduced(const Tensor& gradient, ChannelReduction how) {
+  const Shape& shape = gradient.shape();
+  Tensor map = Tensor::zeros({shape[1], shape[2]}, gradient.dtype());
+  dispatch_dtype(gradient.dtype(), [&]<class T>() {
+    T* const to = map.data<T>();
+    const std::int64_t plane = map.numel();
+    for (std::int64_t i = 0; i < gradient.numel(); ++i) {
+      const T v = gradient.data<T>()[i];
+      if (how == ChannelReduction::max_abs)
+        to[i % plane] = std::max(to[i % plane], std::abs(v));
+      else
+        to[i % plane] += how == ChannelReduction::sum ? v : std::abs(v);
+    }
+  });
+  return map;
 }
 
 bool is_never_negative(const Network& network, NodeId node) {
@@ -51,11 +71,23 @@ std::optional<Box> Result::box(const Placement& placement, Preset preset) const 
 }
 
 std::span<const Method> methods() {
-  static const std::array kAll{method::grad_cam(),        method::cam(),       method::grad_cam_plus_plus(),
-                               method::xgrad_cam(),       method::hires_cam(), method::grad_cam_elementwise(),
-                               method::layer_cam(),       method::eigen_cam(), method::eigen_grad_cam(),
-                               method::guided_backprop(), method::deconvnet(), method::guided_grad_cam(),
-                               method::deconv_grad_cam(), method::gradient()};
+  static const std::array kAll{method::grad_cam(),
+                               method::cam(),
+                               method::grad_cam_plus_plus(),
+                               method::xgrad_cam(),
+                               method::hires_cam(),
+                               method::grad_cam_elementwise(),
+                               method::layer_cam(),
+                               method::eigen_cam(),
+                               method::eigen_grad_cam(),
+                               method::guided_backprop(),
+                               method::deconvnet(),
+                               method::guided_grad_cam(),
+                               method::deconv_grad_cam(),
+                               method::gradient(),
+                               method::saliency(),
+                               method::input_x_gradient(),
+                               method::integrated_gradients()};
   return kAll;
 }
 
@@ -77,10 +109,15 @@ std::string names_of_methods(bool (*so)(const Method&)) {
 }
 
 void Method::require_defined(const Question& question) const {
+  if (question.samples < 1 || !std::isfinite(question.noise) || question.noise < 0)
+    throw Error(ErrorKind::usage, question.samples, " samples with a noise of ", question.noise,
+                " were asked for, expected at least one and a share of the input's range");
   const Preset preset = question.preset;
   if (question.target.direction == Direction::counterfactual && !counterfactual)
     throw Error(ErrorKind::usage, "a counterfactual ", no_counterfactual());
   if (question.eigen_smooth && !smoothable) throw Error(ErrorKind::usage, "eigen smoothing ", no_smoothing());
+  if (question.channels && !needs.input_gradient)
+    throw Error(ErrorKind::usage, "channels are those of the input, which ", name, " does not go to");
   if (std::ranges::find(presets, preset) == presets.end()) {
     std::vector<std::string> names;
     for (const Preset defining : presets) names.emplace_back(name_of(defining));
@@ -135,7 +172,13 @@ std::vector<Result> Method::explain(Probe& probe, const Question& question) cons
   require_defined(question);
   if (needs.layer && !question.layer)
     throw Error(ErrorKind::usage, name, " looks at a layer, and none was named");
-  return answer(probe, question, rule);
+  std::vector<Result> results = smoothed(probe, *this, question);
+  if (needs.input_gradient && !gives_gradient(question))
+    for (Result& result : results) {
+      result.map = ClassMap{{}, reduced(result.gradient, question.channels ? *question.channels : *channels)};
+      result.gradient = Tensor();
+    }
+  return results;
 }
 
 }  // namespace backlight

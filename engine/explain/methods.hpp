@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,26 @@
 
 namespace backlight {
 
+/// What a map is made of: the picture alone; or the maps of inputs around it, x + N(0, σ²), of which it is the mean
+/// (SmoothGrad, arXiv:1706.03825), the mean of the squares (PAIR's SmoothGrad, ROAR) or the variance
+/// (arXiv:1806.10758); or the mean of its scaled maps, turned back, of x mirrored or not, times 0.9, 1 and 1.1:
+/// pytorch-grad-cam's aug_smooth, whose map has the input's size.
+enum class Smoothing : std::uint8_t { none, mean, mean_square, variance, augmentation };
+
+/// How an integral from the baseline to the picture is summed.
+enum class PathRule : std::uint8_t { gauss_legendre, trapezoid };
+
+/// How C×H×W values become a map of H×W.
+enum class ChannelReduction : std::uint8_t { max_abs, sum_abs, sum };
+
+/// From where integrated gradients come, and how.
+struct Path {
+  std::shared_ptr<const Tensor> baseline =
+      {};  ///< 1×C×H×W; null: zeros, the mean colour of a normalised input
+  PathRule rule = PathRule::gauss_legendre;
+  int steps = 50;
+};
+
 /// What is asked about each image of a batch.
 struct Question {
   Target target;
@@ -21,6 +42,20 @@ struct Question {
   /// Of a map Σ_k T_k over channels, the first principal component of the terms in the sum's place, centred: what
   /// pytorch-grad-cam calls so. Its sign is the sum's.
   bool eigen_smooth = false;
+  std::optional<ChannelReduction> channels = {};  ///< makes a map of a gradient
+  Path path = {};
+  Smoothing smoothing = Smoothing::none;
+  int samples = 25;        ///< of a smoothing by noise
+  double noise = 0.15;     ///< σ as a share of the input's range
+  std::uint64_t seed = 0;  ///< of the noise, which is the same for every picture
+  /// How many inputs go through the network together; no bit of the answer depends on it.
+  std::int64_t batch_bytes = std::int64_t{256} << 20;
+};
+
+/// Whether attributions add up to what they are of.
+struct Completeness {
+  double sum = 0;       ///< of the attributions
+  double expected = 0;  ///< target of the picture minus target of the baseline
 };
 
 /// The answer about one image, in the shapes that display.hpp takes.
@@ -28,6 +63,7 @@ struct Result {
   /// h×w, raw and signed, of methods that are built on a map; α, of K channels, where they have weights.
   std::optional<ClassMap> map;
   Tensor gradient;  ///< C×H×W in the network's order of channels, of methods to the input; else undefined
+  std::optional<Completeness> completeness;  ///< of methods that promise it
 
   /// What the method gives: the gradient, else the map.
   const Tensor& raw() const { return gradient.defined() ? gradient : map->map; }
@@ -48,7 +84,7 @@ struct Method {
   struct Needs {
     bool layer = false;           ///< the question's layer, whose map the result then holds
     bool cam_head = false;        ///< the features of `find_cam_head`, whose map the result then holds
-    bool input_gradient = false;  ///< the gradient of the input, which the result then holds
+    bool input_gradient = false;  ///< the gradient of the input, which the result then holds, or a map of it
   };
 
   /// Where global average pooling and one linear layer end a network, the gradient of the pooled features is the same
@@ -64,14 +100,21 @@ struct Method {
   std::string_view paper;    ///< or the program that has it alone
   Needs needs;
   BackwardRule rule = BackwardRule::standard;  ///< under which it goes to the input
-  int backwards = 0;            ///< per target; of the picture one forward serves all methods and targets
+  int forwards = 1;   ///< of the picture one serves all methods and targets; more are the method's own
+  int backwards = 0;  ///< per target
   bool counterfactual = false;  ///< whether what would lower the score has a meaning
   bool class_dependent = true;  ///< false: the same whatever is asked about
   bool smoothable = false;      ///< whether eigen_smooth has a meaning
   Identity identity = {};
+  std::optional<ChannelReduction> channels =
+      {};  ///< where a question names none; without, the gradient is the result
   std::span<const Preset> presets = kPresets;  ///< that define it
   std::vector<Result> (*answer)(Probe& probe, const Question& question, BackwardRule rule) = nullptr;
 
+  /// Whether the result of a question is a gradient, C×H×W, or a map.
+  bool gives_gradient(const Question& question) const {
+    return needs.input_gradient && !question.channels && !channels;
+  }
   /// Where it looks in a network: at `chosen`, at its head, or nowhere. Throws Error(unsupported) for a network
   /// without the head that it needs.
   std::optional<NodeId> layer_in(const Network& network, NodeId chosen) const;
@@ -82,9 +125,9 @@ struct Method {
   std::string plain_gradient_note(const Network& network) const;
   /// The method that gives this one's map, up to a factor, at this layer of this network; empty where none does.
   std::string_view identical_to(const Network& network, NodeId layer, Preset preset) const;
-  /// One result per image. Throws Error(usage) for a counterfactual or smoothing without meaning and for a layer that
-  /// is missing, Error(unsupported) for a preset or a network that the method is not defined for, and what Probe
-  /// throws.
+  /// One result per image. Throws Error(usage) for a counterfactual or smoothing without meaning, for numbers out of
+  /// range, for a layer that is missing and a baseline of another shape, Error(unsupported) for a preset or a network
+  /// that the method is not defined for, and what Probe throws.
   std::vector<Result> explain(Probe& probe, const Question& question) const;
   /// The part of this that needs no network.
   void require_defined(const Question& question) const;

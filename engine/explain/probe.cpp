@@ -6,18 +6,32 @@ Probe::Probe(const Network& network, Context& context, Tensor x, std::vector<Nod
              bool input_gradient)
     : network_(network),
       context_(context),
+      own_programs_(std::make_shared<Programs>(network, Optimisations{})),
+      layers_(layers),
+      input_gradient_(input_gradient),
+      input_(x.to_host()),
       own_(std::make_unique<Explanation>(network, context, std::move(x), std::move(layers), input_gradient)),
-      scores_(context.to_host(own_->scores())) {}
+      scores_(context.to_host(own_->scores())) {
+  programs_ = own_programs_.get();
+}
 
 Probe::Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient)
     : network_(programs.network()),
       context_(context),
+      programs_(&programs),
+      layers_(layers),
+      input_gradient_(input_gradient),
+      input_(x.to_host()),
       own_(std::make_unique<Explanation>(programs, context, std::move(x), std::move(layers), input_gradient)),
       scores_(context.to_host(own_->scores())) {}
 
 Probe::Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient)
     : network_(replays.programs().network()),
       context_(replays.context()),
+      programs_(&replays.programs()),
+      layers_(layers),
+      input_gradient_(input_gradient),
+      input_(x.to_host()),
       replay_(replays.get({x.dtype(), x.shape()}, layers, input_gradient)) {
   if (replay_)
     replay_->run(x);
@@ -26,6 +40,8 @@ Probe::Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_
                                          std::move(layers), input_gradient);
   scores_ = ask([&](const auto& explanation) { return context_.to_host(explanation.scores()); });
 }
+
+Probe Probe::at(Tensor x) const { return {*programs_, context_, std::move(x), layers_, input_gradient_}; }
 
 Tensor Probe::activation(NodeId layer) const {
   return ask([&](const auto& explanation) { return context_.to_host(explanation.activations(layer)); });

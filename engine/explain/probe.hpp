@@ -27,6 +27,10 @@ class Probe {
   Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient);
 
   const Network& network() const { return network_; }
+  /// N×C×H×W, in the host's memory.
+  const Tensor& input() const { return input_; }
+  /// The same about other inputs, of any number, made step by step.
+  Probe at(Tensor x) const;
 
   /// N×K, before any softmax.
   const Tensor& scores() const { return scores_; }
@@ -60,7 +64,12 @@ class Probe {
   ClassMap to_host(const ClassMap& maps) const;
 
   const Network& network_;
-  const Context& context_;
+  Context& context_;
+  Programs* programs_ = nullptr;
+  std::shared_ptr<Programs> own_programs_;  ///< where none were given
+  std::vector<NodeId> layers_;
+  bool input_gradient_;
+  Tensor input_;
   std::unique_ptr<Explanation> own_;
   ReplayedExplanation* replay_ = nullptr;
   Tensor scores_;

@@ -44,9 +44,11 @@ struct Direct {
   Tensor product(BackwardRule rule, Preset preset, std::size_t n) {
     return guided_product(picture_of(gradient(rule), n), picture_of(map(preset), n), preset);
   }
-  /// Other layers' maps are held to their programs by test_layer_maps.cpp.
+  /// The others are held to their programs by test_layer_maps.cpp and test_input_maps.cpp.
   static bool knows(const Method& method) {
-    return method.name == "grad-cam" || !method.needs.layer || method.needs.input_gradient;
+    static const std::set<std::string_view> known{
+        "grad-cam", "cam", "guided-grad-cam", "deconv-grad-cam", "guided-backprop", "deconvnet", "gradient"};
+    return known.contains(method.name);
   }
   Tensor raw(const std::string& method, Preset preset, std::size_t n) {
     if (method == "grad-cam") return picture_of(map(preset), n);
@@ -99,8 +101,9 @@ TEST_CASE("methods: each gives what the explanation gives for every preset and d
         for (std::size_t n = 0; n < 2; ++n) {
           if (Direct::knows(method))
             CHECK(same_result(results[n].raw(), direct.raw(std::string(method.name), preset, n)));
-          CHECK(results[n].gradient.defined() == method.needs.input_gradient);
-          REQUIRE(results[n].map.has_value() == (method.needs.layer || method.needs.cam_head));
+          CHECK(results[n].gradient.defined() == method.gives_gradient({}));
+          REQUIRE(results[n].map.has_value() ==
+                  (method.needs.layer || method.needs.cam_head || !method.gives_gradient({})));
           if (results[n].map && results[n].map->alpha.defined())
             CHECK(results[n].map->alpha.shape() == Shape{8});
         }
@@ -119,7 +122,8 @@ TEST_CASE("methods: each needs no more than it says" * doctest::test_suite("devi
     if (method.needs.cam_head) layers.push_back(find_cam_head(network)->features);
     Probe probe(network, context, two_pictures(), layers, method.needs.input_gradient);
     CHECK(method.explain(probe, {{{0, 3}}, layer}).size() == 2);
-    CHECK(method.backwards == (method.needs.layer && method.class_dependent) + method.needs.input_gradient);
+    const int backwards = (method.needs.layer && method.class_dependent) + method.needs.input_gradient;
+    CHECK(method.backwards == (method.forwards == 1 ? backwards : method.forwards - 2));
   }
 }
 

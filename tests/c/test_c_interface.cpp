@@ -151,7 +151,7 @@ TEST_CASE("c: one call answers every method and preset with the library's bits")
       CHECK(info.method == method->name);
       CHECK(info.class_index == index);
       CHECK((info.layer != nullptr) == (method->needs.layer || method->needs.cam_head));
-      CHECK(info.map_channels == (method->needs.input_gradient ? 3 : 1));
+      CHECK(info.map_channels == (method->gives_gradient({}) ? 3 : 1));
       const Result expected = known.result(*method, preset, index, direction);
       CHECK(same_bits_in(map_of(explanation.get()), expected.raw().values()));
       CHECK(overlay_of(explanation.get()) == known.overlay(expected, preset));

@@ -29,7 +29,8 @@ std::vector<Tensor> all_answers(Probe& probe, NodeId layer) {
     const std::optional<NodeId> at = method.layer_in(probe.network(), layer);
     for (const Target& target :
          {Target{{1, 2}}, Target{{4, 2}}, Target{.classes = {1, 2}, .aim = Aim::log_probability}})
-      for (backlight::Result& result : method.explain(probe, {target, at})) {
+      for (backlight::Result& result :
+           method.explain(probe, {.target = target, .layer = at, .path = {.steps = 2}})) {
         if (result.map) all.push_back(std::move(result.map->map));
         if (result.gradient.defined()) all.push_back(std::move(result.gradient));
       }

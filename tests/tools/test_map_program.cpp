@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "tools/program.hpp"
 
@@ -123,7 +124,7 @@ TEST_CASE("explain: a target is a choice that names, documents and maps hold") {
   CHECK(others[1] == Json{{"index", 6}, {"name", "frog"}, {"weight", -0.5}});
   const std::string file = result_of(against)["files"]["npy"];
   CAPTURE(file);
-  CHECK(file.ends_with("_hirescam_against-dog-frog_map.npy"));
+  CHECK(file.ends_with("_hirescam_against-dog-frog-0.5_map.npy"));
   CHECK(map_of(against) != map_of(plain));
 
   const auto refused = [&](std::vector<std::string> more, const char* why) {
@@ -144,4 +145,66 @@ TEST_CASE("explain: a target is a choice that names, documents and maps hold") {
   fs::copy_file(probable["images"][0]["files"]["panel"].get<std::string>(), panel,
                 fs::copy_options::overwrite_existing);
   refused({"--skip-existing"}, "target");
+}
+
+TEST_CASE("explain: maps at the input say how they were made and whether they add up") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png"), net = work.network(), other = work.picture("other.png");
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"explain", picture,    "--weights",   net,     "--class",
+                                    "cat",     "--format", "npy,overlay", "--out", work.str("out")};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto result_of = [](const Json& json) { return json["images"][0]["results"][0]; };
+  std::set<std::vector<float>> maps;
+  for (const std::string& baseline :
+       {std::string("mean"), std::string("black"), std::string("blur"), other}) {
+    CAPTURE(baseline);
+    const Json json =
+        work.run_json(run({"--method", "integrated-gradients", "--steps", "8", "--baseline", baseline}));
+    CHECK(json["path"] == Json{{"baseline", baseline}, {"rule", "gauss-legendre"}, {"steps", 8}});
+    const Json total = result_of(json)["completeness"];
+    const double delta = total["sum"].get<double>() - total["expected"].get<double>();
+    CHECK(std::abs(delta - total["delta"].get<double>()) <= 1e-6);
+    const std::string stem = baseline == other ? "other" : baseline;
+    CHECK(result_of(json)["files"]["npy"].get<std::string>().ends_with("_" + stem + "_steps8_gradient.npy"));
+    maps.insert(read_npy(result_of(json)["files"]["npy"].get<std::string>()).values);
+  }
+  CHECK(maps.size() == 4);
+  const ProcessResult text = work.run(run({"--method", "integrated-gradients", "--steps", "4"}));
+  CHECK(contains(text.out, ": adds up to "));
+
+  const Json saliency = work.run_json(run({"--method", "saliency", "--box"}));
+  CHECK(result_of(saliency)["map"]["height"] == 32);
+  CHECK(result_of(saliency)["map"]["min"].get<double>() >= 0);
+  CHECK_FALSE(result_of(saliency)["box"].is_null());
+  CHECK(result_of(saliency)["files"]["npy"].get<std::string>().ends_with("_saliency_map.npy"));
+  const Json summed = work.run_json(run({"--method", "input-x-gradient", "--channels", "sum"}));
+  CHECK(summed["channels"] == "sum");
+  CHECK(result_of(summed)["gradient"].is_null());
+  CHECK(result_of(summed)["files"]["npy"].get<std::string>().ends_with("_input-x-gradient_sum_map.npy"));
+
+  const std::vector<std::string> vargrad = {"--method", "gradient", "--smooth", "vargrad", "--samples",
+                                            "3",        "--noise",  "0.1",      "--seed",  "7"};
+  const Json smooth = work.run_json(run(vargrad));
+  CHECK(smooth["smoothing"] == Json{{"kind", "vargrad"}, {"samples", 3}, {"noise", 0.1}, {"seed", 7}});
+  CHECK(result_of(smooth)["gradient"]["min"].get<double>() >= 0);
+  CHECK(work.run_json(run({"--smooth", "augmentation"}))["smoothing"] == Json{{"kind", "augmentation"}});
+
+  const auto refused = [&](std::vector<std::string> more, int code, const char* why) {
+    const ProcessResult result = work.run(run(std::move(more)));
+    CAPTURE(result.err);
+    CHECK(result.exit_code == code);
+    CHECK(contains(result.err, why));
+  };
+  refused({"--channels", "sum"}, 2, "channels are those of the input, which grad-cam does not go to");
+  refused({"--method", "gradient", "--channels", "mean"}, 2, "unknown reduction of channels 'mean'");
+  refused({"--samples", "3"}, 2, "are of a smoothing by noise");
+  refused({"--smooth", "augmentation", "--noise", "0.1"}, 2, "are of a smoothing by noise");
+  refused({"--smooth", "smoothgrad", "--samples", "0"}, 2, "--samples");
+  refused({"--smooth", "smoothgrad", "--noise", "nan"}, 2, "a noise of nan");
+  refused({"--steps", "5"}, 2, "are of integrated-gradients");
+  refused({"--method", "integrated-gradients", "--path-rule", "simpson"}, 2, "unknown path rule 'simpson'");
+  refused({"--method", "integrated-gradients", "--baseline", work.str("none.png")}, 3, "none.png");
 }

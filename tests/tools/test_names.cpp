@@ -28,10 +28,18 @@ TEST_CASE("names: long names are cut between characters") {
 }
 
 TEST_CASE("names: the longest parts together are a name that file systems take") {
-  const std::string others =
-      "--99999_-999999_grad-cam-elementwise-counterfactual_-999_pytorch-grad-cam_stretch_log-probability_"
-      "eigen_against-_heatmap.png";
-  CHECK(kLongestStem + kLongestExtension + 2 * kLongestName + kLongestOthers + others.size() <= 255);
+  const std::string others = "--99999_-999999_grad-cam-elementwise-counterfactual_-999_heatmap.png";
+  CHECK(kLongestStem + kLongestExtension + 2 * kLongestName + kLongestChoices + others.size() <= 255);
+}
+
+TEST_CASE("names: choices that are too long for a name are told apart by digits") {
+  CHECK(bounded_choices("_paper_stretch_n50").size() == 18);
+  const std::string many = "_pytorch-grad-cam_stretch_smoothgrad-squared_n100_";
+  const std::string one = bounded_choices(many + "noise0.2"), other = bounded_choices(many + "noise0.3");
+  CHECK(one.size() <= kLongestChoices);
+  CHECK(one.starts_with("_pytorch-grad-cam_stretch_smoothgrad-"));
+  CHECK(one != other);
+  CHECK(one == bounded_choices(many + "noise0.2"));
 }
 
 TEST_CASE("names: classes take their first synonym and an index where two share it") {

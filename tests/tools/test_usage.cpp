@@ -236,7 +236,7 @@ TEST_CASE("methods: lists what the library has and explain takes each by its nam
     CHECK(entry["needs"] == Json{{"layer", method.needs.layer},
                                  {"cam_head", method.needs.cam_head},
                                  {"input_gradient", method.needs.input_gradient}});
-    CHECK(entry["forwards"] == 1);
+    CHECK(entry["forwards"] == method.forwards);
     CHECK(entry["backwards"] == method.backwards);
     CHECK(entry["counterfactual"] == method.counterfactual);
     CHECK(entry["class_dependent"] == method.class_dependent);
@@ -247,15 +247,19 @@ TEST_CASE("methods: lists what the library has and explain takes each by its nam
     CHECK(contains(table.out, method.name));
     CHECK(contains(table.out, method.paper));
     CHECK(contains(help, method.summary));
+    if (method.name == "grad-cam++")
+      CHECK(contains(table.out, "paper, paper-code, pytorch-grad-cam, torch-cam"));
     explain.insert(explain.end(), {"--method", std::string(method.name)});
   }
   const Json results = work.run_json(explain)["images"][0]["results"];
   REQUIRE(results.size() == methods().size());
   for (std::size_t i = 0; i < methods().size(); ++i) {
     CHECK(results[i]["method"] == methods()[i].name);
-    const Method::Needs& needs = methods()[i].needs;
-    CHECK(results[i]["map"].is_null() != (needs.layer || needs.cam_head));
-    CHECK(results[i]["gradient"].is_null() != needs.input_gradient);
+    const Method& method = methods()[i];
+    CHECK(results[i]["map"].is_null() !=
+          (method.needs.layer || method.needs.cam_head || !method.gives_gradient({})));
+    CHECK(results[i]["gradient"].is_null() != method.gives_gradient({}));
+    CHECK(results[i]["completeness"].is_null() != (method.name == "integrated-gradients"));
   }
 }
 

@@ -1,15 +1,13 @@
 // backlight explain: what in a picture speaks for a class.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <memory>
 
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/class_names.hpp"
 #include "tools/backlight/commands.hpp"
 #include "tools/backlight/explain_picture.hpp"
-#include "tools/backlight/names.hpp"
+#include "tools/backlight/map_options.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "tools/backlight/table.hpp"
 
@@ -20,11 +18,12 @@ struct ExplainOptions {
   InputOptions inputs;
   NetworkOptions network;
   DeviceOptions device;
-  std::vector<std::string> classes, against, methods, layers, formats;
+  std::vector<std::string> classes, methods, layers, formats;
   std::size_t top_k = 0;
-  std::optional<std::string> preset, fit, target;
+  std::optional<std::string> preset, fit;
+  MapOptions map;
   std::string exif = "apply", folder = "backlight-out";
-  bool counterfactual = false, eigen_smooth = false, box = false, force = false, skip_existing = false;
+  bool box = false, force = false, skip_existing = false;
   JsonOptions json;
   Console console;
 };
@@ -57,19 +56,15 @@ Formats parse_formats(const std::vector<std::string>& names) {
 /// What can be refused before a network is loaded.
 Request parse_request(const ExplainOptions& options, std::vector<const Method*>& asked) {
   Request request;
-  if (options.preset) request.preset = parse_preset(*options.preset);
+  if (options.preset) request.question.preset = parse_preset(*options.preset);
   if (options.fit) request.fit = parse_fit(*options.fit);
   request.exif = parse_exif(options.exif);
   request.layer_given = !options.layers.empty();
   for (const auto& choice : {options.preset, options.fit})
     if (choice) request.choices += "_" + *choice;
-  if (options.target) request.target.aim = parse_aim(*options.target);
-  if (request.target.aim != Aim::score) request.choices += text("_", name_of(request.target.aim));
-  request.eigen_smooth = options.eigen_smooth;
-  if (request.eigen_smooth) request.choices += "_eigen";
+  parse_map_options(options.map, request);
   request.formats = parse_formats(options.formats);
   request.formats.box = options.box;
-  request.target.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
   if (options.folder == "-")
     throw Error(ErrorKind::usage,
                 "--out names a folder, which standard output cannot be; --json prints there");
@@ -86,17 +81,16 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
     throw Error(ErrorKind::usage, "--layer: none of the methods asked for looks at a layer of choice; ",
                 names_of_methods(at_a_layer), " do");
   for (const Method* method : asked) {
-    if (options.counterfactual && !method->counterfactual)
+    if (options.map.counterfactual && !method->counterfactual)
       throw Error(ErrorKind::usage, "--counterfactual ", method->no_counterfactual());
-    if (request.eigen_smooth && !method->smoothable)
+    if (request.question.eigen_smooth && !method->smoothable)
       throw Error(ErrorKind::usage, "--eigen-smooth ", method->no_smoothing());
-    method->require_defined(
-        {.target = request.target, .preset = request.preset, .eigen_smooth = request.eigen_smooth});
+    method->require_defined(request.question);
   }
   const auto& of_panel = find_method("guided-grad-cam").presets;
-  if (request.formats.panel && std::ranges::find(of_panel, request.preset) == of_panel.end())
+  if (request.formats.panel && std::ranges::find(of_panel, request.question.preset) == of_panel.end())
     throw Error(ErrorKind::unsupported, "a panel shows Guided Grad-CAM, which preset ",
-                name_of(request.preset), " does not define; use another preset");
+                name_of(request.question.preset), " does not define; use another preset");
   return request;
 }
 
@@ -106,7 +100,7 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
   const Network& network = model.network;
   std::vector<NodeId>& chosen = request.chosen_layers;
   for (const std::string& name : options.layers) add_once(chosen, network.find(name));
-  if (chosen.empty()) chosen.push_back(network.find(model.info.default_layers.of(request.preset)));
+  if (chosen.empty()) chosen.push_back(network.find(model.info.default_layers.of(request.question.preset)));
 
   for (const Method* method : asked) {
     // One look where the layer is no choice.
@@ -144,7 +138,7 @@ void note_identities(const Request& request, const std::vector<const Method*>& a
   std::map<std::pair<std::string_view, NodeId>, std::vector<std::string>> same;
   for (const auto& [method, layer] : request.looks)
     if (layer)
-      if (const auto to = method->identical_to(network, *layer, request.preset); !to.empty())
+      if (const auto to = method->identical_to(network, *layer, request.question.preset); !to.empty())
         same[{to, *layer}].emplace_back(method->name);
   for (const auto& [at, names] : same)
     console.note(joined(names), ": identical to ", at.first, " at ", network.node(at.second).name,
@@ -168,44 +162,6 @@ Json choose_classes(Request& request, const ExplainOptions& options, const Model
     list.push_back(std::move(entry));
   }
   return list;
-}
-
-/// "CLASS" or "CLASS=WEIGHT".
-std::pair<std::string, double> class_and_weight(const std::string& name) {
-  const std::size_t at = name.rfind('=');
-  if (at == std::string::npos) return {name, 1};
-  double weight = 0;
-  const char* const end = name.data() + name.size();
-  const auto [stop, error] = std::from_chars(name.data() + at + 1, end, weight);
-  if (error != std::errc() || stop != end || !std::isfinite(weight) || weight == 0)
-    throw Error(ErrorKind::usage, "--against ", name, ": the weight is '", name.substr(at + 1),
-                "', expected a number other than 0, as in --against lynx=0.5");
-  return {name.substr(0, at), weight};
-}
-
-/// What is explained of each class: its aim, and the classes that it is against.
-Json choose_target(Request& request, const ExplainOptions& options, const Model& model, Console& console) {
-  request.target.sigmoid = model.scores == ScoreFunction::sigmoid;
-  Json json{{"aim", name_of(request.target.aim)}, {"others", Json::array()}};
-  const std::vector<std::string> names =
-      options.against.empty() ? std::vector<std::string>() : file_safe_classes(model.labels);
-  std::string others;
-  for (const std::string& asked : options.against) {
-    const auto [name, weight] = class_and_weight(asked);
-    const ClassChoice choice = find_class(model.labels, model.wordnet_ids, name);
-    if (!choice.remark.empty()) console.note("--against ", choice.remark);
-    request.target.others.push_back({choice.index, -weight});
-    Json entry = class_json(model, choice.index);
-    entry["weight"] = -weight;
-    json["others"].push_back(std::move(entry));
-    others += "-" + names.at(static_cast<std::size_t>(choice.index));
-  }
-  if (!others.empty()) request.choices += "_against-" + file_safe(others, kLongestOthers);
-  // Refuses what has no meaning before there is a picture.
-  Target any = request.target;
-  any.classes = {0};
-  evaluate(any, Tensor::zeros({1, model.outputs}));
-  return json;
 }
 
 std::string quoted_layer(const Json& result) {
@@ -237,6 +193,8 @@ std::string report(const Json& record, const Model& model) {
            quoted_layer(result) + (result["counterfactual"] == true ? ", counterfactual" : "") + ", " +
            percent(result["probability"]);
     if (result["positive_evidence"] == false) out += ": no positive evidence";
+    if (const Json& total = result["completeness"]; !total.is_null())
+      out += text(": adds up to ", decimal(total["sum"], 4), ", expected ", decimal(total["expected"], 4));
     if (const Json& box = result["box"]; !box.is_null())
       out += text(": box ", decimal(box["x0"], 0), ",", decimal(box["y0"], 0), " to ", decimal(box["x1"], 0),
                   ",", decimal(box["y1"], 0));
@@ -259,14 +217,14 @@ void run_explain(ExplainOptions& options) {
   note_rules(asked_methods, request.formats.panel, model.network, console);
   note_identities(request, asked_methods, model.network, console);
   Json asked = choose_classes(request, options, model, console);
-  Json target = choose_target(request, options, model, console);
+  Json map_facts = ask_map_options(options.map, model, request, console);
 
   Json head = run_json("explain", model, request.fit, request.exif, context);
   head["asked"] = std::move(asked);
-  head["preset"] = name_of(request.preset);
-  head["target"] = std::move(target);
-  head["eigen_smooth"] = request.eigen_smooth;
-  Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
+  head["preset"] = name_of(request.question.preset);
+  head.update(map_facts);
+  Inputs inputs =
+      inputs_of(list, {model.weights, labels_file(options.network), options.map.baseline.value_or("")});
   inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
   Programs programs(model.network, optimisations(options.device, list.pictures.size()));
@@ -334,19 +292,7 @@ void add_explain_command(CLI::App& app) {
       ->group("Question")
       ->type_name("NAME")
       ->capture_default_str();
-  add_name(
-      "--target", options->target,
-      "What of the class: score, probability, log-probability, finer (against the classes most like it), "
-      "finer-pytorch-grad-cam, finer-torch-cam [score]");
-  add_list("--against", options->against,
-           "Explain the difference to this class, or to WEIGHT times it; several times for several",
-           "N|NAME[=WEIGHT]");
-  command.add_flag("--counterfactual", options->counterfactual, "What would lower the score")
-      ->group("Question");
-  command
-      .add_flag("--eigen-smooth", options->eigen_smooth,
-                "First principal component of a map's channels in the sum's place")
-      ->group("Question");
+  add_map_options(command, options->map);
   command.add_flag("--box", options->box, "Box of the largest segment above 15 % of the map's maximum")
       ->group("Question");
   add_network_options(command, options->network);

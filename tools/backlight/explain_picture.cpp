@@ -34,7 +34,9 @@ Json range_json(const Tensor& tensor) {
 }
 
 /// What the npy holds.
-const char* raw_kind(const Look& look) { return look.method->needs.input_gradient ? "gradient" : "map"; }
+const char* raw_kind(const Look& look, const Question& question) {
+  return look.method->gives_gradient(question) ? "gradient" : "map";
+}
 
 void draw_box_on(Image& image, const Box& box) {
   draw_box(image, box, kBoxColor, std::max(2, std::min(image.width, image.height) / 150));
@@ -104,7 +106,7 @@ fs::path Explainer::file(const PictureSource& source, std::int64_t index, const 
                          std::string_view kind, std::string_view extension) const {
   std::string name = source.stem + "_" + class_names_.at(static_cast<std::size_t>(index)) + "_" +
                      std::string(look.method->name);
-  if (request_.target.direction == Direction::counterfactual) name += "-counterfactual";
+  if (request_.question.target.direction == Direction::counterfactual) name += "-counterfactual";
   if (request_.layer_given && look.method->needs.layer) name += "_" + layer_names_.at(*look.layer);
   name.append(request_.choices).append("_").append(kind).append(extension);
   return request_.folder / source.folder / name;
@@ -133,7 +135,7 @@ std::vector<fs::path> Explainer::files_of(const PictureSource& source,
     for (const Look& look : request_.looks) {
       if (formats.overlay) all.push_back(file(source, index, look, "overlay", picture_extension()));
       if (formats.heatmap) all.push_back(file(source, index, look, "heatmap", picture_extension()));
-      if (formats.npy) all.push_back(file(source, index, look, raw_kind(look), ".npy"));
+      if (formats.npy) all.push_back(file(source, index, look, raw_kind(look, request_.question), ".npy"));
     }
   if (formats.panel) all.push_back(panel_file(source));
   if (formats.json) all.push_back(json_file(source));
@@ -164,7 +166,7 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
                                       std::span<const std::int64_t> classes) const {
   Json subjects = Json::array();
   for (const std::int64_t index : classes)
-    subjects.push_back(subject(index, request_.target.direction == Direction::counterfactual));
+    subjects.push_back(subject(index, request_.question.target.direction == Direction::counterfactual));
   std::set<fs::path> kept;
   for (const fs::path& file : files) {
     std::error_code error;
@@ -176,7 +178,7 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
                     ", expected ", here.dump(), "; --force overwrites results, --out chooses another folder");
     };
     for (const char* part : {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset",
-                             "/eigen_smooth", "/target", "/precision"})
+                             "/eigen_smooth", "/target", "/channels", "/smoothing", "/path", "/precision"})
       compare(part + 1, part_of(facts, part), part_of(header_, part));
     compare("its [class, counterfactual] are", subjects_of(facts), subjects);
     kept.insert(file);
@@ -215,39 +217,44 @@ void Explainer::write_files(Work& work, std::int64_t index, const Look& look, co
   };
   if (formats.overlay)
     take("overlay", picture("overlay"), [&](const std::string& path) {
-      Image image = result.overlay(work.image, work.placement, request_.preset);
+      Image image = result.overlay(work.image, work.placement, request_.question.preset);
       if (box) draw_box_on(image, *box);
       write_picture(path, image, record);
     });
   if (formats.heatmap)
     take("heatmap", picture("heatmap"), [&](const std::string& path) {
-      write_picture(path, result.heatmap(work.placement, request_.preset), record);
+      write_picture(path, result.heatmap(work.placement, request_.question.preset), record);
     });
   if (formats.npy)
-    take("npy", file(work.source, index, look, raw_kind(look), ".npy"),
+    take("npy", file(work.source, index, look, raw_kind(look, request_.question), ".npy"),
          [&](const std::string& path) { write_npy(path, result.raw()); });
 }
 
 Question Explainer::question(std::int64_t index, std::optional<NodeId> layer) const {
-  Question question{request_.target, layer, request_.preset, request_.eigen_smooth};
+  Question question = request_.question;
   question.target.classes = {index};
+  question.layer = layer;
   return question;
 }
 
 Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look) const {
-  return explain_picture(probe, *look.method, question(index, look.layer), model_.info.preprocessing);
+  const Preprocessing& how = model_.info.preprocessing;
+  Question asked = question(index, look.layer);
+  if (request_.baseline && !asked.path.baseline)
+    asked.path.baseline = std::make_shared<const Tensor>(baseline(*request_.baseline, probe.input(), how));
+  return explain_picture(probe, *look.method, asked, how);
 }
 
 Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, const Result& result,
                             double target) const {
   const auto i = static_cast<std::size_t>(index);
   std::optional<Box> box;
-  if (request_.formats.box) box = result.box(work.placement, request_.preset);
+  if (request_.formats.box) box = result.box(work.placement, request_.question.preset);
 
   Json json;
   json["method"] = look.method->name;
   const std::string_view identical =
-      look.layer ? look.method->identical_to(model_.network, *look.layer, request_.preset) : "";
+      look.layer ? look.method->identical_to(model_.network, *look.layer, request_.question.preset) : "";
   json["identical_to"] = identical.empty() ? Json() : Json(identical);
   json["class_dependent"] = look.method->class_dependent;
   json["plain_gradient_at"] = Json::object();
@@ -255,7 +262,7 @@ Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, co
     json["plain_gradient_at"][std::string(name_of(kind))] = layers;
   json["layer"] = look.layer ? Json(model_.network.node(*look.layer).name) : Json();
   json["class"] = class_json(model_, index);
-  json["counterfactual"] = request_.target.direction == Direction::counterfactual;
+  json["counterfactual"] = request_.question.target.direction == Direction::counterfactual;
   json["target_value"] = number(target);
   json["logit"] = number(work.scores.logits[i]);
   json["probability"] = work.scores.probabilities[i];
@@ -263,6 +270,11 @@ Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, co
   json["positive_evidence"] = result.map ? Json(has_positive_evidence(result.map->map)) : Json();
   json["map"] = result.map ? range_json(result.map->map) : Json();
   json["gradient"] = result.gradient.defined() ? range_json(result.gradient) : Json();
+  json["completeness"] = Json();
+  if (const auto& total = result.completeness)
+    json["completeness"] = {{"sum", number(total->sum)},
+                            {"expected", number(total->expected)},
+                            {"delta", number(total->sum - total->expected)}};
   json["box"] = box ? box_json(*box) : Json();
   write_files(work, index, look, result, json, box);
   return json;
@@ -300,8 +312,8 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
                              image,
                              fitted.placement,
                              scores,
-                             request_.preset,
-                             request_.target.direction,
+                             request_.question.preset,
+                             request_.question.target.direction,
                              request_.chosen_layers.front()};
   if (request_.formats.panel && !kept.contains(panel_file(source))) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {

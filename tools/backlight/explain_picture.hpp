@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/explain/methods.hpp"
+#include "models/pictures.hpp"
 #include "tools/backlight/common.hpp"
 #include "tools/backlight/inputs.hpp"
 #include "tools/backlight/pictures.hpp"
@@ -36,9 +37,8 @@ struct Request {
   std::vector<NodeId> layers;         ///< at which maps are wanted, each once
   std::vector<NodeId> chosen_layers;  ///< where methods of one's choice look, a panel at the first
   bool input_gradient = false;
-  Preset preset = Preset::pytorch_grad_cam;
-  Target target;  ///< of each class; without its classes
-  bool eigen_smooth = false;
+  Question question;                 ///< of each class; without it and a layer
+  std::optional<Baseline> baseline;  ///< of the question's path, where that has none
   Fit fit = Fit::crop;
   ExifOrientation exif = ExifOrientation::apply;
   Formats formats;

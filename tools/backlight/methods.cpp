@@ -2,6 +2,7 @@
 #include "engine/explain/methods.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "tools/backlight/commands.hpp"
@@ -34,13 +35,14 @@ std::string needs_text(const Method::Needs& needs) {
 std::string methods_text() {
   Table table({"method", "needs", "costs", "counterfactual", "presets", "paper"});
   for (const Method& method : methods())
-    table.add({std::string(method.name), needs_text(method.needs),
-               text("1 forward", method.backwards > 0
-                                     ? ", " + counted(static_cast<std::size_t>(method.backwards), "backward")
-                                     : ""),
-               method.counterfactual ? "yes" : "no",
-               method.presets.size() == kPresets.size() ? "all" : joined(preset_names(method)),
-               std::string(method.paper)});
+    table.add(
+        {std::string(method.name), needs_text(method.needs),
+         text(counted(static_cast<std::size_t>(method.forwards), "forward"),
+              method.backwards > 0 ? ", " + counted(static_cast<std::size_t>(method.backwards), "backward")
+                                   : ""),
+         method.counterfactual ? "yes" : "no",
+         std::ranges::equal(method.presets, kPresets) ? "all" : joined(preset_names(method)),
+         std::string(method.paper)});
   return table.str() + R"(
 One forward of a picture serves all methods and classes; a backward is for one class, and what methods
 share is computed once. A head of one layer: global average pooling and one linear layer, or one 1×1
@@ -59,7 +61,7 @@ Json methods_json() {
                                 {{"layer", method.needs.layer},
                                  {"cam_head", method.needs.cam_head},
                                  {"input_gradient", method.needs.input_gradient}}},
-                               {"forwards", 1},
+                               {"forwards", method.forwards},
                                {"backwards", method.backwards},
                                {"counterfactual", method.counterfactual},
                                {"class_dependent", method.class_dependent},

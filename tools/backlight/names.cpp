@@ -1,7 +1,11 @@
 #include "tools/backlight/names.hpp"
 
 #include <algorithm>
+#include <iomanip>
 #include <map>
+#include <sstream>
+
+#include "engine/core/random.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -38,6 +42,13 @@ std::string file_safe(std::string_view text, std::size_t limit, std::string_view
   }
   out.resize(out.find_last_not_of("-.") + 1);
   return out.empty() ? "unnamed" : out;
+}
+
+std::string bounded_choices(const std::string& choices) {
+  if (choices.size() <= kLongestChoices) return choices;
+  std::ostringstream digits;
+  digits << std::hex << std::setw(8) << std::setfill('0') << (hash_of(choices) & 0xffffffff);
+  return "_" + file_safe(choices.substr(1), kLongestChoices - 10, "_") + "-" + digits.str();
 }
 
 std::vector<std::string> file_safe_classes(const std::vector<std::string>& labels) {

@@ -23,5 +23,9 @@ Method deconvnet();
 Method guided_grad_cam();
 Method deconv_grad_cam();
 Method gradient();
+// At the input, and at others: inputs.cpp.
+Method saliency();
+Method input_x_gradient();
+Method integrated_gradients();
 
 }  // namespace backlight::method

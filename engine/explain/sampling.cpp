@@ -1,0 +1,182 @@
+#include "engine/explain/sampling.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <optional>
+
+#include "engine/core/random.hpp"
+
+namespace backlight {
+namespace {
+
+/// How many inputs go together: as many as the question's memory holds activations of.
+std::int64_t inputs_together(const Probe& probe, const Question& question) {
+  constexpr std::int64_t kMost = 32;
+  const Tensor& x = probe.input();
+  std::int64_t values = 0;
+  for (const Shape& shape : probe.network().shapes(x.shape().with(0, 1))) values += shape.numel();
+  const auto bytes = values * static_cast<std::int64_t>(size_of(x.dtype()));
+  return std::clamp<std::int64_t>(question.batch_bytes / std::max<std::int64_t>(bytes, 1), 1, kMost);
+}
+
+/// Value i of draw m: standard normal, the same for every picture of a size (Box and Muller).
+double normal(std::uint64_t seed, std::int64_t draw, std::int64_t i) {
+  const std::uint64_t stream = random_bits(seed, static_cast<std::uint64_t>(draw));
+  const double u = random_uniform(stream, static_cast<std::uint64_t>(2 * i)) + 0x1p-25;
+  const double v = random_uniform(stream, static_cast<std::uint64_t>(2 * i + 1));
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
+}
+
+// pytorch-grad-cam's: {as it is, mirrored} × {0.9, 1, 1.1}.
+constexpr std::int64_t kAugmentations = 6;
+bool is_mirrored(std::int64_t variant) { return variant >= 3; }
+double factor_of(std::int64_t variant) { return 0.9 + 0.1 * static_cast<double>(variant % 3); }
+
+/// Every row of the last extent from its end.
+Tensor mirrored(const Tensor& tensor) {
+  Tensor turned = tensor.clone();
+  const auto width = static_cast<std::ptrdiff_t>(tensor.shape()[-1]);
+  dispatch_dtype(tensor.dtype(), [&]<class T>() {
+    for (T* row = turned.data<T>(); row != turned.data<T>() + turned.numel(); row += width)
+      std::reverse(row, row + width);
+  });
+  return turned;
+}
+
+/// Mean of values or of their squares, or their variance, as they come.
+struct Moments {
+  Smoothing kind;
+  Shape shape = {};
+  std::vector<double> mean = {}, spread = {};
+  double count = 0;
+
+  void add(const Tensor& sample) {
+    const Tensor exact = sample.to(DType::f64);
+    const std::span<const double> values = exact.values<double>();
+    if (mean.empty()) {
+      shape = sample.shape();
+      mean.assign(values.size(), 0.0);
+      spread.assign(values.size(), 0.0);
+    }
+    ++count;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double v = kind == Smoothing::mean_square ? values[i] * values[i] : values[i];
+      const double off = v - mean[i];
+      mean[i] += off / count;
+      spread[i] += off * (v - mean[i]);
+    }
+  }
+  Tensor result(DType dtype) const {
+    Tensor exact(shape, DType::f64);
+    std::ranges::transform(kind == Smoothing::variance ? spread : mean, exact.data<double>(),
+                           [&](double v) { return kind == Smoothing::variance ? v / count : v; });
+    return exact.to(dtype);
+  }
+};
+
+}  // namespace
+
+void for_each_variant(
+    Probe& probe, const Method& method, const Question& question, std::int64_t variants,
+    const std::function<void(std::int64_t image, std::int64_t variant, std::span<double> x)>& make,
+    const std::function<void(std::int64_t image, std::int64_t variant, const Result& result, double value)>&
+        take) {
+  const Tensor& x = probe.input();
+  const std::int64_t all = x.shape()[0] * variants, together = inputs_together(probe, question);
+  const auto size = static_cast<std::size_t>(x.numel() / x.shape()[0]);
+  for (std::int64_t first = 0; first < all; first += together) {
+    const std::int64_t count = std::min(together, all - first);
+    Tensor batch(x.shape().with(0, count), DType::f64);
+    Question each = question;
+    each.target.classes.clear();
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t image = (first + i) / variants;
+      make(image, (first + i) % variants,
+           batch.values<double>().subspan(static_cast<std::size_t>(i) * size, size));
+      each.target.classes.push_back(question.target.classes.at(static_cast<std::size_t>(image)));
+    }
+    Probe there = probe.at(batch.to(x.dtype()));
+    const std::vector<double> values = there.values(each.target);
+    const std::vector<Result> results = method.answer(there, each, method.rule);
+    for (std::int64_t i = 0; i < count; ++i)
+      take((first + i) / variants, (first + i) % variants, results[static_cast<std::size_t>(i)],
+           values[static_cast<std::size_t>(i)]);
+  }
+}
+
+std::vector<Result> smoothed(Probe& probe, const Method& method, const Question& question) {
+  if (question.smoothing == Smoothing::none) return method.answer(probe, question, method.rule);
+  const bool augmented = question.smoothing == Smoothing::augmentation;
+  const Tensor x = probe.input().to(DType::f64);
+  const DType dtype = probe.input().dtype();
+  const auto images = static_cast<std::size_t>(x.shape()[0]);
+  const std::size_t size = x.values<double>().size() / images, width = static_cast<std::size_t>(x.shape()[3]);
+  std::vector<double> sigma;
+  for (std::size_t n = 0; n < images; ++n) {
+    const auto [low, high] = std::ranges::minmax(x.values<double>().subspan(n * size, size));
+    sigma.push_back(question.noise * (high - low));
+  }
+  std::vector<Moments> maps(images, {question.smoothing}), gradients(images, {question.smoothing});
+  for_each_variant(
+      probe, method, question, augmented ? kAugmentations : question.samples,
+      [&](std::int64_t image, std::int64_t variant, std::span<double> to) {
+        const auto n = static_cast<std::size_t>(image);
+        const double* const from = &x.values<double>()[n * size];
+        for (std::size_t i = 0; i < size; ++i)
+          to[i] = augmented
+                      ? from[is_mirrored(variant) ? i / width * width + (width - 1 - i % width) : i] *
+                            factor_of(variant)
+                      : from[i] + sigma[n] * normal(question.seed, variant, static_cast<std::int64_t>(i));
+      },
+      [&](std::int64_t image, std::int64_t variant, const Result& result, double) {
+        const auto n = static_cast<std::size_t>(image);
+        const auto add = [&](Moments& to, const Tensor& sample) {
+          to.add(augmented && is_mirrored(variant) ? mirrored(sample) : sample.clone());
+        };
+        if (result.map && augmented)
+          add(maps[n], display_map(result.map->map.to(DType::f32), Preset::pytorch_grad_cam, x.shape()[2],
+                                   x.shape()[3]));
+        else if (result.map)
+          add(maps[n], result.map->map);
+        if (result.gradient.defined()) add(gradients[n], result.gradient);
+      });
+  std::vector<Result> results(images);
+  for (std::size_t n = 0; n < images; ++n) {
+    if (maps[n].count > 0) results[n].map = ClassMap{{}, maps[n].result(dtype)};
+    if (gradients[n].count > 0) results[n].gradient = gradients[n].result(dtype);
+  }
+  return results;
+}
+
+std::vector<QuadratureNode> quadrature(PathRule rule, int nodes) {
+  const int least = rule == PathRule::trapezoid ? 2 : 1;
+  if (nodes < least)
+    throw Error(ErrorKind::usage, "a path of ", nodes, " steps was asked for, expected ", least, " at least");
+  std::vector<QuadratureNode> all;
+  for (int i = 0; i < nodes; ++i) {
+    if (rule == PathRule::trapezoid) {
+      const bool end = i == 0 || i == nodes - 1;
+      all.push_back({static_cast<double>(i) / (nodes - 1), (end ? 0.5 : 1) / (nodes - 1)});
+      continue;
+    }
+    // The roots of the Legendre polynomial of degree n, by Newton's steps from where they nearly are.
+    double t = -std::cos(std::numbers::pi * (i + 0.75) / (nodes + 0.5)), slope = 0;
+    for (int step = 0; step < 100; ++step) {
+      double before = 0, p = 1;
+      for (int k = 0; k < nodes; ++k) {
+        const double next = ((2 * k + 1) * t * p - k * before) / (k + 1);
+        before = p;
+        p = next;
+      }
+      slope = nodes * (t * p - before) / (t * t - 1);
+      const double off = p / slope;
+      t -= off;
+      if (std::abs(off) < 1e-15) break;
+    }
+    all.push_back({(1 + t) / 2, 1 / ((1 - t * t) * slope * slope)});
+  }
+  return all;
+}
+
+}  // namespace backlight

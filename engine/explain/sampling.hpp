@@ -1,0 +1,33 @@
+// Methods asked at other inputs than the picture: between a baseline and it, around it, turned. One generator of
+// inputs, in batches, whose results come back one by one and in order: how many go together changes no bit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "engine/explain/methods.hpp"
+
+namespace backlight {
+
+/// Calls make(image, variant, x) to fill the C·H·W values of x for each image of the probe and each of so many
+/// variants, asks the method about them, and calls take(image, variant, result, value) in this order, with the target's
+/// value there.
+void for_each_variant(
+    Probe& probe, const Method& method, const Question& question, std::int64_t variants,
+    const std::function<void(std::int64_t image, std::int64_t variant, std::span<double> x)>& make,
+    const std::function<void(std::int64_t image, std::int64_t variant, const Result& result, double value)>&
+        take);
+
+/// The method's answer, smoothed as the question's Smoothing says.
+std::vector<Result> smoothed(Probe& probe, const Method& method, const Question& question);
+
+/// n nodes and weights of a rule for ∫₀¹. Gauss–Legendre's is exact for polynomials of degree 2n−1; the trapezoid's has
+/// weights ½, 1, …, 1, ½ over n−1. Throws Error(usage) for less than one node, or two of the trapezoid's.
+struct QuadratureNode {
+  double at = 0, weight = 0;
+};
+std::vector<QuadratureNode> quadrature(PathRule rule, int nodes);
+
+}  // namespace backlight
