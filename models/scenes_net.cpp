@@ -27,7 +27,7 @@ void add_block(Network& net, const std::string& path, std::int64_t in, std::int6
 
 }  // namespace
 
-Network scenes_net(std::int64_t num_classes, std::int64_t width) {
+Network scenes_features(std::int64_t width) {
   Network net;
   net.add("conv1", conv3x3(3, width, 2));
   net.add("bn1", batch_norm2d(width));
@@ -37,6 +37,11 @@ Network scenes_net(std::int64_t num_classes, std::int64_t width) {
   add_block(net, "layer2.0", 2 * width, 4 * width, 2);
   add_block(net, "layer2.1", 4 * width, 4 * width, 1);
   add_block(net, "layer2.2", 4 * width, 4 * width, 1);
+  return net;
+}
+
+Network scenes_net(std::int64_t num_classes, std::int64_t width) {
+  Network net = scenes_features(width);
   net.add("avgpool", adaptive_avg_pool2d(1));
   net.add("flatten", flatten());
   net.add("fc", linear(4 * width, num_classes));

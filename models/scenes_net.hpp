@@ -14,6 +14,9 @@ namespace backlight {
 /// ten classes. Input N×3×96×96, any size.
 Network scenes_net(std::int64_t num_classes, std::int64_t width = 16);
 
+/// The same up to its last map, 4·width×h/8×w/8, for a head that reads more than its mean.
+Network scenes_features(std::int64_t width = 16);
+
 /// Pictures of 96×96 with samples in -2…2.
 Preprocessing scenes_preprocessing();
 

@@ -23,7 +23,8 @@ void initialise(Network& network, std::uint64_t seed) {
     const Shape& shape = tensor.shape();
     if (shape.rank() >= 2) {
       const double fan_in = static_cast<double>(tensor.numel() / shape[0]);
-      fill_uniform(tensor, std::sqrt((shape.rank() == 4 ? 6 : 1) / fan_in),
+      const bool tokens = network.node(p.node).kind() == OpKind::embedding;
+      fill_uniform(tensor, std::sqrt(tokens ? 3 : (shape.rank() == 4 ? 6 : 1) / fan_in),
                    random_bits(seed, hash_of(p.name)));
     } else {
       tensor.fill(p.name.ends_with("weight") || p.name.ends_with("running_var") ? 1 : 0);

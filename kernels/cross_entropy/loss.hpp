@@ -21,4 +21,12 @@ struct CrossEntropy {
 CrossEntropy cross_entropy(Context& context, const Tensor& logits, std::span<const std::int64_t> labels,
                            double label_smoothing = 0, std::int64_t labels_per_row = 1);
 
+/// Where a place of a sequence has no label.
+inline constexpr std::int64_t kNoLabel = -1;
+
+/// The same of sequences, logits N×T×K and labels N×T: the mean over all places that have a label; the gradient is 0 at
+/// the others. Throws as above, and Error(bad_input) where no place has one.
+CrossEntropy sequence_cross_entropy(Context& context, const Tensor& logits,
+                                    std::span<const std::int64_t> labels, double label_smoothing = 0);
+
 }  // namespace backlight

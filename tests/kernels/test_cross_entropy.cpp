@@ -126,3 +126,33 @@ TEST_CASE("cross_entropy: errors name both sides") {
   CHECK_THROWS_AS(cross_entropy(context, logits, fine, -0.1), Error);
   CHECK_THROWS_AS(cross_entropy(context, logits, fine, NAN), Error);
 }
+
+TEST_CASE("cross-entropy: of sequences it is that of the places with a label, and 0 at the others") {
+  Context context({}, 2);
+  const Tensor logits = random_tensor({3, 4, 5}, "sequences.logits", -2, 2);
+  const std::int64_t none = kNoLabel;
+  const std::vector<std::int64_t> labels{1, 4, none, none, none, 0, none, 2, 3, 3, 1, 0};
+  const CrossEntropy found = sequence_cross_entropy(context, logits, labels, 0.1);
+  Tensor labelled({8, 5});
+  std::vector<std::int64_t> own;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] == none) continue;
+    std::copy_n(logits.data<float>() + 5 * i, 5, labelled.data<float>() + 5 * own.size());
+    own.push_back(labels[i]);
+  }
+  const CrossEntropy expected = cross_entropy(context, labelled, own, 0.1);
+  CHECK(found.loss == expected.loss);
+  REQUIRE(found.dlogits.shape() == logits.shape());
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    for (std::size_t k = 0; k < 5; ++k)
+      CHECK(found.dlogits.values()[5 * i + k] ==
+            (labels[i] == none ? 0 : expected.dlogits.values()[5 * next + k]));
+    next += labels[i] != none;
+  }
+  CHECK_THROWS_WITH_AS(sequence_cross_entropy(context, logits, std::vector<std::int64_t>(12, none)),
+                       doctest::Contains("none of 12 places"), Error);
+  CHECK_THROWS_AS(sequence_cross_entropy(context, logits, std::vector<std::int64_t>(11, 0)), Error);
+  CHECK_THROWS_AS(sequence_cross_entropy(context, logits, std::vector<std::int64_t>(12, -2)), Error);
+  CHECK_THROWS_AS(sequence_cross_entropy(context, labelled, own), Error);
+}

@@ -6,7 +6,7 @@
 # nlohmann/json takes longer than anything else.
 function(group_of result name)
   string(REGEX MATCH "^(engine/image|engine/train|[a-z]+)" group ${name})
-  if(name MATCHES "/label_file|/safetensors")
+  if(name MATCHES "/label_file|/safetensors|/vocabulary")
     set(group json)
   endif()
   string(REPLACE "/" "_" group ${group})

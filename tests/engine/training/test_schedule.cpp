@@ -4,6 +4,7 @@
 
 #include "engine/train/init.hpp"
 #include "engine/train/optimiser.hpp"
+#include "kernels/layers.hpp"
 #include "models/scenes_net.hpp"
 #include "support/compare.hpp"
 
@@ -48,6 +49,18 @@ TEST_CASE(
     }
   }
   CHECK(convolutions == 13);
+}
+
+TEST_CASE("initialise: embeddings have variance 1, whatever their width") {
+  Network network({{"tokens", {kAnyExtent, kAnyExtent}, DType::i32}});
+  network.add("embed", embedding(40, 200));
+  initialise(network, 5);
+  double squares = 0;
+  for (const float v : network.parameters().front().tensor->values()) {
+    CHECK(std::abs(v) <= std::sqrt(3.0));
+    squares += static_cast<double>(v) * v;
+  }
+  CHECK(squares / 8000 == doctest::Approx(1).epsilon(0.05));
 }
 
 TEST_CASE("initialise: a function of the seed") {
