@@ -1,6 +1,7 @@
 #include "engine/explain/display.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -118,6 +119,45 @@ Tensor display_map(const Tensor& map, Preset preset, std::int64_t height, std::i
     }
   }
   throw Error(ErrorKind::internal, "a preset without a display map");
+}
+
+void require_fusion(Preset preset, double gain) {
+  if (preset == Preset::pytorch_grad_cam || preset == Preset::torch_cam ||
+      (preset == Preset::paper && gain > 0))
+    return;
+  throw Error(ErrorKind::unsupported, "preset ", name_of(preset), " joins no maps of several layers",
+              preset == Preset::paper ? " but layercam's" : "",
+              "; use pytorch-grad-cam, torch-cam, or paper with layercam");
+}
+
+Tensor fused_map(std::span<const Tensor> maps, Preset preset, double gain, std::int64_t height,
+                 std::int64_t width) {
+  require_fusion(preset, gain);
+  const bool mean = preset == Preset::pytorch_grad_cam;
+  if (!mean) height = width = 0;
+  for (const Tensor& map : maps) {
+    height = std::max(height, map.shape()[0]);
+    width = std::max(width, map.shape()[1]);
+  }
+  Tensor fused = Tensor::zeros({height, width});
+  for (const Tensor& map : maps) {
+    const bool deepest = &map == &maps.back();
+    Tensor scaled = positive_part(map);
+    if (preset == Preset::paper) {
+      const float high = std::ranges::max(scaled.values());
+      for (float& v : scaled.values()) v = high > 0 ? v / high : 0;
+    } else {
+      scaled = rescaled(std::move(scaled), mean ? kScaleCamEpsilon : kTorchCamEpsilon);
+    }
+    if (gain > 0 && !mean && !(deepest && preset == Preset::paper))
+      for (float& v : scaled.values()) v = static_cast<float>(std::tanh(gain * v));
+    scaled = upsample(scaled, height, width,
+                      preset == Preset::paper ? Upsampling::bilinear_align_corners : Upsampling::bilinear);
+    std::ranges::transform(fused.values(), scaled.values(), fused.values().begin(), [&](float a, float b) {
+      return mean ? a + b / static_cast<float>(maps.size()) : std::max(a, b);
+    });
+  }
+  return fused;
 }
 
 Tensor enlarged_evidence(const Tensor& map, Preset preset, std::int64_t height, std::int64_t width) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "engine/explain/explanation.hpp"
@@ -49,6 +50,19 @@ bool has_positive_evidence(const Tensor& map);
 /// stays coarse, because its overlay enlarges it directly to the picture; `upsample` with Upsampling::bicubic
 /// does the same.
 Tensor display_map(const Tensor& map, Preset preset, std::int64_t height, std::int64_t width);
+
+/// One map of those of several layers of one image, h×w of any sizes, raw, from the shallowest layer to the deepest.
+/// `gain` is LayerCAM's γ; 0 for methods without it.
+///   paper             maximum of tanh(γ·M/max M) and, of the deepest, of M/max M; needs a γ
+///   pytorch_grad_cam  mean of the maps as it scales them, at height × width
+///   torch_cam         maximum of tanh(γ·M), or without γ of M, each scaled to 0…1
+/// M is the rectified map. The maximum is taken at the size of the largest map, to which paper enlarges align-corners
+/// and torch_cam half-pixel bilinear. Throws as require_fusion.
+Tensor fused_map(std::span<const Tensor> maps, Preset preset, double gain, std::int64_t height,
+                 std::int64_t width);
+
+/// Throws Error(unsupported) for a preset that joins no such maps.
+void require_fusion(Preset preset, double gain);
 
 /// Guided Grad-CAM (or Deconvolution Grad-CAM): the C×H×W gradient times the map at H×W. Throws
 /// Error(unsupported) for torch_cam, which has no such method.

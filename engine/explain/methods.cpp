@@ -116,6 +116,15 @@ void Method::require_defined(const Question& question) const {
   if (question.target.direction == Direction::counterfactual && !counterfactual)
     throw Error(ErrorKind::usage, "a counterfactual ", no_counterfactual());
   if (question.eigen_smooth && !smoothable) throw Error(ErrorKind::usage, "eigen smoothing ", no_smoothing());
+  if (!question.more_layers.empty()) {
+    const auto joinable = [](const Method& method) {
+      return method.needs.layer && !method.needs.input_gradient;
+    };
+    if (!joinable(*this))
+      throw Error(ErrorKind::usage, "layers are joined of maps at a layer, which ", name, " does not give; ",
+                  names_of_methods(joinable), " do");
+    require_fusion(preset, fusion_gain);
+  }
   if (question.channels && !needs.input_gradient)
     throw Error(ErrorKind::usage, "channels are those of the input, which ", name, " does not go to");
   if (std::ranges::find(presets, preset) == presets.end()) {
@@ -166,6 +175,26 @@ std::string_view Method::identical_to(const Network& network, NodeId layer, Pres
                     (!identity.non_negative || is_never_negative(network, layer)) &&
                     (!identity.under || identity.under == preset);
   return same ? identity.to : std::string_view();
+}
+
+std::vector<Result> Method::ask(Probe& probe, const Question& question) const {
+  if (question.more_layers.empty()) return answer(probe, question, rule);
+  std::vector<NodeId> layers = question.more_layers;
+  layers.push_back(*question.layer);
+  std::ranges::sort(layers);  // a layer comes before those that it leads to
+  std::vector<std::vector<Tensor>> maps(question.target.classes.size());
+  for (const NodeId layer : layers) {
+    Question at = question;
+    at.layer = layer;
+    at.more_layers.clear();
+    std::vector<Result> results = answer(probe, at, rule);
+    for (std::size_t n = 0; n < results.size(); ++n) maps[n].push_back(results[n].map->map.to(DType::f32));
+  }
+  const Shape& input = probe.input().shape();
+  std::vector<Result> results(maps.size());
+  for (std::size_t n = 0; n < maps.size(); ++n)
+    results[n].map = ClassMap{{}, fused_map(maps[n], question.preset, fusion_gain, input[2], input[3])};
+  return results;
 }
 
 std::vector<Result> Method::explain(Probe& probe, const Question& question) const {

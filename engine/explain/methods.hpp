@@ -42,6 +42,8 @@ struct Question {
   /// Of a map Σ_k T_k over channels, the first principal component of the terms in the sum's place, centred: what
   /// pytorch-grad-cam calls so. Its sign is the sum's.
   bool eigen_smooth = false;
+  std::vector<NodeId> more_layers =
+      {};  ///< where methods at a layer look, too, for one map of all (`fused_map`)
   std::optional<ChannelReduction> channels = {};  ///< makes a map of a gradient
   Path path = {};
   Smoothing smoothing = Smoothing::none;
@@ -106,6 +108,7 @@ struct Method {
   bool class_dependent = true;  ///< false: the same whatever is asked about
   bool smoothable = false;      ///< whether eigen_smooth has a meaning
   Identity identity = {};
+  double fusion_gain = 0;  ///< γ of `fused_map`
   std::optional<ChannelReduction> channels =
       {};  ///< where a question names none; without, the gradient is the result
   std::span<const Preset> presets = kPresets;  ///< that define it
@@ -129,6 +132,8 @@ struct Method {
   /// range, for a layer that is missing and a baseline of another shape, Error(unsupported) for a preset or a network
   /// that the method is not defined for, and what Probe throws.
   std::vector<Result> explain(Probe& probe, const Question& question) const;
+  /// The method itself: without what a question makes of its answers, but for the joining of layers.
+  std::vector<Result> ask(Probe& probe, const Question& question) const;
   /// The part of this that needs no network.
   void require_defined(const Question& question) const;
   /// `has no meaning for gradient; it has for grad-cam and cam`, of a method without a counterfactual.

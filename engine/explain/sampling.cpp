@@ -98,7 +98,7 @@ void for_each_variant(
     }
     Probe there = probe.at(batch.to(x.dtype()));
     const std::vector<double> values = there.values(each.target);
-    const std::vector<Result> results = method.answer(there, each, method.rule);
+    const std::vector<Result> results = method.ask(there, each);
     for (std::int64_t i = 0; i < count; ++i)
       take((first + i) / variants, (first + i) % variants, results[static_cast<std::size_t>(i)],
            values[static_cast<std::size_t>(i)]);
@@ -106,7 +106,7 @@ void for_each_variant(
 }
 
 std::vector<Result> smoothed(Probe& probe, const Method& method, const Question& question) {
-  if (question.smoothing == Smoothing::none) return method.answer(probe, question, method.rule);
+  if (question.smoothing == Smoothing::none) return method.ask(probe, question);
   const bool augmented = question.smoothing == Smoothing::augmentation;
   const Tensor x = probe.input().to(DType::f64);
   const DType dtype = probe.input().dtype();

@@ -171,6 +171,48 @@ TEST_CASE("layer maps: paper-code shows a map divided by its maximum and then en
   for (const float v : display_map(nothing, Preset::paper_code, 5, 5).values()) CHECK(v == 0);
 }
 
+TEST_CASE("layer maps: those of several layers become one as the presets join them" *
+          doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const Network network = placed(small_dense_network(), context);
+  const NodeId shallow = network.find("relu1"), deep = network.find("relu2");
+  Probe probe(network, context, layer_map_input(), {deep, shallow}, true);
+  const auto fused = [&](const char* method, Preset preset) {
+    // Whichever is named first.
+    const Question asked{
+        .target = kLayerMapTarget, .layer = deep, .preset = preset, .more_layers = {shallow}};
+    const Question turned{
+        .target = kLayerMapTarget, .layer = shallow, .preset = preset, .more_layers = {deep}};
+    Tensor maps = stacked(find_method(method).explain(probe, asked));
+    CHECK(same_bits(maps, stacked(find_method(method).explain(probe, turned))));
+    return maps;
+  };
+  const double tolerance = tolerance_on(context.device(), kLayerMapTolerance);
+  for (const char* method : {"grad-cam", "layercam"}) {
+    const std::string name = std::string("dense.fused.") + method;
+    CHECK(relative_error(fused(method, Preset::torch_cam), golden("layer_maps", name + ".torch-cam")) <=
+          tolerance);
+    const Tensor maps = fused(method, Preset::pytorch_grad_cam),
+                 expected = golden("layer_maps", name + ".pytorch-grad-cam.shown");
+    for (std::size_t n = 0; n < 2; ++n) {
+      const auto of = [&](const Tensor& both) {
+        return Tensor::from({13, 18}, both.values().subspan(n * 234, 234));
+      };
+      CHECK(relative_error(display_map(of(maps), Preset::pytorch_grad_cam, 13, 18), of(expected)) <= 1e-4);
+    }
+  }
+  CHECK(relative_error(fused("layercam", Preset::paper),
+                       golden("layer_maps", "dense.fused.layercam.paper")) <= tolerance);
+
+  const auto refused = [&](const char* method, Preset preset, const char* why) {
+    CHECK_THROWS_WITH_AS(fused(method, preset), doctest::Contains(why), Error);
+  };
+  refused("grad-cam", Preset::paper, "preset paper joins no maps of several layers but layercam's");
+  refused("hirescam", Preset::captum, "preset captum joins no maps of several layers");
+  refused("guided-grad-cam", Preset::pytorch_grad_cam, "which guided-grad-cam does not give");
+  refused("gradient", Preset::pytorch_grad_cam, "which gradient does not give; grad-cam, grad-cam++");
+}
+
 TEST_CASE("layer maps: a batch gives the maps of its images one by one" * doctest::test_suite("device")) {
   Looking at(small_dense_network(), "conv2");
   const Tensor x = layer_map_input();

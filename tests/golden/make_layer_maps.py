@@ -1,4 +1,4 @@
-"""Maps at a layer, as pytorch-grad-cam, captum and torch-cam compute them and as the papers have them, on small networks.
+"""Maps at a layer, as pytorch-grad-cam, captum and torch-cam compute them and the papers have them, on small networks.
 
 `pooled` ends in global average pooling and one linear layer, where many methods are the same; `dense` like VGG. Their
 layers: what the head takes, one before a ReLU with negative values, an early one. In double: what is compared is
@@ -146,6 +146,21 @@ def main():
     add_layer(golden, "dense.relu2", dense, dense.relu2, x)
     add_layer(golden, "dense.conv2", dense, dense.conv2, x)
     add_layer(golden, "dense.relu1", dense, dense.relu1, x)
+
+    layers = ("relu1", "relu2")
+    for method in ("grad-cam", "layercam"):
+        targets = [ClassifierOutputTarget(index) for index in CLASSES]
+        with PYTORCH_GRAD_CAM[method](dense, [getattr(dense, layer) for layer in layers]) as cam:
+            golden.add(f"dense.fused.{method}.pytorch-grad-cam.shown", cam(x, targets))
+    for method, of in ("grad-cam", torchcam.GradCAM), ("layercam", torchcam.LayerCAM):
+        with of(dense, list(layers), input_shape=tuple(x.shape[1:])) as cam:
+            maps = cam(CLASSES, dense(x.clone().requires_grad_(True)))
+            golden.add(f"dense.fused.{method}.torch-cam", cam.fuse_cams(maps))
+    shallow, deep = (torch.from_numpy(golden.tensors[f"dense.{layer}.layercam.paper"])[:, None].relu()
+                     for layer in layers)
+    shallow, deep = (m / m.amax((2, 3), keepdim=True) for m in (shallow, deep))
+    deep = F.interpolate(deep, (13, 18), mode="bilinear", align_corners=True)
+    golden.add("dense.fused.layercam.paper", torch.maximum(torch.tanh(2 * shallow), deep)[:, 0])
 
     coarse = torch.from_numpy(golden.tensors["dense.relu2.grad-cam++.paper-code"])[:, None].relu()
     shown = F.interpolate(coarse / coarse.amax((2, 3), keepdim=True), (13, 18), mode="bilinear", align_corners=False)

@@ -208,3 +208,39 @@ TEST_CASE("explain: maps at the input say how they were made and whether they ad
   refused({"--method", "integrated-gradients", "--path-rule", "simpson"}, 2, "unknown path rule 'simpson'");
   refused({"--method", "integrated-gradients", "--baseline", work.str("none.png")}, 3, "none.png");
 }
+
+TEST_CASE("explain: several layers become one map where it is asked for") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png"), net = work.network();
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"explain", picture,    "--weights", net,     "--class",
+                                    "cat",     "--format", "npy,json",  "--out", work.str("out")};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const Json json =
+      work.run_json(run({"--layer", "layer3,layer2", "--fuse", "--method", "layercam,grad-cam"}));
+  const Json& results = json["images"][0]["results"];
+  REQUIRE(results.size() == 2);
+  for (const Json& result : results) {
+    CHECK(result["layer"].get<std::string>().starts_with("layer3"));
+    REQUIRE(result["fused_with"].size() == 1);
+    CHECK(result["fused_with"][0].get<std::string>().starts_with("layer2"));
+    CHECK(result["identical_to"].is_null());
+    CHECK(result["map"]["height"] == 32);
+    const std::string file = result["files"]["npy"];
+    CAPTURE(file);
+    CHECK(contains(file, "_layer2"));
+    CHECK(contains(file, "+layer3"));
+  }
+  const auto refused = [&](std::vector<std::string> more, int code, const char* why) {
+    const ProcessResult result = work.run(run(std::move(more)));
+    CAPTURE(result.err);
+    CHECK(result.exit_code == code);
+    CHECK(contains(result.err, why));
+  };
+  refused({"--fuse"}, 2, "--fuse makes one map of several layers");
+  refused({"--layer", "layer2,layer3", "--fuse", "--method", "gradient,grad-cam"}, 2,
+          "which gradient does not give");
+  refused({"--layer", "layer2,layer3", "--fuse", "--preset", "paper"}, 4, "joins no maps of several layers");
+}

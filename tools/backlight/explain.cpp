@@ -23,7 +23,7 @@ struct ExplainOptions {
   std::optional<std::string> preset, fit;
   MapOptions map;
   std::string exif = "apply", folder = "backlight-out";
-  bool box = false, force = false, skip_existing = false;
+  bool fuse = false, box = false, force = false, skip_existing = false;
   JsonOptions json;
   Console console;
 };
@@ -85,7 +85,9 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
       throw Error(ErrorKind::usage, "--counterfactual ", method->no_counterfactual());
     if (request.question.eigen_smooth && !method->smoothable)
       throw Error(ErrorKind::usage, "--eigen-smooth ", method->no_smoothing());
-    method->require_defined(request.question);
+    Question question = request.question;
+    if (options.fuse) question.more_layers = {0};
+    method->require_defined(question);
   }
   const auto& of_panel = find_method("guided-grad-cam").presets;
   if (request.formats.panel && std::ranges::find(of_panel, request.question.preset) == of_panel.end())
@@ -102,7 +104,17 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
   for (const std::string& name : options.layers) add_once(chosen, network.find(name));
   if (chosen.empty()) chosen.push_back(network.find(model.info.default_layers.of(request.question.preset)));
 
+  if (options.fuse && chosen.size() < 2)
+    throw Error(ErrorKind::usage, "--fuse makes one map of several layers; name them: --layer layer3,layer4");
   for (const Method* method : asked) {
+    if (options.fuse) {
+      std::vector<NodeId> more = chosen;
+      const auto deepest = std::ranges::max_element(more);
+      const NodeId layer = *deepest;
+      more.erase(deepest);
+      request.looks.push_back({method, layer, std::move(more)});
+      continue;
+    }
     // One look where the layer is no choice.
     for (const NodeId layer : method->needs.layer ? std::span(chosen) : std::span(chosen).first(1))
       request.looks.push_back({method, method->layer_in(network, layer)});
@@ -112,8 +124,10 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
     request.layers.push_back(chosen.front());
     request.input_gradient = true;
   }
-  for (const Look& look : request.looks)
+  for (const Look& look : request.looks) {
     if (look.layer) add_once(request.layers, *look.layer);
+    for (const NodeId layer : look.more_layers) add_once(request.layers, layer);
+  }
 
   const int size = model.info.preprocessing.input_size;
   const std::vector<Shape> shapes = network.shapes({1, model.info.preprocessing.channels, size, size});
@@ -136,8 +150,8 @@ void note_rules(std::vector<const Method*> methods, bool panel, const Network& n
 void note_identities(const Request& request, const std::vector<const Method*>& asked, const Network& network,
                      Console& console) {
   std::map<std::pair<std::string_view, NodeId>, std::vector<std::string>> same;
-  for (const auto& [method, layer] : request.looks)
-    if (layer)
+  for (const auto& [method, layer, more] : request.looks)
+    if (layer && more.empty())
       if (const auto to = method->identical_to(network, *layer, request.question.preset); !to.empty())
         same[{to, *layer}].emplace_back(method->name);
   for (const auto& [at, names] : same)
@@ -283,6 +297,8 @@ void add_explain_command(CLI::App& app) {
   add_list("--layer", options->layers, "Where Grad-CAM looks [the preset's]; see `backlight layers`",
            "NAME,...")
       ->delimiter(',');
+  command.add_flag("--fuse", options->fuse, "One map of all these layers, as the preset joins them")
+      ->group("Question");
   const auto add_name = [&](const char* name, std::optional<std::string>& value, const std::string& help) {
     command.add_option(name, value, help)->group("Question")->type_name("NAME");
   };

@@ -107,9 +107,19 @@ fs::path Explainer::file(const PictureSource& source, std::int64_t index, const 
   std::string name = source.stem + "_" + class_names_.at(static_cast<std::size_t>(index)) + "_" +
                      std::string(look.method->name);
   if (request_.question.target.direction == Direction::counterfactual) name += "-counterfactual";
-  if (request_.layer_given && look.method->needs.layer) name += "_" + layer_names_.at(*look.layer);
+  std::vector<NodeId> layers = look.more_layers;
+  if (request_.layer_given && look.method->needs.layer) {
+    layers.push_back(*look.layer);
+    name += "_" + layers_part(layers);
+  }
   name.append(request_.choices).append("_").append(kind).append(extension);
   return request_.folder / source.folder / name;
+}
+
+std::string Explainer::layers_part(std::span<const NodeId> layers) const {
+  std::string part;
+  for (const NodeId layer : layers) part += (part.empty() ? "" : "+") + layer_names_.at(layer);
+  return file_safe(part, kLongestName, "+");
 }
 
 fs::path Explainer::panel_file(const PictureSource& source) const {
@@ -119,11 +129,7 @@ fs::path Explainer::panel_file(const PictureSource& source) const {
 }
 
 fs::path Explainer::json_file(const PictureSource& source) const {
-  std::string layers;
-  if (request_.layer_given)
-    for (const NodeId layer : request_.chosen_layers)
-      layers += (layers.empty() ? "" : "+") + layer_names_.at(layer);
-  if (!layers.empty()) layers = "_" + file_safe(layers, kLongestName, "+");
+  const std::string layers = request_.layer_given ? "_" + layers_part(request_.chosen_layers) : "";
   return request_.folder / source.folder / (source.stem + layers + request_.choices + "_results.json");
 }
 
@@ -240,6 +246,7 @@ Question Explainer::question(std::int64_t index, std::optional<NodeId> layer) co
 Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look) const {
   const Preprocessing& how = model_.info.preprocessing;
   Question asked = question(index, look.layer);
+  asked.more_layers = look.more_layers;
   if (request_.baseline && !asked.path.baseline)
     asked.path.baseline = std::make_shared<const Tensor>(baseline(*request_.baseline, probe.input(), how));
   return explain_picture(probe, *look.method, asked, how);
@@ -254,13 +261,17 @@ Json Explainer::result_json(Work& work, std::int64_t index, const Look& look, co
   Json json;
   json["method"] = look.method->name;
   const std::string_view identical =
-      look.layer ? look.method->identical_to(model_.network, *look.layer, request_.question.preset) : "";
+      look.layer && look.more_layers.empty()
+          ? look.method->identical_to(model_.network, *look.layer, request_.question.preset)
+          : "";
   json["identical_to"] = identical.empty() ? Json() : Json(identical);
   json["class_dependent"] = look.method->class_dependent;
   json["plain_gradient_at"] = Json::object();
   for (const auto& [kind, layers] : look.method->plain_gradient_at(model_.network))
     json["plain_gradient_at"][std::string(name_of(kind))] = layers;
   json["layer"] = look.layer ? Json(model_.network.node(*look.layer).name) : Json();
+  json["fused_with"] = Json::array();
+  for (const NodeId layer : look.more_layers) json["fused_with"].push_back(model_.network.node(layer).name);
   json["class"] = class_json(model_, index);
   json["counterfactual"] = request_.question.target.direction == Direction::counterfactual;
   json["target_value"] = number(target);

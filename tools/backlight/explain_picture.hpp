@@ -23,10 +23,11 @@ struct Formats {
   bool box = false;               ///< localise, and draw the box in overlays
 };
 
-/// One method at one layer; no layer where the method goes to the input alone.
+/// One method at one layer, or at several for one map; no layer where the method goes to the input alone.
 struct Look {
   const Method* method;
-  std::optional<NodeId> layer;
+  std::optional<NodeId> layer;  ///< the deepest
+  std::vector<NodeId> more_layers = {};
 };
 
 /// What a run asks of every picture.
@@ -69,6 +70,8 @@ class Explainer {
 
   std::filesystem::path file(const PictureSource& source, std::int64_t index, const Look& look,
                              std::string_view kind, std::string_view extension) const;
+  /// The part of a name that says where was looked; "+" between several.
+  std::string layers_part(std::span<const NodeId> layers) const;
   std::filesystem::path panel_file(const PictureSource& source) const;
   std::filesystem::path json_file(const PictureSource& source) const;
   std::vector<std::filesystem::path> files_of(const PictureSource& source,

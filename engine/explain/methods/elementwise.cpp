@@ -2,7 +2,8 @@
 //
 //   hirescam              L = Σ_k g_k ∘ A_k       Draelos and Carin 2020, arXiv:2011.08891
 //   grad-cam-elementwise  L = Σ_k [g_k ∘ A_k]⁺    pytorch-grad-cam
-//   layercam              L = Σ_k [g_k]⁺ ∘ A_k    Jiang et al. 2021, doi:10.1109/TIP.2021.3089943
+//   layercam              L = Σ_k [g_k]⁺ ∘ A_k    Jiang et al. 2021, doi:10.1109/TIP.2021.3089943; its paper joins
+//                                                 maps of several layers by tanh(γ·L/max L), γ = 2 (fused_map)
 //
 // hirescam shows what a linear layer made of the value at each position: where one follows, alone, Σ_ij L is the score
 // without its bias.
@@ -70,6 +71,7 @@ Method layer_cam() {
           .backwards = 1,
           .counterfactual = true,
           .smoothable = true,
+          .fusion_gain = 2,
           .presets = kLayerCamPresets,
           .answer = answer_elementwise<layer_cam_term>};
 }
