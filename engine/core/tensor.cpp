@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <ostream>
 #include <type_traits>
@@ -46,40 +45,40 @@ class HostPool final : public MemoryPool {
  public:
   explicit HostPool(std::size_t limit) : limit_(limit) {}
   ~HostPool() override {
-    for (auto& [bytes, block] : free_) free_host(block);
+    for (const Block& block : blocks_) free_host(block.address);
   }
 
   void* allocate(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
-    void* block = nullptr;
-    std::size_t capacity = std::max(bytes, kAlignment);
-    if (auto it = free_.lower_bound(capacity); it != free_.end() && it->first <= capacity + capacity / 4) {
-      capacity = it->first;
-      block = it->second;
-      cached_ -= capacity;
-      free_.erase(it);
+    const std::size_t wanted = std::max(bytes, kAlignment);
+    Block* best = nullptr;
+    for (Block& block : blocks_)
+      if (block.is_free && block.capacity >= wanted && (!best || block.capacity < best->capacity))
+        best = &block;
+    if (best && best->capacity <= wanted + wanted / 4) {
+      cached_ -= best->capacity;
     } else {
-      block = allocate_host(capacity);
+      blocks_.reserve(blocks_.size() + 1);
+      best = &blocks_.emplace_back(Block{allocate_host(wanted), wanted});
       ++fresh_;
     }
-    capacities_[block] = capacity;
-    in_use_ += capacity;
+    best->is_free = false;
+    in_use_ += best->capacity;
     peak_ = std::max(peak_, in_use_);
-    return block;
+    return best->address;
   }
 
   void deallocate(void* block, std::size_t) noexcept override {
     const std::lock_guard lock(mutex_);
-    const auto it = capacities_.find(block);
-    const std::size_t capacity = it->second;
-    capacities_.erase(it);
-    in_use_ -= capacity;
-    if (cached_ + capacity > limit_) {
+    const auto it = std::ranges::find(blocks_, block, &Block::address);
+    in_use_ -= it->capacity;
+    if (cached_ + it->capacity > limit_) {
       free_host(block);
+      blocks_.erase(it);
       return;
     }
-    free_.emplace(capacity, block);
-    cached_ += capacity;
+    it->is_free = true;
+    cached_ += it->capacity;
   }
 
   std::size_t bytes_in_use() const override {
@@ -97,9 +96,13 @@ class HostPool final : public MemoryPool {
   }
 
  private:
+  struct Block {
+    void* address;
+    std::size_t capacity;
+    bool is_free = false;
+  };
   mutable std::mutex mutex_;
-  std::multimap<std::size_t, void*> free_;
-  std::map<void*, std::size_t> capacities_;
+  std::vector<Block> blocks_;  // some hundred at most: going through them costs less than a node of a map
   std::size_t limit_, cached_ = 0, in_use_ = 0, peak_ = 0, fresh_ = 0;
 };
 

@@ -21,7 +21,7 @@ struct ThreadPool::State {
   std::condition_variable job_posted, job_left;
   std::vector<std::thread> workers;
 
-  const std::function<void(std::int64_t, int)>* fn = nullptr;
+  const FunctionRef<void(std::int64_t, int)>* fn = nullptr;
   std::int64_t items = 0;
   std::uint64_t generation = 0;
   int active = 0;
@@ -85,7 +85,7 @@ ThreadPool::~ThreadPool() = default;
 
 int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
 
-void ThreadPool::run(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) {
+void ThreadPool::run(std::int64_t items, FunctionRef<void(std::int64_t, int)> fn) {
   State& state = *state_;
   if (items <= 1 || state.workers.empty()) {
     for (std::int64_t item = 0; item < items; ++item) fn(item, 0);

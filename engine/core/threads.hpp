@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
+
+#include "engine/core/function_ref.hpp"
 
 namespace backlight {
 
@@ -21,7 +22,7 @@ class ThreadPool {
 
   /// Calls fn(item, worker) once for every item in [0, items), worker in [0, size()), and returns when all
   /// are done. The first exception of an item is rethrown. An item must not call run() of the same pool.
-  void run(std::int64_t items, const std::function<void(std::int64_t item, int worker)>& fn);
+  void run(std::int64_t items, FunctionRef<void(std::int64_t item, int worker)> fn);
 
  private:
   struct State;

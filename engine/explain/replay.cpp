@@ -29,7 +29,7 @@ void ReplayedExplanation::run(const Tensor& x) {
 
 template <class Result>
 const Result& ReplayedExplanation::answer(Recorded<Result>& recorded, const Seed& target,
-                                          const std::function<Result(const Seed&)>& ask) {
+                                          FunctionRef<Result(const Seed&)> ask) {
   if (!seed_) seed_ = Seed{target.node, context_.copy(target.dy)};
   if (!recorded.graph) {
     context_.prepare_replay();

@@ -2,7 +2,6 @@
 // graphs when they first come, and replayed for the pictures after it.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,8 +39,7 @@ class ReplayedExplanation {
     Result result;
   };
   template <class Result>
-  const Result& answer(Recorded<Result>& recorded, const Seed& target,
-                       const std::function<Result(const Seed&)>& ask);
+  const Result& answer(Recorded<Result>& recorded, const Seed& target, FunctionRef<Result(const Seed&)> ask);
 
   Context& context_;
   Tensor x_;

@@ -22,6 +22,32 @@ TensorType with_batch(const TensorType& type, std::int64_t batch) {
 
 }  // namespace
 
+/// What one layer is called with, in vectors that serve all layers of a pass one after the other.
+struct Run::Operands {
+  PoolVector<const Tensor*> x, w, y, dy;
+  PoolVector<Tensor*> computed, dx, dw;
+  PoolVector<Shape> x_shapes;
+  PoolVector<Tensor> terms;  ///< what dx points to
+
+  explicit Operands(const Context& context)
+      : x(context.vector<const Tensor*>()),
+        w(x),
+        y(x),
+        dy(x),
+        computed(context.vector<Tensor*>()),
+        dx(computed),
+        dw(computed),
+        x_shapes(context.vector<Shape>()),
+        terms(context.vector<Tensor>()) {}
+
+  void clear() {
+    for (auto* all : {&x, &w, &y, &dy}) all->clear();
+    for (auto* all : {&computed, &dx, &dw}) all->clear();
+    x_shapes.clear();
+    terms.clear();
+  }
+};
+
 std::vector<Tensor> tensors(Tensor one) {
   std::vector<Tensor> all;
   all.push_back(std::move(one));
@@ -54,8 +80,10 @@ Run::Run(std::shared_ptr<const Program> program, Context& context, std::vector<T
     : program_(std::move(program)),
       context_(context),
       mode_{program_->options().training, seed},
-      values_(at(program_->network().size())),
-      saved_(at(program_->network().size())) {
+      values_(context.vector<Tensor>()),
+      saved_(context.vector<Saved>()) {
+  values_.resize(at(program_->network().size()));
+  saved_.resize(values_.size());
   const std::span<const Given> given = program_->given();
   if (values.size() != given.size())
     throw Error(ErrorKind::usage, values.size(), " values were given for a program of ", given.size());
@@ -68,8 +96,7 @@ Run::Run(std::shared_ptr<const Program> program, Context& context, std::vector<T
   }
   require_parameters();
   for (std::size_t i = 0; i < given.size(); ++i)
-    values_[at(given[i].node)] =
-        std::make_shared<Tensor>(context.holds(values[i]) ? std::move(values[i]) : context.copy(values[i]));
+    values_[at(given[i].node)] = context.holds(values[i]) ? std::move(values[i]) : context.copy(values[i]);
   forward();
 }
 
@@ -97,11 +124,9 @@ void Run::require_parameters() const {
   }
 }
 
-std::vector<const Tensor*> Run::parameters_of(const Node& node) const {
-  std::vector<const Tensor*> all;
+void Run::parameters_of(const Node& node, PoolVector<const Tensor*>& all) const {
   for (const std::size_t i : node.parameters)
     all.push_back(&program_->parameter(i, program_->network().weights()));
-  return all;
 }
 
 void Run::forward() {
@@ -110,39 +135,42 @@ void Run::forward() {
     arena = std::make_shared<Arena>(context_.empty({bytes}, DType::u8));
   const auto place = [&](const Step& step, int output) {
     const TensorType& type = program_->type(step.value + output);
-    if (!arena) return std::make_shared<Tensor>(context_.empty(type.shape, type.dtype));
+    if (!arena) return context_.empty(type.shape, type.dtype);
     arena->go_to(step.offsets[static_cast<std::size_t>(output)]);
-    return std::make_shared<Tensor>(type.shape, type.dtype, arena);
+    return Tensor(type.shape, type.dtype, arena);
   };
+  Operands operands(context_);
+  auto& [x, w, y, dy, computed, dx, dw, x_shapes, terms] = operands;
   for (const Step& step : program_->steps()) {
     const Node& node = program_->node(step.node);
-    std::vector<const Tensor*> x;
-    for (const NodeId from : node.inputs) x.push_back(values_[at(from)].get());
-    std::vector<Tensor*> y;
+    operands.clear();
+    for (const NodeId from : node.inputs) x.push_back(&values_[at(from)]);
     for (int i = 0; i < node.layer->output_count(); ++i) {
-      auto& value = values_[at(step.value + i)];
-      value = step.in_place ? values_[at(node.inputs.front())] : place(step, i);
-      y.push_back(value.get());
+      Tensor& value = values_[at(step.value + i)];
+      value = step.in_place ? std::move(values_[at(node.inputs.front())]) : place(step, i);
+      computed.push_back(&value);
     }
+    if (step.in_place) x.front() = computed.front();
+    parameters_of(node, w);
     node.layer->forward({.context = context_,
                          .x = x,
-                         .w = parameters_of(node),
-                         .y = y,
+                         .w = w,
+                         .y = computed,
                          .saved = step.saves ? &saved_[at(step.node)] : nullptr,
                          .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(step.node)},
-                         .epilogue = {.residual = step.residual ? values_[at(*step.residual)].get() : nullptr,
+                         .epilogue = {.residual = step.residual ? &values_[at(*step.residual)] : nullptr,
                                       .relu_upper = step.relu_upper},
                          .packed = program_->packed(step.node)});
-    for (const NodeId from : step.releases) values_[at(from)].reset();
+    for (const NodeId from : step.releases) values_[at(from)] = {};
   }
 }
 
 const Tensor& Run::value(NodeId node) const {
-  const auto& value = values_[program_->checked(node)];
-  if (!value)
+  const Tensor& value = values_[program_->checked(node)];
+  if (!value.defined())
     throw Error(ErrorKind::usage, "the value of '", program_->network().node(node).name,
                 "' was released: name it in ProgramOptions::keep");
-  return *value;
+  return value;
 }
 
 Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& options) {
@@ -156,7 +184,8 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
       throw Error(ErrorKind::usage, "a gradient at '", network.node(id).name,
                   "' was asked for: name it in ProgramOptions::gradients_at");
   const std::vector<bool> wanted = program_->reached_from(options.wrt, options.parameter_gradients);
-  std::vector<std::optional<Tensor>> dvalues(at(network.size()));
+  PoolVector<Tensor> dvalues = context_.vector<Tensor>();
+  dvalues.resize(at(network.size()));
   for (const Seed& seed : seeds) {
     const TensorType& type = program_->type(seed.node);
     const std::string& name = network.node(seed.node).name;
@@ -169,10 +198,10 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
     if (seed.dy.dtype() != type.dtype)
       throw Error(ErrorKind::usage, "the seed at '", name, "' is ", seed.dy.dtype(), ", its value is ",
                   type.dtype);
-    auto& dvalue = dvalues[at(seed.node)];
+    Tensor& dvalue = dvalues[at(seed.node)];
     Tensor dy = context_.copy(seed.dy);
-    if (dvalue)
-      accumulate(context_, dy, *dvalue);
+    if (dvalue.defined())
+      accumulate(context_, dy, dvalue);
     else
       dvalue = std::move(dy);
   }
@@ -184,16 +213,18 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
       result.parameters.push_back(p.trainable ? context_.zeros(p.tensor->shape(), p.tensor->dtype())
                                               : Tensor());
 
+  Operands operands(context_);
   for (NodeId id = network.last(); id >= 0; --id) {
     if (program_->node(id).output > 0) continue;  // with the first of its layer's values
     const int values = program_->node(id).layer ? program_->node(id).layer->output_count() : 1;
-    if (program_->is_backward_ready(id)) layer_backward(id, wanted, dvalues, result.parameters, options.rule);
+    if (program_->is_backward_ready(id))
+      layer_backward(id, wanted, dvalues, result.parameters, options.rule, operands);
     for (NodeId value = id; value < id + values; ++value) {
-      auto& dvalue = dvalues[at(value)];
-      if (dvalue && std::ranges::find(options.wrt, value) != options.wrt.end())
-        result.nodes.emplace(value, std::move(*dvalue));
-      dvalue.reset();
-      if (options.last && !program_->is_wanted(value)) values_[at(value)].reset();
+      Tensor& dvalue = dvalues[at(value)];
+      if (dvalue.defined() && std::ranges::find(options.wrt, value) != options.wrt.end())
+        result.nodes.emplace(value, std::move(dvalue));
+      dvalue = {};
+      if (options.last && !program_->is_wanted(value)) values_[at(value)] = {};
     }
     if (options.last) {
       saved_[at(id)].tensors.clear();
@@ -206,42 +237,39 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
   return result;
 }
 
-void Run::layer_backward(NodeId id, const std::vector<bool>& wanted,
-                         std::vector<std::optional<Tensor>>& dvalues, std::vector<Tensor>& dparameters,
-                         BackwardRule rule) {
+void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<Tensor>& dvalues,
+                         std::vector<Tensor>& dparameters, BackwardRule rule, Operands& operands) {
   const Node& node = program_->node(id);
   const Needs needs = program_->needs(id);
-  std::vector<const Tensor*> dy, y;
+  operands.clear();
+  auto& [x, w, y, dy, computed, dx, dw, x_shapes, terms] = operands;
   bool any = false;
   for (NodeId value = id; value < id + node.layer->output_count(); ++value) {
-    const bool counts = dvalues[at(value)] && wanted[at(value)];
+    const bool counts = dvalues[at(value)].defined() && wanted[at(value)];
     any |= counts;
-    dy.push_back(counts ? &*dvalues[at(value)] : nullptr);
-    y.push_back(needs.outputs ? values_[at(value)].get() : nullptr);
+    dy.push_back(counts ? &dvalues[at(value)] : nullptr);
+    y.push_back(needs.outputs ? held(value) : nullptr);
   }
   if (!any) return;
-  std::vector<const Tensor*> x;
-  std::vector<Shape> x_shapes;
-  std::vector<Tensor> terms(node.inputs.size());
-  std::vector<Tensor*> dx;
+  terms.resize(node.inputs.size());
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const NodeId from = node.inputs[i];
     const TensorType& type = program_->type(from);
-    x.push_back(needs.inputs ? values_[at(from)].get() : nullptr);
+    x.push_back(needs.inputs ? held(from) : nullptr);
     x_shapes.push_back(type.shape);
     if (wanted[at(from)]) terms[i] = context_.empty(type.shape, type.dtype);
     dx.push_back(wanted[at(from)] ? &terms[i] : nullptr);
   }
-  std::vector<Tensor*> dw;
   if (!dparameters.empty())
     for (const std::size_t i : node.parameters)
       dw.push_back(dparameters[i].defined() ? &dparameters[i] : nullptr);
   const auto is_null = [](const Tensor* tensor) { return tensor == nullptr; };
   if (std::ranges::all_of(dx, is_null) && std::ranges::all_of(dw, is_null)) return;
+  parameters_of(node, w);
   node.layer->backward({.context = context_,
                         .x = x,
                         .x_shapes = x_shapes,
-                        .w = parameters_of(node),
+                        .w = w,
                         .y = y,
                         .saved = saved_[at(id)],
                         .dy = dy,
@@ -251,9 +279,9 @@ void Run::layer_backward(NodeId id, const std::vector<bool>& wanted,
                         .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)}});
   for (std::size_t i = 0; i < terms.size(); ++i) {
     if (!terms[i].defined()) continue;
-    auto& sum = dvalues[at(node.inputs[i])];
-    if (sum)
-      accumulate(context_, terms[i], *sum);
+    Tensor& sum = dvalues[at(node.inputs[i])];
+    if (sum.defined())
+      accumulate(context_, terms[i], sum);
     else
       sum = std::move(terms[i]);
   }

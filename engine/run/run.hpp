@@ -77,17 +77,20 @@ class Run {
 
  private:
   void require_parameters() const;
-  std::vector<const Tensor*> parameters_of(const Node& node) const;
+  void parameters_of(const Node& node, PoolVector<const Tensor*>& all) const;
+  /// Null for one that was released, and for one that was never computed.
+  const Tensor* held(NodeId node) const { return values_[at(node)].defined() ? &values_[at(node)] : nullptr; }
   void forward();
-  void layer_backward(NodeId id, const std::vector<bool>& wanted, std::vector<std::optional<Tensor>>& dvalues,
-                      std::vector<Tensor>& dparameters, BackwardRule rule);
+  struct Operands;
+  void layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<Tensor>& dvalues,
+                      std::vector<Tensor>& dparameters, BackwardRule rule, Operands& operands);
   Tensor rows_of(const Tensor& value, std::span<const std::int64_t> rows) const;
 
   std::shared_ptr<const Program> program_;
   Context& context_;
   Mode mode_;
-  std::vector<std::shared_ptr<Tensor>> values_;
-  std::vector<Saved> saved_;
+  PoolVector<Tensor> values_;
+  PoolVector<Saved> saved_;
   bool consumed_ = false;
 };
 

@@ -27,7 +27,8 @@ std::ostream& operator<<(std::ostream& out, const Device& device) {
   return out << "cuda:" << device.index;
 }
 
-Context::Context(Device device, int threads, Precision precision) : device_(device), precision_(precision) {
+Context::Context(Device device, int threads, Precision precision)
+    : device_(device), precision_(precision), vectors_(make_host_pool()) {
   if (device.kind == Device::Kind::cpu && precision != Precision::strict)
     throw Error(ErrorKind::unsupported, "the CPU computes in float32 only: use the precision strict");
   if (device.kind == Device::Kind::cuda) {
@@ -50,7 +51,7 @@ void Context::prepare_replay() {
   memory_ = cuda::make_recycling_pool(stream_);
 }
 
-std::shared_ptr<cuda::Graph> Context::record(const std::function<void()>& work) {
+std::shared_ptr<cuda::Graph> Context::record(FunctionRef<void()> work) {
   std::shared_ptr<cuda::Graph> graph = cuda::capture(stream(), memory_, work);
   memory_ = cuda::make_pool(stream_);
   return graph;
@@ -122,7 +123,7 @@ cuda::Stream& Context::stream() const {
 }
 
 void Context::parallel_ranges(std::int64_t count, std::int64_t grain,
-                              const std::function<void(std::int64_t, std::int64_t)>& fn) const {
+                              FunctionRef<void(std::int64_t, std::int64_t)> fn) const {
   grain = std::max<std::int64_t>(grain, 1);
   const std::int64_t ranges = (count + grain - 1) / grain;
   parallel_for(ranges,

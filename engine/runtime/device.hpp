@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
 
+#include "engine/core/function_ref.hpp"
+#include "engine/core/pool_vector.hpp"
 #include "engine/core/tensor.hpp"
 #include "engine/core/threads.hpp"
 
@@ -54,12 +55,15 @@ class Context {
   /// Records what `work` asks of this context, which must be prepared for replay and have done the same since.
   /// `work` must not wait. The graph keeps the memory of which it is made; what is allocated afterwards is
   /// other memory. Throws Error(internal) on the CPU, and what `work` throws.
-  std::shared_ptr<cuda::Graph> record(const std::function<void()>& work);
+  std::shared_ptr<cuda::Graph> record(FunctionRef<void()> work);
 
   const Device& device() const { return device_; }
   Precision precision() const { return precision_; }
   int threads() const { return threads_->size(); }
+  /// Where its tensors lie.
   const MemoryPool& memory() const { return *memory_; }
+  /// Blocks taken from the host's system so far, for tensors and for vector().
+  std::size_t fresh_blocks() const { return memory_->fresh_blocks() + vectors_->fresh_blocks(); }
 
   /// An uninitialised tensor from this context's pool.
   Tensor empty(const Shape& shape, DType dtype = DType::f32) const { return Tensor(shape, dtype, memory_); }
@@ -69,6 +73,11 @@ class Context {
   Tensor records(std::int64_t count) const {
     static_assert(std::is_trivially_copyable_v<T>);
     return empty({count, sizeof(T)}, DType::u8);
+  }
+  /// An empty vector in the host's memory; this context keeps what it frees, and must outlive it.
+  template <class T>
+  PoolVector<T> vector() const {
+    return PoolVector<T>(PoolAllocator<T>(*vectors_));
   }
   /// Whether kernels of this context can read the tensor.
   bool holds(const Tensor& tensor) const { return tensor.device() == memory_->device(); }
@@ -105,12 +114,12 @@ class Context {
   cuda::Stream& stream() const;
 
   /// fn(item, worker) for every item, in no particular order.
-  void parallel_for(std::int64_t items, const std::function<void(std::int64_t, int)>& fn) const {
+  void parallel_for(std::int64_t items, FunctionRef<void(std::int64_t, int)> fn) const {
     threads_->run(items, fn);
   }
   /// fn(begin, end) over consecutive ranges of at most `grain` elements.
   void parallel_ranges(std::int64_t count, std::int64_t grain,
-                       const std::function<void(std::int64_t, std::int64_t)>& fn) const;
+                       FunctionRef<void(std::int64_t, std::int64_t)> fn) const;
 
  private:
   void from_host(void* to, const void* from, std::size_t bytes) const;
@@ -121,7 +130,8 @@ class Context {
   Precision precision_;
   std::unique_ptr<ThreadPool> threads_;
   std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
-  std::shared_ptr<MemoryPool> memory_;
+  std::shared_ptr<MemoryPool> memory_;    // of tensors
+  std::shared_ptr<MemoryPool> vectors_;   // the host's
 };
 
 }  // namespace backlight

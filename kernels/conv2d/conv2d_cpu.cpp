@@ -1,7 +1,6 @@
 #include "kernels/conv2d/conv2d_cpu.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "engine/runtime/device.hpp"
 #include "kernels/grain.hpp"
@@ -53,19 +52,19 @@ void backward_phase(Context& context, const MicroKernels<T>& kernels, const Conv
       for (std::int64_t r = 0; r < v.axis.taps; ++r)
         for (std::int64_t s = 0; s < h.axis.taps; ++s)
           *weights++ = w[g * e.taps + (v.tap + r * v.tap_step) * a.kernel_width + h.tap + s * h.tap_step];
-    std::vector<PlaneProblem<T>> problems;
+    auto problems = context.vector<PlaneProblem<T>>();
     for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
       problems.push_back(
           {dy + i * e.out_plane, phase_weights.data<T>() + i % a.groups * taps, T{0}, dx + i * plane});
     conv2d_planes<T>(context, kernels, v.axis, h.axis, problems);
     return;
   }
-  std::vector<GradientWeights<T>> weights;
-  std::vector<Patches<T>> patches;
+  auto weights = context.vector<GradientWeights<T>>();
+  auto patches = context.vector<Patches<T>>();
   for (std::int64_t g = 0; g < a.groups; ++g) weights.emplace_back(a, v, h, w + g * e.o * e.c * e.taps);
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
     patches.emplace_back(v.axis, h.axis, dy + i * e.o * e.out_plane);
-  std::vector<GemmProblem<T>> problems;
+  auto problems = context.vector<GemmProblem<T>>();
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i)
     problems.push_back({&weights[static_cast<std::size_t>(i % a.groups)],
                         &patches[static_cast<std::size_t>(i)], nullptr, dx + i * e.c * plane});
@@ -86,7 +85,7 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
     return own;
   };
   if (is_depthwise(e)) {
-    std::vector<PlaneProblem<T>> problems;
+    auto problems = context.vector<PlaneProblem<T>>();
     for (std::int64_t n = 0; n < a.batch; ++n)
       for (std::int64_t o = 0; o < a.out_channels; ++o) {
         const std::int64_t at = (n * a.out_channels + o) * e.out_plane;
@@ -104,12 +103,12 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
     split_columns(context, a.batch * a.in_channels * a.in_height, a.in_width, h.stride, x, split.data<T>());
     x = split.data<T>();
   }
-  std::vector<RowMajor<T>> weights;
-  std::vector<Patches<T>> patches;
+  auto weights = context.vector<RowMajor<T>>();
+  auto patches = context.vector<Patches<T>>();
   const std::int64_t group_weights = e.o * e.c * e.taps;
   for (std::int64_t g = 0; g < a.groups; ++g) weights.emplace_back(w + g * group_weights, e.c * e.taps);
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i) patches.emplace_back(v, h, x + i * e.c * plane);
-  std::vector<GemmProblem<T>> problems;
+  auto problems = context.vector<GemmProblem<T>>();
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i) {
     const std::int64_t g = i % a.groups, at = i * e.o * e.out_plane;
     problems.push_back({&weights[static_cast<std::size_t>(g)], &patches[static_cast<std::size_t>(i)],
@@ -122,8 +121,10 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
 template <class T>
 void conv2d_backward_data_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a,
                              const T* dy, const T* w, T* dx) {
-  for (const GradientPhase& v : gradient_phases(vertical(a)))
-    for (const GradientPhase& h : gradient_phases(horizontal(a))) {
+  const Axis rows = vertical(a), columns = horizontal(a);
+  for (std::int64_t row = 0; row < remainders(rows); ++row)
+    for (std::int64_t column = 0; column < remainders(columns); ++column) {
+      const GradientPhase v = gradient_phase(rows, row), h = gradient_phase(columns, column);
       if (v.every == 1 && h.every == 1) {
         backward_phase(context, kernels, a, v, h, dy, w, dx);
         continue;
@@ -140,13 +141,13 @@ void conv2d_backward_filter_by(Context& context, const MicroKernels<T>& kernels,
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
   for (std::int64_t n = 0; n < a.batch; ++n) {
-    std::vector<RowMajor<T>> gradients;
-    std::vector<PatchesTransposed<T>> patches;
+    auto gradients = context.vector<RowMajor<T>>();
+    auto patches = context.vector<PatchesTransposed<T>>();
     for (std::int64_t i = n * a.groups; i < (n + 1) * a.groups; ++i) {
       gradients.emplace_back(dy + i * e.o * e.out_plane, e.out_plane);
       patches.emplace_back(v, h, x + i * e.c * e.in_plane);
     }
-    std::vector<GemmProblem<T>> problems;
+    auto problems = context.vector<GemmProblem<T>>();
     for (std::size_t g = 0; g < patches.size(); ++g)
       problems.push_back(
           {&gradients[g], &patches[g], nullptr, dw + static_cast<std::int64_t>(g) * e.o * e.c * e.taps});

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <vector>
 
 #include "engine/runtime/device.hpp"
 #include "kernels/conv2d/conv2d_cpu.hpp"
@@ -65,12 +64,12 @@ void conv2d_planes(Context& context, const MicroKernels<T>& kernels, const Axis&
     return;
   }
   const PaddedPlane plane(v, h, kernels.lanes);
-  std::vector<std::int64_t> offsets;
+  auto offsets = context.vector<std::int64_t>();
   for (std::int64_t r = 0; r < v.taps; ++r)
     for (std::int64_t s = 0; s < h.taps; ++s)
       offsets.push_back(
           plane.at(v.origin + r * v.step - plane.rows.low, h.origin + s * h.step - plane.columns.low));
-  std::vector<DepthwiseSlot> slots;
+  auto slots = context.vector<DepthwiseSlot>();
   for (std::int64_t p = 0; p < v.out; ++p)
     for (std::int64_t q = 0; q < h.out; q += kernels.lanes)
       slots.push_back({plane.at(p * v.stride, q * h.stride), p * h.out + q,

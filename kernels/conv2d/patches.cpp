@@ -34,26 +34,21 @@ Axis horizontal(const Conv2dParams& p) {
   return {p.in_width, p.out_width, p.kernel_width, p.stride_width, p.dilation_width, -p.pad_left};
 }
 
-std::vector<GradientPhase> gradient_phases(const Axis& f) {
-  std::vector<GradientPhase> phases;
+GradientPhase gradient_phase(const Axis& f, std::int64_t first) {
   const std::int64_t tap_step = f.stride / std::gcd(f.stride, f.step);
-  for (std::int64_t first = 0; first < std::min(f.stride, f.in); ++first) {
-    std::int64_t tap = 0;
-    while (tap < std::min(tap_step, f.taps) && floor_mod(first - f.origin - tap * f.step, f.stride) != 0)
-      ++tap;
-    const bool reached = tap < std::min(tap_step, f.taps);
-    phases.push_back({.axis = {.in = f.out,
-                               .out = ceil_div(f.in - first, f.stride),
-                               .taps = reached ? ceil_div(f.taps - tap, tap_step) : 0,
-                               .stride = 1,
-                               .step = -(f.step * tap_step) / f.stride,
-                               .origin = reached ? (first - f.origin - tap * f.step) / f.stride : 0},
-                      .first = first,
-                      .every = f.stride,
-                      .tap = tap,
-                      .tap_step = tap_step});
-  }
-  return phases;
+  std::int64_t tap = 0;
+  while (tap < std::min(tap_step, f.taps) && floor_mod(first - f.origin - tap * f.step, f.stride) != 0) ++tap;
+  const bool reached = tap < std::min(tap_step, f.taps);
+  return {.axis = {.in = f.out,
+                   .out = ceil_div(f.in - first, f.stride),
+                   .taps = reached ? ceil_div(f.taps - tap, tap_step) : 0,
+                   .stride = 1,
+                   .step = -(f.step * tap_step) / f.stride,
+                   .origin = reached ? (first - f.origin - tap * f.step) / f.stride : 0},
+          .first = first,
+          .every = f.stride,
+          .tap = tap,
+          .tap_step = tap_step};
 }
 
 template <class T>

@@ -29,8 +29,8 @@ struct GradientPhase {
 };
 
 /// An input position h gets a gradient from output position p through tap r where p·stride + r·dilation =
-/// h + pad; so h mod stride decides which taps take part. One entry per remainder that occurs.
-std::vector<GradientPhase> gradient_phases(const Axis& forward);
+/// h + pad; so h mod stride decides which taps take part. One phase for each of the remainders that occur.
+GradientPhase gradient_phase(const Axis& forward, std::int64_t remainder);
 
 /// to[i] = from[i·stride] for i < count. Compilers have a vector form for a stride that they know.
 template <class T>
@@ -43,8 +43,8 @@ void copy_strided(const T* from, std::int64_t stride, std::int64_t count, T* to)
     for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
 }
 
-/// How many remainders of its column by the stride a row of the image has.
-inline std::int64_t remainders(const Axis& horizontal) { return std::min(horizontal.stride, horizontal.in); }
+/// How many remainders of their positions by the stride the inputs of an axis have.
+inline std::int64_t remainders(const Axis& axis) { return std::min(axis.stride, axis.in); }
 
 /// Rows of every plane cut into one row for each remainder of the column: columns that a strided convolution
 /// reads become neighbours. x has planes × height rows of `width`, split has planes × height × min(stride,

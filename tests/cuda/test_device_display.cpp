@@ -1,5 +1,6 @@
 // From activations on the device to pictures, against the steps of the host.
 #include <cmath>
+#include <functional>
 #include <string>
 
 #include "cuda_device.hpp"

@@ -205,10 +205,10 @@ TEST_CASE("programs: after the first picture of a shape no block of memory is ta
                  {.rule = BackwardRule::guided, .wrt = {0}});
   };
   explain();
-  const std::size_t blocks = context.memory().fresh_blocks();
+  const std::size_t blocks = context.fresh_blocks();
   CHECK(blocks > 0);
   for (int i = 0; i < 3; ++i) explain();
-  CHECK(context.memory().fresh_blocks() == blocks);
+  CHECK(context.fresh_blocks() == blocks);
 }
 
 TEST_CASE("programs: are made once for a kind of input and a question") {

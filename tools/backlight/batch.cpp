@@ -1,6 +1,7 @@
 #include "tools/backlight/batch.hpp"
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <new>
 
 #include "tools/backlight/interrupt.hpp"

@@ -87,9 +87,9 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
   };
   times.explanation_ms = time_calls(options.repeat, explain).wall_ms;
   if (options.device.kind != Device::Kind::cuda) {
-    const Allocations before{context.memory().fresh_blocks(), heap_allocations()};
+    const Allocations before{context.fresh_blocks(), heap_allocations()};
     explain();
-    times.second = {context.memory().fresh_blocks() - before.blocks, heap_allocations() - before.heap};
+    times.second = {context.fresh_blocks() - before.blocks, heap_allocations() - before.heap};
     return times;
   }
   ExplanationGraph graph(subject.network, subject.x.shape(),

@@ -16,9 +16,7 @@ void clear(Stream&, void*, std::size_t) { refuse(); }
 void synchronize(Stream&) { refuse(); }
 std::shared_ptr<MemoryPool> make_recycling_pool(std::shared_ptr<Stream>) { refuse(); }
 std::shared_ptr<MemoryPool> make_shared_pool(std::shared_ptr<Stream>) { refuse(); }
-std::shared_ptr<Graph> capture(Stream&, std::shared_ptr<MemoryPool>, const std::function<void()>&) {
-  refuse();
-}
+std::shared_ptr<Graph> capture(Stream&, std::shared_ptr<MemoryPool>, FunctionRef<void()>) { refuse(); }
 void replay(Stream&, Graph&) { refuse(); }
 void tune(Stream&, bool) { refuse(); }
 Devices devices() { return {.build = Build::absent, .obstacle = "this build of backlight has no CUDA"}; }

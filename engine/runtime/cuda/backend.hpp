@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 
+#include "engine/core/function_ref.hpp"
 #include "engine/core/tensor.hpp"
 
 namespace backlight::cuda {
@@ -38,8 +38,7 @@ void clear(Stream& stream, void* block, std::size_t bytes);
 void synchronize(Stream& stream);
 /// Records what `work` asks of the stream, which is not done yet. `work` must neither wait nor allocate but
 /// from `memory`, which the graph keeps. Rethrows what `work` throws.
-std::shared_ptr<Graph> capture(Stream& stream, std::shared_ptr<MemoryPool> memory,
-                               const std::function<void()>& work);
+std::shared_ptr<Graph> capture(Stream& stream, std::shared_ptr<MemoryPool> memory, FunctionRef<void()> work);
 /// Does in the stream what was recorded.
 void replay(Stream& stream, Graph& graph);
 /// Whether kernels of libraries are chosen by measurement from now on.

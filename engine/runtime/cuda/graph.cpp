@@ -25,8 +25,7 @@ class Graph {
   cudaGraphExec_t executable_ = nullptr;
 };
 
-std::shared_ptr<Graph> capture(Stream& stream, std::shared_ptr<MemoryPool> memory,
-                               const std::function<void()>& work) {
+std::shared_ptr<Graph> capture(Stream& stream, std::shared_ptr<MemoryPool> memory, FunctionRef<void()> work) {
   const cudaStream_t handle = stream.get();
   CUDA_CHECK(cudaStreamBeginCapture(handle, cudaStreamCaptureModeThreadLocal));
   cudaGraph_t graph = nullptr;
