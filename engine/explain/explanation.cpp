@@ -65,12 +65,7 @@ std::string grad_cam_obstacle(const Network& network, NodeId node, const Shape& 
   const NodeId score = score_node(network);
   if (node == network.input()) return "it is the input";
   if (shape.rank() != 4) return text("its value is ", shape, ", not N×K×h×w");
-  std::vector<bool> depends(static_cast<std::size_t>(network.size()), false);
-  depends[static_cast<std::size_t>(node)] = true;
-  for (NodeId id = node + 1; id <= score; ++id)
-    for (const NodeId from : network.node(id).inputs)
-      if (depends[static_cast<std::size_t>(from)]) depends[static_cast<std::size_t>(id)] = true;
-  if (node > score || !depends[static_cast<std::size_t>(score)]) return "the scores do not depend on it";
+  if (!decided_by(network, {&node, 1})[at(score)]) return "the scores do not depend on it";
   return {};
 }
 

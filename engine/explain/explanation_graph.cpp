@@ -9,7 +9,7 @@ namespace {
 Context replay_context(Device device, Precision precision) {
   if (device.kind != Device::Kind::cuda)
     throw Error(ErrorKind::usage, "an explanation can be recorded on a CUDA device only, not on ", device);
-  return Context::for_replay(device, precision);
+  return Context(device, 1, precision);
 }
 
 DeviceInput zero_input(const Context& context, const Shape& shape) {
@@ -24,8 +24,7 @@ ExplanationGraph::ExplanationGraph(const Network& network, const Shape& input,
   network.shapes(input);  // refuses what does not fit
   input_ = zero_input(context_, input);
   asked_ = context_.zeros({input[0]}, DType::i64);
-  explain();  // makes every plan, and leaves every block that the recording will ask for
-  graph_ = context_.record([&] { result_ = explain(); });
+  graph_ = context_.record([&] { explain(); }, [&] { result_ = explain(); });
   classes_in_all_ = result_.scores.shape()[1];
 }
 

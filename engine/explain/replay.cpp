@@ -11,10 +11,11 @@ ReplayedExplanation::ReplayedExplanation(Programs& programs, Context& context, c
     explanation_.reset();
     explanation_.emplace(programs, context_, context_.copy(x_), layers, input_gradient);
   };
-  context_.prepare_replay();
-  explain();
-  explanation_.reset();  // its blocks are what the recording will ask for
-  forward_ = context_.record(explain);
+  const auto rehearse = [&] {
+    explain();
+    explanation_.reset();
+  };
+  forward_ = context_.record(rehearse, explain);
 }
 
 bool ReplayedExplanation::is_current() const {
@@ -31,13 +32,19 @@ template <class Result>
 const Result& ReplayedExplanation::answer(Recorded<Result>& recorded, const Seed& target,
                                           FunctionRef<Result(const Seed&)> ask) {
   if (!seed_) seed_ = Seed{target.node, context_.copy(target.dy)};
-  if (!recorded.graph) {
-    context_.prepare_replay();
-    ask(*seed_);
-    recorded.graph = context_.record([&] { recorded.result = ask(*seed_); });
-  }
   context_.copy(target.dy, seed_->dy);
-  cuda::replay(context_.stream(), *recorded.graph);
+  if (!recorded.graph && recorded.fits) {
+    try {
+      recorded.graph = context_.record([&] { ask(*seed_); }, [&] { recorded.result = ask(*seed_); });
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::resources) throw;
+      recorded.fits = false;
+    }
+  }
+  if (recorded.graph)
+    cuda::replay(context_.stream(), *recorded.graph);
+  else
+    recorded.result = ask(*seed_);
   return recorded.result;
 }
 

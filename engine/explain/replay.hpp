@@ -36,6 +36,7 @@ class ReplayedExplanation {
   template <class Result>
   struct Recorded {
     std::shared_ptr<cuda::Graph> graph;
+    bool fits = true;  ///< where not, in the device's memory, the question is asked anew each time
     Result result;
   };
   template <class Result>

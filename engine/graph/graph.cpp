@@ -200,6 +200,15 @@ std::vector<int> readers_of(std::span<const Node> nodes) {
   return readers;
 }
 
+std::vector<bool> decided_by(const Graph& graph, std::span<const NodeId> from) {
+  std::vector<bool> decided(at(graph.size()), false);
+  for (const NodeId id : from) decided[at(id)] = true;
+  for (NodeId id = 0; id < graph.size(); ++id)
+    for (const NodeId input : graph.node(id).inputs)
+      if (decided[at(input)]) decided[at(id)] = true;
+  return decided;
+}
+
 std::int64_t Graph::parameter_count(NodeId id) const {
   std::int64_t count = 0;
   for (const std::size_t i : node(id).parameters)

@@ -119,5 +119,7 @@ class Graph {
 
 /// How often each value is read by nodes.
 std::vector<int> readers_of(std::span<const Node> nodes);
+/// Which values one of `from` decides, those themselves among them.
+std::vector<bool> decided_by(const Graph& graph, std::span<const NodeId> from);
 
 }  // namespace backlight

@@ -26,20 +26,10 @@ DType computed_type(const Network& network, std::span<const Given> given) {
   return network.dtype();
 }
 
-/// Nodes whose value depends on one of `nodes`, these included.
-std::vector<bool> behind(const Graph& graph, std::span<const NodeId> nodes) {
-  std::vector<bool> reached(at(graph.size()), false);
-  for (const NodeId id : nodes) reached[at(id)] = true;
-  for (NodeId id = 0; id < graph.size(); ++id)
-    for (const NodeId from : graph.node(id).inputs)
-      if (reached[at(from)]) reached[at(id)] = true;
-  return reached;
-}
-
 }  // namespace
 
 std::vector<NodeId> beside(const Graph& graph, NodeId node, std::span<const NodeId> outputs) {
-  const std::vector<bool> tail = behind(graph, {&node, 1});
+  const std::vector<bool> tail = decided_by(graph, {&node, 1});
   std::vector<bool> needed(at(graph.size()), false), read(at(graph.size()), false);
   for (const NodeId id : outputs) needed[at(id)] = true;
   for (NodeId id = graph.last(); id > node; --id) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ostream>
 #include <system_error>
+#include <utility>
 
 #include "engine/runtime/cuda/backend.hpp"
 
@@ -40,21 +41,18 @@ Context::Context(Device device, int threads, Precision precision)
   threads_ = std::make_unique<ThreadPool>(threads);
 }
 
-Context Context::for_replay(Device device, Precision precision) {
-  Context context(device, 1, precision);
-  context.prepare_replay();
-  return context;
-}
-
-void Context::prepare_replay() {
+std::shared_ptr<cuda::Graph> Context::record(FunctionRef<void()> rehearsal, FunctionRef<void()> work) {
   stream();  // throws on the CPU
-  memory_ = cuda::make_recycling_pool(stream_);
-}
-
-std::shared_ptr<cuda::Graph> Context::record(FunctionRef<void()> work) {
-  std::shared_ptr<cuda::Graph> graph = cuda::capture(stream(), memory_, work);
-  memory_ = cuda::make_pool(stream_);
-  return graph;
+  const std::shared_ptr<MemoryPool> own = std::exchange(memory_, cuda::make_recycling_pool(stream_));
+  try {
+    rehearsal();
+    std::shared_ptr<cuda::Graph> graph = cuda::capture(*stream_, memory_, work);
+    memory_ = own;
+    return graph;
+  } catch (...) {
+    memory_ = own;
+    throw;
+  }
 }
 
 Tensor Context::zeros(const Shape& shape, DType dtype) const {

@@ -47,15 +47,11 @@ class Context {
   /// not have, Error(resources) for a device that this machine does not have or threads that it does not
   /// start.
   explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict);
-  /// A context on a CUDA device whose freed memory stays with it until something is recorded, so that what it
-  /// computed once can be recorded without allocating. Throws as the constructor does.
-  static Context for_replay(Device device, Precision precision);
-  /// The same for this context from now on. Throws Error(internal) on the CPU.
-  void prepare_replay();
-  /// Records what `work` asks of this context, which must be prepared for replay and have done the same since.
-  /// `work` must not wait. The graph keeps the memory of which it is made; what is allocated afterwards is
-  /// other memory. Throws Error(internal) on the CPU, and what `work` throws.
-  std::shared_ptr<cuda::Graph> record(FunctionRef<void()> work);
+  /// Records what `work` asks of this context. `rehearsal` asks the same before, and gives back all memory that it
+  /// takes, since none can be allocated while something is recorded; `work` must not wait. The graph keeps that
+  /// memory; whatever this context allocates otherwise is other memory. Throws Error(internal) on the CPU and for
+  /// work that needs other memory than its rehearsal, and what either throws; nothing is recorded then.
+  std::shared_ptr<cuda::Graph> record(FunctionRef<void()> rehearsal, FunctionRef<void()> work);
 
   const Device& device() const { return device_; }
   Precision precision() const { return precision_; }

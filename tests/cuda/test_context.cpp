@@ -161,13 +161,15 @@ TEST_CASE("context: the device's own pool stays as the host program has it") {
 
 TEST_CASE("context: memory that was not there before is refused while a graph is captured") {
   const FreshDevice device;
-  Context context = Context::for_replay(kCudaDevice, Precision::strict);
-  { const Tensor known = context.zeros({100}); }
-  CHECK(context.record([&] { (void)context.zeros({100}); }) != nullptr);
-  { const Tensor known = context.zeros({100}); }
-  const std::string what =
-      error_of(ErrorKind::internal, [&] { (void)context.record([&] { (void)context.zeros({101}); }); });
+  Context context(kCudaDevice, 1);
+  const MemoryPool* const own = &context.memory();
+  const auto known = [&] { (void)context.zeros({100}); };
+  CHECK(context.record(known, known) != nullptr);
+  CHECK(&context.memory() == own);
+  const std::string what = error_of(
+      ErrorKind::internal, [&] { (void)context.record(known, [&] { (void)context.zeros({101}); }); });
   CHECK(contains(what, "404 bytes is needed while a graph is captured"));
+  CHECK(&context.memory() == own);
   CHECK(context.zeros({101}).defined());
 }
 

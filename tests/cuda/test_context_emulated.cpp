@@ -2,9 +2,11 @@
 // there.
 #include <array>
 #include <bit>
+#include <optional>
 #include <string>
 
 #include "cuda_device.hpp"
+#include "engine/explain/probe.hpp"
 #include "engine/graph/network.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/devices.hpp"
@@ -15,6 +17,7 @@
 #include "modes.hpp"
 #include "support/compare.hpp"
 #include "support/random.hpp"
+#include "support/residual_network.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -60,6 +63,51 @@ TEST_CASE("network: where the device has no room for all of its parameters none 
     REQUIRE(p.tensor->on_host());
     CHECK(same_bits(*p.tensor, expected));
   }
+}
+
+TEST_CASE("replays: a question for whose recording memory lacks is answered step by step") {
+  struct Answer {
+    Tensor gradient;
+    std::size_t kept;  ///< bytes of the device, by its graph or by the context
+  };
+  const auto used = [] {
+    std::size_t free = 0, total = 0;
+    REQUIRE(cudaMemGetInfo(&free, &total) == cudaSuccess);
+    return total - free;
+  };
+  // Of a forward that is replayed already, on a device with so many bytes left; nothing where they do not do.
+  const auto ask = [&](std::size_t spare) -> std::optional<Answer> {
+    const FreshDevice device;
+    Context context(kCudaDevice, 1);
+    Network network = residual_network();
+    network.to(context);
+    Programs programs(network);
+    Replays replays(programs, context);
+    const Tensor x = random_tensor({1, 3, 32, 32}, "replay.lacking");
+    const std::vector<NodeId> layers{network.find("layer1.0.relu_1")};
+    { const Probe first(replays, x.clone(), layers, true); }
+    Probe probe(replays, x.clone(), layers, true);
+    context.synchronize();
+    const std::size_t before = used();
+    emulator::options().memory_bytes = before + spare;
+    try {
+      Tensor gradient = probe.gradient(network.input(), {.classes = {1}}, BackwardRule::guided).clone();
+      context.synchronize();
+      return Answer{std::move(gradient), used() - before};
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::resources);
+      return std::nullopt;
+    }
+  };
+  const Answer recorded = ask(std::size_t{1} << 30).value();
+  int step_by_step = 0;
+  for (std::size_t spare = recorded.kept; spare > 1024; spare -= 1024) {
+    const std::optional<Answer> answer = ask(spare);
+    if (!answer) break;
+    CHECK(same_bits(answer->gradient, recorded.gradient));
+    step_by_step += answer->kept < recorded.kept;
+  }
+  CHECK(step_by_step > 0);
 }
 
 TEST_CASE("dispatch: the CUDA table runs kernels on the device, the CPU's does not") {

@@ -90,7 +90,7 @@ TEST_CASE("device display: recorded as a graph it shows whatever the inputs hold
   };
   const Shape alpha_shape{2, 4}, activations_shape{2, 4, 5, 3}, gradient_shape{2, 3, 12, 8};
   in_every_mode([&] {
-    Context context = Context::for_replay(kCudaDevice, Precision::strict);
+    Context context(kCudaDevice, 1);
     Tensor alpha = context.zeros(alpha_shape), activations = context.zeros(activations_shape),
            gradient = context.zeros(gradient_shape);
     Tensor grey({2, 12, 8, 3}, DType::u8);
@@ -104,11 +104,13 @@ TEST_CASE("device display: recorded as a graph it shows whatever the inputs hold
       shown = display_on_device(context, preset, map, 12, 8, &pictures, &gradient);
       guided = saliency_on_device(context, shown.product, preset, false);
     };
-    show();  // leaves its blocks to the recording
-    map = {};
-    shown = {};
-    guided = {};
-    const std::shared_ptr<cuda::Graph> graph = context.record(show);
+    const auto rehearse = [&] {
+      show();
+      map = {};
+      shown = {};
+      guided = {};
+    };
+    const std::shared_ptr<cuda::Graph> graph = context.record(rehearse, show);
     for (int turn = 0; turn < 2; ++turn) {
       const Tensor host_gradient = values("graph.gradient", gradient_shape, turn);
       context.copy(values("graph.alpha", alpha_shape, turn), alpha);

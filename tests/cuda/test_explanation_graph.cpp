@@ -225,8 +225,12 @@ TEST_CASE("explanation graph: what was not recorded is refused") {
 
 TEST_CASE("capture: an exception leaves the stream as it was") {
   const FreshDevice device;
-  Context context = Context::for_replay(kCuda, Precision::strict);
-  CHECK_THROWS_WITH_AS(context.record([] { throw Error(ErrorKind::usage, "halfway"); }), "halfway", Error);
+  Context context(kCuda, 1);
+  const MemoryPool* const own = &context.memory();
+  const auto fail = [] { throw Error(ErrorKind::usage, "halfway"); };
+  CHECK_THROWS_WITH_AS(context.record([] {}, fail), "halfway", Error);
+  CHECK_THROWS_WITH_AS(context.record(fail, [] {}), "halfway", Error);
+  CHECK(&context.memory() == own);
   const Tensor x = picture("graph.a");
   CHECK(same_bits(context.to_host(context.copy(x)), x));
 }
