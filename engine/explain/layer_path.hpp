@@ -1,0 +1,31 @@
+// The path average: gradients along the straight way of a layer's value from nothing to what it is,
+//
+//   ḡ = 1/S Σ_{s=1..S} ∂y/∂A at (s/S)·A
+//
+// Where what follows the layer saturates (an LSTM's gates, attention, a sure softmax), ∂y/∂A at A itself is near zero
+// and points anywhere; on the way there it is what made the score rise. These are the integrated gradients of
+// Sundararajan et al. 2017 (arXiv:1703.01365) of the layer, from a baseline of zeros and by the right-hand sums: with
+// many steps Σ ḡ∘A = y(A) − y(0). One step is the plain gradient. Only what follows the layer runs again.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/core/function_ref.hpp"
+#include "engine/run/run.hpp"
+
+namespace backlight {
+
+/// Fills `dy`, which is zero, with ∂y/∂scores of a target, where the scores of its image are `scores`: of one row of the
+/// batch, whatever its shape.
+using ScoreGradient =
+    FunctionRef<void(std::int64_t target, std::span<const double> scores, std::span<double> dy)>;
+
+/// ḡ for targets about the images `images` of the run's batch, one target for each entry: targets×(the layer's value
+/// without its batch), in the host's memory. `layer` is one of the run's ProgramOptions::resume_at and kept; `scores`
+/// the node that dy is about. The S points of all targets are one batch. Throws Error(usage) for less than one step, for
+/// an image that the batch does not have, and as Run::tail does.
+Tensor path_gradients(const Run& run, const Context& context, NodeId layer, NodeId scores,
+                      std::span<const std::int64_t> images, int steps, ScoreGradient score_gradient);
+
+}  // namespace backlight
