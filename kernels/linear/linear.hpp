@@ -17,6 +17,8 @@ class Context;
 /// x is batch × in, w is out × in, y is batch × out; all contiguous.
 struct LinearParams {
   std::int64_t batch = 1, in = 1, out = 1;
+  /// Rows are words or positions, of which there are many: the CPU takes matrix products, whose roundings are others.
+  bool words = false;
 };
 
 namespace cpu {
@@ -54,7 +56,7 @@ void linear_backward_bias(Context& context, const LinearParams& params, const fl
 /// Of either of the three products, without a bias: each reads two of x, w, y and writes the third; adding to
 /// dw reads that, too.
 constexpr Cost linear_cost(const LinearParams& params, bool adds) {
-  const auto& [batch, in, out] = params;
+  const auto& [batch, in, out, words] = params;
   return {4 * (batch * (in + out) + (adds ? 2 : 1) * in * out), 2 * batch * in * out};
 }
 constexpr Cost linear_backward_bias_cost(const LinearParams& params) {

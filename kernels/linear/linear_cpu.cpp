@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/runtime/device.hpp"
+#include "kernels/grain.hpp"
+#include "kernels/matmul/matmul.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -83,14 +85,28 @@ void linear_backward_filter_by(Context& context, const MicroKernels<T>& kernels,
 
 template <class T>
 void linear_forward(Context& context, const LinearParams& a, const T* x, const T* w, const T* bias, T* y) {
+  if (a.words) {
+    matmul(context, {.m = a.batch, .n = a.out, .k = a.in, .transpose_b = true}, x, w, y);
+    if (!bias) return;
+    context.parallel_ranges(a.batch, std::max<std::int64_t>(1, kGrain / a.out),
+                            [=](std::int64_t n, std::int64_t end) {
+                              for (; n < end; ++n)
+                                for (std::int64_t o = 0; o < a.out; ++o) y[n * a.out + o] += bias[o];
+                            });
+    return;
+  }
   linear_forward_by(context, micro_kernels<T>(), a, x, w, bias, y);
 }
 template <class T>
 void linear_backward_data(Context& context, const LinearParams& a, const T* dy, const T* w, T* dx) {
+  if (a.words) return matmul(context, {.m = a.batch, .n = a.in, .k = a.out}, dy, w, dx);
   linear_backward_data_by(context, micro_kernels<T>(), a, dy, w, dx);
 }
 template <class T>
 void linear_backward_filter(Context& context, const LinearParams& a, const T* x, const T* dy, T* dw) {
+  if (a.words)
+    return matmul(context, {.m = a.out, .n = a.in, .k = a.batch, .transpose_a = true, .accumulate = true}, dy,
+                  x, dw);
   linear_backward_filter_by(context, micro_kernels<T>(), a, x, dy, dw);
 }
 

@@ -50,7 +50,9 @@ class Linear final : public Layer {
   }
 
  private:
-  LinearParams params(const Shape& y) const { return {.batch = y.numel() / out_, .in = in_, .out = out_}; }
+  LinearParams params(const Shape& y) const {
+    return {.batch = y.numel() / out_, .in = in_, .out = out_, .words = y.rank() == 3};
+  }
 
   std::int64_t in_, out_;
   bool has_bias_;

@@ -81,10 +81,10 @@ class Lstm final : public Layer {
         }
         Tensor own_y = last ? Tensor() : over_sequence(hidden_);
         T* const y = last ? a.y[0]->data<T>() : own_y.data<T>();
-        k.linear_forward(a.context, {batch * steps, width(l), 4 * hidden_}, x, w(kInput), w(kInputBias),
+        k.linear_forward(a.context, product(batch * steps, width(l)), x, w(kInput), w(kInputBias),
                          gates.data<T>());
         for (std::int64_t step = 0; step < steps; ++step) {
-          k.linear_forward(a.context, {batch, hidden_, 4 * hidden_}, h.data<T>(), w(kState), w(kStateBias),
+          k.linear_forward(a.context, product(batch, hidden_), h.data<T>(), w(kState), w(kStateBias),
                            recurrent.data<T>());
           k.lstm_step_forward(a.context, {batch, steps, step, hidden_},
                               {.tokens = tokens(a.x),
@@ -138,7 +138,7 @@ class Lstm final : public Layer {
                                 .da = da.data<T>(),
                                 .da_step = da_step.data<T>()});
           if (step > 0 || dstate)
-            k.linear_backward_data(a.context, {batch, hidden_, 4 * hidden_}, da_step.data<T>(), w(kState),
+            k.linear_backward_data(a.context, product(batch, hidden_), da_step.data<T>(), w(kState),
                                    through.data<T>());
         }
         if (dstate) {
@@ -147,8 +147,8 @@ class Lstm final : public Layer {
           k.copy_rows(a.context, into, dc.data<T>(), dstate->data<T>() + offset(l, kC));
           k.copy_rows(a.context, into, dh.data<T>(), dstate->data<T>() + offset(l, kH));
         }
-        const LinearParams of_input{batch * steps, width(l), 4 * hidden_},
-            of_state{batch * steps, hidden_, 4 * hidden_};
+        const LinearParams of_input = product(batch * steps, width(l)),
+                           of_state = product(batch * steps, hidden_);
         if (T* dw = parameter<T>(a.dw, l, kInput))
           k.linear_backward_filter(a.context, of_input, l == 0 ? a.x[0]->data<T>() : saved(kLower),
                                    da.data<T>(), dw);
@@ -174,6 +174,8 @@ class Lstm final : public Layer {
   enum Half : std::uint8_t { kC, kH };
   enum : std::uint8_t { kGates, kHBefore, kCBefore, kLower };
 
+  /// Of so many rows with a layer's weights.
+  LinearParams product(std::int64_t rows, std::int64_t in) const { return {rows, in, 4 * hidden_, true}; }
   std::int64_t width(std::int64_t layer) const { return layer == 0 ? in_ : hidden_; }
   Shape state_shape(std::int64_t batch) const { return {batch, 2 * options_.layers * hidden_}; }
   std::size_t state_input() const { return options_.tokens ? 2 : 1; }

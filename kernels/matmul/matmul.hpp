@@ -16,11 +16,12 @@ class Context;
 struct MatmulParams {
   std::int64_t batch = 1, m = 1, n = 1, k = 1;
   bool transpose_a = false, transpose_b = false;
+  bool accumulate = false;  ///< adds to y
 };
 
 namespace cpu {
 
-/// Overwrites y. An item's bits do not depend on the batch.
+/// Overwrites y, unless it accumulates. An item's bits do not depend on the batch.
 template <class T>
 void matmul(Context& context, const MatmulParams& params, const T* a, const T* b, T* y);
 
@@ -33,7 +34,8 @@ namespace cuda {
 void matmul(Context& context, const MatmulParams& params, const float* a, const float* b, float* y);
 
 constexpr Cost matmul_cost(const MatmulParams& p) {
-  return {4 * p.batch * (p.m * p.k + p.k * p.n + p.m * p.n), 2 * p.batch * p.m * p.n * p.k};
+  return {4 * p.batch * (p.m * p.k + p.k * p.n + (p.accumulate ? 2 : 1) * p.m * p.n),
+          2 * p.batch * p.m * p.n * p.k};
 }
 
 }  // namespace cuda

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "kernels/gemm/gemm.hpp"
@@ -11,11 +12,17 @@ template <class T>
 class Strided final : public MatrixSource<T> {
  public:
   Strided(const T* data, std::int64_t row, std::int64_t column) : data_(data), row_(row), column_(column) {}
-  void pack(const MicroKernels<T>&, std::int64_t i0, int count, int width, std::int64_t k0,
+  void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
             std::int64_t depth, T* panel) const override {
-    for (std::int64_t k = 0; k < depth; ++k)
-      for (int i = 0; i < width; ++i)
-        panel[k * width + i] = i < count ? data_[(i0 + i) * row_ + (k0 + k) * column_] : T{0};
+    const T* const from = data_ + i0 * row_ + k0 * column_;
+    if (column_ == 1 && count == width && count <= kernels.rows)
+      return kernels.pack_rows(from, row_, count, depth, panel);
+    if (count < width) std::fill_n(panel, depth * width, T{0});
+    if (row_ == 1)
+      for (std::int64_t k = 0; k < depth; ++k) std::copy_n(from + k * column_, count, panel + k * width);
+    else
+      for (std::int64_t i = 0; i < count; ++i)
+        for (std::int64_t k = 0; k < depth; ++k) panel[k * width + i] = from[i * row_ + k * column_];
   }
 
  private:
@@ -38,7 +45,8 @@ void matmul(Context& context, const MatmulParams& p, const T* a, const T* b, T* 
                         .b = &columns[item],
                         .bias = nullptr,
                         .c = y + static_cast<std::int64_t>(item) * p.m * p.n});
-  gemm<T>(context, micro_kernels<T>(), {.m = p.m, .n = p.n, .k = p.k, .ldc = p.n}, problems);
+  gemm<T>(context, micro_kernels<T>(), {.m = p.m, .n = p.n, .k = p.k, .ldc = p.n, .accumulate = p.accumulate},
+          problems);
 }
 
 template void matmul(Context&, const MatmulParams&, const float*, const float*, float*);

@@ -18,7 +18,7 @@ void matmul(Context& context, const MatmulParams& p, const float* a, const float
                                               .transpose_b = p.transpose_a,
                                               .precision = context.precision(),
                                               .alignment = common_alignment(columns, rows, product)},
-                                             columns, rows, nullptr, 0, product);
+                                             columns, rows, nullptr, p.accumulate ? 1 : 0, product);
   }
 }
 

@@ -222,6 +222,11 @@ TEST_CASE("matmul: CUDA agrees with the CPU however factors lie") {
         cpu::matmul(host, p, a.host.data(), b.host.data(), y.host.data());
         cuda::matmul(device, p, a.device.data(), b.device.data(), y.device.data());
         CHECK(y.difference() <= kWordTolerance);
+        MatmulParams again = p;
+        again.accumulate = true;
+        cpu::matmul(host, again, a.host.data(), b.host.data(), y.host.data());
+        cuda::matmul(device, again, a.device.data(), b.device.data(), y.device.data());
+        CHECK(y.difference() <= kWordTolerance);
       }
   });
 }
@@ -265,6 +270,8 @@ TEST_CASE("language: bytes and operations follow from the equations") {
   CHECK(cuda::l2_normalize_forward_cost({2, 3}) == Cost{48, 18});
   CHECK(cuda::l2_normalize_backward_cost({2, 3}) == Cost{72, 42});
   CHECK(cuda::matmul_cost({2, 3, 5, 7}) == Cost{4 * 2 * (21 + 35 + 15), 420});
+  CHECK(cuda::matmul_cost({.batch = 2, .m = 3, .n = 5, .k = 7, .accumulate = true}) ==
+        Cost{4 * 2 * (21 + 35 + 30), 420});
   CHECK(cuda::transpose_cost({2, 3, 5}) == Cost{240, 0});
   CHECK(cuda::coordinates_cost({2, 3, 5, 7}) == Cost{560, 420});
 }

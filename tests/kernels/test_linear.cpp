@@ -141,6 +141,29 @@ TEST_CASE("linear: forward and backward agree with PyTorch") {
   CHECK(relative_error(result.db, golden("conv2d", "linear.db")) <= 2e-6);
 }
 
+TEST_CASE("linear: of many words it agrees with the naive loops") {
+  for (const LinearCase& c : kLinearCases) {
+    CAPTURE(c.in);
+    const LayerCase words{.name = "linear.many_words",
+                          .make = [=] { return linear(c.in, c.out, c.bias); },
+                          .x = {{2, c.batch, c.in}}};
+    const auto naive = [&](const LayerCase& layer, const LayerInputs& in) {
+      LayerResult result;
+      const Tensor no_bias = Tensor::zeros({c.out});
+      const std::int64_t rows = 2 * c.batch;
+      NaiveResult expected = naive_linear(in.x[0].clone().reshaped({rows, c.in}), in.w[0],
+                                          c.bias ? in.w[1] : no_bias, in.dy.clone().reshaped({rows, c.out}));
+      result.y = std::move(expected.y).reshaped(in.dy.shape());
+      result.dx.push_back(std::move(expected.dx).reshaped(layer.x[0]));
+      result.dw.push_back(std::move(expected.dw));
+      if (c.bias) result.dw.push_back(std::move(expected.db));
+      return result;
+    };
+    check_reference({&words, 1}, naive, 2e-6);
+    check_promises({&words, 1});
+  }
+}
+
 TEST_CASE("linear: every word is a row" * doctest::test_suite("device")) {
   const LayerCase words{.name = "linear.words", .make = [] { return linear(7, 4); }, .x = {{3, 5, 7}}};
   check_goldens({&words, 1}, 2e-6, "language");
