@@ -182,7 +182,7 @@ std::vector<Result> Method::ask(Probe& probe, const Question& question) const {
   std::vector<NodeId> layers = question.more_layers;
   layers.push_back(*question.layer);
   std::ranges::sort(layers);  // a layer comes before those that it leads to
-  std::vector<std::vector<Tensor>> maps(question.target.classes.size());
+  std::vector<std::vector<Tensor>> maps(static_cast<std::size_t>(probe.input().shape()[0]));
   for (const NodeId layer : layers) {
     Question at = question;
     at.layer = layer;

@@ -47,9 +47,26 @@ Tensor Probe::activation(NodeId layer) const {
   return ask([&](const auto& explanation) { return context_.to_host(explanation.activations(layer)); });
 }
 
+std::vector<double> Probe::values(const Target& target) const {
+  if (!target.own) return evaluate(target, scores_).values;
+  std::vector<double> values = target.own->values;
+  if (target.direction == Direction::counterfactual)
+    for (double& v : values) v = -v;
+  return values;
+}
+
+Seed Probe::seed_of(const Target& target) const {
+  if (!target.own) return {score_node(network_), evaluate(target, scores_).gradient};
+  Seed seed{target.own->seed.node, target.own->seed.dy.clone()};
+  if (target.direction == Direction::counterfactual)
+    dispatch_dtype(seed.dy.dtype(), [&]<class T>() {
+      for (T& v : seed.dy.values<T>()) v = -v;
+    });
+  return seed;
+}
+
 Probe::Answers& Probe::about(const Target& target) {
-  if (!answers_ || answers_->target != target)
-    answers_ = Answers{target, {score_node(network_), evaluate(target, scores_).gradient}};
+  if (!answers_ || answers_->target != target) answers_ = Answers{target, seed_of(target)};
   return *answers_;
 }
 

@@ -35,7 +35,7 @@ class Probe {
   /// N×K, before any softmax.
   const Tensor& scores() const { return scores_; }
   /// What the target is of each image.
-  std::vector<double> values(const Target& target) const { return evaluate(target, scores_).values; }
+  std::vector<double> values(const Target& target) const;
   /// N×K×h×w, of one of the layers named at the start.
   Tensor activation(NodeId layer) const;
 
@@ -61,6 +61,7 @@ class Probe {
     return replay_ ? fn(*replay_) : fn(*own_);
   }
   Answers& about(const Target& target);
+  Seed seed_of(const Target& target) const;
   ClassMap to_host(const ClassMap& maps) const;
 
   const Network& network_;

@@ -31,11 +31,12 @@ void ReplayedExplanation::run(const Tensor& x) {
 template <class Result>
 const Result& ReplayedExplanation::answer(Recorded<Result>& recorded, const Seed& target,
                                           FunctionRef<Result(const Seed&)> ask) {
-  if (!seed_) seed_ = Seed{target.node, context_.copy(target.dy)};
-  context_.copy(target.dy, seed_->dy);
+  if (!seeds_.contains(target.node)) seeds_.emplace(target.node, Seed{target.node, context_.copy(target.dy)});
+  Seed& seed = seeds_.at(target.node);
+  context_.copy(target.dy, seed.dy);
   if (!recorded.graph && recorded.fits) {
     try {
-      recorded.graph = context_.record([&] { ask(*seed_); }, [&] { recorded.result = ask(*seed_); });
+      recorded.graph = context_.record([&] { ask(seed); }, [&] { recorded.result = ask(seed); });
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::resources) throw;
       recorded.fits = false;
@@ -44,17 +45,17 @@ const Result& ReplayedExplanation::answer(Recorded<Result>& recorded, const Seed
   if (recorded.graph)
     cuda::replay(context_.stream(), *recorded.graph);
   else
-    recorded.result = ask(*seed_);
+    recorded.result = ask(seed);
   return recorded.result;
 }
 
 const ClassMap& ReplayedExplanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
-  return answer<ClassMap>(maps_[{layer, reduction}], target,
+  return answer<ClassMap>(maps_[{target.node, layer, reduction}], target,
                           [&](const Seed& seed) { return explanation_->grad_cam(layer, seed, reduction); });
 }
 
 const Tensor& ReplayedExplanation::gradient(NodeId node, const Seed& target, BackwardRule rule) {
-  return answer<Tensor>(gradients_[{node, rule}], target,
+  return answer<Tensor>(gradients_[{target.node, node, rule}], target,
                         [&](const Seed& seed) { return explanation_->gradient(node, seed, rule); });
 }
 

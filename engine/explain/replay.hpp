@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "engine/explain/explanation.hpp"
@@ -46,9 +46,10 @@ class ReplayedExplanation {
   Tensor x_;
   std::optional<Explanation> explanation_;
   std::shared_ptr<cuda::Graph> forward_;
-  std::optional<Seed> seed_;  ///< what every recorded question is about
-  std::map<std::pair<NodeId, AlphaReduction>, Recorded<ClassMap>> maps_;
-  std::map<std::pair<NodeId, BackwardRule>, Recorded<Tensor>> gradients_;
+  std::map<NodeId, Seed> seeds_;  ///< what every recorded question is about, by where its target is
+  // By that node, too.
+  std::map<std::tuple<NodeId, NodeId, AlphaReduction>, Recorded<ClassMap>> maps_;
+  std::map<std::tuple<NodeId, NodeId, BackwardRule>, Recorded<Tensor>> gradients_;
   Recorded<ClassMap> cam_;
 };
 

@@ -82,6 +82,9 @@ void for_each_variant(
     const std::function<void(std::int64_t image, std::int64_t variant, std::span<double> x)>& make,
     const std::function<void(std::int64_t image, std::int64_t variant, const Result& result, double value)>&
         take) {
+  if (question.target.own)
+    throw Error(ErrorKind::usage, "a target of one's own is known of the picture alone, but ", method.name,
+                " was to be asked at other inputs; use a target of the scores, and no smoothing");
   const Tensor& x = probe.input();
   const std::int64_t all = x.shape()[0] * variants, together = inputs_together(probe, question);
   const auto size = static_cast<std::size_t>(x.numel() / x.shape()[0]);

@@ -109,6 +109,64 @@ Aim parse_aim(std::string_view name) {
   return static_cast<Aim>(found - names.begin());
 }
 
+OwnTarget similarity(NodeId node, const Tensor& v, std::span<const float> u) {
+  const std::int64_t images = v.shape()[0];
+  const auto size = static_cast<std::size_t>(images > 0 ? v.numel() / images : 0);
+  if (u.size() != size)
+    throw Error(ErrorKind::usage, "the vector to compare with has ", u.size(), " values, those of ",
+                v.shape(), " have ", size);
+  const auto length_of = [](auto values) {
+    double sum = 0;
+    for (const double x : values) sum += x * x;
+    if (!(sum > 0) || !std::isfinite(sum))
+      throw Error(ErrorKind::bad_input, "a vector of ", values.size(), " values has the length ",
+                  std::sqrt(sum), ", and no direction to compare");
+    return std::sqrt(sum);
+  };
+  const double length = length_of(u);
+  const Tensor exact = v.to(DType::f64);
+  Tensor gradient(v.shape(), DType::f64);
+  OwnTarget result;
+  for (std::size_t n = 0; n < static_cast<std::size_t>(images); ++n) {
+    const std::span<const double> own = exact.values<double>().subspan(n * size, size);
+    const double own_length = length_of(own);
+    double cosine = 0;
+    for (std::size_t i = 0; i < size; ++i) cosine += own[i] / own_length * (u[i] / length);
+    for (std::size_t i = 0; i < size; ++i)
+      gradient.values<double>()[n * size + i] = (u[i] / length - cosine * own[i] / own_length) / own_length;
+    result.values.push_back(cosine);
+  }
+  result.seed = {node, gradient.to(v.dtype())};
+  return result;
+}
+
+OwnTarget masked_sum(NodeId node, const Tensor& y, std::span<const std::int64_t> classes,
+                     const Tensor& mask) {
+  const Shape& shape = y.shape();
+  if (shape.rank() != 4 || mask.shape() != Shape{shape[2], shape[3]} ||
+      static_cast<std::int64_t>(classes.size()) != shape[0])
+    throw Error(ErrorKind::usage, "a mask of ", mask.shape(), " and ", classes.size(),
+                " classes were given for ", shape, ", expected N×C×H×W, H×W and N");
+  const Tensor exact = y.to(DType::f64), weights = mask.to(DType::f64);
+  Tensor gradient = Tensor::zeros(shape, DType::f64);
+  const auto plane = static_cast<std::size_t>(mask.numel());
+  OwnTarget result;
+  for (std::size_t n = 0; n < classes.size(); ++n) {
+    if (classes[n] < 0 || classes[n] >= shape[1])
+      throw Error(ErrorKind::usage, "class ", classes[n], " was asked for, but ", shape, " has classes 0 to ",
+                  shape[1] - 1);
+    const std::size_t at =
+        (n * static_cast<std::size_t>(shape[1]) + static_cast<std::size_t>(classes[n])) * plane;
+    std::ranges::copy(weights.values<double>(),
+                      gradient.values<double>().begin() + static_cast<std::ptrdiff_t>(at));
+    result.values.push_back(
+        std::inner_product(weights.values<double>().begin(), weights.values<double>().end(),
+                           exact.values<double>().begin() + static_cast<std::ptrdiff_t>(at), 0.0));
+  }
+  result.seed = {node, gradient.to(y.dtype())};
+  return result;
+}
+
 TargetValues evaluate(const Target& target, const Tensor& scores) {
   if (scores.shape().rank() != 2 || scores.shape()[0] != static_cast<std::int64_t>(target.classes.size()))
     throw Error(ErrorKind::usage, target.classes.size(), " classes were given for scores of ", scores.shape(),

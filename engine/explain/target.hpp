@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
-#include "engine/core/tensor.hpp"
+#include "engine/run/run.hpp"
 
 namespace backlight {
 
@@ -32,6 +34,22 @@ std::string_view name_of(Aim aim);
 /// Throws Error(usage) with the nearest names.
 Aim parse_aim(std::string_view name);
 
+/// A caller's own scalar of each image, by its gradient at a value of the network.
+struct OwnTarget {
+  Seed seed;                   ///< at a probe's scores or one of its layers
+  std::vector<double> values;  ///< one per image
+};
+
+/// cos(v, u) of each image's value v, all of it as one vector, with u: how like its features are to others, such as
+/// another picture's. ∂/∂v = (û − cos·v̂)/‖v‖; its counterfactual explains the difference. v is N×…, in the host's
+/// memory, and what `node` has. Throws Error(usage) for a u of another size, Error(bad_input) where a vector has no
+/// length.
+OwnTarget similarity(NodeId node, const Tensor& v, std::span<const float> u);
+
+/// Σ_ij mask_ij y_c,ij of a value y, N×C×H×W, with the class c of each image and a mask of H×W. Throws Error(usage) for
+/// shapes and classes that do not fit.
+OwnTarget masked_sum(NodeId node, const Tensor& y, std::span<const std::int64_t> classes, const Tensor& mask);
+
 /// One scalar per image: f(n) + Σ_o w_o f(o), where f is what the aim says of a class.
 struct Target {
   struct Other {
@@ -41,12 +59,14 @@ struct Target {
     friend bool operator==(const Other&, const Other&) = default;
   };
 
-  std::vector<std::int64_t>
-      classes;  ///< n of each image, as people count them: a network of one output has two
+  /// n of each image, as people count them: a network of one output has two.
+  std::vector<std::int64_t> classes = {};
   Direction direction = Direction::evidence;
   Aim aim = Aim::score;
   std::vector<Other> others = {};  ///< not for finer aims, which find their own
   bool sigmoid = false;            ///< how scores become probabilities
+  /// In place of all this but the direction; of the picture alone, not of inputs like it.
+  std::shared_ptr<const OwnTarget> own = {};
 
   friend bool operator==(const Target&, const Target&) = default;
 };
@@ -57,8 +77,8 @@ struct TargetValues {
   Tensor gradient;             ///< N×K, in the scores' type
 };
 
-/// Scores are N×K, in the host's memory. Throws Error(usage) for a class that the network does not have, for classes
-/// that are not one per row, and for others of a finer aim.
+/// Of a target without one of its own. Scores are N×K, in the host's memory. Throws Error(usage) for a class that the
+/// network does not have, for classes that are not one per row, and for others of a finer aim.
 TargetValues evaluate(const Target& target, const Tensor& scores);
 
 }  // namespace backlight

@@ -190,3 +190,57 @@ TEST_CASE("targets: maps of a target are the packages' and linear in it" * docte
   CHECK(same_result(context.to_host(explanation.grad_cam(layer, explanation.target(probability)).map),
                     map_of("grad-cam", probability)));
 }
+
+TEST_CASE("targets: of one's own, likeness to a vector and a class within a mask are the packages'" *
+          doctest::test_suite("device")) {
+  Context context = test_context(1);
+  const double tolerance = tolerance_on(context.device(), 1e-5);
+  const Tensor x = random_tensor({2, 3, 13, 18}, "layer_maps.x");
+  const auto map_of = [](Probe& probe, NodeId layer, const Target& target) {
+    const std::vector<Result> results = find_method("grad-cam").explain(probe, {target, layer});
+    const Shape& one = results[0].map->map.shape();
+    Tensor both({2, one[0], one[1]});
+    float* to = both.data<float>();
+    for (const Result& result : results) to = std::ranges::copy(result.map->map.values(), to).out;
+    return both;
+  };
+  const Network pooled = placed(small_residual_network(), context);
+  const NodeId layer = pooled.find("block.relu"), features = pooled.find("avgpool");
+  Probe probe(pooled, context, x.clone(), {layer, features}, true);
+  Tensor like({8});
+  fill(like, "targets.like", 0, 1);
+  Target target{.own = std::make_shared<const OwnTarget>(
+                    similarity(features, probe.activation(features), like.values()))};
+  const Tensor alike = map_of(probe, layer, target), value = golden("targets", "similarity.value");
+  CHECK(relative_error(alike, golden("targets", "similarity.map")) <= tolerance);
+  for (std::size_t n = 0; n < 2; ++n) CHECK(std::abs(probe.values(target)[n] - value.values()[n]) <= 1e-6);
+  const Tensor score = map_of(probe, layer, {.classes = {1, 4}});
+  CHECK_FALSE(same_bits(score, alike));
+  target.direction = Direction::counterfactual;
+  Tensor negated = alike.clone();
+  for (float& v : negated.values()) v = -v;
+  CHECK(same_bits(map_of(probe, layer, target), negated));
+  CHECK(probe.values(target)[0] == -target.own->values[0]);
+  CHECK_THROWS_WITH_AS(find_method("integrated-gradients").explain(probe, {target}),
+                       doctest::Contains("known of the picture alone"), Error);
+
+  const Network dense = placed(small_dense_network(), context);
+  const NodeId shallow = dense.find("relu1"), last = dense.find("relu2");
+  Probe other(dense, context, x.clone(), {shallow, last}, false);
+  Tensor mask({6, 9});
+  fill(mask, "targets.mask", 0, 1);
+  const std::vector<std::int64_t> channels{3, 3};
+  const Target masked{
+      .own = std::make_shared<const OwnTarget>(masked_sum(last, other.activation(last), channels, mask))};
+  CHECK(relative_error(map_of(other, shallow, masked), golden("targets", "mask.map")) <= tolerance);
+
+  const Tensor v = Tensor::from({1, 2}, std::vector<float>{3, 4}), none = Tensor::zeros({1, 2});
+  const std::vector<float> u{4, 3}, short_u{1}, zero{0, 0};
+  CHECK(std::abs(similarity(0, v, u).values[0] - 24.0 / 25) <= 1e-12);
+  CHECK_THROWS_WITH_AS(similarity(0, v, short_u), doctest::Contains("has 1 values"), Error);
+  CHECK_THROWS_WITH_AS(similarity(0, v, zero), doctest::Contains("has the length 0"), Error);
+  CHECK_THROWS_WITH_AS(similarity(0, none, u), doctest::Contains("no direction"), Error);
+  CHECK_THROWS_WITH_AS(masked_sum(0, v, channels, mask), doctest::Contains("expected N×C×H×W"), Error);
+  const Tensor y = Tensor::zeros({2, 3, 6, 9});
+  CHECK_THROWS_WITH_AS(masked_sum(0, y, channels, mask), doctest::Contains("classes 0 to 2"), Error);
+}

@@ -25,6 +25,11 @@ std::vector<Tensor> all_answers(Probe& probe, NodeId layer) {
   std::vector<Tensor> all;
   all.push_back(probe.scores().clone());
   all.push_back(probe.activation(layer));
+  // A target at another node than the scores.
+  const Tensor y = probe.activation(layer);
+  const std::vector<float> like(static_cast<std::size_t>(y.numel() / y.shape()[0]), 1.0f);
+  const Target own{.own = std::make_shared<const OwnTarget>(similarity(layer, y, like))};
+  all.push_back(probe.gradient(probe.network().input(), own).clone());
   for (const Method& method : methods()) {
     const std::optional<NodeId> at = method.layer_in(probe.network(), layer);
     for (const Target& target :

@@ -7,11 +7,12 @@ import warnings
 
 import torch
 from pytorch_grad_cam import FinerCAM, GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget, FinerWeightedTarget
+from pytorch_grad_cam.utils.model_targets import (ClassifierOutputSoftmaxTarget, FinerWeightedTarget,
+                                                   SemanticSegmentationTarget)
 from torchcam import methods as torchcam
 
 from common import Golden, fill
-from make_layer_maps import CLASSES, Dense, filled
+from make_layer_maps import CLASSES, Dense, Pooled, filled
 
 warnings.filterwarnings("ignore")
 INDEX = [2, 0, 6]  # of each row of scores
@@ -39,6 +40,38 @@ AIMS = {
 }
 
 
+class Features(torch.nn.Module):
+    """What the head of `pooled` pools, as in pytorch-grad-cam's notebook on embeddings."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model.block(self.model.relu1(self.model.conv1(x))).mean((2, 3))
+
+
+class DenseMap(torch.nn.Module):
+    """The last map of `dense`, in the place of a segmentation's."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        x = torch.nn.functional.max_pool2d(self.model.relu1(self.model.conv1(x)), 2)
+        return self.model.relu2(self.model.conv2(x))
+
+
+def raw_map(model, layer, x, targets):
+    with GradCAM(model, [layer]) as cam:
+        kept = []
+        image = cam.get_cam_image
+        cam.get_cam_image = lambda *a: kept.append(image(*a)) or kept[-1]
+        cam(x, targets)
+    return kept[0]
+
+
 def main():
     golden = Golden("targets")
     scores = torch.from_numpy(fill("targets.scores", (3, 7), -3, 3)).double()
@@ -62,6 +95,15 @@ def main():
     with torchcam.FinerCAM(dense, "relu2", input_shape=tuple(x.shape[1:])) as cam:
         (map_,) = cam(CLASSES, dense(x.clone().requires_grad_(True)), normalized=False)
     golden.add("map.finer-torch-cam", map_)
+    like = torch.from_numpy(fill("targets.like", (8,), 0, 1)).double()
+    pooled = filled(Pooled())
+    features = Features(pooled)
+    golden.add("similarity.value", torch.nn.functional.cosine_similarity(features(x), like[None]))
+    golden.add("similarity.map", raw_map(features, pooled.block.relu, x,
+                                         [lambda v: torch.nn.functional.cosine_similarity(v, like, dim=0)] * 2))
+    mask = fill("targets.mask", (6, 9), 0, 1)
+    dense_map = DenseMap(dense)
+    golden.add("mask.map", raw_map(dense_map, dense.relu1, x, [SemanticSegmentationTarget(3, mask)] * 2))
     golden.save()
 
 
