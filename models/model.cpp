@@ -210,16 +210,8 @@ std::vector<std::string> load_parameters(const Checkpoint& checkpoint, Network& 
   const std::vector<ExpectedTensor> expected = expected_tensors(std::as_const(network).parameters());
   const MatchReport report = match_completely(checkpoint, expected, architecture);
   if (!ignore_unused) refuse_unexpected(checkpoint, report, expected, architecture);
-  for (const MatchReport::Matched& m : report.matched) {
-    try {
-      require_parameter_type(m.tensor);
-      Tensor tensor = m.tensor.to_f32();
-      require_usable(m.tensor.name_in_file(), tensor);
-      *parameters[m.index].tensor = std::move(tensor);
-    } catch (const Error& error) {
-      throw Error(error.kind(), checkpoint.path().string(), ": ", error.what());
-    }
-  }
+  for (const MatchReport::Matched& m : report.matched)
+    *parameters[m.index].tensor = read_parameter(checkpoint, m.tensor);
   std::vector<std::string> left_out = names_of(report.unexpected);
   const std::vector<std::string> idle = idle_in(report, checkpoint);
   left_out.insert(left_out.end(), idle.begin(), idle.end());

@@ -189,6 +189,15 @@ void require_parameter_type(const StoredTensor& tensor) {
               ", as quantized networks do, and nothing says the scale; save the model in float32");
 }
 
+Tensor read_parameter(const Checkpoint& checkpoint, const StoredTensor& tensor) try {
+  require_parameter_type(tensor);
+  Tensor values = tensor.to_f32();
+  require_usable(tensor.name_in_file(), values);
+  return values;
+} catch (const Error& error) {
+  throw Error(error.kind(), checkpoint.path().string(), ": ", error.what());
+}
+
 void require_usable(const std::string& name, const Tensor& tensor) {
   require_finite(name, tensor);
   if (name == "running_var" || name.ends_with(".running_var")) {

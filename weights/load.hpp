@@ -64,4 +64,7 @@ void require_usable(const std::string& name, const Tensor& tensor);
 /// Throws Error(unsupported) naming a parameter whose elements are bytes or bools.
 void require_parameter_type(const StoredTensor& tensor);
 
+/// A parameter's values in float32, of which all of this holds. Errors name the file, too.
+Tensor read_parameter(const Checkpoint& checkpoint, const StoredTensor& tensor);
+
 }  // namespace backlight

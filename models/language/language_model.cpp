@@ -130,16 +130,8 @@ void fill(const Checkpoint& checkpoint, Network& cnn, Network& head) {
   if (!report.unexpected.empty())
     throw Error(ErrorKind::unsupported, checkpoint.path().string(), ": ",
                 report.describe_unexpected(expected.tensors));
-  for (const MatchReport::Matched& m : report.matched) {
-    try {
-      require_parameter_type(m.tensor);
-      Tensor tensor = m.tensor.to_f32();
-      require_usable(m.tensor.name_in_file(), tensor);
-      *expected.places[m.index] = std::move(tensor);
-    } catch (const Error& error) {
-      throw Error(error.kind(), checkpoint.path().string(), ": ", error.what());
-    }
-  }
+  for (const MatchReport::Matched& m : report.matched)
+    *expected.places[m.index] = read_parameter(checkpoint, m.tensor);
 }
 
 }  // namespace
