@@ -62,7 +62,7 @@ Tensor rectified(Tensor map) {
   return map;
 }
 
-Tensor scaled(Tensor map, double factor) {
+Tensor multiplied(Tensor map, double factor) {
   for (float& v : map.values()) v = static_cast<float>(v * factor);
   return map;
 }
@@ -246,10 +246,10 @@ TEST_CASE("layer maps: have their closed forms where a network pools for one lin
   // CAM, Grad-CAM, XGrad-CAM and HiResCAM are one map.
   Probe with_head(at.network, at.context, layer_map_input(), {at.layer}, false);
   CHECK(relative_error(
-            scaled(stacked(find_method("cam").explain(with_head, {kLayerMapTarget})), 1 / positions), rows) <=
-        tolerance);
+            multiplied(stacked(find_method("cam").explain(with_head, {kLayerMapTarget})), 1 / positions),
+            rows) <= tolerance);
   CHECK(relative_error(at.maps({"grad-cam"}), rows) <= tolerance);
-  CHECK(relative_error(scaled(at.maps({"grad-cam", Preset::paper}), 1 / positions), rows) <= tolerance);
+  CHECK(relative_error(multiplied(at.maps({"grad-cam", Preset::paper}), 1 / positions), rows) <= tolerance);
   CHECK(relative_error(at.maps({"xgrad-cam", Preset::paper}), rows) <= tolerance);
   CHECK(relative_error(at.maps({"hirescam"}), rows) <= tolerance);
   // So are LayerCAM, GradCAMElementWise and the Grad-CAM++ of the authors' code.
@@ -326,7 +326,7 @@ TEST_CASE("layer maps: grad-cam++ by the paper outlives gradients whose squares 
   for (float& v : weight.values()) v *= 1e-30f;
   Looking faintly(small_residual_network().with("fc.weight", std::move(weight)), "block.relu_1");
   // With g → 0 the weight is Σ[g]⁺/2: half of LayerCAM's map, times the number of positions.
-  CHECK(relative_error(scaled(faintly.maps({"grad-cam++", Preset::paper}), 2e30 / (7 * 9)), expected) <=
+  CHECK(relative_error(multiplied(faintly.maps({"grad-cam++", Preset::paper}), 2e30 / (7 * 9)), expected) <=
         tolerance_on(at.context.device(), 1e-5));
 }
 
