@@ -18,7 +18,7 @@ struct Said {
 /// y = Σ over `said` of the score, or of log p: a word, an answer, or the words of a sentence, whose log p it sums as
 /// the paper does; never a sentence's plain scores, whose sum means nothing.
 struct HeadTarget {
-  std::vector<Said> said;
+  std::vector<Said> said = {};
   bool log_probability = false;
   Direction direction = Direction::evidence;
 };

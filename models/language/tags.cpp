@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "engine/explain/explanation.hpp"
-#include "models/scenes/batch.hpp"
+#include "models/language/drawn.hpp"
 #include "models/scenes/evaluate.hpp"
 
 namespace backlight::language {
@@ -16,20 +16,6 @@ constexpr std::size_t kMostObjects = 3;
 
 /// Labels such that every object has as many.
 constexpr int kLabels = 6;
-
-std::vector<Scene> render_all(Context& context, std::uint64_t seed, std::span<const std::uint64_t> indices) {
-  std::vector<Scene> scenes(indices.size());
-  context.parallel_for(static_cast<std::int64_t>(indices.size()), [&](std::int64_t i, int) {
-    scenes[static_cast<std::size_t>(i)] = render(seed, indices[static_cast<std::size_t>(i)]);
-  });
-  return scenes;
-}
-
-Tensor input_of(Context& context, std::vector<Scene>& scenes) {
-  std::vector<Image> images;
-  for (Scene& scene : scenes) images.push_back(std::move(scene.image));
-  return scenes::to_input(context, images);
-}
 
 bool has_tag(const Layout& layout, int tag) {
   return std::ranges::any_of(layout.objects, [&](const auto& object) { return tag_of(object.thing) == tag; });
