@@ -142,6 +142,11 @@ std::string_view name_of(LanguageTask task) {
   throw Error(ErrorKind::internal, "no such task");
 }
 
+bool is_language_model(const Checkpoint& checkpoint) {
+  const auto said = checkpoint.metadata().find("architecture");
+  return said != checkpoint.metadata().end() && said->second.starts_with(kArchitecture);
+}
+
 LanguageModel load_language_model(const Checkpoint& checkpoint) {
   const LanguageTask task = task_of(checkpoint);
   const Shapes shapes(checkpoint);

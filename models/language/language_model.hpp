@@ -30,6 +30,9 @@ struct LanguageModel {
   std::map<std::string, std::string> metadata = {};  ///< all that the file says of itself
 };
 
+/// Whether a file says that it is one.
+bool is_language_model(const Checkpoint& checkpoint);
+
 /// Reads what write_language_model wrote. Sizes are those of the tensors: the CNN's have names beginning with `cnn.`, the
 /// head's those of its parameters. Throws Error naming the file: unsupported for one that is of no such model (an image
 /// network's, for instance) or has tensors that neither network has, bad_input for tensors that are missing, of another

@@ -5,8 +5,10 @@
 
 #include "engine/image/image.hpp"
 #include "models/language/captions.hpp"
+#include "models/language/language_model.hpp"
 #include "models/language/questions.hpp"
 #include "models/scenes/scene.hpp"
+#include "support/compare.hpp"
 #include "support/process.hpp"
 #include "tools/program.hpp"
 
@@ -139,7 +141,7 @@ TEST_CASE("train program: measures on scenes of another seed and says so in the 
       work.run({"train", "--out", work.str("net"), "--steps", "2", "--batch", "2", "--evaluate", "20"});
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "accuracy"));
-  CHECK(contains(result.out, "pointing, Grad-CAM"));
+  CHECK(contains(result.out, "pointing.grad_cam"));
   CHECK(contains(read_text(work / "net"), "\"evaluation.seed\":\"2\""));
   CHECK(work.run_json({"inspect", work.str("net"), "--json"}).dump().find("backlight_scenes") !=
         std::string::npos);
@@ -163,6 +165,41 @@ TEST_CASE("train program: tags begin with the network that ships and resume to t
   CHECK(contains(work.run(train(work.str("no"), {"--start", work.str("whole")})).err,
                  "--start is of --task tags"));
   CHECK(contains(work.run(train(work.str("no"), {"--task", "tag"})).err, "did you mean \"tags\""));
+}
+
+TEST_CASE(
+    "train program: a captioner resumes to the same file, and a question answerer begins with its CNN") {
+  const Workspace work;
+  const std::vector<std::string> caption{"--task", "caption"};
+  REQUIRE(work.run(train(work.str("captioner"), caption)).exit_code == 0);
+  const Interrupted run = train_interrupted(
+      train(work.str("killed"), {"--task", "caption", "--resume", "--checkpoint-every", "1"}));
+  CHECK(read_text(work / "killed") == read_text(work / "captioner"));
+  CHECK(run.kills >= 1);
+
+  REQUIRE(work.run(train(work.str("whole"),
+                         {"--task", "caption", "--end-to-end", "--start", work.str("captioner")}))
+              .exit_code == 0);
+  const ProcessResult vqa =
+      work.run({"train", "--out", work.str("vqa"), "--steps", "3", "--batch", "2", "--scenes", "300",
+                "--evaluate", "24", "--task", "vqa", "--start", work.str("whole")});
+  REQUIRE(vqa.exit_code == 0);
+  for (const char* measured : {"accuracy ", "accuracy.blind ", "accuracy.colour "})
+    CHECK(contains(vqa.out, measured));
+
+  const auto captioner = language::load_language_model(work / "captioner"),
+             whole = language::load_language_model(work / "whole"),
+             answerer = language::load_language_model(work / "vqa");
+  CHECK(answerer.task == language::LanguageTask::vqa);
+  CHECK(answerer.metadata.at("training.start") == whole.weights_sha256);
+  CHECK(answerer.metadata.contains("evaluation.accuracy.blind"));
+  const auto first = captioner.cnn.parameters(), trained = whole.cnn.parameters(),
+             kept = answerer.cnn.parameters();
+  CHECK(same_bits(*trained.front().tensor, *kept.front().tensor));
+  CHECK_FALSE(same_bits(*trained.front().tensor, *first.front().tensor));
+
+  CHECK(contains(work.run(train(work.str("no"), {"--task", "vqa", "--end-to-end"})).err,
+                 "--end-to-end is of --task caption"));
 }
 
 TEST_CASE("scenes program: pictures and boxes are those of the generator") {
