@@ -12,7 +12,11 @@
 
 #include "engine/image/write.hpp"
 #include "models/labels/label_file.hpp"
+#include "models/language/captions.hpp"
+#include "models/language/heads.hpp"
+#include "models/language/questions.hpp"
 #include "models/registry.hpp"
+#include "models/scenes_net.hpp"
 #include "support/fill_network.hpp"
 #include "support/random.hpp"
 #include "weights/safetensors.hpp"
@@ -118,6 +122,37 @@ std::string Workspace::network_of_overflow() const {
   std::ranges::fill(classifier_of(network).values(), 3e38f);
   save(network, str("overflow.safetensors"));
   return str("overflow.safetensors");
+}
+
+std::string Workspace::language_model(language::LanguageTask task) const {
+  using namespace language;
+  constexpr std::int64_t kWidth = 4, kChannels = 4 * kWidth;
+  const bool says = task == LanguageTask::caption;
+  Vocabulary vocabulary = says ? caption_vocabulary() : question_vocabulary();
+  const std::int64_t words = std::ssize(vocabulary.words()), answers = std::ssize(vocabulary.answers());
+  const auto head = [&] {
+    if (says) return caption_head({.encoder = {.channels = kChannels, .layers = {16, 24}}, .words = words});
+    if (task == LanguageTask::vqa)
+      return vqa_head({.encoder = {.channels = kChannels, .layers = {12}},
+                       .words = words,
+                       .answers = answers,
+                       .word_size = 8,
+                       .hidden = 6,
+                       .common = 10});
+    return coattention_head(
+        {.channels = kChannels, .words = words, .answers = answers, .size = 8, .last = 10});
+  };
+  LanguageModel model{.task = task,
+                      .cnn = scenes_features(kWidth),
+                      .head = head(),
+                      .vocabulary = std::move(vocabulary),
+                      .preprocessing = scenes_preprocessing()};
+  Context context;
+  fill_network(model.cnn, context);
+  fill_network(model.head, context);
+  const std::string path = str(std::string(name_of(task)) + ".safetensors");
+  write_language_model(path, model, {.overwrite = true});
+  return path;
 }
 
 std::string Workspace::picture(std::string_view name, int width, int height) const {

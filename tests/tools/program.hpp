@@ -10,6 +10,7 @@
 
 #include "engine/graph/network.hpp"
 #include "engine/image/image.hpp"
+#include "models/language/language_model.hpp"
 #include "support/contains.hpp"
 #include "support/process.hpp"
 
@@ -45,6 +46,10 @@ class Workspace {
   std::string network_against_class_3() const;
   /// The same with finite weights so large that the scores overflow.
   std::string network_of_overflow() const;
+
+  /// A small captioner or question answerer of the language of scenes with weights that depend on names alone, as
+  /// `TASK.safetensors`; its path.
+  std::string language_model(language::LanguageTask task) const;
 
   /// A PNG of coloured noise over a gradient; its path.
   std::string picture(std::string_view name, int width = 40, int height = 32) const;

@@ -180,6 +180,36 @@ TEST_CASE("program on cuda: training ends where it ends on the CPU") {
   }
 }
 
+TEST_CASE("program on cuda: words and answers are explained as on the CPU") {
+  const Workspace work;
+  const auto check = [&](const std::string& command, const std::vector<std::string>& options) {
+    const auto run = [&](const std::string& device) {
+      std::vector<std::string> arguments{command, kPhotograph};
+      arguments.insert(arguments.end(), options.begin(), options.end());
+      arguments.insert(arguments.end(), {"--device", device, "--json", "--format", "npy", "--out",
+                                         work.str(command + device)});
+      const ProcessResult result = device == "cpu" ? work.run(arguments) : run_emulated(work, arguments);
+      CAPTURE(result.err);
+      REQUIRE(result.exit_code == 0);
+      CHECK(result.err.empty());
+      return Json::parse(result.out);
+    };
+    const Json cpu = run("cpu"), cuda = run("cuda");
+    CHECK(cuda["device"] == "cuda:0");
+    const Json &theirs = cpu["images"][0], &ours = cuda["images"][0];
+    CHECK(ours.value("caption", "") == theirs.value("caption", ""));
+    REQUIRE(ours["maps"].size() == theirs["maps"].size());
+    REQUIRE(ours["maps"].size() >= 2);
+    for (std::size_t i = 0; i < ours["maps"].size(); ++i)
+      CHECK(relative_error(read_npy(ours["maps"][i]["files"]["npy"].get<std::string>()),
+                           read_npy(theirs["maps"][i]["files"]["npy"].get<std::string>())) <= 1e-4);
+  };
+  check("caption",
+        {"--weights", work.language_model(language::LanguageTask::caption), "--word", "all", "--sentence"});
+  check("ask", {"what colour is the star", "--weights",
+                work.language_model(language::LanguageTask::coattention), "--answer", "red", "--attention"});
+}
+
 TEST_CASE("program on cuda: the emulated device is listed and auto leaves it alone") {
   const Workspace work;
   const ProcessResult devices = run_emulated(work, {"devices"});

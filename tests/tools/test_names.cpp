@@ -55,6 +55,15 @@ TEST_CASE("names: no name is handed out twice in any case") {
   CHECK(names.take("dog") == "dog");
 }
 
+TEST_CASE("names: texts that become one name are told apart by digits") {
+  CHECK(distinct_name("a red star") == "a-red-star");
+  const std::string text(50, 'a');
+  CHECK(distinct_name(text).size() == kLongestName + 9);
+  const std::vector<std::string> alike{"a b", "a-b", "A b", "a  b", "a b ", text, text + "a"};
+  UniqueNames names;
+  for (const std::string& one : alike) CHECK(names.take(distinct_name(one)) == distinct_name(one));
+}
+
 TEST_CASE("table: columns line up by characters and end without spaces") {
   Table table({"name", "n"});
   table.align_right(1);

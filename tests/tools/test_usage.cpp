@@ -12,8 +12,8 @@ using namespace backlight::test;
 
 TEST_CASE("usage: every command explains itself with examples") {
   const Workspace work;
-  for (const std::string command :
-       {"explain", "classify", "methods", "layers", "inspect", "convert", "train", "scenes", "devices"}) {
+  for (const std::string command : {"explain", "classify", "caption", "ask", "methods", "layers", "inspect",
+                                    "convert", "train", "scenes", "devices"}) {
     CAPTURE(command);
     const ProcessResult help = work.run({command, "--help"});
     CHECK(help.exit_code == 0);

@@ -10,6 +10,8 @@ namespace backlight::tools {
 
 void add_explain_command(CLI::App& app);
 void add_classify_command(CLI::App& app);
+void add_caption_command(CLI::App& app);
+void add_ask_command(CLI::App& app);
 void add_methods_command(CLI::App& app);
 void add_layers_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);

@@ -33,26 +33,6 @@ void add_once(std::vector<T>& values, T value) {
   if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
 }
 
-Formats parse_formats(const std::vector<std::string>& names) {
-  constexpr std::array<std::pair<std::string_view, bool Formats::*>, 7> kFormats{{
-      {"overlay", &Formats::overlay},
-      {"heatmap", &Formats::heatmap},
-      {"panel", &Formats::panel},
-      {"npy", &Formats::npy},
-      {"json", &Formats::json},
-      {"png", &Formats::png},
-      {"jpg", &Formats::jpg},
-  }};
-  Formats formats;
-  for (const std::string& name : names) formats.*parse_choice("format", name, kFormats) = true;
-  if (formats.png && formats.jpg)
-    throw Error(ErrorKind::usage,
-                "--format: png and jpg were both given, but pictures are written in one of them");
-  if (!formats.overlay && !formats.heatmap && !formats.panel && !formats.npy && !formats.json)
-    formats.overlay = true;
-  return formats;
-}
-
 /// What can be refused before a network is loaded.
 Request parse_request(const ExplainOptions& options, std::vector<const Method*>& asked) {
   Request request;

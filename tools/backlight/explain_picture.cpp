@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 
-#include "engine/core/version.hpp"
 #include "engine/image/origin.hpp"
 #include "engine/image/write.hpp"
 #include "kernels/overlay/overlay.hpp"
@@ -20,18 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPredictions = 5;
 constexpr Rgb kBoxColor{255, 255, 255};
-
-/// Size and range of a result; the last two extents are height and width.
-Json range_json(const Tensor& tensor) {
-  const auto [low, high] = std::ranges::minmax(tensor.values());
-  Json json;
-  if (tensor.shape().rank() == 3) json["channels"] = tensor.shape()[0];
-  json["height"] = tensor.shape()[-2];
-  json["width"] = tensor.shape()[-1];
-  json["min"] = number(low);
-  json["max"] = number(high);
-  return json;
-}
 
 /// What the npy holds.
 const char* raw_kind(const Look& look, const Question& question) {
@@ -148,14 +135,8 @@ std::vector<fs::path> Explainer::files_of(const PictureSource& source,
   return all;
 }
 
-/// What travels in every picture: the facts of the run, the image and the result.
 void Explainer::write_picture(const std::string& path, const Image& image, const Json& facts) const {
-  const PictureText texts[] = {{"Software", "backlight " + std::string(version())},
-                               {"backlight", dump(facts)}};
-  if (request_.formats.jpg)
-    write_jpeg(path, image, texts);
-  else
-    write_png(path, image, texts, &context_);
+  tools::write_picture(path, image, facts, request_.formats, context_);
 }
 
 void Explainer::check_files(const std::vector<fs::path>& files) const {

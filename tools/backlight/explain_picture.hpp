@@ -10,18 +10,12 @@
 #include "engine/explain/methods.hpp"
 #include "models/pictures.hpp"
 #include "tools/backlight/common.hpp"
+#include "tools/backlight/formats.hpp"
 #include "tools/backlight/inputs.hpp"
 #include "tools/backlight/pictures.hpp"
 #include "tools/backlight/result_json.hpp"
 
 namespace backlight::tools {
-
-/// Which files are written.
-struct Formats {
-  bool overlay = false, heatmap = false, panel = false, npy = false, json = false;
-  bool png = false, jpg = false;  ///< how pictures are written; PNG where neither is set
-  bool box = false;               ///< localise, and draw the box in overlays
-};
 
 /// One method at one layer, or at several for one map; no layer where the method goes to the input alone.
 struct Look {
@@ -81,7 +75,7 @@ class Explainer {
   /// or question.
   std::set<std::filesystem::path> kept_of(const std::vector<std::filesystem::path>& files,
                                           std::span<const std::int64_t> classes) const;
-  const char* picture_extension() const { return request_.formats.jpg ? ".jpg" : ".png"; }
+  const char* picture_extension() const { return request_.formats.picture_extension(); }
   void write_picture(const std::string& path, const Image& image, const Json& facts) const;
   std::vector<std::int64_t> classes_of(const ClassScores& scores) const;
   Question question(std::int64_t index, std::optional<NodeId> layer) const;

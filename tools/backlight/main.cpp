@@ -101,6 +101,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   add_explain_command(app);
   add_classify_command(app);
+  add_caption_command(app);
+  add_ask_command(app);
   add_methods_command(app);
   add_layers_command(app);
   add_inspect_command(app);

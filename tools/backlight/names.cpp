@@ -19,6 +19,13 @@ bool is_kept(char c) {
 
 bool is_continuation(char c) { return (c & 0xC0) == 0x80; }
 
+/// By which what a name cannot hold is told from others.
+std::string eight_digits_of(std::string_view text) {
+  std::ostringstream digits;
+  digits << std::hex << std::setw(8) << std::setfill('0') << (hash_of(text) & 0xffffffff);
+  return digits.str();
+}
+
 }  // namespace
 
 std::string lowered(std::string_view text) {
@@ -46,9 +53,14 @@ std::string file_safe(std::string_view text, std::size_t limit, std::string_view
 
 std::string bounded_choices(const std::string& choices) {
   if (choices.size() <= kLongestChoices) return choices;
-  std::ostringstream digits;
-  digits << std::hex << std::setw(8) << std::setfill('0') << (hash_of(choices) & 0xffffffff);
-  return "_" + file_safe(choices.substr(1), kLongestChoices - 10, "_") + "-" + digits.str();
+  return "_" + file_safe(choices.substr(1), kLongestChoices - 10, "_") + "-" + eight_digits_of(choices);
+}
+
+std::string distinct_name(std::string_view text) {
+  const bool plain = std::ranges::all_of(
+      text, [](char c) { return c == ' ' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
+  const std::string safe = file_safe(text);
+  return plain && safe.size() == text.size() ? safe : safe + "-" + eight_digits_of(text);
 }
 
 std::vector<std::string> file_safe_classes(const std::vector<std::string>& labels) {

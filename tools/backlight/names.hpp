@@ -26,6 +26,10 @@ std::string file_safe(std::string_view text, std::size_t limit = kLongestName, s
 /// them from others.
 std::string bounded_choices(const std::string& choices);
 
+/// file_safe of words with blanks between them, another one of every text: where it is longer, or has other characters
+/// than small letters and digits, eight digits tell it from others.
+std::string distinct_name(std::string_view text);
+
 /// One file-safe name per class: its first synonym, with the index added where two classes share it.
 std::vector<std::string> file_safe_classes(const std::vector<std::string>& labels);
 

@@ -1,5 +1,6 @@
 #include "tools/backlight/result_json.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "engine/core/version.hpp"
@@ -55,11 +56,17 @@ Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& fr
 
 Json run_json(std::string_view kind, const Model& model, Fit fit, ExifOrientation exif,
               const Context& context) {
+  return run_json(kind, model_json(model),
+                  preprocessing_json(model.info.preprocessing, model.preprocessing_from), fit, exif, context);
+}
+
+Json run_json(std::string_view kind, Json model, const Json& preprocessing, Fit fit, ExifOrientation exif,
+              const Context& context) {
   Json json = document(kind);
-  json["model"] = model_json(model);
+  json["model"] = std::move(model);
   json["preprocessing"] = {{"fit", name_of(fit)},
                            {"exif_orientation", exif == ExifOrientation::apply ? "applied" : "ignored"}};
-  json["preprocessing"].update(preprocessing_json(model.info.preprocessing, model.preprocessing_from));
+  json["preprocessing"].update(preprocessing);
   json["device"] = text(context.device());
   json["precision"] = name_of(context.precision());
   json["threads"] = context.threads();
@@ -100,6 +107,17 @@ Json predictions_json(const Model& model, const ClassScores& scores, std::span<c
     list.push_back(std::move(entry));
   }
   return list;
+}
+
+Json range_json(const Tensor& tensor) {
+  const auto [low, high] = std::ranges::minmax(tensor.values());
+  Json json;
+  if (tensor.shape().rank() == 3) json["channels"] = tensor.shape()[0];
+  json["height"] = tensor.shape()[-2];
+  json["width"] = tensor.shape()[-1];
+  json["min"] = number(low);
+  json["max"] = number(high);
+  return json;
 }
 
 Json number(float value) {

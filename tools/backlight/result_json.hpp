@@ -28,6 +28,9 @@ Json preprocessing_json(const Preprocessing& how, const PreprocessingOrigins& fr
 /// The document of a run on pictures: network, preparation, and where it was computed.
 Json run_json(std::string_view kind, const Model& model, Fit fit, ExifOrientation exif,
               const Context& context);
+/// The same of any network, whose own members are given.
+Json run_json(std::string_view kind, Json model, const Json& preprocessing, Fit fit, ExifOrientation exif,
+              const Context& context);
 /// The file, its size, what it held before it became 8-bit RGB, and what the network saw of it.
 Json image_json(const PictureSource& source, const Image& image, const Fitted& fitted);
 /// `{"index", "name"}`.
@@ -36,6 +39,8 @@ Json class_json(const Model& model, std::int64_t index);
 Json box_json(const Box& box);
 /// `{"index", "name", "logit", "probability"}` of each class.
 Json predictions_json(const Model& model, const ClassScores& scores, std::span<const std::int64_t> classes);
+/// Size and range of a result; the last two extents are height and width.
+Json range_json(const Tensor& tensor);
 /// A float by the fewest digits that mean it: 0.485, not 0.48500001430511475.
 Json number(float value);
 

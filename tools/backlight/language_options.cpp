@@ -1,0 +1,147 @@
+#include "tools/backlight/language_options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "tools/backlight/names.hpp"
+
+namespace backlight::tools {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, bool>, 2> kScalars{{{"logit", false}, {"logprob", true}}};
+constexpr int kMostSteps = 1024;
+
+Json language_model_json(const language::LanguageModel& model) {
+  return {{"task", name_of(model.task)},
+          {"words", model.vocabulary.words().size()},
+          {"answers", model.vocabulary.answers().size()},
+          {"weights", model.weights.string()},
+          {"weights_sha256", model.weights_sha256}};
+}
+
+}  // namespace
+
+void add_language_options(CLI::App& command, LanguageOptions& options) {
+  command.add_option("--weights", options.weights, "File of a captioner or question answerer of backlight's")
+      ->group("Network")
+      ->type_name("FILE")
+      ->required();
+
+  const auto add_name = [&](const char* name, std::optional<std::string>& value, const char* help) {
+    command.add_option(name, value, help)->group("Maps")->type_name("NAME");
+  };
+  add_name("--scalar", options.scalar,
+           "What of a word or an answer is explained: logit, logprob [logit]; of a sentence always logprob");
+  command
+      .add_option(
+          "--path", options.path,
+          "Points between no map and the picture's over which gradients are averaged; 1 is the paper's "
+          "plain gradient, which says little where the network is sure [16]")
+      ->group("Maps")
+      ->option_text("N")
+      ->check(CLI::Range(1, kMostSteps));
+  command
+      .add_flag(
+          "--elementwise", options.elementwise,
+          "Gradient times activation at each place (HiResCAM), not averaged over places: for what says where")
+      ->group("Maps");
+  command
+      .add_flag("--counterfactual", options.counterfactual,
+                "What speaks against a word, a sentence or an answer")
+      ->group("Maps");
+  add_name("--preset", options.preset,
+           "As whose programs show maps: paper, pytorch-grad-cam, captum, torch-cam [pytorch-grad-cam]");
+  add_name(
+      "--fit", options.fit,
+      "How the picture meets the network: crop (short side, then the centre), stretch (both sides) [crop]");
+  command.add_option("--exif", options.exif, kExifHelp)
+      ->group("Maps")
+      ->type_name("NAME")
+      ->capture_default_str();
+  add_device_options(command, options.device);
+
+  command
+      .add_option(
+          "--format", options.formats,
+          "What to write of each map: overlay, heatmap, npy, and json of each picture [overlay]; pictures as "
+          "png [default] or jpg")
+      ->group("Output")
+      ->type_name("NAME,...")
+      ->allow_extra_args(false)
+      ->delimiter(',');
+  command.add_option("-o,--out", options.folder, "Folder for results")
+      ->group("Output")
+      ->type_name("DIR")
+      ->capture_default_str();
+  add_json_options(command, options.json);
+  command.add_flag("--force", options.force, "Overwrite results")->group("Output");
+  options.console.add_options(command);
+}
+
+LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, const char* way_out) {
+  const std::pair<const char*, bool> of_maps[] = {
+      {"--scalar", options.scalar.has_value()}, {"--path", options.path.has_value()},
+      {"--elementwise", options.elementwise},   {"--counterfactual", options.counterfactual},
+      {"--preset", options.preset.has_value()}, {"--format", !options.formats.empty()}};
+  for (const auto& [name, given] : of_maps)
+    if (given && !asked)
+      throw Error(ErrorKind::usage, name, " is of maps, of which none was asked for; ", way_out);
+
+  LanguageMaps maps;
+  if (options.scalar) maps.log_probability = parse_choice("scalar", *options.scalar, kScalars);
+  maps.how = {.steps = options.path.value_or(maps.how.steps), .elementwise = options.elementwise};
+  if (options.counterfactual) maps.direction = Direction::counterfactual;
+  if (options.preset) maps.preset = parse_preset(*options.preset);
+  if (std::ranges::find(kPresets, maps.preset) == kPresets.end())
+    throw Error(ErrorKind::unsupported, "preset ", name_of(maps.preset), " shows no map of words or answers");
+  if (options.fit) maps.fit = parse_fit(*options.fit);
+  if (maps.fit == Fit::none)
+    throw Error(ErrorKind::usage,
+                "--fit none: words and answers need the size of the network; expected crop, stretch");
+  maps.exif = parse_exif(options.exif);
+  maps.formats = parse_formats(options.formats);
+  if (maps.formats.panel) throw Error(ErrorKind::usage, "--format panel is of `backlight explain` alone");
+  if (options.folder == "-")
+    throw Error(ErrorKind::usage,
+                "--out names a folder, which standard output cannot be; --json prints there");
+  maps.folder = options.folder;
+  maps.force = options.force;
+
+  std::string choices;
+  if (options.counterfactual) choices += "_counterfactual";
+  if (options.scalar) choices += "_" + *options.scalar;
+  if (options.path) choices += text("_path", *options.path);
+  if (options.elementwise) choices += "_elementwise";
+  for (const auto& choice : {options.preset, options.fit})
+    if (choice) choices += "_" + *choice;
+  maps.choices = bounded_choices(choices);
+  return maps;
+}
+
+language::LanguageModel load_language(const LanguageOptions& options, bool captioner, Context& context,
+                                      Console& console) {
+  language::LanguageModel model = language::load_language_model(options.weights);
+  if ((model.task == language::LanguageTask::caption) != captioner)
+    throw Error(ErrorKind::unsupported, model.weights.string(), ": is a network of task ",
+                name_of(model.task),
+                captioner ? ", which answers questions; `backlight ask` takes it"
+                          : ", which says captions; `backlight caption` takes it");
+  console.detail(model.weights.string(), ": ", name_of(model.task), ", ", model.vocabulary.words().size(),
+                 " words, SHA-256 ", model.weights_sha256);
+  model.cnn.to(context);
+  model.head.to(context);
+  return model;
+}
+
+Json language_json(std::string_view kind, const language::LanguageModel& model, const LanguageMaps& maps,
+                   const Context& context) {
+  Json json = run_json(kind, language_model_json(model), preprocessing_json(model.preprocessing, {}),
+                       maps.fit, maps.exif, context);
+  json["preset"] = name_of(maps.preset);
+  json["path"] = maps.how.steps;
+  json["elementwise"] = maps.how.elementwise;
+  json["counterfactual"] = maps.direction == Direction::counterfactual;
+  return json;
+}
+
+}  // namespace backlight::tools

@@ -1,0 +1,57 @@
+// What `caption` and `ask` share of their options: the network, and how its maps are made and written.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/language/head_explanation.hpp"
+#include "models/language/language_model.hpp"
+#include "tools/backlight/batch.hpp"
+#include "tools/backlight/common.hpp"
+#include "tools/backlight/formats.hpp"
+
+namespace backlight::tools {
+
+struct LanguageOptions {
+  std::string weights, exif = "apply", folder = "backlight-out";
+  std::optional<std::string> scalar, preset, fit;
+  std::optional<int> path;
+  std::vector<std::string> formats;
+  bool elementwise = false, counterfactual = false, force = false;
+  DeviceOptions device;
+  JsonOptions json;
+  Console console;
+};
+
+/// Adds those of the network, the maps, the device, the output and the console.
+void add_language_options(CLI::App& command, LanguageOptions& options);
+
+/// How the maps of a run are made, and where they go.
+struct LanguageMaps {
+  bool log_probability = false;
+  Direction direction = Direction::evidence;
+  language::HeadMapOptions how;
+  Preset preset = Preset::pytorch_grad_cam;
+  Fit fit = Fit::crop;
+  ExifOrientation exif = ExifOrientation::apply;
+  Formats formats;
+  std::filesystem::path folder;
+  bool force = false;
+  std::string choices;  ///< what names of results hold of it, "_logprob_captum"
+};
+
+/// `asked`: whether any map is; where none is, an option that is of maps alone is refused, and `way_out` says how to
+/// ask. Throws Error(usage) for what is mistyped, Error(unsupported) for a preset that shows no such maps.
+LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, const char* way_out);
+
+/// The network of --weights, in the context's memory. Throws as load_language_model, Error(unsupported) for a captioner
+/// where an answerer is asked for, and the reverse.
+language::LanguageModel load_language(const LanguageOptions& options, bool captioner, Context& context,
+                                      Console& console);
+
+/// The document of a run: run_json, then how the maps are made.
+Json language_json(std::string_view kind, const language::LanguageModel& model, const LanguageMaps& maps,
+                   const Context& context);
+
+}  // namespace backlight::tools
