@@ -13,12 +13,12 @@ constexpr int kTile = 32, kLines = 8;  // lines of a tile that a block moves at 
 
 /// A block per tile; tiles of one matrix follow each other by columns, then by rows.
 __global__ void __launch_bounds__(kTile* kLines)
-    transpose_kernel(TransposeParams p, std::int64_t tiles_down, std::int64_t tiles_across,
-                     const float* __restrict__ x, float* __restrict__ y) {
+    transpose_kernel(TransposeParams p, unsigned tiles, unsigned tiles_across, const float* __restrict__ x,
+                     float* __restrict__ y) {
   SHARED(float, tile, [kTile][kTile + 1]);
-  const std::int64_t item = blockIdx.x / (tiles_down * tiles_across);
-  const std::int64_t within = blockIdx.x - item * tiles_down * tiles_across;
-  const std::int64_t row = within / tiles_across * kTile, column = within % tiles_across * kTile;
+  const unsigned item = blockIdx.x / tiles, within = blockIdx.x - item * tiles;
+  const unsigned tile_row = within / tiles_across, tile_column = within - tile_row * tiles_across;
+  const std::int64_t row = std::int64_t{tile_row} * kTile, column = std::int64_t{tile_column} * kTile;
   x += item * p.rows * p.columns;
   y += item * p.rows * p.columns;
   for (int i = static_cast<int>(threadIdx.y); i < kTile; i += kLines)
@@ -35,8 +35,10 @@ __global__ void __launch_bounds__(kTile* kLines)
 void transpose(Context& context, const TransposeParams& p, const float* x, float* y) {
   if (p.batch * p.rows * p.columns == 0) return;
   const std::int64_t down = (p.rows + kTile - 1) / kTile, across = (p.columns + kTile - 1) / kTile;
-  CUDA_CHECK(launch(transpose_kernel, blocks_for(p.batch * down * across, 1, "transpose"),
-                    dim3(kTile, kLines), 0, stream_of(context), p, down, across, x, y));
+  const unsigned blocks =
+      blocks_for(p.batch * down * across, 1, "transpose");  // so that a matrix' tiles fit, too
+  CUDA_CHECK(launch(transpose_kernel, blocks, dim3(kTile, kLines), 0, stream_of(context), p,
+                    static_cast<unsigned>(down * across), static_cast<unsigned>(across), x, y));
 }
 
 }  // namespace backlight::cuda
