@@ -12,9 +12,11 @@ OpKind kind_of(const Network& network, NodeId node) { return network.node(node).
 
 std::vector<TensorType> type_of(const Tensor& x) { return {{x.dtype(), x.shape()}}; }
 
-ProgramOptions question(const Network& network, const std::vector<NodeId>& layers, bool input_gradient) {
+ProgramOptions question(const Network& network, const std::vector<NodeId>& layers, bool input_gradient,
+                        bool tails) {
   ProgramOptions options{.outputs = {score_node(network)}, .keep = layers, .gradients_at = layers};
   if (input_gradient) options.gradients_at.push_back(network.input());
+  if (tails) options.resume_at = layers;
   return options;
 }
 
@@ -70,16 +72,17 @@ std::string grad_cam_obstacle(const Network& network, NodeId node, const Shape& 
 }
 
 Explanation::Explanation(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
-                         bool input_gradient)
+                         bool input_gradient, bool tails)
     // In braces, which are evaluated from left to right: the type before x moves on.
     : Explanation{std::make_shared<const Program>(network, context, type_of(x),
-                                                  question(network, layers, input_gradient)),
+                                                  question(network, layers, input_gradient, tails)),
                   context, std::move(x)} {}
 
 Explanation::Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers,
-                         bool input_gradient)
-    : Explanation{programs.get(context, type_of(x), question(programs.network(), layers, input_gradient)),
-                  context, std::move(x)} {}
+                         bool input_gradient, bool tails)
+    : Explanation{
+          programs.get(context, type_of(x), question(programs.network(), layers, input_gradient, tails)),
+          context, std::move(x)} {}
 
 Explanation::Explanation(std::shared_ptr<const Program> program, Context& context, Tensor x)
     : network_(program->network()),
@@ -129,19 +132,28 @@ Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations)
 }
 
 Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
-  const Tensor dlayer = gradient(layer, target, BackwardRule::standard);
-  const Shape& shape = run_.shape(layer);
+  return channel_weights(gradient(layer, target, BackwardRule::standard), reduction);
+}
+
+Tensor Explanation::channel_weights(const Tensor& gradient, AlphaReduction reduction) const {
+  const Shape& shape = gradient.shape();
   const ChannelMaps maps = maps_of(shape);
-  Tensor alpha = context_.empty({shape[0], shape[1]}, target.dy.dtype());
+  Tensor alpha = context_.empty({shape[0], shape[1]}, gradient.dtype());
   const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.plane) : 1.0;
   dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
-    k.channel_sum(context_, maps, scale, dlayer.data<T>(), alpha.data<T>());
+    k.channel_sum(context_, maps, scale, gradient.data<T>(), alpha.data<T>());
   });
   return alpha;
 }
 
 ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
   Tensor alpha = channel_weights(layer, target, reduction);
+  Tensor map = weighted_sum(alpha, activations(layer));
+  return {std::move(alpha), std::move(map)};
+}
+
+ClassMap Explanation::grad_cam(NodeId layer, const Tensor& gradient, AlphaReduction reduction) const {
+  Tensor alpha = channel_weights(context_.copy(gradient), reduction);
   Tensor map = weighted_sum(alpha, activations(layer));
   return {std::move(alpha), std::move(map)};
 }

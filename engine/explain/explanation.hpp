@@ -44,15 +44,17 @@ std::string grad_cam_obstacle(const Network& network, NodeId node, const Shape& 
 /// The network must outlive the explanation.
 class Explanation {
  public:
-  /// `layers`: where grad_cam() will be asked; `input_gradient`: whether gradient() will.
+  /// `layers`: where grad_cam() will be asked; `input_gradient`: whether gradient() will; `tails`: whether what
+  /// follows the layers will run again, from other values.
   /// Throws Error(bad_input) when x (N×C×H×W) does not fit, Error(usage) when a layer cannot carry Grad-CAM.
   Explanation(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
-              bool input_gradient);
+              bool input_gradient, bool tails = false);
   /// The same by a program that is kept for the next picture of this shape.
-  Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers,
-              bool input_gradient);
+  Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient,
+              bool tails = false);
 
   const Program& program() const { return run_.program(); }
+  const Run& run() const { return run_; }
   /// N×K, before any softmax.
   const Tensor& scores() const { return run_.value(score_); }
 
@@ -66,6 +68,8 @@ class Explanation {
 
   /// Equations 1 and 2 of the Grad-CAM paper without the ReLU, for any scalar target.
   ClassMap grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
+  /// The same of a gradient that is known, N×K×h×w, in any memory.
+  ClassMap grad_cam(NodeId layer, const Tensor& gradient, AlphaReduction reduction) const;
   /// Equation 1 alone: α, N×K.
   Tensor channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
   /// N×K×h×w, one of the layers named at the start.
@@ -86,6 +90,7 @@ class Explanation {
 
  private:
   Explanation(std::shared_ptr<const Program> program, Context& context, Tensor x);
+  Tensor channel_weights(const Tensor& gradient, AlphaReduction reduction) const;
   Tensor weighted_sum(const Tensor& alpha, const Tensor& activations) const;
 
   const Network& network_;

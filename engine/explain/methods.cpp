@@ -116,6 +116,11 @@ void Method::require_defined(const Question& question) const {
   if (question.target.direction == Direction::counterfactual && !counterfactual)
     throw Error(ErrorKind::usage, "a counterfactual ", no_counterfactual());
   if (question.eigen_smooth && !smoothable) throw Error(ErrorKind::usage, "eigen smoothing ", no_smoothing());
+  if (question.path_average < 1)
+    throw Error(ErrorKind::usage, "a path average of ", question.path_average,
+                " steps was asked for, expected 1 or more");
+  if (question.path_average != 1 && !takes_path_average())
+    throw Error(ErrorKind::usage, "a path average ", no_path_average());
   if (!question.more_layers.empty()) {
     const auto joinable = [](const Method& method) {
       return method.needs.layer && !method.needs.input_gradient;
@@ -141,6 +146,10 @@ std::string Method::no_counterfactual() const {
 
 std::string Method::no_smoothing() const {
   return no_meaning_for(*this, [](const Method& method) { return method.smoothable; });
+}
+
+std::string Method::no_path_average() const {
+  return no_meaning_for(*this, [](const Method& method) { return method.takes_path_average(); });
 }
 
 std::optional<NodeId> Method::layer_in(const Network& network, NodeId chosen) const {

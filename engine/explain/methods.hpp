@@ -45,13 +45,15 @@ struct Question {
   std::vector<NodeId> more_layers =
       {};  ///< where methods at a layer look, too, for one map of all (`fused_map`)
   std::optional<ChannelReduction> channels = {};  ///< makes a map of a gradient
+  /// Steps of the path average (layer_path.hpp) in the place of a layer's gradient; 1 is the gradient itself.
+  int path_average = 1;
   Path path = {};
   Smoothing smoothing = Smoothing::none;
   int samples = 25;        ///< of a smoothing by noise
   double noise = 0.15;     ///< σ as a share of the input's range
   std::uint64_t seed = 0;  ///< of the noise, which is the same for every picture
   /// How many inputs go through the network together; no bit of the answer depends on it.
-  std::int64_t batch_bytes = std::int64_t{256} << 20;
+  std::int64_t batch_bytes = kTailBytes;
 };
 
 /// Whether attributions add up to what they are of.
@@ -114,6 +116,10 @@ struct Method {
   std::span<const Preset> presets = kPresets;  ///< that define it
   std::vector<Result> (*answer)(Probe& probe, const Question& question, BackwardRule rule) = nullptr;
 
+  /// Whether it weighs by a layer's gradient, which a path average can stand for.
+  bool takes_path_average() const { return needs.layer && backwards > 0; }
+  /// Whether the probe must have been made with tails.
+  bool needs_tails(const Question& question) const { return question.path_average != 1; }
   /// Whether the result of a question is a gradient, C×H×W, or a map.
   bool gives_gradient(const Question& question) const {
     return needs.input_gradient && !question.channels && !channels;
@@ -128,7 +134,7 @@ struct Method {
   std::string plain_gradient_note(const Network& network) const;
   /// The method that gives this one's map, up to a factor, at this layer of this network; empty where none does.
   std::string_view identical_to(const Network& network, NodeId layer, Preset preset) const;
-  /// One result per image. Throws Error(usage) for a counterfactual or smoothing without meaning, for numbers out of
+  /// One result per image. Throws Error(usage) for a counterfactual, smoothing or path average without meaning, for numbers out of
   /// range, for a layer that is missing and a baseline of another shape, Error(unsupported) for a preset or a network
   /// that the method is not defined for, and what Probe throws.
   std::vector<Result> explain(Probe& probe, const Question& question) const;
@@ -140,6 +146,8 @@ struct Method {
   std::string no_counterfactual() const;
   /// The same of eigen_smooth.
   std::string no_smoothing() const;
+  /// The same of the path average.
+  std::string no_path_average() const;
 };
 
 /// All of them, in the order in which they are listed to people.

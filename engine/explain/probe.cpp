@@ -1,47 +1,58 @@
 #include "engine/explain/probe.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 namespace backlight {
 
 Probe::Probe(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers,
-             bool input_gradient)
+             bool input_gradient, bool tails)
     : network_(network),
       context_(context),
       own_programs_(std::make_shared<Programs>(network, Optimisations{})),
       layers_(layers),
       input_gradient_(input_gradient),
+      tails_(tails),
       input_(x.to_host()),
-      own_(std::make_unique<Explanation>(network, context, std::move(x), std::move(layers), input_gradient)),
+      own_(std::make_unique<Explanation>(network, context, std::move(x), std::move(layers), input_gradient,
+                                         tails)),
       scores_(context.to_host(own_->scores())) {
   programs_ = own_programs_.get();
 }
 
-Probe::Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient)
+Probe::Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient,
+             bool tails)
     : network_(programs.network()),
       context_(context),
       programs_(&programs),
       layers_(layers),
       input_gradient_(input_gradient),
+      tails_(tails),
       input_(x.to_host()),
-      own_(std::make_unique<Explanation>(programs, context, std::move(x), std::move(layers), input_gradient)),
+      own_(std::make_unique<Explanation>(programs, context, std::move(x), std::move(layers), input_gradient,
+                                         tails)),
       scores_(context.to_host(own_->scores())) {}
 
-Probe::Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient)
+Probe::Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient, bool tails)
     : network_(replays.programs().network()),
       context_(replays.context()),
       programs_(&replays.programs()),
       layers_(layers),
       input_gradient_(input_gradient),
+      tails_(tails),
       input_(x.to_host()),
-      replay_(replays.get({x.dtype(), x.shape()}, layers, input_gradient)) {
+      replay_(tails ? nullptr : replays.get({x.dtype(), x.shape()}, layers, input_gradient)) {
   if (replay_)
     replay_->run(x);
   else
     own_ = std::make_unique<Explanation>(replays.programs(), replays.context(), std::move(x),
-                                         std::move(layers), input_gradient);
+                                         std::move(layers), input_gradient, tails);
   scores_ = ask([&](const auto& explanation) { return context_.to_host(explanation.scores()); });
 }
 
-Probe Probe::at(Tensor x) const { return {*programs_, context_, std::move(x), layers_, input_gradient_}; }
+Probe Probe::at(Tensor x) const {
+  return {*programs_, context_, std::move(x), layers_, input_gradient_, tails_};
+}
 
 Tensor Probe::activation(NodeId layer) const {
   return ask([&](const auto& explanation) { return context_.to_host(explanation.activations(layer)); });
@@ -65,6 +76,21 @@ Seed Probe::seed_of(const Target& target) const {
   return seed;
 }
 
+const Run& Probe::whole_run() const {
+  if (!tails_)
+    throw Error(ErrorKind::usage,
+                "what follows a layer was to run again, but the probe was made without tails");
+  return own_->run();
+}
+
+void Probe::require_any_scores(const Target& target) const {
+  if (target.own)
+    throw Error(
+        ErrorKind::usage,
+        "a target of one's own is known of the picture alone, but what follows a layer was to run with other "
+        "values; use a target of the scores");
+}
+
 Probe::Answers& Probe::about(const Target& target) {
   if (!answers_ || answers_->target != target) answers_ = Answers{target, seed_of(target)};
   return *answers_;
@@ -83,9 +109,32 @@ const Tensor& Probe::gradient(NodeId node, const Target& target, BackwardRule ru
   return known;
 }
 
-const ClassMap& Probe::grad_cam(NodeId layer, const Target& target, AlphaReduction reduction) {
+const Tensor& Probe::gradient(NodeId layer, const Target& target, const PathAverage& path) {
+  if (path.steps == 1) return gradient(layer, target);
+  require_any_scores(target);
+  const Run& run = whole_run();
+  Tensor& known = about(target).path_gradients[{layer, path.steps}];
+  if (known.defined()) return known;
+  std::vector<std::int64_t> images(target.classes.size());
+  std::iota(images.begin(), images.end(), std::int64_t{0});
+  const auto score_gradient = [&](std::int64_t image, std::span<const double> scores, std::span<double> dy) {
+    Target one = target;
+    one.classes = {target.classes[static_cast<std::size_t>(image)]};
+    Tensor row({1, std::ssize(scores)}, DType::f64);
+    std::ranges::copy(scores, row.data<double>());
+    std::ranges::copy(evaluate(one, row).gradient.values<double>(), dy.begin());
+  };
+  known = path_gradients(run, context_, layer, score_node(network_), images, path.steps, score_gradient,
+                         path.batch_bytes);
+  return known;
+}
+
+const ClassMap& Probe::grad_cam(NodeId layer, const Target& target, AlphaReduction reduction,
+                                const PathAverage& path) {
   Answers& answers = about(target);
-  ClassMap& known = answers.maps[{layer, reduction}];
+  ClassMap& known = answers.maps[{layer, reduction, path.steps}];
+  if (!known.map.defined() && path.steps != 1)
+    known = to_host(own_->grad_cam(layer, gradient(layer, target, path), reduction));
   if (!known.map.defined())
     known =
         ask([&](auto& explanation) { return to_host(explanation.grad_cam(layer, answers.seed, reduction)); });

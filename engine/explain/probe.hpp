@@ -3,12 +3,20 @@
 
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "engine/explain/layer_path.hpp"
 #include "engine/explain/replay.hpp"
 
 namespace backlight {
+
+/// The gradient of a layer averaged over the way to its value (layer_path.hpp). One step is the plain gradient.
+struct PathAverage {
+  int steps = 1;
+  std::int64_t batch_bytes = kTailBytes;  ///< of points that go together, which changes no bit
+};
 
 /// One forward of one batch and every question about it, for all front ends. An Explanation answers anew each
 /// time and on its device; a probe brings answers to the host and keeps those about the target asked last,
@@ -20,11 +28,14 @@ namespace backlight {
 class Probe {
  public:
   /// As Explanation: the network must outlive the probe.
-  Probe(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient);
+  Probe(const Network& network, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient,
+        bool tails = false);
   /// The same by a program that is kept for the next picture of this shape.
-  Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient);
-  /// The same for one picture after another: the next one's probe overwrites what this one's activation() reads.
-  Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient);
+  Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient,
+        bool tails = false);
+  /// The same for one picture after another: the next one's probe overwrites what this one's activation() reads. With
+  /// `tails` nothing is replayed.
+  Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient, bool tails = false);
 
   const Network& network() const { return network_; }
   /// N×C×H×W, in the host's memory.
@@ -41,9 +52,12 @@ class Probe {
 
   /// ∂target/∂(value of node) under a rule; `node` is one of the layers or the network's input.
   const Tensor& gradient(NodeId node, const Target& target, BackwardRule rule = BackwardRule::standard);
-  /// Grad-CAM's map of one of the layers.
+  /// The same of a layer, averaged on the way to its value; the target's gradient is that at each point's own scores.
+  /// Throws Error(usage) for a probe without tails, and for a target of one's own.
+  const Tensor& gradient(NodeId layer, const Target& target, const PathAverage& path);
+  /// Grad-CAM's map of one of the layers, of that gradient.
   const ClassMap& grad_cam(NodeId layer, const Target& target,
-                           AlphaReduction reduction = AlphaReduction::mean);
+                           AlphaReduction reduction = AlphaReduction::mean, const PathAverage& path = {});
   /// CAM's map, of the features of the network's head. Throws as Explanation::cam.
   const ClassMap& cam(const Target& target);
 
@@ -52,7 +66,8 @@ class Probe {
     Target target;
     Seed seed;
     std::map<std::pair<NodeId, BackwardRule>, Tensor> gradients = {};
-    std::map<std::pair<NodeId, AlphaReduction>, ClassMap> maps = {};
+    std::map<std::tuple<NodeId, AlphaReduction, int>, ClassMap> maps = {};
+    std::map<std::pair<NodeId, int>, Tensor> path_gradients = {};  ///< by steps
     ClassMap cam = {};
   };
   /// fn(explanation), whichever it is.
@@ -60,6 +75,10 @@ class Probe {
   auto ask(Fn&& fn) const {
     return replay_ ? fn(*replay_) : fn(*own_);
   }
+  /// Throws Error(usage) for a probe that was made without tails.
+  const Run& whole_run() const;
+  /// Refuses one of one's own, which is known of this batch's values alone.
+  void require_any_scores(const Target& target) const;
   Answers& about(const Target& target);
   Seed seed_of(const Target& target) const;
   ClassMap to_host(const ClassMap& maps) const;
@@ -69,7 +88,7 @@ class Probe {
   Programs* programs_ = nullptr;
   std::shared_ptr<Programs> own_programs_;  ///< where none were given
   std::vector<NodeId> layers_;
-  bool input_gradient_;
+  bool input_gradient_, tails_;
   Tensor input_;
   std::unique_ptr<Explanation> own_;
   ReplayedExplanation* replay_ = nullptr;

@@ -94,6 +94,33 @@ TEST_CASE("explain: eigen smoothing and paper-code are choices that names and do
   CHECK(contains(panel.err, "a panel shows Guided Grad-CAM, which preset paper-code does not define"));
 }
 
+TEST_CASE("explain: a path average is a choice that names, documents and maps hold") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png"), net = work.network(), out = work.str("out");
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"explain", picture, "--weights", net,   "--class",  "1",
+                                    "--out",   out,     "--format",  "npy", "--target", "probability"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto map_of = [](const Json& json) {
+    return read_npy(json["images"][0]["results"][0]["files"]["npy"]).values;
+  };
+  const Json plain = work.run_json(run({})), averaged = work.run_json(run({"--path", "16"}));
+  CHECK(plain["path_average"] == 1);
+  CHECK(averaged["path_average"] == 16);
+  const std::string file = averaged["images"][0]["results"][0]["files"]["npy"];
+  CHECK(file.ends_with("_grad-cam_probability_path16_map.npy"));
+  CHECK(map_of(averaged) != map_of(plain));
+  const std::string panel = work.str("panel");
+  CHECK(work.run(run({"--path", "3", "--format", "panel", "--out", panel})).exit_code == 0);
+
+  const ProcessResult meaningless = work.run(run({"--method", "eigen-cam", "--path", "2"}));
+  CHECK(meaningless.exit_code == 2);
+  CHECK(contains(meaningless.err, "--path has no meaning for eigen-cam; it has for grad-cam, grad-cam++, "));
+  CHECK(work.run(run({"--path", "0"})).exit_code == 2);
+}
+
 TEST_CASE("explain: a target is a choice that names, documents and maps hold") {
   const Workspace work;
   const std::string picture = work.picture("a.png"), net = work.network();

@@ -65,6 +65,8 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
       throw Error(ErrorKind::usage, "--counterfactual ", method->no_counterfactual());
     if (request.question.eigen_smooth && !method->smoothable)
       throw Error(ErrorKind::usage, "--eigen-smooth ", method->no_smoothing());
+    if (request.question.path_average != 1 && !method->takes_path_average())
+      throw Error(ErrorKind::usage, "--path ", method->no_path_average());
     Question question = request.question;
     if (options.fuse) question.more_layers = {0};
     method->require_defined(question);
@@ -99,6 +101,7 @@ void ask(Request& request, const ExplainOptions& options, const std::vector<cons
     for (const NodeId layer : method->needs.layer ? std::span(chosen) : std::span(chosen).first(1))
       request.looks.push_back({method, method->layer_in(network, layer)});
     if (method->needs.input_gradient) request.input_gradient = true;
+    if (method->needs_tails(request.question)) request.tails = true;
   }
   if (request.formats.panel) {
     request.layers.push_back(chosen.front());

@@ -164,8 +164,9 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
         throw Error(ErrorKind::usage, file.string(), ": is not of this run: ", what, " ", there.dump(),
                     ", expected ", here.dump(), "; --force overwrites results, --out chooses another folder");
     };
-    for (const char* part : {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset",
-                             "/eigen_smooth", "/target", "/channels", "/smoothing", "/path", "/precision"})
+    for (const char* part :
+         {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/eigen_smooth",
+          "/path_average", "/target", "/channels", "/smoothing", "/path", "/precision"})
       compare(part + 1, part_of(facts, part), part_of(header_, part));
     compare("its [class, counterfactual] are", subjects_of(facts), subjects);
     kept.insert(file);
@@ -287,7 +288,7 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
   };
   if (model_.info.preprocessing.channels == 4 && request_.input_gradient)
     note("pictures of the gradient show that of the colours; alpha's is the fourth channel of the npy");
-  Probe probe(replays_, std::move(fitted.x), request_.layers, request_.input_gradient);
+  Probe probe(replays_, std::move(fitted.x), request_.layers, request_.input_gradient, request_.tails);
   const ClassScores scores = class_scores(probe.scores().values(), model_.scores);
   const std::vector<std::int64_t> classes = classes_of(scores);
   const std::vector<fs::path> files = files_of(source, classes);

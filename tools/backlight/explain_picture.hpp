@@ -32,6 +32,7 @@ struct Request {
   std::vector<NodeId> layers;         ///< at which maps are wanted, each once
   std::vector<NodeId> chosen_layers;  ///< where methods of one's choice look, a panel at the first
   bool input_gradient = false;
+  bool tails = false;                ///< whether what follows those layers runs again
   Question question;                 ///< of each class; without it and a layer
   std::optional<Baseline> baseline;  ///< of the question's path, where that has none
   Fit fit = Fit::crop;

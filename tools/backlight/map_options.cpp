@@ -102,6 +102,11 @@ void add_map_options(CLI::App& command, MapOptions& options) {
       .add_flag("--eigen-smooth", options.eigen_smooth,
                 "First principal component of a map's channels in the sum's place")
       ->group("Question");
+  add("--path", options.path,
+      "Average a layer's gradient over so many steps from nothing to its value: for networks that saturate "
+      "[1]",
+      "N")
+      ->check(CLI::Range(1, 10'000));
   add("--channels", options.channels,
       "A map of what goes to the input, over its channels: max or sum-abs of magnitudes, or sum", "NAME");
   add("--smooth", options.smooth,
@@ -128,6 +133,7 @@ void parse_map_options(const MapOptions& options, Request& request) {
   question.target.direction = options.counterfactual ? Direction::counterfactual : Direction::evidence;
   if (options.target) question.target.aim = parse_aim(*options.target);
   question.eigen_smooth = options.eigen_smooth;
+  question.path_average = options.path.value_or(question.path_average);
   if (options.channels)
     question.channels = parse_choice("reduction of channels", *options.channels, kReductions);
   if (options.smooth) question.smoothing = parse_choice("smoothing", *options.smooth, kSmoothings);
@@ -144,6 +150,7 @@ void parse_map_options(const MapOptions& options, Request& request) {
 
   if (question.target.aim != Aim::score) take(options.target);
   if (question.eigen_smooth) choices += "_eigen";
+  if (question.path_average != 1) choices += text("_path", question.path_average);
   take(options.channels);
   take(options.smooth);
   if (options.samples) choices += text("_n", *options.samples);
@@ -159,6 +166,7 @@ Json ask_map_options(const MapOptions& options, const Model& model, Request& req
   Json json;
   json["target"] = choose_target(options, model, request, console);
   json["eigen_smooth"] = question.eigen_smooth;
+  json["path_average"] = question.path_average;
   json["channels"] = question.channels ? Json(choice_of(*question.channels, kReductions)) : Json();
   json["smoothing"] = Json();
   if (question.smoothing != Smoothing::none)

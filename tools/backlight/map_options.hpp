@@ -16,7 +16,7 @@ namespace backlight::tools {
 struct MapOptions {
   std::vector<std::string> against;
   std::optional<std::string> target, channels, smooth, baseline, rule;
-  std::optional<int> samples, steps;
+  std::optional<int> samples, steps, path;
   std::optional<double> noise;
   std::optional<std::uint64_t> seed;
   bool counterfactual = false, eigen_smooth = false;

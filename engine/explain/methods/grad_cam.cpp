@@ -32,7 +32,8 @@ std::vector<Result> answer_cam(Probe& probe, const Question& question, BackwardR
 }  // namespace
 
 std::vector<Result> answer_grad_cam(Probe& probe, const Question& question, BackwardRule) {
-  const ClassMap& maps = probe.grad_cam(*question.layer, question.target, alpha_reduction(question.preset));
+  const ClassMap& maps =
+      probe.grad_cam(*question.layer, question.target, alpha_reduction(question.preset), path_of(question));
   return class_maps(maps, probe, *question.layer, question);
 }
 

@@ -32,6 +32,8 @@ LayerTerms weighted_terms(const LayerValues& at, std::vector<double> weights) {
   return terms;
 }
 
+PathAverage path_of(const Question& question) { return {question.path_average, question.batch_bytes}; }
+
 TermReduction reduction_of(const Question& question) {
   return question.eigen_smooth ? TermReduction::centred_component : TermReduction::sum;
 }
@@ -60,7 +62,8 @@ std::vector<Result> layer_maps(const Tensor& activations, const Tensor* gradient
 
 std::vector<Result> layer_maps(Probe& probe, const Question& question,
                                const std::function<LayerTerms(const LayerValues&)>& terms_of) {
-  return layer_maps(probe.activation(*question.layer), &probe.gradient(*question.layer, question.target),
+  return layer_maps(probe.activation(*question.layer),
+                    &probe.gradient(*question.layer, question.target, path_of(question)),
                     reduction_of(question), terms_of);
 }
 

@@ -33,6 +33,9 @@ LayerTerms weighted_terms(const LayerValues& at, std::vector<double> weights);
 /// What becomes of the terms: their sum, or their first principal component.
 enum class TermReduction : std::uint8_t { sum, first_component, centred_component };
 
+/// Over which way a layer's gradient is averaged.
+PathAverage path_of(const Question& question);
+
 /// The sum, or with Question::eigen_smooth the centred first component.
 TermReduction reduction_of(const Question& question);
 

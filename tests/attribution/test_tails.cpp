@@ -1,0 +1,187 @@
+// Maps for which what follows a layer runs again, from other values than the picture's.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "attribution/small_network.hpp"
+#include "engine/explain/methods.hpp"
+#include "support/compare.hpp"
+#include "support/device.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+Tensor tails_input() { return random_tensor({2, 3, 13, 18}, "layer_maps.x"); }
+Target tails_target(Aim aim = Aim::score) { return {.classes = {1, 4}, .aim = aim}; }
+
+/// Its head saturates.
+Network small_bending_network() {
+  Network network(3);
+  network.add("conv1", conv2d(3, 6, {.kernel = 3, .stride = 2, .padding = 1}));
+  network.add("relu1", relu());
+  network.add("pool", max_pool2d({.kernel = 2, .stride = 2}));
+  network.add("flatten", flatten());
+  network.add("fc1", linear(6 * 3 * 4, 12));
+  network.add("tanh", tanh());
+  network.add("fc2", linear(12, 5));
+  fill_parameters(network, 0.8);
+  return network;
+}
+
+/// A network with a probe of a batch of two from one of its layers on.
+struct Tailed {
+  Tailed(Network built, const char* path)
+      : context(test_context(1)),
+        network(placed(std::move(built), context)),
+        layer(network.find(path)),
+        probe(network, context, tails_input(), {layer}, true, /*tails=*/true) {}
+
+  Question question(Aim aim = Aim::score) const { return {.target = tails_target(aim), .layer = layer}; }
+  Question averaged(int steps, Aim aim = Aim::score) const {
+    Question asked = question(aim);
+    asked.path_average = steps;
+    return asked;
+  }
+  std::vector<Result> results(const char* method, const Question& asked) {
+    return find_method(method).explain(probe, asked);
+  }
+  Tensor raw(const char* method, const Question& asked, std::size_t image = 0) {
+    return results(method, asked).at(image).raw().clone();
+  }
+  /// The target of each image where the layer's value is zero.
+  std::vector<double> values_at_zero(const Target& target) {
+    const Explanation explanation(network, context, tails_input(), {layer}, false, /*tails=*/true);
+    const Run& run = explanation.run();
+    const Run rest = run.resume(run.tail(layer, 2), context.zeros(run.shape(layer)));
+    return evaluate(target, context.to_host(rest.output())).values;
+  }
+
+  Context context;
+  Network network;
+  NodeId layer;
+  Probe probe;
+};
+
+double total_of(const Tensor& map) {
+  double sum = 0;
+  for (const float v : map.values()) sum += v;
+  return sum;
+}
+
+std::vector<const Method*> averaging_methods() {
+  std::vector<const Method*> all;
+  for (const Method& method : methods())
+    if (method.takes_path_average()) all.push_back(&method);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("path average: hirescam adds up to what the layer's value made of the target" *
+          doctest::test_suite("device")) {
+  const auto check = [](Tailed at, Aim aim) {
+    CAPTURE(name_of(aim));
+    const Target target = tails_target(aim);
+    const std::vector<double> whole = at.probe.values(target), nothing = at.values_at_zero(target);
+    for (std::size_t n = 0; n < 2; ++n) {
+      const double expected = whole[n] - nothing[n];
+      const auto error = [&](int steps) {
+        return std::abs(total_of(at.raw("hirescam", at.averaged(steps, aim), n)) - expected) /
+               std::abs(expected);
+      };
+      CHECK(error(2000) <= 3e-3);
+      CHECK(error(1) > 0.05);
+    }
+  };
+  check(Tailed(small_bending_network(), "relu1"), Aim::score);
+  check(Tailed(small_residual_network(), "block.relu_1"), Aim::probability);
+  check(Tailed(small_residual_network(), "block.relu_1"), Aim::log_probability);
+  // A skip connection goes around this one and keeps its value.
+  check(Tailed(small_residual_network(), "block.conv1"), Aim::log_probability);
+}
+
+TEST_CASE("path average: one step is the gradient and any number is where all is linear" *
+          doctest::test_suite("device")) {
+  Tailed pooled(small_residual_network(), "block.relu_1"), bending(small_bending_network(), "relu1");
+  Probe plain(bending.network, bending.context, tails_input(), {bending.layer}, true);
+  const double tolerance = tolerance_on(pooled.context.device(), 2e-6);
+  const std::vector<const Method*> all = averaging_methods();
+  REQUIRE(all.size() >= 9);
+  for (const Method* method : all) {
+    const char* name = method->name.data();
+    CAPTURE(name);
+    const Tensor expected = method->explain(plain, bending.question())[1].raw().clone();
+    CHECK(same_result(bending.raw(name, bending.averaged(1), 1), expected));
+    CHECK(relative_error(bending.raw(name, bending.averaged(4), 1), expected) > 0.01);
+    CHECK(relative_error(pooled.raw(name, pooled.averaged(5)), pooled.raw(name, pooled.question())) <=
+          tolerance);
+  }
+}
+
+TEST_CASE("path average: grad-cam weighs channels by its mean over positions" *
+          doctest::test_suite("device")) {
+  Tailed at(small_bending_network(), "relu1");
+  const Tensor gradient = at.probe.gradient(at.layer, tails_target(), {.steps = 8}).clone();
+  const std::vector<Result> both = at.results("grad-cam", at.averaged(8));
+  const Result& found = both.front();
+  REQUIRE(found.map->alpha.shape() == Shape{6});
+  const std::int64_t plane = gradient.shape()[2] * gradient.shape()[3];
+  for (std::int64_t k = 0; k < 6; ++k) {
+    double mean = 0;
+    for (std::int64_t i = 0; i < plane; ++i)
+      mean += gradient.data<float>()[k * plane + i] / static_cast<double>(plane);
+    CHECK(std::abs(found.map->alpha.values()[static_cast<std::size_t>(k)] - mean) <= 1e-6);
+  }
+}
+
+TEST_CASE("path average: neither the batch nor the points that go together change a bit") {
+  Tailed at(small_bending_network(), "relu1");
+  const Tensor x = tails_input();
+  const auto size = x.values().size() / 2;
+  for (const char* method : {"grad-cam", "hirescam", "guided-grad-cam"}) {
+    Question asked = at.averaged(5, Aim::probability);
+    const std::vector<Result> both = at.results(method, asked);
+    // A few points together: of both images, and fewer in the last batch.
+    Tailed again(small_bending_network(), "relu1");
+    asked.batch_bytes = 3 * 2200;
+    const std::vector<Result> few = again.results(method, asked);
+    asked.batch_bytes = 1;
+    for (std::size_t n = 0; n < 2; ++n) {
+      CHECK(same_bits(few[n].raw(), both[n].raw()));
+      Probe one(at.network, at.context, Tensor::from({1, 3, 13, 18}, x.values().subspan(n * size, size)),
+                {at.layer}, true, /*tails=*/true);
+      asked.target.classes = {tails_target().classes[n]};
+      CHECK(same_bits(find_method(method).explain(one, asked).front().raw(), both[n].raw()));
+      // Smoothed by no noise it is itself.
+      Question smooth = asked;
+      smooth.smoothing = Smoothing::mean;
+      smooth.samples = 1;
+      smooth.noise = 0;
+      CHECK(relative_error(find_method(method).explain(one, smooth).front().raw(), both[n].raw()) <= 1e-6);
+    }
+  }
+}
+
+TEST_CASE("path average: what has none is refused") {
+  Tailed at(small_bending_network(), "relu1");
+  const auto refused = [](Probe& probe, const char* method, const Question& asked, const char* why) {
+    CHECK_THROWS_WITH_AS(find_method(method).explain(probe, asked), doctest::Contains(why), Error);
+  };
+  for (const char* method : {"gradient", "eigen-cam", "cam", "integrated-gradients"})
+    refused(at.probe, method, at.averaged(2), "a path average has no meaning for ");
+  refused(at.probe, "gradient", at.averaged(2), "; it has for grad-cam, grad-cam++, xgrad-cam, hirescam");
+  refused(at.probe, "grad-cam", at.averaged(0),
+          "a path average of 0 steps was asked for, expected 1 or more");
+  Probe without(at.network, at.context, tails_input(), {at.layer}, true);
+  refused(without, "grad-cam", at.averaged(2), "the probe was made without tails");
+  const Tensor y = at.probe.activation(at.layer);
+  const std::vector<float> like(static_cast<std::size_t>(y.numel() / 2), 1.0f);
+  Question own = at.averaged(2);
+  own.target.own = std::make_shared<const OwnTarget>(similarity(at.layer, y, like));
+  refused(at.probe, "hirescam", own, "a target of one's own is known of the picture alone");
+}
