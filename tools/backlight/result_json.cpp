@@ -128,6 +128,8 @@ Json number(float value) {
   return wide;
 }
 
+Json number(double value) { return number(static_cast<float>(value)); }
+
 std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 }  // namespace backlight::tools

@@ -43,6 +43,8 @@ Json predictions_json(const Model& model, const ClassScores& scores, std::span<c
 Json range_json(const Tensor& tensor);
 /// A float by the fewest digits that mean it: 0.485, not 0.48500001430511475.
 Json number(float value);
+/// What was added up in double, as the float nearest to it.
+Json number(double value);
 
 /// Text of a document, indented, with a newline. Bytes that are no UTF-8 (in a file's name) become U+FFFD.
 std::string dump(const Json& json);
