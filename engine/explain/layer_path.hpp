@@ -19,15 +19,15 @@ namespace backlight {
 /// Of what follows a layer, if nothing else is said.
 constexpr std::int64_t kTailBytes = std::int64_t{256} << 20;
 
-/// Fills `dy`, which is zero, with ∂y/∂scores of a target, where the scores of its image are `scores`: of one row of the
+/// Fills `dy`, which is zero, with ∂y/∂scores of a target, where its image's scores are `scores`: of one row of the
 /// batch, whatever its shape.
 using ScoreGradient =
     FunctionRef<void(std::int64_t target, std::span<const double> scores, std::span<double> dy)>;
 
 /// ḡ for targets about the images `images` of the run's batch, one target for each entry: targets×(the layer's value
 /// without its batch), in the host's memory. `layer` is one of the run's ProgramOptions::resume_at and kept; `scores`
-/// the node that dy is about. As many points go together as `batch_bytes` hold values behind the layer, which changes no
-/// bit. Throws Error(usage) for less than one step, for an image that the batch does not have, and as Run::tail does.
+/// the node that dy is about. As many points go together as `batch_bytes` hold values behind the layer: no bit depends
+/// on it. Throws Error(usage) for less than one step, an image that the batch does not have, and as Run::tail does.
 Tensor path_gradients(const Run& run, const Context& context, NodeId layer, NodeId scores,
                       std::span<const std::int64_t> images, int steps, ScoreGradient score_gradient,
                       std::int64_t batch_bytes = kTailBytes);

@@ -80,6 +80,8 @@ std::span<const Method> methods() {
                                method::layer_cam(),
                                method::eigen_cam(),
                                method::eigen_grad_cam(),
+                               method::ablation_cam(),
+                               method::recipro_cam(),
                                method::guided_backprop(),
                                method::deconvnet(),
                                method::guided_grad_cam(),

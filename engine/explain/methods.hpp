@@ -106,6 +106,8 @@ struct Method {
   BackwardRule rule = BackwardRule::standard;  ///< under which it goes to the input
   int forwards = 1;   ///< of the picture one serves all methods and targets; more are the method's own
   int backwards = 0;  ///< per target
+  /// "channel", "position": for each of them what follows the layer runs once more for a target; empty: not at all.
+  std::string_view tails = {};
   bool counterfactual = false;  ///< whether what would lower the score has a meaning
   bool class_dependent = true;  ///< false: the same whatever is asked about
   bool smoothable = false;      ///< whether eigen_smooth has a meaning
@@ -119,7 +121,7 @@ struct Method {
   /// Whether it weighs by a layer's gradient, which a path average can stand for.
   bool takes_path_average() const { return needs.layer && backwards > 0; }
   /// Whether the probe must have been made with tails.
-  bool needs_tails(const Question& question) const { return question.path_average != 1; }
+  bool needs_tails(const Question& question) const { return !tails.empty() || question.path_average != 1; }
   /// Whether the result of a question is a gradient, C×H×W, or a map.
   bool gives_gradient(const Question& question) const {
     return needs.input_gradient && !question.channels && !channels;
@@ -134,9 +136,9 @@ struct Method {
   std::string plain_gradient_note(const Network& network) const;
   /// The method that gives this one's map, up to a factor, at this layer of this network; empty where none does.
   std::string_view identical_to(const Network& network, NodeId layer, Preset preset) const;
-  /// One result per image. Throws Error(usage) for a counterfactual, smoothing or path average without meaning, for numbers out of
-  /// range, for a layer that is missing and a baseline of another shape, Error(unsupported) for a preset or a network
-  /// that the method is not defined for, and what Probe throws.
+  /// One result per image. Throws Error(usage) for a counterfactual, smoothing or path average without meaning, for
+  /// numbers out of range, a missing layer and a baseline of another shape, Error(unsupported) for a preset or a
+  /// network that the method is not defined for, and what Probe throws.
   std::vector<Result> explain(Probe& probe, const Question& question) const;
   /// The method itself: without what a question makes of its answers, but for the joining of layers.
   std::vector<Result> ask(Probe& probe, const Question& question) const;

@@ -129,6 +129,37 @@ const Tensor& Probe::gradient(NodeId layer, const Target& target, const PathAver
   return known;
 }
 
+std::vector<double> Probe::values_from(NodeId layer, const Target& target, std::int64_t image,
+                                       std::int64_t variants,
+                                       FunctionRef<void(std::int64_t variant, std::span<double> a)> make,
+                                       std::int64_t batch_bytes) const {
+  require_any_scores(target);
+  const Run& run = whole_run();
+  const NodeId score = score_node(network_);
+  const Tensor all = activation(layer), exact = all.to(DType::f64);
+  const auto size = static_cast<std::size_t>(all.numel() / all.shape()[0]);
+  const auto a = exact.values<double>().subspan(static_cast<std::size_t>(image) * size, size);
+  const std::int64_t together = rows_together(run, layer, batch_bytes);
+  std::shared_ptr<const Program> tail;
+  std::vector<double> values;
+  for (std::int64_t first = 0; first < variants; first += together) {
+    const std::int64_t count = std::min(together, variants - first);
+    if (!tail || count != together) tail = run.tail(layer, count, {.outputs = {score}});
+    Tensor rows(all.shape().with(0, count), DType::f64);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto row = rows.values<double>().subspan(static_cast<std::size_t>(i) * size, size);
+      std::ranges::copy(a, row.begin());
+      make(first + i, row);
+    }
+    Target there = target;
+    there.classes.assign(static_cast<std::size_t>(count), target.classes.at(static_cast<std::size_t>(image)));
+    const std::vector<std::int64_t> same(static_cast<std::size_t>(count), image);
+    const Run at = run.resume(tail, rows.to(all.dtype()), same);
+    std::ranges::copy(evaluate(there, context_.to_host(at.value(score))).values, std::back_inserter(values));
+  }
+  return values;
+}
+
 const ClassMap& Probe::grad_cam(NodeId layer, const Target& target, AlphaReduction reduction,
                                 const PathAverage& path) {
   Answers& answers = about(target);

@@ -55,6 +55,13 @@ class Probe {
   /// The same of a layer, averaged on the way to its value; the target's gradient is that at each point's own scores.
   /// Throws Error(usage) for a probe without tails, and for a target of one's own.
   const Tensor& gradient(NodeId layer, const Target& target, const PathAverage& path);
+  /// The target's value of image `image` where the layer's value is another: for each of so many variants, `make`
+  /// changes A, of K·h·w values. Only what follows the layer runs, as many together as the bytes hold, which changes no
+  /// bit. Throws as the path average.
+  std::vector<double> values_from(NodeId layer, const Target& target, std::int64_t image,
+                                  std::int64_t variants,
+                                  FunctionRef<void(std::int64_t variant, std::span<double> a)> make,
+                                  std::int64_t batch_bytes = kTailBytes) const;
   /// Grad-CAM's map of one of the layers, of that gradient.
   const ClassMap& grad_cam(NodeId layer, const Target& target,
                            AlphaReduction reduction = AlphaReduction::mean, const PathAverage& path = {});

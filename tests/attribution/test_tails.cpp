@@ -10,6 +10,7 @@
 #include "engine/explain/methods.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
+#include "support/golden.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -184,4 +185,140 @@ TEST_CASE("path average: what has none is refused") {
   Question own = at.averaged(2);
   own.target.own = std::make_shared<const OwnTarget>(similarity(at.layer, y, like));
   refused(at.probe, "hirescam", own, "a target of one's own is known of the picture alone");
+}
+
+TEST_CASE("recipro-cam and ablation-cam: equal their definitions and pytorch-grad-cam" *
+          doctest::test_suite("device")) {
+  int of_pytorch_grad_cam = 0;
+  const auto check = [&](Tailed at, const std::string& name) {
+    CAPTURE(name);
+    const double tolerance = tolerance_on(at.context.device(), 1e-5);
+    const auto equals = [&](const char* method, Preset preset, const char* expected) {
+      CAPTURE(method);
+      CAPTURE(expected);
+      Question asked = at.question();
+      asked.preset = preset;
+      const Tensor both = golden("layer_maps", name + "." + method + "." + expected);
+      const auto size = both.values().size() / 2;
+      for (std::size_t n = 0; n < 2; ++n) {
+        const Tensor found = at.raw(method, asked, n);
+        CHECK(relative_error(found, Tensor::from(found.shape(), both.values().subspan(n * size, size))) <=
+              tolerance);
+      }
+    };
+    equals("recipro-cam", Preset::paper, "paper");
+    equals("recipro-cam", Preset::pytorch_grad_cam, "paper");
+    equals("recipro-cam", Preset::paper_code, "paper-code");
+    equals("ablation-cam", Preset::paper, "paper");
+
+    // pytorch-grad-cam's has one image after the other: what it cannot say of one is no matter of the other.
+    for (std::size_t n = 0; n < 2; ++n) {
+      const Tensor x = tails_input();
+      const auto size = x.values().size() / 2;
+      Probe one(at.network, at.context, Tensor::from({1, 3, 13, 18}, x.values().subspan(n * size, size)),
+                {at.layer}, false, /*tails=*/true);
+      const Question asked{.target = {{tails_target().classes[n]}}, .layer = at.layer};
+      const Tensor a = one.activation(at.layer);
+      const bool below = *std::ranges::min_element(a.values()) != 0,
+                 lost = one.values(asked.target).front() <= 0;
+      const auto ask = [&] { return find_method("ablation-cam").explain(one, asked); };
+      if (below)
+        CHECK_THROWS_WITH_AS(ask(), doctest::Contains("where the layer's least value is 0"), Error);
+      else if (lost)
+        CHECK_THROWS_WITH_AS(ask(), doctest::Contains("where the target is above 0"), Error);
+      if (below || lost) continue;
+      ++of_pytorch_grad_cam;
+      const Tensor expected =
+          golden("layer_maps", name + ".ablation-cam.pytorch-grad-cam." + std::to_string(n));
+      CHECK(relative_error(ask().front().raw(), expected) <= tolerance);
+    }
+  };
+  check(Tailed(small_residual_network(), "block.relu_1"), "pooled.block.relu_1");
+  check(Tailed(small_residual_network(), "block.conv1"), "pooled.block.conv1");
+  check(Tailed(small_dense_network(), "relu2"), "dense.relu2");
+  check(Tailed(small_dense_network(), "conv2"), "dense.conv2");
+  CHECK(of_pytorch_grad_cam >= 2);
+}
+
+TEST_CASE("recipro-cam and ablation-cam: have their closed forms where a network pools for one linear layer" *
+          doctest::test_suite("device")) {
+  Tailed at(small_residual_network(), "block.relu_1");
+  const double tolerance = tolerance_on(at.context.device(), 1e-5);
+  const Node& classifier = at.network.node(at.network.find("fc"));
+  const auto parameter = [&](std::size_t i) {
+    return at.context.to_host(at.network.weights()[classifier.parameters[i]]);
+  };
+  const Tensor weight = parameter(0), bias = parameter(1), a = at.probe.activation(at.layer);
+  const std::int64_t plane = a.shape()[2] * a.shape()[3];
+  Question asked = at.question();
+  asked.preset = Preset::paper;
+  for (std::int64_t n = 0; n < 2; ++n) {
+    const std::int64_t index = asked.target.classes[static_cast<std::size_t>(n)];
+    const double y = at.probe.values(asked.target)[static_cast<std::size_t>(n)];
+    Tensor alone({a.shape()[2], a.shape()[3]}), without = Tensor::zeros(alone.shape());
+    alone.fill(bias.values()[static_cast<std::size_t>(index)]);
+    for (std::int64_t k = 0; k < 8; ++k) {
+      const float w = weight.data<float>()[index * 8 + k];
+      const float* const values = a.data<float>() + (n * 8 + k) * plane;
+      double mean = 0;
+      for (std::int64_t i = 0; i < plane; ++i) mean += values[i] / static_cast<double>(plane);
+      for (std::int64_t i = 0; i < plane; ++i) {
+        alone.data<float>()[i] += w * values[i] / static_cast<float>(plane);
+        without.data<float>()[i] += static_cast<float>(w * mean / std::abs(y)) * values[i];
+      }
+    }
+    const auto image = static_cast<std::size_t>(n);
+    CHECK(relative_error(at.raw("recipro-cam", asked, image), alone) <= tolerance);
+    CHECK(relative_error(at.raw("ablation-cam", asked, image), without) <= 2 * tolerance);
+    // What speaks for a target speaks against its opposite, whatever the sign of either.
+    Question against = asked;
+    against.target.direction = Direction::counterfactual;
+    for (const char* method : {"recipro-cam", "ablation-cam"}) {
+      Tensor negated = at.raw(method, against, image);
+      for (float& v : negated.values()) v = -v;
+      CHECK(same_bits(negated, at.raw(method, asked, image)));
+    }
+  }
+}
+
+TEST_CASE(
+    "recipro-cam and ablation-cam: what goes together changes no bit and dead channels have no weight") {
+  // The third channel is nothing anywhere; of the others one makes no difference to the score.
+  Network network = small_dense_network();
+  Tensor bias = network.weights()[network.node(network.find("conv2")).parameters[1]].clone();
+  bias.values()[2] = -1000;
+  network = network.with("conv2.bias", std::move(bias));
+  Tensor fc = network.weights()[network.node(network.find("fc1")).parameters[0]].clone();
+  for (std::int64_t row = 0; row < 12; ++row) std::fill_n(fc.data<float>() + row * 96 + 5 * 12, 12, 0.0f);
+  network = network.with("fc1.weight", std::move(fc));
+  Tailed at(std::move(network), "relu2");
+  for (const char* method : {"recipro-cam", "ablation-cam"}) {
+    CAPTURE(method);
+    Question asked = at.question(Aim::log_probability);
+    asked.preset = Preset::paper;
+    const std::vector<Result> whole = at.results(method, asked);
+    for (const std::int64_t bytes : {std::int64_t{1}, std::int64_t{20'000}}) {
+      asked.batch_bytes = bytes;
+      const std::vector<Result> parts = at.results(method, asked);
+      for (std::size_t n = 0; n < 2; ++n) CHECK(same_bits(parts[n].raw(), whole[n].raw()));
+    }
+    if (whole[0].map->alpha.defined())
+      for (const Result& result : whole)
+        for (std::size_t k = 0; k < 8; ++k) CHECK((result.map->alpha.values()[k] == 0) == (k == 2 || k == 5));
+  }
+}
+
+TEST_CASE("recipro-cam and ablation-cam: what a probe cannot be asked is refused") {
+  Tailed at(small_dense_network(), "relu2");
+  Probe without(at.network, at.context, tails_input(), {at.layer}, false);
+  for (const char* method : {"recipro-cam", "ablation-cam"}) {
+    Question asked = at.question();
+    asked.preset = Preset::paper;
+    CHECK_THROWS_WITH_AS(find_method(method).explain(without, asked),
+                         doctest::Contains("the probe was made without tails"), Error);
+    const Tensor y = at.probe.activation(at.layer);
+    const std::vector<float> like(static_cast<std::size_t>(y.numel() / 2), 1.0f);
+    asked.target.own = std::make_shared<const OwnTarget>(similarity(at.layer, y, like));
+    CHECK_THROWS_WITH_AS(at.results(method, asked), doctest::Contains("a target of one's own"), Error);
+  }
 }

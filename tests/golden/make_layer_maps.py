@@ -11,8 +11,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from captum.attr import LayerGradientXActivation
-from pytorch_grad_cam import (EigenCAM, EigenGradCAM, GradCAM, GradCAMElementWise, GradCAMPlusPlus, HiResCAM, LayerCAM,
+from pytorch_grad_cam import (AblationCAM, EigenCAM, EigenGradCAM, GradCAM, GradCAMElementWise, GradCAMPlusPlus, HiResCAM, LayerCAM,
                               XGradCAM)
+from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 from torchcam import methods as torchcam
@@ -120,6 +121,55 @@ PYTORCH_GRAD_CAM = {"grad-cam": GradCAM, "grad-cam++": GradCAMPlusPlus, "xgrad-c
 TORCH_CAM = {"grad-cam++": torchcam.GradCAMpp, "xgrad-cam": torchcam.XGradCAM, "layercam": torchcam.LayerCAM}
 
 
+def from_layer(model, layer, x):
+    """The layer's values, and the scores of both images' classes where the layer's values are others."""
+    kept = {}
+
+    def scores(replace):
+        def hook(_, __, output):
+            kept["a"] = output.detach()
+            return replace(output)
+
+        handle = layer.register_forward_hook(hook)
+        with torch.no_grad():
+            found = model(x)[range(2), CLASSES]
+        handle.remove()
+        return found
+
+    scores(lambda a: a)
+    return kept["a"], scores
+
+
+def add_tails(golden, name, model, layer, x):
+    """ReciproCAM by its definition, alone and with the authors' kernel; Ablation-CAM likewise, and pytorch-grad-cam's."""
+    a, scores = from_layer(model, layer, x)
+    height, width = a.shape[2:]
+    kernel = torch.tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]], dtype=torch.float64) / 16
+    for preset, spread in ("paper", torch.ones(1, 1, dtype=torch.float64)), ("paper-code", kernel):
+        rim = spread.shape[0] // 2
+        maps = torch.zeros(2, height, width, dtype=torch.float64)
+        for i in range(height):
+            for j in range(width):
+                mask = torch.zeros(height + 2, width + 2, dtype=torch.float64)
+                mask[i + 1 - rim:i + 2 + rim, j + 1 - rim:j + 2 + rim] = spread
+                maps[:, i, j] = scores(lambda a: a * mask[1:-1, 1:-1])
+        golden.add(f"{name}.recipro-cam.{preset}", maps)
+    whole, weights = scores(lambda a: a), []
+    for k in range(a.shape[1]):
+        kept = torch.ones(a.shape[1], 1, 1, dtype=torch.float64)
+        kept[k] = 0
+        weights.append((whole - scores(lambda a: a * kept)) / whole.abs())
+    weights = torch.stack(weights, 1)
+    golden.add(f"{name}.ablation-cam.paper", (weights[:, :, None, None] * a).sum(1))
+    for n, index in enumerate(CLASSES):
+        if a[n].min() != 0 or whole[n] <= 0:
+            continue
+        with AblationCAM(model, [layer], ablation_layer=AblationLayer()) as cam:
+            targets = [ClassifierOutputTarget(index)]
+            weight = cam.get_cam_weights(x[n:n + 1], layer, targets, a[n:n + 1].numpy(), None)
+        golden.add(f"{name}.ablation-cam.pytorch-grad-cam.{n}", (weight[0, :, None, None] * a[n].numpy()).sum(0))
+
+
 def add_layer(golden, name, model, layer, x):
     for method, value in papers(*activations_and_gradient(model, layer, x)).items():
         golden.add(f"{name}.{method}", value)
@@ -146,6 +196,10 @@ def main():
     add_layer(golden, "dense.relu2", dense, dense.relu2, x)
     add_layer(golden, "dense.conv2", dense, dense.conv2, x)
     add_layer(golden, "dense.relu1", dense, dense.relu1, x)
+
+    for name, model, path in (("pooled", pooled, "block.relu_1"), ("pooled", pooled, "block.conv1"),
+                              ("dense", dense, "relu2"), ("dense", dense, "conv2")):
+        add_tails(golden, f"{name}.{path}", model, model.get_submodule(path), x)
 
     layers = ("relu1", "relu2")
     for method in ("grad-cam", "layercam"):

@@ -24,9 +24,11 @@ TEST_CASE("explain: results under a rule name the activations at which it is not
   Request request;
   request.classes = {1};
   request.layers = request.chosen_layers = {layer};
-  request.input_gradient = true;
+  request.input_gradient = request.tails = true;
   for (const Method& method : methods())
-    request.looks.push_back({&method, method.layer_in(model.network, layer)});
+    // A layer below 0 has no Ablation-CAM of pytorch-grad-cam's.
+    if (method.name != "ablation-cam")
+      request.looks.push_back({&method, method.layer_in(model.network, layer)});
   request.formats.json = true;
   request.folder = folder.path() / "out";
   Context context({}, 1);
@@ -39,7 +41,7 @@ TEST_CASE("explain: results under a rule name the activations at which it is not
   REQUIRE(record);
   const std::set<std::string> ruled{"guided-backprop", "deconvnet", "guided-grad-cam", "deconv-grad-cam"};
   const Json plain{{"sigmoid", 1}, {"silu", 4}};
-  REQUIRE((*record)["results"].size() == methods().size());
+  REQUIRE((*record)["results"].size() == methods().size() - 1);
   for (const Json& result : (*record)["results"]) {
     CAPTURE(result["method"]);
     CHECK(result["plain_gradient_at"] == (ruled.contains(result["method"]) ? plain : Json::object()));

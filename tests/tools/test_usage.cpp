@@ -238,6 +238,8 @@ TEST_CASE("methods: lists what the library has and explain takes each by its nam
                                  {"input_gradient", method.needs.input_gradient}});
     CHECK(entry["forwards"] == method.forwards);
     CHECK(entry["backwards"] == method.backwards);
+    CHECK(entry["tails"] == (method.tails.empty() ? Json() : Json(method.tails)));
+    CHECK(contains(table.out, "1 tail per channel"));
     CHECK(entry["counterfactual"] == method.counterfactual);
     CHECK(entry["class_dependent"] == method.class_dependent);
     CHECK(entry["eigen_smooth"] == method.smoothable);

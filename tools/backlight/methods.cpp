@@ -39,13 +39,14 @@ std::string methods_text() {
         {std::string(method.name), needs_text(method.needs),
          text(counted(static_cast<std::size_t>(method.forwards), "forward"),
               method.backwards > 0 ? ", " + counted(static_cast<std::size_t>(method.backwards), "backward")
-                                   : ""),
+                                   : "",
+              method.tails.empty() ? "" : text(", 1 tail per ", method.tails)),
          method.counterfactual ? "yes" : "no",
          std::ranges::equal(method.presets, kPresets) ? "all" : joined(preset_names(method)),
          std::string(method.paper)});
   return table.str() + R"(
 One forward of a picture serves all methods and classes; a backward is for one class, and what methods
-share is computed once. A head of one layer: global average pooling and one linear layer, or one 1×1
+share is computed once. A tail is a forward from the layer on. A head of one layer: global average pooling and one linear layer, or one 1×1
 convolution and the pooling, end the network. `backlight explain` says where methods are the same for a network.
 )";
 }
@@ -63,6 +64,7 @@ Json methods_json() {
                                  {"input_gradient", method.needs.input_gradient}}},
                                {"forwards", method.forwards},
                                {"backwards", method.backwards},
+                               {"tails", method.tails.empty() ? Json() : Json(method.tails)},
                                {"counterfactual", method.counterfactual},
                                {"class_dependent", method.class_dependent},
                                {"eigen_smooth", method.smoothable},

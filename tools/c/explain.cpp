@@ -68,17 +68,18 @@ std::vector<std::unique_ptr<bl_explanation>> answers(const bl_model& model, Imag
                                                      std::span<const Asked> questions) {
   const Network& network = model.model.network;
   std::vector<NodeId> layers;
-  bool input_gradient = false;
+  bool input_gradient = false, tails = false;
   for (const Asked& asked : questions) {
     if (asked.layer && std::ranges::find(layers, *asked.layer) == layers.end())
       layers.push_back(*asked.layer);
     input_gradient = input_gradient || asked.method->needs.input_gradient;
+    tails = tails || asked.method->needs_tails({});
   }
   Fitted fitted = fit_picture(picture, model.model, fit, input_gradient);
   picture.alpha = std::vector<std::uint8_t>();  // what is drawn shows the colours alone
   const auto image = std::make_shared<const Image>(std::move(picture));
   Context context({}, model.threads);
-  Probe probe(model.programs, context, std::move(fitted.x), layers, input_gradient);
+  Probe probe(model.programs, context, std::move(fitted.x), layers, input_gradient, tails);
   const ClassScores scores = class_scores(probe.scores().values(), model.model.scores);
   const std::int64_t best = scores.best(1).front();
 

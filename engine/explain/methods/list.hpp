@@ -17,6 +17,9 @@ Method layer_cam();
 // At a layer, its first component: eigen_cam.cpp.
 Method eigen_cam();
 Method eigen_grad_cam();
+// At a layer, by what the network makes of parts of it: ablation_cam.cpp, recipro_cam.cpp.
+Method ablation_cam();
+Method recipro_cam();
 // At the input: gradients.cpp.
 Method guided_backprop();
 Method deconvnet();
