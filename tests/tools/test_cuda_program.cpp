@@ -201,11 +201,12 @@ TEST_CASE("program on cuda: words and answers are explained as on the CPU") {
     REQUIRE(ours["maps"].size() == theirs["maps"].size());
     REQUIRE(ours["maps"].size() >= 2);
     for (std::size_t i = 0; i < ours["maps"].size(); ++i)
-      CHECK(relative_error(read_npy(ours["maps"][i]["files"]["npy"].get<std::string>()),
-                           read_npy(theirs["maps"][i]["files"]["npy"].get<std::string>())) <= 1e-4);
+      for (const auto& [format, file] : ours["maps"][i]["files"].items())
+        CHECK(relative_error(read_npy(file.get<std::string>()),
+                             read_npy(theirs["maps"][i]["files"][format].get<std::string>())) <= 1e-4);
   };
-  check("caption",
-        {"--weights", work.language_model(language::LanguageTask::caption), "--word", "all", "--sentence"});
+  check("caption", {"--weights", work.language_model(language::LanguageTask::caption), "--word", "all",
+                    "--sentence", "--guided"});
   check("ask", {"what colour is the star", "--weights",
                 work.language_model(language::LanguageTask::coattention), "--answer", "red", "--attention"});
 }

@@ -172,6 +172,40 @@ TEST_CASE("caption: maps of words and of the sentence are the library's, and eve
   CHECK(overlay_of(map) != overlay_of(image["maps"][1]));
 }
 
+TEST_CASE("caption: Guided Grad-CAM goes on in the CNN from the guided gradient at its map") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png", 120, 100),
+                    weights = work.language_model(LanguageTask::caption);
+  const Json json = work.run_json({"caption", picture, "--weights", weights, "--text", kSaid, "--word", "all",
+                                   "--guided", "--format", "npy,overlay,heatmap", "-o", work.str("out")});
+  const Json& maps = json["images"][0]["maps"];
+  REQUIRE(maps.size() == 7);
+  CHECK(work.names_in("out").size() == 42);
+
+  Library library(weights, picture);
+  const Vocabulary& vocabulary = library.model.vocabulary;
+  std::vector<std::int32_t> tokens = vocabulary.encode(kSaid);
+  tokens.insert(tokens.begin(), vocabulary.special().start);
+  HeadExplanation head = library.head(tokens);
+  const Fitted fitted = preprocess(read_image(picture), library.model.preprocessing);
+  const Network& cnn = library.model.cnn;
+  Run run(cnn, library.context, fitted.x.clone(), {.gradients_at = {cnn.input()}});
+  for (std::size_t i = 0; i < 7; ++i) {
+    const HeadTarget target{.said = {{static_cast<std::int64_t>(i), tokens[i + 1]}}};
+    const Gradients gradients = run.backward(Seed{cnn.output(), head.gradient(target, BackwardRule::guided)},
+                                             {.rule = BackwardRule::guided, .wrt = {cnn.input()}});
+    Tensor gradient = gradients.nodes.at(cnn.input()).clone();
+    const Tensor product = guided_product(std::move(gradient).reshaped({3, 96, 96}),
+                                          head.maps({&target, 1}).front().map, Preset::pytorch_grad_cam);
+    const NpyArray npy = read_npy(maps[i]["files"]["guided_npy"].get<std::string>());
+    CHECK(npy.shape == std::vector<int>{3, 96, 96});
+    CHECK(npy.values == floats_of(product));
+    CHECK(maps[i]["guided_grad_cam"]["channels"] == 3);
+    CHECK(read_image(maps[i]["files"]["guided_overlay"].get<std::string>()).width == 120);
+    CHECK(read_image(maps[i]["files"]["guided_heatmap"].get<std::string>()).width == 96);
+  }
+}
+
 TEST_CASE("caption: results that exist are refused before any is written, and are replaced by force") {
   const Workspace work;
   const std::string picture = work.picture("a.png"), weights = work.language_model(LanguageTask::caption);
@@ -228,8 +262,9 @@ TEST_CASE("caption: words that cannot be and networks of another kind are refuse
   refused({"--path", "0", "--sentence"}, 2, "--path");
   refused({"--scalar", "logits", "--sentence"}, 2, "did you mean \"logit\"");
   refused({"--preset", "paper-code", "--sentence"}, 4, "paper-code");
+  refused({"--preset", "torch-cam", "--sentence", "--guided"}, 4, "does not define Guided Grad-CAM");
   refused({"--fit", "none"}, 2, "crop, stretch");
-  for (const char* option : {"--elementwise", "--counterfactual"})
+  for (const char* option : {"--elementwise", "--counterfactual", "--guided"})
     refused({option}, 2, "add --word or --sentence");
   refused({"--format", "npy"}, 2, "add --word or --sentence");
   refused({"--format", "panel", "--sentence"}, 2, "panel");

@@ -77,7 +77,7 @@ class Answerer {
   Json answer(const PictureSource& source, LanguagePictures& pictures, Console& console) const {
     SeenPicture picture = pictures.see(source, console);
     Json& record = picture.record;
-    const language::HeadExplanation head(model_.head, context_, picture.map(), tokens_);
+    language::HeadExplanation head(model_.head, context_, picture.map(), tokens_);
     require_finite("the scores of answers", head.scores());
     const ClassScores scores = class_scores(head.scores().values(), ScoreFunction::softmax);
     const std::vector<std::int64_t> best = scores.best(options_.top_k);
@@ -88,7 +88,7 @@ class Answerer {
       for (const std::int64_t id : best) add_answer(explained, id);
     std::vector<AskedMap> asked = answer_maps(explained);
     for (std::size_t i = 0; i < asked.size(); ++i) asked[i].facts.update(answer_json(scores, explained[i]));
-    std::vector<NamedMap> maps = pictures.explain(head, asked);
+    std::vector<NamedMap> maps = pictures.explain(head, picture, asked);
     if (options_.attention)
       for (NamedMap& map : attention_maps(model_, head, picture.map().shape(), words_, subject()))
         maps.push_back(std::move(map));

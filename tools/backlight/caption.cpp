@@ -170,11 +170,11 @@ class Captioner {
     record["beam"] = std::move(beam);
     Words tokens{model_.vocabulary.special().start};
     tokens.insert(tokens.end(), caption.begin(), caption.end());
-    const language::HeadExplanation head(model_.head, context_, picture.map(), tokens);
+    language::HeadExplanation head(model_.head, context_, picture.map(), tokens);
     add_words(head, caption, model_, record);
     const std::vector<AskedMap> asked = asked_maps(caption);
     pictures.write(source, distinct_name(model_.vocabulary.decode(caption)), picture,
-                   pictures.explain(head, asked));
+                   pictures.explain(head, picture, asked));
     return std::move(record);
   }
 

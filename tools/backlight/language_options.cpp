@@ -49,6 +49,9 @@ void add_language_options(CLI::App& command, LanguageOptions& options) {
       .add_flag("--counterfactual", options.counterfactual,
                 "What speaks against a word, a sentence or an answer")
       ->group("Maps");
+  command
+      .add_flag("--guided", options.guided, "Guided Grad-CAM beside each map, at the picture's resolution")
+      ->group("Maps");
   add_name("--preset", options.preset,
            "As whose programs show maps: paper, pytorch-grad-cam, captum, torch-cam [pytorch-grad-cam]");
   add_name(
@@ -79,10 +82,13 @@ void add_language_options(CLI::App& command, LanguageOptions& options) {
 }
 
 LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, const char* way_out) {
-  const std::pair<const char*, bool> of_maps[] = {
-      {"--scalar", options.scalar.has_value()}, {"--path", options.path.has_value()},
-      {"--elementwise", options.elementwise},   {"--counterfactual", options.counterfactual},
-      {"--preset", options.preset.has_value()}, {"--format", !options.formats.empty()}};
+  const std::pair<const char*, bool> of_maps[] = {{"--scalar", options.scalar.has_value()},
+                                                  {"--path", options.path.has_value()},
+                                                  {"--elementwise", options.elementwise},
+                                                  {"--counterfactual", options.counterfactual},
+                                                  {"--preset", options.preset.has_value()},
+                                                  {"--format", !options.formats.empty()},
+                                                  {"--guided", options.guided}};
   for (const auto& [name, given] : of_maps)
     if (given && !asked)
       throw Error(ErrorKind::usage, name, " is of maps, of which none was asked for; ", way_out);
@@ -94,6 +100,10 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
   if (options.preset) maps.preset = parse_preset(*options.preset);
   if (std::ranges::find(kPresets, maps.preset) == kPresets.end())
     throw Error(ErrorKind::unsupported, "preset ", name_of(maps.preset), " shows no map of words or answers");
+  maps.guided = options.guided;
+  if (maps.guided && maps.preset == Preset::torch_cam)
+    throw Error(ErrorKind::unsupported,
+                "preset torch-cam does not define Guided Grad-CAM; use another preset");
   if (options.fit) maps.fit = parse_fit(*options.fit);
   if (maps.fit == Fit::none)
     throw Error(ErrorKind::usage,
@@ -140,6 +150,7 @@ Json language_json(std::string_view kind, const language::LanguageModel& model, 
   json["preset"] = name_of(maps.preset);
   json["path"] = maps.how.steps;
   json["elementwise"] = maps.how.elementwise;
+  json["guided"] = maps.guided;
   json["counterfactual"] = maps.direction == Direction::counterfactual;
   return json;
 }

@@ -18,7 +18,7 @@ struct LanguageOptions {
   std::optional<std::string> scalar, preset, fit;
   std::optional<int> path;
   std::vector<std::string> formats;
-  bool elementwise = false, counterfactual = false, force = false;
+  bool elementwise = false, counterfactual = false, guided = false, force = false;
   DeviceOptions device;
   JsonOptions json;
   Console console;
@@ -32,6 +32,7 @@ struct LanguageMaps {
   bool log_probability = false;
   Direction direction = Direction::evidence;
   language::HeadMapOptions how;
+  bool guided = false;  ///< Guided Grad-CAM beside each map
   Preset preset = Preset::pytorch_grad_cam;
   Fit fit = Fit::crop;
   ExifOrientation exif = ExifOrientation::apply;

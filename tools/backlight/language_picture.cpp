@@ -1,6 +1,8 @@
 #include "tools/backlight/language_picture.hpp"
 
 #include "engine/image/write.hpp"
+#include "kernels/overlay/overlay.hpp"
+#include "kernels/saliency/saliency.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "weights/load.hpp"
 
@@ -23,13 +25,29 @@ SeenPicture LanguagePictures::see(const PictureSource& source, Console& console)
   Fitted fitted = preprocess(image, model_.preprocessing, maps_.fit);
   Json record = image_json(source, image, fitted);
   const TensorType type{fitted.x.dtype(), fitted.x.shape()};
-  Run cnn(programs_.get(context_, {&type, 1}, {.outputs = {model_.cnn.output()}}), context_,
-          tensors(std::move(fitted.x)));
+  ProgramOptions asked{.outputs = {model_.cnn.output()}};
+  if (maps_.guided) asked.gradients_at = {model_.cnn.input()};
+  Run cnn(programs_.get(context_, {&type, 1}, std::move(asked)), context_, tensors(std::move(fitted.x)));
   require_finite("the map that the head reads", context_.to_host(cnn.output()));
   return {std::move(image), fitted.placement, std::move(cnn), std::move(record)};
 }
 
-std::vector<NamedMap> LanguagePictures::explain(const language::HeadExplanation& head,
+/// The guided gradient goes on in the CNN from the one at its map; of a counterfactual it is that of the negative.
+Tensor LanguagePictures::guided(language::HeadExplanation& head, SeenPicture& picture,
+                                const language::HeadTarget& target, const Tensor& map) const {
+  const NodeId input = model_.cnn.input();
+  const Gradients gradients =
+      picture.cnn.backward(Seed{model_.cnn.output(), head.gradient(target, BackwardRule::guided)},
+                           {.rule = BackwardRule::guided, .wrt = {input}});
+  Tensor gradient = to_rgb_order(context_.to_host(gradients.nodes.at(input)), model_.preprocessing);
+  const Shape shape = gradient.shape();
+  Tensor product =
+      guided_product(std::move(gradient).reshaped({shape[1], shape[2], shape[3]}), map, maps_.preset);
+  require_finite("Guided Grad-CAM", product);
+  return product;
+}
+
+std::vector<NamedMap> LanguagePictures::explain(language::HeadExplanation& head, SeenPicture& picture,
                                                 std::span<const AskedMap> asked) const {
   std::vector<language::HeadTarget> targets;
   for (const AskedMap& one : asked) targets.push_back({one.said, one.log_probability, maps_.direction});
@@ -42,7 +60,8 @@ std::vector<NamedMap> LanguagePictures::explain(const language::HeadExplanation&
     facts["elementwise"] = maps_.how.elementwise;
     facts["counterfactual"] = maps_.direction == Direction::counterfactual;
     facts["target_value"] = head.value(targets[i]);
-    named.push_back({asked[i].name, std::move(facts), std::move(maps[i])});
+    Tensor product = maps_.guided ? guided(head, picture, targets[i], maps[i].map) : Tensor();
+    named.push_back({asked[i].name, std::move(facts), std::move(maps[i]), std::move(product)});
   }
   return named;
 }
@@ -60,6 +79,10 @@ void LanguagePictures::check_free(const PictureSource& source, const std::string
     if (maps_.formats.overlay) files.push_back(file(source, name, "overlay", picture));
     if (maps_.formats.heatmap) files.push_back(file(source, name, "heatmap", picture));
     if (maps_.formats.npy) files.push_back(file(source, name, "map", ".npy"));
+    if (!maps_.guided) continue;
+    if (maps_.formats.overlay) files.push_back(file(source, name, "guided-grad-cam_overlay", picture));
+    if (maps_.formats.heatmap) files.push_back(file(source, name, "guided-grad-cam_heatmap", picture));
+    if (maps_.formats.npy) files.push_back(file(source, name, "guided-grad-cam_gradient", ".npy"));
   }
   if (maps_.formats.json && !names.empty()) files.push_back(file(source, subject, "results", ".json"));
   for (const fs::path& file : files) {
@@ -78,6 +101,7 @@ Json LanguagePictures::write_map(const PictureSource& source, const SeenPicture&
   json["map"] = range_json(map);
   const std::optional<Box> box = locate(map, picture.placement, maps_.preset);
   json["box"] = box ? box_json(*box) : Json();
+  json["guided_grad_cam"] = named.guided.defined() ? range_json(named.guided) : Json();
   Json facts = header_;
   facts["image"] = picture.record;
   facts["result"] = json;
@@ -87,15 +111,21 @@ Json LanguagePictures::write_map(const PictureSource& source, const SeenPicture&
     json["files"][format] = path;
     return path;
   };
-  const char* const extension = maps_.formats.picture_extension();
-  if (maps_.formats.overlay)
-    write_picture(take("overlay", "overlay", extension),
-                  overlay(picture.image, map, picture.placement, maps_.preset), facts, maps_.formats,
+  const auto write = [&](const char* format, const char* kind, const Image& image) {
+    write_picture(take(format, kind, maps_.formats.picture_extension()), image, facts, maps_.formats,
                   context_);
-  if (maps_.formats.heatmap)
-    write_picture(take("heatmap", "heatmap", extension), heatmap(map, picture.placement, maps_.preset), facts,
-                  maps_.formats, context_);
-  if (maps_.formats.npy) write_npy(take("npy", "map", ".npy"), map);
+  };
+  const Formats& formats = maps_.formats;
+  const Preset preset = maps_.preset;
+  if (formats.overlay) write("overlay", "overlay", overlay(picture.image, map, picture.placement, preset));
+  if (formats.heatmap) write("heatmap", "heatmap", heatmap(map, picture.placement, preset));
+  if (formats.npy) write_npy(take("npy", "map", ".npy"), map);
+  if (!named.guided.defined()) return json;
+  const Image product = saliency(named.guided, preset);
+  if (formats.overlay)
+    write("guided_overlay", "guided-grad-cam_overlay", place_on_source(product, picture.placement));
+  if (formats.heatmap) write("guided_heatmap", "guided-grad-cam_heatmap", product);
+  if (formats.npy) write_npy(take("guided_npy", "guided-grad-cam_gradient", ".npy"), named.guided);
   return json;
 }
 

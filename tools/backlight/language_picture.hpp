@@ -34,6 +34,8 @@ struct NamedMap {
   std::string name;
   Json facts;
   ClassMap map;
+  Tensor guided =
+      {};  ///< Guided Grad-CAM, 3×H×W over the network's input, R G B; undefined where not asked for
 };
 
 /// What stays the same from picture to picture.
@@ -48,7 +50,8 @@ class LanguagePictures {
   SeenPicture see(const PictureSource& source, Console& console);
 
   /// Made as the options have it, which is added to the facts. Throws as HeadExplanation::maps.
-  std::vector<NamedMap> explain(const language::HeadExplanation& head, std::span<const AskedMap> asked) const;
+  std::vector<NamedMap> explain(language::HeadExplanation& head, SeenPicture& picture,
+                                std::span<const AskedMap> asked) const;
 
   /// Throws Error(usage) when a result of maps of these names exists already, or is an input. `subject`: what the whole
   /// picture's document is named by.
@@ -60,6 +63,8 @@ class LanguagePictures {
              std::span<const NamedMap> maps) const;
 
  private:
+  Tensor guided(language::HeadExplanation& head, SeenPicture& picture, const language::HeadTarget& target,
+                const Tensor& map) const;
   std::filesystem::path file(const PictureSource& source, const std::string& name, std::string_view kind,
                              std::string_view extension) const;
   Json write_map(const PictureSource& source, const SeenPicture& picture, const NamedMap& named) const;
