@@ -44,7 +44,7 @@ AskedWord parse_word(const std::string& asked, const language::Vocabulary& vocab
   return {.asked = asked, .id = ids.front()};
 }
 
-/// The words of a caption that were asked for, by their places from 0, in order. Throws Error(usage) for one that it has
+/// The words of a caption asked for, by their places from 0, in order. Throws Error(usage) for one that it has
 /// not.
 std::vector<std::size_t> positions_of(std::span<const AskedWord> asked, const Words& caption,
                                       const language::Vocabulary& vocabulary) {
