@@ -52,7 +52,8 @@ class Known {
   Image image_;
   Fitted fitted_;
   Context context_;
-  Probe probe_{model_.network, context_, fitted_.x.clone(), layers(), true};
+  Probe probe_{model_.network, context_, fitted_.x.clone(), layers(), /*input_gradient=*/true,
+               /*tails=*/true};
 };
 
 bool same_bits_in(std::span<const float> a, std::span<const float> b) {
