@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "engine/core/rows.hpp"
 #include "engine/run/programs.hpp"
 #include "engine/run/run.hpp"
 
@@ -12,15 +13,6 @@ namespace backlight {
 namespace {
 
 constexpr std::int64_t kChunk = 100;
-
-std::size_t row_bytes(const Tensor& rows) { return rows.bytes() / static_cast<std::size_t>(rows.shape()[0]); }
-
-std::byte* row(Tensor& rows, std::int64_t n) {
-  return static_cast<std::byte*>(rows.raw()) + static_cast<std::size_t>(n) * row_bytes(rows);
-}
-const std::byte* row(const Tensor& rows, std::int64_t n) {
-  return static_cast<const std::byte*>(rows.raw()) + static_cast<std::size_t>(n) * row_bytes(rows);
-}
 
 /// In float16, whose largest finite number is 65504.
 Tensor halved(const Tensor& values) {
@@ -42,18 +34,14 @@ KeptOutputs::KeptOutputs(const Network& network, Context& context, std::int64_t 
     const Run run(programs.get(context, {&type, 1}, {}), context, tensors(std::move(x)));
     const Tensor outputs = halved(context.to_host(run.output()));
     if (first == 0) kept_ = Tensor(outputs.shape().with(0, count), DType::f16);
-    std::memcpy(row(kept_, first), outputs.raw(), outputs.bytes());
+    const std::size_t row = outputs.bytes() / static_cast<std::size_t>(outputs.shape()[0]);
+    std::memcpy(static_cast<std::byte*>(kept_.raw()) + static_cast<std::size_t>(first) * row, outputs.raw(),
+                outputs.bytes());
   }
 }
 
 Tensor KeptOutputs::rows(std::span<const std::int64_t> items) const {
-  Tensor chosen(kept_.shape().with(0, static_cast<std::int64_t>(items.size())), DType::f16);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (items[i] < 0 || items[i] >= count())
-      throw Error(ErrorKind::usage, "item ", items[i], " was asked for, but ", count(), " are kept");
-    std::memcpy(row(chosen, static_cast<std::int64_t>(i)), row(kept_, items[i]), row_bytes(kept_));
-  }
-  return chosen.to(DType::f32);
+  return rows_of(kept_, items).to(DType::f32);
 }
 
 }  // namespace backlight

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "engine/core/rows.hpp"
 #include "engine/run/run.hpp"
 
 namespace backlight::language {
@@ -16,16 +17,6 @@ Tensor tokens_of(const std::vector<std::int32_t>& ids) {
   return tokens;
 }
 
-/// The rows named, in the host's memory.
-Tensor rows_of(const Tensor& values, const std::vector<std::int64_t>& rows) {
-  const std::size_t bytes = values.bytes() / static_cast<std::size_t>(values.shape()[0]);
-  Tensor chosen(values.shape().with(0, std::ssize(rows)), values.dtype());
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    std::copy_n(static_cast<const std::byte*>(values.raw()) + static_cast<std::size_t>(rows[i]) * bytes, bytes,
-                static_cast<std::byte*>(chosen.raw()) + i * bytes);
-  return chosen;
-}
-
 }  // namespace
 
 /// What was said so far; its state is a row of the states.
@@ -35,16 +26,21 @@ struct CaptionDecoder::Beginning {
   std::int32_t last = 0;
 };
 
+double log_sum_exp(std::span<const double> row) {
+  const double largest = *std::ranges::max_element(row);
+  double sum = 0;
+  for (const double v : row) sum += std::exp(v - largest);
+  return largest + std::log(sum);
+}
+
 Tensor log_softmax_of(const Tensor& scores) {
   Tensor log_p = scores.to(DType::f64);
-  const std::int64_t classes = scores.shape()[-1];
-  double* row = log_p.data<double>();
-  for (std::int64_t r = 0; r < scores.numel() / classes; ++r, row += classes) {
-    const double largest = *std::max_element(row, row + classes);
-    double sum = 0;
-    for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(row[k] - largest);
-    const double log_sum = largest + std::log(sum);
-    for (std::int64_t k = 0; k < classes; ++k) row[k] -= log_sum;
+  const auto classes = static_cast<std::size_t>(scores.shape()[-1]);
+  const std::span<double> values = log_p.values<double>();
+  for (std::size_t first = 0; first < values.size(); first += classes) {
+    const std::span<double> row = values.subspan(first, classes);
+    const double log_sum = log_sum_exp(row);
+    for (double& v : row) v -= log_sum;
   }
   return log_p;
 }

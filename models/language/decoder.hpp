@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/run/program.hpp"
@@ -55,6 +56,8 @@ class CaptionDecoder {
   std::map<std::int64_t, std::shared_ptr<const Program>> programs_;  ///< of a step, by the number of beginnings
 };
 
+/// log Σ eᵛ, without overflow. The row may not be empty.
+double log_sum_exp(std::span<const double> row);
 /// log softmax over the last dimension, in double, in the host's memory.
 Tensor log_softmax_of(const Tensor& scores);
 

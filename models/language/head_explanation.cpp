@@ -2,34 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
+#include "engine/core/rows.hpp"
 #include "engine/explain/layer_path.hpp"
 #include "engine/explain/methods/layer_map.hpp"
+#include "models/language/decoder.hpp"
 
 namespace backlight::language {
 namespace {
-
-double log_sum_exp(std::span<const double> row) {
-  const double largest = *std::ranges::max_element(row);
-  double sum = 0;
-  for (const double v : row) sum += std::exp(v - largest);
-  return largest + std::log(sum);
-}
 
 double sign_of(const HeadTarget& target) { return target.direction == Direction::evidence ? 1 : -1; }
 
 std::span<const double> row_of(std::span<const double> scores, std::int64_t classes, const Said& said) {
   return scores.subspan(static_cast<std::size_t>(said.step * classes), static_cast<std::size_t>(classes));
-}
-
-/// A batch of `count` times the same.
-Tensor repeated(const Tensor& one, std::int64_t count) {
-  Tensor all(one.shape().with(0, count), one.dtype());
-  for (std::int64_t i = 0; i < count; ++i)
-    std::memcpy(static_cast<std::byte*>(all.raw()) + static_cast<std::size_t>(i) * one.bytes(), one.raw(), one.bytes());
-  return all;
 }
 
 }  // namespace
@@ -91,7 +77,7 @@ std::vector<ClassMap> HeadExplanation::maps(std::span<const HeadTarget> targets,
   };
   const Tensor gradients = path_gradients(*run_, context_, map_, run_->program().options().outputs.front(), images,
                                           options.steps, gradient_of);
-  const Tensor activations = repeated(context_.to_host(run_->value(map_)), std::ssize(targets));
+  const Tensor activations = rows_of(context_.to_host(run_->value(map_)), images);
   const auto terms_of = [&](const LayerValues& at) {
     if (options.elementwise) {
       LayerTerms terms;

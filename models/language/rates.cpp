@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/core/rows.hpp"
 #include "engine/run/run.hpp"
 #include "models/language/captions.hpp"
 #include "models/language/drawn.hpp"
@@ -30,13 +31,7 @@ struct Chunk {
   std::vector<Scene> scenes;
   Tensor maps;
 
-  Tensor map(std::size_t n) const {
-    Tensor one(maps.shape().with(0, 1), maps.dtype());
-    std::ranges::copy(maps.values().subspan(n * static_cast<std::size_t>(one.numel()),
-                                            static_cast<std::size_t>(one.numel())),
-                      one.data<float>());
-    return one;
-  }
+  Tensor map(std::size_t n) const { return rows_of(maps, std::array{static_cast<std::int64_t>(n)}); }
 };
 
 Chunk chunk_of(const LanguageModel& model, Context& context, std::uint64_t seed,

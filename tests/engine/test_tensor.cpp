@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "engine/core/rows.hpp"
 #include "engine/core/tensor.hpp"
 
 using namespace backlight;
@@ -313,4 +314,16 @@ TEST_CASE("memory pool: a freed block is handed out again and the peak is counte
   Tensor b({990}, DType::f32, pool);
   CHECK(b.data<float>() == first);
   CHECK(pool->peak_bytes() < 8000);
+}
+
+TEST_CASE("tensor rows: are those asked for, in their order, of any type") {
+  const Tensor values = Tensor::from({3, 2}, std::vector<float>{0, 1, 10, 11, 20, 21});
+  const Tensor chosen = rows_of(values, std::vector<std::int64_t>{2, 0, 2});
+  CHECK(chosen.shape() == Shape{3, 2});
+  CHECK(std::ranges::equal(chosen.values(), std::vector<float>{20, 21, 0, 1, 20, 21}));
+  CHECK(rows_of(values.to(DType::i64), std::vector<std::int64_t>{1}).values<std::int64_t>()[1] == 11);
+  CHECK(rows_of(values, {}).shape() == Shape{0, 2});
+  for (const std::int64_t row : {-1, 3})
+    CHECK_THROWS_WITH_AS(rows_of(values, std::vector<std::int64_t>{row}),
+                         doctest::Contains("but there are 3"), Error);
 }

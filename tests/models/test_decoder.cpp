@@ -136,6 +136,22 @@ TEST_SUITE("device") {
   }
 }
 
+TEST_CASE(
+    "decoder: of equally likely words the one with the lower id goes first, of equal captions the earlier") {
+  Context context({}, 1);
+  Network head = small_captioner(context);
+  for (NamedParameter& p : head.parameters())
+    if (p.name.starts_with("logit")) p.tensor->fill(0);
+  const auto words_of = [&](int beam) {
+    CaptionDecoder decoder(head, context, {}, {.beam = beam, .max_words = 1});
+    std::vector<std::vector<std::int32_t>> words;
+    for (const DecodedCaption& caption : decoder.decode(small_map(0))) words.push_back(caption.words);
+    return words;
+  };
+  CHECK(words_of(1) == std::vector<std::vector<std::int32_t>>{{}});
+  CHECK(words_of(3) == std::vector<std::vector<std::int32_t>>{{}, {2}, {3}});
+}
+
 TEST_CASE("decoder: another network, a beam of none and several maps at once are refused") {
   Context context({}, 1);
   const Network head = small_captioner(context);
