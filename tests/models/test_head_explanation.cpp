@@ -141,25 +141,33 @@ TEST_SUITE("device") {
     }
   }
 
-  TEST_CASE("layer path: of every image of a batch, with the bits of that image alone") {
+  TEST_CASE(
+      "layer path: of every target of a batch, with the bits of that target alone, however many go "
+      "together") {
     Context context = test_context(2);
-    const Network head = answerer(context);
+    const Network head = attender(context);
     const Tensor maps = random_tensor({2, kK, kH, kW}, "path.maps", 0, 2);
     Tensor tokens({2, 4}, DType::i32);
     std::ranges::copy(std::vector<std::int32_t>{1, 5, 3, 0, 2, 6, 4, 1}, tokens.data<std::int32_t>());
     const NodeId map = head.find("map");
-    const auto path_of = [&](const std::vector<std::int64_t>& images, int steps) {
+    const auto path_of = [&](const std::vector<std::int64_t>& images, int steps,
+                             std::int64_t bytes = kTailBytes) {
       const std::vector<TensorType> types{{maps.dtype(), maps.shape()}, {DType::i32, tokens.shape()}};
       std::vector<Tensor> values = tensors(maps.clone());
       values.push_back(tokens.clone());
       const Run run(std::make_shared<const Program>(
                         head, context, types, ProgramOptions{.keep = {map}, .gradients_at = {map}, .resume_at = {map}}),
                     context, std::move(values));
-      return path_gradients(run, context, map, head.output(), images, steps,
-                            [](std::int64_t, std::span<const double>, std::span<double> dy) { dy[1] = 1; });
+      const auto by_target = [](std::int64_t target, std::span<const double> scores, std::span<double> dy) {
+        dy[static_cast<std::size_t>(1 + target)] = scores[0];
+      };
+      return path_gradients(run, context, map, head.output(), images, steps, by_target, bytes);
     };
-    const Tensor both = path_of({0, 1}, 4), second = path_of({1}, 4);
-    CHECK(std::ranges::equal(both.values().subspan(static_cast<std::size_t>(kK * kH * kW)), second.values()));
+    const auto size = static_cast<std::size_t>(kK * kH * kW);
+    const Tensor all = path_of({1, 0, 1}, 4), first = path_of({1}, 4);
+    CHECK(std::ranges::equal(all.values().first(size), first.values()));
+    CHECK_FALSE(std::ranges::equal(all.values().last(size), first.values()));  // of another target
+    CHECK(same_bits(path_of({1, 0, 1}, 4, 1), all));
     CHECK_THROWS_WITH_AS(path_of({0}, 0), doctest::Contains("a path of 0 steps"), Error);
     CHECK_THROWS_WITH_AS(path_of({2}, 1), doctest::Contains("image 2 of a batch of 2"), Error);
   }
