@@ -5,7 +5,7 @@
 # group_of(RESULT NAME): the folder in whose groups a file is compiled; what reads or writes JSON is a group of its own, since
 # nlohmann/json takes longer than anything else.
 function(group_of result name)
-  string(REGEX MATCH "^(engine/image|engine/train|[a-z]+)" group ${name})
+  string(REGEX MATCH "^(engine/evaluate|engine/image|engine/train|[a-z]+)" group ${name})
   if(name MATCHES "/label_file|/safetensors|/vocabulary")
     set(group json)
   endif()

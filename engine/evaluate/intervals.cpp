@@ -1,0 +1,88 @@
+#include "engine/evaluate/intervals.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "engine/core/error.hpp"
+#include "engine/core/random.hpp"
+
+namespace backlight {
+namespace {
+
+constexpr double kZ = 1.959963984540054;  // the normal distribution's 97.5 %
+
+/// NumPy's: linear between the values of a sorted list.
+double quantile(std::span<const double> sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+}  // namespace
+
+Estimate wilson(std::int64_t hits, std::int64_t n) {
+  if (n < 1 || hits < 0 || hits > n)
+    throw Error(ErrorKind::usage, "a share of ", hits, " in ", n, " was asked for");
+  const auto total = static_cast<double>(n);
+  const double p = static_cast<double>(hits) / total;
+  const double scale = 1 / (1 + kZ * kZ / total);
+  const double centre = (p + kZ * kZ / (2 * total)) * scale;
+  const double half = kZ * std::sqrt(p * (1 - p) / total + kZ * kZ / (4 * total * total)) * scale;
+  // Rounding must not part the ends of 0 and 1 from the value.
+  return {p, hits == 0 ? 0 : centre - half, hits == n ? 1 : centre + half};
+}
+
+std::vector<Estimate> bootstrap(
+    std::int64_t items, std::size_t statistics,
+    FunctionRef<void(std::span<const std::int64_t> drawn, std::span<double> values)> statistic,
+    const Bootstrap& how) {
+  if (items < 1 || how.draws < 1)
+    throw Error(ErrorKind::usage, "a bootstrap of ", items, " items in ", how.draws, " draws was asked for");
+  std::vector<std::int64_t> drawn(static_cast<std::size_t>(items));
+  std::vector<double> values(statistics);
+  std::iota(drawn.begin(), drawn.end(), 0);
+  statistic(drawn, values);
+  std::vector<Estimate> estimates(statistics);
+  for (std::size_t s = 0; s < statistics; ++s) estimates[s].value = values[s];
+
+  std::vector<std::vector<double>> found(statistics);
+  for (int draw = 0; draw < how.draws; ++draw) {
+    const std::uint64_t seed = random_bits(how.seed, static_cast<std::uint64_t>(draw));
+    for (std::size_t i = 0; i < drawn.size(); ++i)
+      drawn[i] = std::min(items - 1,
+                          static_cast<std::int64_t>(static_cast<double>(items) * random_uniform(seed, i)));
+    statistic(drawn, values);
+    for (std::size_t s = 0; s < statistics; ++s)
+      if (!std::isnan(values[s])) found[s].push_back(values[s]);
+  }
+  for (std::size_t s = 0; s < statistics; ++s) {
+    std::sort(found[s].begin(), found[s].end());
+    const double none = std::numeric_limits<double>::quiet_NaN();
+    estimates[s].low = found[s].empty() ? none : quantile(found[s], 0.025);
+    estimates[s].high = found[s].empty() ? none : quantile(found[s], 0.975);
+  }
+  return estimates;
+}
+
+Estimate mean_of(std::span<const double> values, const Bootstrap& how) {
+  const auto mean = [&](std::span<const std::int64_t> drawn, std::span<double> out) {
+    double sum = 0;
+    for (const std::int64_t i : drawn) sum += values[static_cast<std::size_t>(i)];
+    out[0] = sum / static_cast<double>(drawn.size());
+  };
+  return bootstrap(static_cast<std::int64_t>(values.size()), 1, mean, how).front();
+}
+
+Estimate difference_of(std::span<const double> a, std::span<const double> b, const Bootstrap& how) {
+  if (a.size() != b.size())
+    throw Error(ErrorKind::usage, "a paired difference of ", a.size(), " and ", b.size(),
+                " values was asked for");
+  std::vector<double> differences(a.size());
+  std::transform(a.begin(), a.end(), b.begin(), differences.begin(), std::minus<>());
+  return mean_of(differences, how);
+}
+
+}  // namespace backlight
