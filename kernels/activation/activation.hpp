@@ -34,7 +34,7 @@ void activation_backward(Context& context, std::int64_t count, const Activation&
 
 }  // namespace cpu
 
-/// As cpu:: does, by the device's exponential function, in the context's stream.
+/// As cpu:: does, in the context's stream.
 namespace cuda {
 
 void activation_forward(Context& context, std::int64_t count, const Activation& activation, const float* x,

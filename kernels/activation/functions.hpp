@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "engine/graph/op_kind.hpp"
+#include "kernels/elementary.hpp"
 
 namespace backlight {
 namespace activations {
@@ -17,7 +18,7 @@ struct Sigmoid {
   static constexpr bool reads_y = true;
   template <class T>
   constexpr T value(T x) const {
-    return T{1} / (T{1} + std::exp(-x));
+    return logistic(x);
   }
   template <class T>
   constexpr T derivative(T y) const {
@@ -30,7 +31,7 @@ struct Tanh {
   static constexpr bool reads_y = true;
   template <class T>
   constexpr T value(T x) const {
-    return std::tanh(x);
+    return hyperbolic_tangent(x);
   }
   template <class T>
   constexpr T derivative(T y) const {
@@ -43,7 +44,7 @@ struct Silu {
   static constexpr bool reads_y = false;
   template <class T>
   constexpr T value(T x) const {
-    return x / (T{1} + std::exp(-x));
+    return x / (T{1} + exponential(-x));
   }
   template <class T>
   constexpr T derivative(T x) const {
@@ -103,7 +104,7 @@ struct Gelu {
   template <class T>
   constexpr T derivative(T x) const {
     constexpr T density_at_0 = std::numbers::inv_sqrtpi_v<T> / std::numbers::sqrt2_v<T>;
-    return cumulative(x) + x * density_at_0 * std::exp(-x * x / T{2});
+    return cumulative(x) + x * density_at_0 * exponential(-x * x / T{2});
   }
 
  private:
@@ -119,11 +120,11 @@ struct GeluTanh {
   static constexpr bool reads_y = false;
   template <class T>
   constexpr T value(T x) const {
-    return x * (T{1} + std::tanh(x * slope(x, T{1}))) / T{2};
+    return x * (T{1} + hyperbolic_tangent(x * slope(x, T{1}))) / T{2};
   }
   template <class T>
   constexpr T derivative(T x) const {
-    const T t = std::tanh(x * slope(x, T{1}));
+    const T t = hyperbolic_tangent(x * slope(x, T{1}));
     return (T{1} + t) / T{2} + x * (T{1} - t * t) / T{2} * slope(x, T{3});
   }
 

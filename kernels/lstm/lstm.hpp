@@ -58,7 +58,7 @@ void lstm_step_backward(Context& context, const LstmStepParams& params, const Ls
 
 }  // namespace cpu
 
-/// As cpu:: does, by the device's exponential function, in the context's stream.
+/// As cpu:: does, in the context's stream.
 namespace cuda {
 
 void lstm_step_forward(Context& context, const LstmStepParams& params, const LstmForward<float>& arrays);

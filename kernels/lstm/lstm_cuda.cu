@@ -9,12 +9,16 @@ namespace {
 /// A thread per element of the state.
 __global__ void __launch_bounds__(kRowThreads) forward_kernel(LstmStepParams p, LstmForward<float> a) {
   const std::int64_t index = std::int64_t{blockIdx.x} * kRowThreads + threadIdx.x;
-  if (index < p.batch * p.hidden) lstm_forward_element(p, a, index);
+  if (index >= p.batch * p.hidden) return;
+  const std::int64_t n = index / p.hidden, j = index - n * p.hidden;
+  LstmForwardItem<float>(p, a, n).compute(j, j + 1);
 }
 
 __global__ void __launch_bounds__(kRowThreads) backward_kernel(LstmStepParams p, LstmBackward<float> a) {
   const std::int64_t index = std::int64_t{blockIdx.x} * kRowThreads + threadIdx.x;
-  if (index < p.batch * p.hidden) lstm_backward_element(p, a, index);
+  if (index >= p.batch * p.hidden) return;
+  const std::int64_t n = index / p.hidden, j = index - n * p.hidden;
+  LstmBackwardItem<float>(p, a, n).compute(j, j + 1);
 }
 
 }  // namespace

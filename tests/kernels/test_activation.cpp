@@ -1,11 +1,15 @@
 #include <doctest/doctest.h>
 
+#include <bit>
+#include <cmath>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <vector>
 
 #include "engine/run/run.hpp"
 #include "kernels/activation/naive.hpp"
+#include "kernels/elementary.hpp"
 #include "kernels/layers.hpp"
 #include "support/compare.hpp"
 #include "support/gradcheck.hpp"
@@ -126,4 +130,40 @@ TEST_CASE("activations: each has its name and its options and keeps what its der
                        "[leaky_relu] negative_slope is inf, expected a finite number", Error);
   const Shape two[] = {{1, 2}, {1, 2}};
   CHECK_THROWS_WITH_AS(silu()->output_shape(two), "[silu] has 2 inputs, expected 1", Error);
+}
+
+TEST_CASE(
+    "elementary functions: within their last places of the library's in double, for floats of every size") {
+  const auto places = [](float value, double exact) {
+    const float nearest = std::abs(static_cast<float>(exact));
+    const double place =
+        static_cast<double>(std::nextafter(nearest, std::numeric_limits<float>::infinity())) - nearest;
+    return std::abs(static_cast<double>(value) - exact) / place;
+  };
+  double worst_exponential = 0, worst_tangent = 0, worst_logistic = 0;
+  for (std::uint32_t bits = 0; bits < 0xffff'0000U; bits += 4'099) {
+    const auto x = std::bit_cast<float>(bits);
+    if (!std::isfinite(x)) continue;
+    const double exact = std::exp(static_cast<double>(x));
+    if (exact < 0x1p128)
+      worst_exponential = std::max(worst_exponential, places(exponential(x), exact));
+    else
+      CHECK(exponential(x) == std::numeric_limits<float>::infinity());
+    worst_tangent = std::max(worst_tangent, places(hyperbolic_tangent(x), std::tanh(static_cast<double>(x))));
+    if (x > -87)
+      worst_logistic =
+          std::max(worst_logistic, places(logistic(x), 1 / (1 + std::exp(-static_cast<double>(x)))));
+  }
+  CHECK(worst_exponential <= 1.1);
+  CHECK(worst_tangent <= 1.4);
+  CHECK(worst_logistic <= 2.6);
+
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  CHECK(exponential(kInfinity) == kInfinity);
+  CHECK(exponential(-kInfinity) == 0);
+  CHECK(hyperbolic_tangent(kInfinity) == 1);
+  CHECK(hyperbolic_tangent(-kInfinity) == -1);
+  CHECK(logistic(-kInfinity) == 0);
+  CHECK(std::isnan(exponential(std::numeric_limits<float>::quiet_NaN())));
+  CHECK(std::isnan(hyperbolic_tangent(std::numeric_limits<float>::quiet_NaN())));
 }
