@@ -271,6 +271,8 @@ TEST_CASE("caption: words that cannot be and networks of another kind are refuse
   refused({"--weights", work.network()}, 4, "is no captioner or question answerer");
   refused({"--weights", work.language_model(LanguageTask::vqa)}, 4, "`backlight ask` takes it");
   refused({"--weights", work.str("none.safetensors")}, 3, "none.safetensors");
+  refused({"--weights", weights, "--model", "captioner"}, 2, "--model");
+  check_refused(work, {"ask", picture, kQuestion, "--model", "captioner"}, 2, "{vqa,coattention}");
   check_refused(work, {"ask", picture, kQuestion, "--weights", weights}, 4, "`backlight caption` takes it");
 }
 

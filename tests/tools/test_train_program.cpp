@@ -11,6 +11,7 @@
 #include "support/compare.hpp"
 #include "support/process.hpp"
 #include "tools/program.hpp"
+#include "weights/checkpoint.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -118,6 +119,7 @@ TEST_CASE("train program: what cannot be written is told before the training") {
       {{"--out", out, "--checkpoint", work.str("loop")}, 5, work.str("loop")},
       {{"--out", out, "--checkpoint", work.str("loop"), "--resume"}, 5, work.str("loop")},
       {{"--out", out, "--checkpoint", work.str("folder"), "--force"}, 5, work.str("folder")},
+      {{"--out", out, "--dtype", "f61"}, 2, "f16"},
       {{"--out", out, "--checkpoint", "/dev/null", "--force"}, 2, "name a file with --checkpoint"},
   };
   for (const Case& c : cases) {
@@ -137,12 +139,15 @@ TEST_CASE("train program: what cannot be written is told before the training") {
 
 TEST_CASE("train program: measures on scenes of another seed and says so in the file") {
   const Workspace work;
-  const ProcessResult result =
-      work.run({"train", "--out", work.str("net"), "--steps", "2", "--batch", "2", "--evaluate", "20"});
+  const ProcessResult result = work.run({"train", "--out", work.str("net"), "--steps", "2", "--batch", "2",
+                                         "--evaluate", "20", "--dtype", "f16"});
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "accuracy"));
   CHECK(contains(result.out, "pointing.grad_cam"));
   CHECK(contains(read_text(work / "net"), "\"evaluation.seed\":\"2\""));
+  const auto written = Checkpoint::open(work / "net");
+  for (const StoredTensor& tensor : written.tensors())
+    if (tensor.name().ends_with("weight")) CHECK(tensor.dtype() == StoredType::f16);
   CHECK(work.run_json({"inspect", work.str("net"), "--json"}).dump().find("backlight_scenes") !=
         std::string::npos);
 }

@@ -165,10 +165,10 @@ void run_ask(AskOptions& options) {
 constexpr const char* kAskFooter = R"(Without --answer and --attention nothing is written but the answers.
 
 Examples:
-  backlight ask photo.png "what colour is the star" --weights vqa.safetensors
-  backlight ask photo.png "what colour is the star" --weights vqa.safetensors --answer all --answer blue
-  backlight ask photo.png "where is the ring" --weights coattention.safetensors --answer left --elementwise
-  backlight ask photo.png "is there a red star" --weights coattention.safetensors --attention --format npy)";
+  backlight ask photo.png "what colour is the star"
+  backlight ask photo.png "what colour is the star" --answer all --answer blue
+  backlight ask photo.png "where is the ring" --model coattention --answer left --elementwise
+  backlight ask photo.png "is there a red star" --model coattention --attention --format npy)";
 
 }  // namespace
 
@@ -199,7 +199,7 @@ void add_ask_command(CLI::App& app) {
                 "explanation "
                 "of any")
       ->group("Question");
-  add_language_options(command, options->language);
+  add_language_options(command, options->language, {"vqa", "coattention"});
   command.footer(kAskFooter);
   command.callback([options] { run_ask(*options); });
 }

@@ -228,10 +228,10 @@ void run_caption(CaptionOptions& options) {
 constexpr const char* kCaptionFooter = R"(Without --word and --sentence nothing is written but the caption.
 
 Examples:
-  backlight caption photo.png --weights caption.safetensors
-  backlight caption photo.png --weights caption.safetensors --word all --sentence --out results
-  backlight caption photo.png --weights caption.safetensors --text "a red star above a blue ring" --word star
-  backlight caption photos/ --weights caption.safetensors --json-lines > captions.jsonl)";
+  backlight caption photo.png
+  backlight caption photo.png --word all --sentence --out results
+  backlight caption photo.png --text "a red star above a blue ring" --word star
+  backlight caption photos/ --json-lines > captions.jsonl)";
 
 }  // namespace
 
@@ -262,7 +262,7 @@ void add_caption_command(CLI::App& app) {
   command
       .add_flag("--sentence", options->sentence, "A map of the whole caption: of the sum of its words' log p")
       ->group("Question");
-  add_language_options(command, options->language);
+  add_language_options(command, options->language, {"captioner"});
   command.footer(kCaptionFooter);
   command.callback([options] { run_caption(*options); });
 }

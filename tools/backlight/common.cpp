@@ -232,6 +232,12 @@ ExifOrientation parse_exif(std::string_view name) {
   return parse_choice("exif", name, kChoices);
 }
 
+StoredType parse_dtype(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, StoredType>, 3> kTypes{
+      {{"f32", StoredType::f32}, {"f16", StoredType::f16}, {"bf16", StoredType::bf16}}};
+  return parse_choice("dtype", name, kTypes);
+}
+
 Fit parse_fit(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, Fit>, 3> kFits{
       {{"crop", Fit::crop}, {"stretch", Fit::stretch}, {"none", Fit::none}}};

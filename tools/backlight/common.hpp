@@ -15,6 +15,7 @@
 #include "engine/run/program.hpp"
 #include "models/model.hpp"
 #include "tools/backlight/console.hpp"
+#include "weights/stored_tensor.hpp"
 
 namespace backlight::tools {
 
@@ -33,6 +34,9 @@ T parse_choice(std::string_view what, std::string_view name,
   throw Error(ErrorKind::usage, "unknown ", what, " '", name, "'", did_you_mean(name, names), "; expected ",
               joined(names));
 }
+
+/// f32, f16 or bf16. Throws Error(usage) for another name.
+StoredType parse_dtype(std::string_view name);
 
 /// The network of every command where neither a file nor a network is named.
 inline constexpr std::string_view kDefaultModel = "efficientnet_lite0";

@@ -22,12 +22,6 @@ struct ConvertOptions {
   Console console;
 };
 
-StoredType parse_dtype(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, StoredType>, 3> kTypes{
-      {{"f32", StoredType::f32}, {"f16", StoredType::f16}, {"bf16", StoredType::bf16}}};
-  return parse_choice("dtype", name, kTypes);
-}
-
 /// What the file is to say of itself: what it said, what is known of it, and what the options say. Empty
 /// where it fits no network and nobody says anything.
 std::map<std::string, std::string> card_of(const Checkpoint& file, const NetworkOptions& network) {

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "models/weights_location.hpp"
 #include "tools/backlight/names.hpp"
 
 namespace backlight::tools {
@@ -19,13 +20,28 @@ Json language_model_json(const language::LanguageModel& model) {
           {"weights_sha256", model.weights_sha256}};
 }
 
+std::filesystem::path weights_of(const LanguageOptions& options) {
+  if (!options.weights.empty()) return options.weights;
+  const std::string file = "backlight_" + options.model;
+  if (const auto shipped = shipped_weights(file)) return *shipped;
+  throw Error(ErrorKind::resources, file,
+              ".safetensors, which ships, was not found; name a network's file with --weights");
+}
+
 }  // namespace
 
-void add_language_options(CLI::App& command, LanguageOptions& options) {
-  command.add_option("--weights", options.weights, "File of a captioner or question answerer of backlight's")
+void add_language_options(CLI::App& command, LanguageOptions& options, std::vector<std::string> models) {
+  options.model = models.front();
+  auto* model = command.add_option("--model", options.model, "Which network of those that ship")
+                    ->group("Network")
+                    ->check(CLI::IsMember(std::move(models)))
+                    ->capture_default_str();
+  command
+      .add_option("--weights", options.weights,
+                  "File of a captioner or question answerer of backlight's, instead of one that ships")
       ->group("Network")
       ->type_name("FILE")
-      ->required();
+      ->excludes(model);
 
   const auto add_name = [&](const char* name, std::optional<std::string>& value, const char* help) {
     command.add_option(name, value, help)->group("Maps")->type_name("NAME");
@@ -130,7 +146,7 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
 
 language::LanguageModel load_language(const LanguageOptions& options, bool captioner, Context& context,
                                       Console& console) {
-  language::LanguageModel model = language::load_language_model(options.weights);
+  language::LanguageModel model = language::load_language_model(weights_of(options));
   if ((model.task == language::LanguageTask::caption) != captioner)
     throw Error(ErrorKind::unsupported, model.weights.string(), ": is a network of task ",
                 name_of(model.task),

@@ -14,7 +14,7 @@
 namespace backlight::tools {
 
 struct LanguageOptions {
-  std::string weights, exif = "apply", folder = "backlight-out";
+  std::string model, weights, exif = "apply", folder = "backlight-out";
   std::optional<std::string> scalar, preset, fit;
   std::optional<int> path;
   std::vector<std::string> formats;
@@ -24,8 +24,9 @@ struct LanguageOptions {
   Console console;
 };
 
-/// Adds those of the network, the maps, the device, the output and the console.
-void add_language_options(CLI::App& command, LanguageOptions& options);
+/// Adds those of the network, the maps, the device, the output and the console. `models`: those that ship and that the
+/// command is for, the first where none is named.
+void add_language_options(CLI::App& command, LanguageOptions& options, std::vector<std::string> models);
 
 /// How the maps of a run are made, and where they go.
 struct LanguageMaps {
@@ -46,8 +47,9 @@ struct LanguageMaps {
 /// ask. Throws Error(usage) for what is mistyped, Error(unsupported) for a preset that shows no such maps.
 LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, const char* way_out);
 
-/// The network of --weights, in the context's memory. Throws as load_language_model, Error(unsupported) for a captioner
-/// where an answerer is asked for, and the reverse.
+/// The network of --weights, or of --model, which ships; in the context's memory. Throws as load_language_model,
+/// Error(unsupported) for a captioner where an answerer is asked for, and the reverse, Error(resources) where what ships
+/// is not found.
 language::LanguageModel load_language(const LanguageOptions& options, bool captioner, Context& context,
                                       Console& console);
 

@@ -28,7 +28,7 @@ constexpr std::array<std::pair<std::string_view, Task>, 5> kTasks = {{{"classes"
                                                                       {"coattention", Task::coattention}}};
 
 struct TrainOptions {
-  std::string task_name = "classes";
+  std::string task_name = "classes", dtype_name = "f32";
   TaskOptions task;
   double epochs = 0;  ///< instead of steps, when positive
   fs::path out, checkpoint;
@@ -136,13 +136,14 @@ void finish(TrainOptions& options, const TrainingTask& task, Context& context) {
     }
   }
   require_two_files(options);
-  task.write(options.out, std::move(metadata), {.overwrite = true}, context);
+  task.write(options.out, std::move(metadata), {.dtype = parse_dtype(options.dtype_name), .overwrite = true}, context);
   if (!options.streams) console.print_unless_quiet(printable(options.out.string()) + "\n");
 }
 
 void run_train(TrainOptions& options) {
   Console& console = options.console;
   options.task.task = parse_choice("task", options.task_name, kTasks);
+  static_cast<void>(parse_dtype(options.dtype_name));  // a mistyped name before training, not after
   if (options.epochs > 0) {
     const double images = options.epochs * static_cast<double>(options.task.scenes);
     options.task.steps = static_cast<std::int64_t>(std::ceil(images / options.task.batch));
@@ -248,6 +249,9 @@ void add_train_command(CLI::App& app) {
   command.add_option("--evaluate", options->evaluate, "Scenes of another seed to measure on; 0: none")
       ->check(CLI::Range(0, 1'000'000))
       ->option_text("N")
+      ->capture_default_str();
+  command.add_option("--dtype", options->dtype_name, "Type of the values that are written: f32, f16, bf16")
+      ->type_name("NAME")
       ->capture_default_str();
   command.add_flag("--force", options->force, "Replace an existing result or checkpoint");
   add_device_options(command, options->device);
