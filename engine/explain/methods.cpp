@@ -24,7 +24,20 @@ std::string no_meaning_for(const Method& method, bool (*has)(const Method&)) {
   return text("has no meaning for ", method.name, "; it has for ", names_of_methods(has));
 }
 
-/// C×H×W as a map of H×W.
+bool is_never_negative(const Network& network, NodeId node) {
+  switch (network.node(node).kind()) {
+    case OpKind::relu:
+    case OpKind::relu6:
+    case OpKind::sigmoid:
+    case OpKind::hard_sigmoid:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 Tensor reduced(const Tensor& gradient, ChannelReduction how) {
   const Shape& shape = gradient.shape();
   Tensor map = Tensor::zeros({shape[1], shape[2]}, gradient.dtype());
@@ -41,20 +54,6 @@ Tensor reduced(const Tensor& gradient, ChannelReduction how) {
   });
   return map;
 }
-
-bool is_never_negative(const Network& network, NodeId node) {
-  switch (network.node(node).kind()) {
-    case OpKind::relu:
-    case OpKind::relu6:
-    case OpKind::sigmoid:
-    case OpKind::hard_sigmoid:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
 
 Image Result::overlay(const Image& source, const Placement& placement, Preset preset) const {
   if (gradient.defined()) return place_on_source(saliency(gradient, preset), placement);

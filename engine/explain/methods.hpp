@@ -152,6 +152,9 @@ struct Method {
   std::string no_path_average() const;
 };
 
+/// C×H×W, in the host's memory, as a map of H×W.
+Tensor reduced(const Tensor& gradient, ChannelReduction how);
+
 /// All of them, in the order in which they are listed to people.
 std::span<const Method> methods();
 /// Throws Error(usage) with the nearest names.

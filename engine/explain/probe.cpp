@@ -54,6 +54,13 @@ Probe Probe::at(Tensor x) const {
   return {*programs_, context_, std::move(x), layers_, input_gradient_, tails_};
 }
 
+Tensor Probe::scores_of(Tensor x) const {
+  const std::vector<TensorType> type{{x.dtype(), x.shape()}};
+  const NodeId score = score_node(network_);
+  const Run run(programs_->get(context_, type, {.outputs = {score}}), context_, tensors(std::move(x)));
+  return context_.to_host(run.value(score));
+}
+
 Tensor Probe::activation(NodeId layer) const {
   return ask([&](const auto& explanation) { return context_.to_host(explanation.activations(layer)); });
 }

@@ -38,10 +38,13 @@ class Probe {
   Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient, bool tails = false);
 
   const Network& network() const { return network_; }
+  Context& context() const { return context_; }
   /// N×C×H×W, in the host's memory.
   const Tensor& input() const { return input_; }
   /// The same about other inputs, of any number, made step by step.
   Probe at(Tensor x) const;
+  /// The scores of other inputs, N×K for any N: their forward and nothing else.
+  Tensor scores_of(Tensor x) const;
 
   /// N×K, before any softmax.
   const Tensor& scores() const { return scores_; }

@@ -10,24 +10,6 @@
 namespace backlight {
 namespace {
 
-/// How many inputs go together: as many as the question's memory holds activations of.
-std::int64_t inputs_together(const Probe& probe, const Question& question) {
-  constexpr std::int64_t kMost = 32;
-  const Tensor& x = probe.input();
-  std::int64_t values = 0;
-  for (const Shape& shape : probe.network().shapes(x.shape().with(0, 1))) values += shape.numel();
-  const auto bytes = values * static_cast<std::int64_t>(size_of(x.dtype()));
-  return std::clamp<std::int64_t>(question.batch_bytes / std::max<std::int64_t>(bytes, 1), 1, kMost);
-}
-
-/// Value i of draw m: standard normal, the same for every picture of a size (Box and Muller).
-double normal(std::uint64_t seed, std::int64_t draw, std::int64_t i) {
-  const std::uint64_t stream = random_bits(seed, static_cast<std::uint64_t>(draw));
-  const double u = random_uniform(stream, static_cast<std::uint64_t>(2 * i)) + 0x1p-25;
-  const double v = random_uniform(stream, static_cast<std::uint64_t>(2 * i + 1));
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-}
-
 // pytorch-grad-cam's: {as it is, mirrored} × {0.9, 1, 1.1}.
 constexpr std::int64_t kAugmentations = 6;
 bool is_mirrored(std::int64_t variant) { return variant >= 3; }
@@ -77,6 +59,22 @@ struct Moments {
 
 }  // namespace
 
+std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes) {
+  constexpr std::int64_t kMost = 32;
+  const Tensor& x = probe.input();
+  std::int64_t values = 0;
+  for (const Shape& shape : probe.network().shapes(x.shape().with(0, 1))) values += shape.numel();
+  const auto bytes = values * static_cast<std::int64_t>(size_of(x.dtype()));
+  return std::clamp<std::int64_t>(batch_bytes / std::max<std::int64_t>(bytes, 1), 1, kMost);
+}
+
+double standard_normal(std::uint64_t seed, std::int64_t draw, std::int64_t i) {
+  const std::uint64_t stream = random_bits(seed, static_cast<std::uint64_t>(draw));
+  const double u = random_uniform(stream, static_cast<std::uint64_t>(2 * i)) + 0x1p-25;
+  const double v = random_uniform(stream, static_cast<std::uint64_t>(2 * i + 1));
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
+}
+
 void for_each_variant(
     Probe& probe, const Method& method, const Question& question, std::int64_t variants,
     const std::function<void(std::int64_t image, std::int64_t variant, std::span<double> x)>& make,
@@ -86,7 +84,7 @@ void for_each_variant(
     throw Error(ErrorKind::usage, "a target of one's own is known of the picture alone, but ", method.name,
                 " was to be asked at other inputs; use a target of the scores, and no smoothing");
   const Tensor& x = probe.input();
-  const std::int64_t all = x.shape()[0] * variants, together = inputs_together(probe, question);
+  const std::int64_t all = x.shape()[0] * variants, together = inputs_together(probe, question.batch_bytes);
   const auto size = static_cast<std::size_t>(x.numel() / x.shape()[0]);
   for (std::int64_t first = 0; first < all; first += together) {
     const std::int64_t count = std::min(together, all - first);
@@ -130,7 +128,7 @@ std::vector<Result> smoothed(Probe& probe, const Method& method, const Question&
           to[i] = augmented
                       ? from[is_mirrored(variant) ? i / width * width + (width - 1 - i % width) : i] *
                             factor_of(variant)
-                      : from[i] + sigma[n] * normal(question.seed, variant, static_cast<std::int64_t>(i));
+                      : from[i] + sigma[n] * standard_normal(question.seed, variant, static_cast<std::int64_t>(i));
       },
       [&](std::int64_t image, std::int64_t variant, const Result& result, double) {
         const auto n = static_cast<std::size_t>(image);

@@ -11,6 +11,12 @@
 
 namespace backlight {
 
+/// How many inputs like the probe's go through its network together: as many as the bytes hold activations of.
+std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes);
+
+/// Value i of a draw from N(0, 1), the same for every picture of a size (Box and Muller).
+double standard_normal(std::uint64_t seed, std::int64_t draw, std::int64_t i);
+
 /// Calls make(image, variant, x) to fill the C·H·W values of x for each image of the probe and each of so many
 /// variants, asks the method about them, and calls take(image, variant, result, value) in this order, with the target's
 /// value there.
