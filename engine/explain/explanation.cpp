@@ -76,19 +76,25 @@ Explanation::Explanation(const Network& network, Context& context, Tensor x, std
     // In braces, which are evaluated from left to right: the type before x moves on.
     : Explanation{std::make_shared<const Program>(network, context, type_of(x),
                                                   question(network, layers, input_gradient, tails)),
-                  context, std::move(x)} {}
+                  context, tensors(std::move(x))} {}
 
 Explanation::Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers,
                          bool input_gradient, bool tails)
     : Explanation{
           programs.get(context, type_of(x), question(programs.network(), layers, input_gradient, tails)),
-          context, std::move(x)} {}
+          context, tensors(std::move(x))} {}
 
-Explanation::Explanation(std::shared_ptr<const Program> program, Context& context, Tensor x)
+Explanation::Explanation(const Network& network, Context& context, std::vector<Given> given,
+                         std::vector<Tensor> values, std::vector<NodeId> layers, bool tails)
+    : Explanation(std::make_shared<const Program>(network, context, std::move(given),
+                                                  question(network, layers, /*input_gradient=*/false, tails)),
+                  context, std::move(values)) {}
+
+Explanation::Explanation(std::shared_ptr<const Program> program, Context& context, std::vector<Tensor> values)
     : network_(program->network()),
       context_(context),
       score_(score_node(network_)),
-      run_(std::move(program), context, tensors(std::move(x))) {
+      run_(std::move(program), context, std::move(values)) {
   for (const NodeId layer : run_.program().options().keep)
     if (const std::string obstacle = grad_cam_obstacle(network_, layer, run_.shape(layer)); !obstacle.empty())
       throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network_.node(layer).name, "': ", obstacle,

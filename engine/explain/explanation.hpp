@@ -52,6 +52,10 @@ class Explanation {
   /// The same by a program that is kept for the next picture of this shape.
   Explanation(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient,
               bool tails = false);
+  /// Goes on from values in the middle of the network, one for each of `given`, in place of what leads to them; layers
+  /// may be among these.
+  Explanation(const Network& network, Context& context, std::vector<Given> given, std::vector<Tensor> values,
+              std::vector<NodeId> layers, bool tails = false);
 
   const Program& program() const { return run_.program(); }
   const Run& run() const { return run_; }
@@ -89,7 +93,7 @@ class Explanation {
   ClassMap cam(const Seed& target) const;
 
  private:
-  Explanation(std::shared_ptr<const Program> program, Context& context, Tensor x);
+  Explanation(std::shared_ptr<const Program> program, Context& context, std::vector<Tensor> values);
   Tensor channel_weights(const Tensor& gradient, AlphaReduction reduction) const;
   Tensor weighted_sum(const Tensor& alpha, const Tensor& activations) const;
 

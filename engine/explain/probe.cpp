@@ -33,6 +33,21 @@ Probe::Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId>
                                          tails)),
       scores_(context.to_host(own_->scores())) {}
 
+Probe::Probe(const Network& network, Context& context, Tensor x, std::vector<Given> given,
+             std::vector<Tensor> values, std::vector<NodeId> layers, bool tails)
+    : network_(network),
+      context_(context),
+      own_programs_(std::make_shared<Programs>(network, Optimisations{})),
+      layers_(layers),
+      input_gradient_(false),
+      tails_(tails),
+      input_(x.to_host()),
+      own_(std::make_unique<Explanation>(network, context, std::move(given), std::move(values),
+                                         std::move(layers), tails)),
+      scores_(context.to_host(own_->scores())) {
+  programs_ = own_programs_.get();
+}
+
 Probe::Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient, bool tails)
     : network_(replays.programs().network()),
       context_(replays.context()),

@@ -33,6 +33,10 @@ class Probe {
   /// The same by a program that is kept for the next picture of this shape.
   Probe(Programs& programs, Context& context, Tensor x, std::vector<NodeId> layers, bool input_gradient,
         bool tails = false);
+  /// The same from values in the middle of the network, one for each of `given`, in place of what leads from x to them:
+  /// for layers there and behind. at() begins with inputs again.
+  Probe(const Network& network, Context& context, Tensor x, std::vector<Given> given,
+        std::vector<Tensor> values, std::vector<NodeId> layers, bool tails = false);
   /// The same for one picture after another: the next one's probe overwrites what this one's activation() reads. With
   /// `tails` nothing is replayed.
   Probe(Replays& replays, Tensor x, std::vector<NodeId> layers, bool input_gradient, bool tails = false);
