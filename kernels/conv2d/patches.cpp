@@ -169,7 +169,7 @@ void GradientWeights<T>::pack(const MicroKernels<T>& kernels, std::int64_t i0, i
       // Up to the end of the taps' row, or of all taps where the rows follow one another.
       const std::int64_t left = row_stride_ == columns_ ? (rows_ - r) * columns_ - s : columns_ - s;
       const std::int64_t length = std::min(left, k1 - k);
-      kernels.pack_rows(from, i_stride_, count, length, to);
+      kernels.pack_rows(from, i_stride_, count, length, count, to);
       k += length;
     } else {
       for (int i = 0; i < count; ++i) to[i] = from[i * i_stride_];

@@ -37,7 +37,7 @@ class RowMajor final : public MatrixSource<T> {
   RowMajor(const T* data, std::int64_t stride) : data_(data), stride_(stride) {}
   void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int, std::int64_t k0,
             std::int64_t depth, T* panel) const override {
-    kernels.pack_rows(data_ + i0 * stride_ + k0, stride_, count, depth, panel);
+    kernels.pack_rows(data_ + i0 * stride_ + k0, stride_, count, depth, count, panel);
   }
 
  private:

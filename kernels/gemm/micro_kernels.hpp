@@ -47,8 +47,8 @@ struct MicroKernels {
                         std::int64_t ldc, int columns);
   Tile tile[kMaxRows][kMaxVectors];  ///< by rows - 1 and vectors - 1
 
-  /// Transposes: panel[k·count + i] = x[i·x_stride + k] for i < count <= rows and k < depth.
-  void (*pack_rows)(const T* x, std::int64_t x_stride, int count, std::int64_t depth, T* panel);
+  /// Transposes: panel[k·width + i] = x[i·x_stride + k] for i < count, zero for count <= i < width, of each k < depth.
+  void (*pack_rows)(const T* x, std::int64_t x_stride, int count, std::int64_t depth, int width, T* panel);
 
   /// Writes `rows` rows of vectors·lanes elements; row i from x + i·x_stride to panel + i·panel_stride. Lanes
   /// of no run become zero.

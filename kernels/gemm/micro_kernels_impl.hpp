@@ -51,23 +51,23 @@ void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const 
 }
 
 template <class V>
-void pack_rows(const typename V::T* x, std::int64_t x_stride, int count, std::int64_t depth,
+void pack_rows(const typename V::T* x, std::int64_t x_stride, int count, std::int64_t depth, int width,
                typename V::T* panel) {
   typename V::Reg block[V::kLanes];
   for (std::int64_t k = 0; k < depth; k += V::kLanes) {
     const int length = depth - k < V::kLanes ? static_cast<int>(depth - k) : V::kLanes;
-    for (int i0 = 0; i0 < count; i0 += V::kLanes) {
-      const int height = count - i0 < V::kLanes ? count - i0 : V::kLanes;
-      const auto columns = V::mask(0, length), rows = V::mask(0, height);
+    for (int i0 = 0; i0 < width; i0 += V::kLanes) {
+      const int height = count - i0, lanes = width - i0 < V::kLanes ? width - i0 : V::kLanes;
+      const auto columns = V::mask(0, length), rows = V::mask(0, lanes);
       const typename V::T* from = x + i0 * x_stride + k;
 #pragma GCC unroll 16
       for (int i = 0; i < V::kLanes; ++i)
         block[i] = i < height ? V::load(V::zero(), columns, from + i * x_stride) : V::zero();
       V::transpose(block);
-      typename V::T* to = panel + k * count + i0;
+      typename V::T* to = panel + k * width + i0;
 #pragma GCC unroll 16
       for (int j = 0; j < V::kLanes; ++j)
-        if (j < length) V::store(to + j * count, rows, block[j]);
+        if (j < length) V::store(to + j * width, rows, block[j]);
     }
   }
 }

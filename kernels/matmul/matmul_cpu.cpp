@@ -7,7 +7,7 @@
 namespace backlight::cpu {
 namespace {
 
-/// A matrix in memory whose element (i, k) is data[i·row + k·column].
+/// A matrix in memory whose element (i, k) is data[i·row + k·column], of which one is 1.
 template <class T>
 class Strided final : public MatrixSource<T> {
  public:
@@ -15,14 +15,9 @@ class Strided final : public MatrixSource<T> {
   void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
             std::int64_t depth, T* panel) const override {
     const T* const from = data_ + i0 * row_ + k0 * column_;
-    if (column_ == 1 && count == width && count <= kernels.rows)
-      return kernels.pack_rows(from, row_, count, depth, panel);
+    if (column_ == 1) return kernels.pack_rows(from, row_, count, depth, width, panel);
     if (count < width) std::fill_n(panel, depth * width, T{0});
-    if (row_ == 1)
-      for (std::int64_t k = 0; k < depth; ++k) std::copy_n(from + k * column_, count, panel + k * width);
-    else
-      for (std::int64_t i = 0; i < count; ++i)
-        for (std::int64_t k = 0; k < depth; ++k) panel[k * width + i] = from[i * row_ + k * column_];
+    for (std::int64_t k = 0; k < depth; ++k) std::copy_n(from + k * column_, count, panel + k * width);
   }
 
  private:
