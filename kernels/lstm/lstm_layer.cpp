@@ -121,18 +121,20 @@ class Lstm final : public Layer {
         const auto saved = [&](int i) {
           return a.saved.tensors[static_cast<std::size_t>(4 * l + i)].template data<T>();
         };
-        Tensor da = a.context.empty({batch, steps, 4 * hidden_}, dtype);
+        const std::int64_t end = a.dy[1] ? steps : steps_with_gradient(a.context, dy, batch, steps);
+        Tensor da = end < steps ? a.context.zeros({batch, steps, 4 * hidden_}, dtype)
+                                : a.context.empty({batch, steps, 4 * hidden_}, dtype);
         Tensor da_step = a.context.empty({batch, 4 * hidden_}, dtype),
-               through = a.context.empty({batch, hidden_}, dtype);
+               through = a.context.zeros({batch, hidden_}, dtype);
         Tensor dh = state_part(a.context, k, a.dy[1], batch, dtype, l, kH);
         Tensor dc = state_part(a.context, k, a.dy[1], batch, dtype, l, kC);
-        for (std::int64_t step = steps - 1; step >= 0; --step) {
+        for (std::int64_t step = end - 1; step >= 0; --step) {
           k.lstm_step_backward(a.context, {batch, steps, step, hidden_},
                                {.tokens = tokens(a.x),
                                 .gates = saved(kGates),
                                 .c_before = saved(kCBefore),
                                 .dy = dy,
-                                .through = step + 1 < steps ? through.data<T>() : nullptr,
+                                .through = step + 1 < end ? through.data<T>() : nullptr,
                                 .dh = dh.data<T>(),
                                 .dc = dc.data<T>(),
                                 .da = da.data<T>(),
@@ -173,6 +175,22 @@ class Lstm final : public Layer {
   enum Part : std::uint8_t { kInput, kState, kInputBias, kStateBias };
   enum Half : std::uint8_t { kC, kH };
   enum : std::uint8_t { kGates, kHBefore, kCBefore, kLower };
+
+  /// Steps up to the last at which any item's dy is not zero: nothing arrives behind it, as for a word's score at what
+  /// is said after the word. All of them where dy lies on a device.
+  template <class T>
+  std::int64_t steps_with_gradient(const Context& context, const T* dy, std::int64_t batch,
+                                   std::int64_t steps) const {
+    if (context.device().kind == Device::Kind::cuda) return steps;
+    const auto is_zero = [&](std::int64_t step) {
+      for (std::int64_t n = 0; dy && n < batch; ++n)
+        for (const T v : std::span(dy + (n * steps + step) * hidden_, static_cast<std::size_t>(hidden_)))
+          if (v != T{0}) return false;
+      return true;
+    };
+    while (steps > 0 && is_zero(steps - 1)) --steps;
+    return steps;
+  }
 
   /// Of so many rows with a layer's weights.
   LinearParams product(std::int64_t rows, std::int64_t in) const { return {rows, in, 4 * hidden_, true}; }
