@@ -25,12 +25,20 @@ struct Imputer::Scratch {
 };
 
 Imputer::Level::Level(std::int64_t rows, std::int64_t columns)
-    : height(rows), width(columns), pitch(columns + 2) {
+    : height(rows), width(columns), pitch(columns + 3) {  // an even end of a row may be one behind it
   for (std::vector<float>* values : {&diagonal, &inverse, &right, &below, &below_right, &below_left})
     values->assign(size(), 0);
 }
 
 void Imputer::Level::finish() {
+  for (std::int64_t y = 0; y < height; ++y) {
+    const auto row = std::span(diagonal).subspan(at(y, 0), static_cast<std::size_t>(width));
+    const auto unknown = [](float d) { return d > 0; };
+    const auto first = std::ranges::find_if(row, unknown);
+    const auto last = std::find_if(row.rbegin(), std::make_reverse_iterator(first), unknown).base();
+    begin.push_back((first - row.begin()) / 2 * 2);
+    end.push_back((last - row.begin() + 1) / 2 * 2);
+  }
   std::ranges::transform(diagonal, inverse.begin(), [](float d) { return d > 0 ? kDamping / d : 0; });
 }
 
@@ -67,14 +75,13 @@ void Imputer::Level::residual(std::span<const float> r, std::span<const float> x
   const auto p = static_cast<std::size_t>(pitch);
   const float *const d = diagonal.data(), *const e = right.data(), *const s = below.data(),
                      *const se = below_right.data(), *const sw = below_left.data();
-  for (std::int64_t row = 0; row < height; ++row) {
-    const std::size_t first = at(row, 0);
+  for_each_row([&](std::size_t first, std::size_t last) {
 #pragma GCC ivdep
-    for (std::size_t i = first; i < first + static_cast<std::size_t>(width); ++i)
+    for (std::size_t i = first; i < last; ++i)
       out[i] = r[i] - d[i] * x[i] + e[i] * x[i + 1] + e[i - 1] * x[i - 1] + s[i] * x[i + p] +
                s[i - p] * x[i - p] + se[i] * x[i + p + 1] + se[i - p - 1] * x[i - p - 1] +
                sw[i] * x[i + p - 1] + sw[i - p + 1] * x[i - p + 1];
-  }
+  });
 }
 
 Imputer::Imputer(std::int64_t height, std::int64_t width, std::vector<bool> missing)
@@ -109,51 +116,54 @@ Imputer::Imputer(std::int64_t height, std::int64_t width, std::vector<bool> miss
 
 void Imputer::cycle(std::size_t l, std::vector<Scratch>& scratch) const {
   const Level& level = levels_[l];
-  auto& [r, x, left] = scratch[l];
-  const std::size_t first = level.at(0, 0), end = level.at(level.height - 1, level.width);
-  const auto relax = [&] {
-    level.residual(r, x, left);
-    for (std::size_t i = first; i < end; ++i) x[i] += level.inverse[i] * left[i];
-  };
-  if (l + 1 == levels_.size()) {  // one cell, exactly
-    for (std::size_t i = first; i < end; ++i) x[i] = level.inverse[i] / kDamping * r[i];
-    return;
-  }
-  for (std::size_t i = first; i < end; ++i) x[i] = level.inverse[i] * r[i];
+  float *const r = scratch[l].r.data(), *const x = scratch[l].x.data(), *const left = scratch[l].left.data();
+  const float* const inverse = level.inverse.data();
+  const bool last = l + 1 == levels_.size();  // of one cell, which is solved exactly
+  level.for_each_row([&](std::size_t first, std::size_t end) {
+    for (std::size_t i = first; i < end; ++i) x[i] = inverse[i] * r[i] / (last ? kDamping : 1);
+  });
+  if (last) return;
   const Level& coarse = levels_[l + 1];
   Scratch& below = scratch[l + 1];
-  // The first visit of a coarser level starts from zero; the second goes on from what the first has left.
+  /// fn(values of a row from an even column on, values of the coarser row there, how many of these)
+  const auto for_each_pair_of_rows = [&](float* fine, float* coarse_values, auto&& fn) {
+    for (std::int64_t y = 0; y < level.height; ++y) {
+      const std::int64_t first = level.begin[static_cast<std::size_t>(y)];
+      fn(fine + level.at(y, first), coarse_values + coarse.at(y / 2, first / 2),
+         (level.end[static_cast<std::size_t>(y)] - first) / 2);
+    }
+  };
+  // The second visit goes on from what the first has left; one is enough where the coarser level is solved exactly.
   for (int visit = 0; visit < (l + 2 == levels_.size() ? 1 : 2); ++visit) {
-    level.residual(r, x, left);
+    level.residual(scratch[l].r, scratch[l].x, scratch[l].left);
     std::ranges::fill(below.r, 0.0F);
-    for (std::int64_t y = 0; y < level.height; ++y) {
-      const float* const from = &left[level.at(y, 0)];
-      float* const to = &below.r[coarse.at(y / 2, 0)];
-      for (std::int64_t column = 0; column < level.width; ++column) to[column / 2] += from[column];
-    }
+    for_each_pair_of_rows(left, below.r.data(), [](const float* from, float* to, std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i) to[i] += from[2 * i] + from[2 * i + 1];
+    });
     cycle(l + 1, scratch);
-    for (std::int64_t y = 0; y < level.height; ++y) {
-      const std::size_t i = level.at(y, 0);
-      const float* const from = &below.x[coarse.at(y / 2, 0)];
-      for (std::int64_t column = 0; column < level.width; ++column)
-        x[i + static_cast<std::size_t>(column)] +=
-            level.inverse[i + static_cast<std::size_t>(column)] > 0 ? from[column / 2] : 0;
-    }
+    for_each_pair_of_rows(x, below.x.data(), [](float* to, const float* from, std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        to[2 * i] += from[i];
+        to[2 * i + 1] += from[i];
+      }
+    });
   }
-  relax();
+  level.residual(scratch[l].r, scratch[l].x, scratch[l].left);
+  level.for_each_row([&](std::size_t first, std::size_t end) {
+    for (std::size_t i = first; i < end; ++i) x[i] += inverse[i] * left[i];
+  });
 }
 
 void Imputer::apply(std::span<const double> p, std::span<double> y) const {
-  const auto pitch = static_cast<std::size_t>(width_ + 2);
-  for (std::int64_t row = 0; row < height_; ++row) {
-    const std::size_t first = levels_.front().at(row, 0);
-    for (std::size_t i = first; i < first + static_cast<std::size_t>(width_); ++i) {
+  const auto pitch = static_cast<std::size_t>(levels_.front().pitch);
+  levels_.front().for_each_row([&](std::size_t first, std::size_t end) {
+    for (std::size_t i = first; i < end; ++i) {
       const double around =
           kEdge * (p[i - 1] + p[i + 1] + p[i - pitch] + p[i + pitch]) +
           kCorner * (p[i - pitch - 1] + p[i - pitch + 1] + p[i + pitch - 1] + p[i + pitch + 1]);
       y[i] = diagonal_[i] > 0 ? diagonal_[i] * p[i] - around : 0;
     }
-  }
+  });
 }
 
 int Imputer::fill(std::span<double> plane, double tolerance) const {
@@ -185,7 +195,8 @@ int Imputer::fill(std::span<double> plane, double tolerance) const {
     const double length = std::sqrt(dot(r, r));  // so that the cycle's floats keep their digits
     for (std::size_t i = 0; i < size; ++i) scratch.front().r[i] = static_cast<float>(r[i] / length);
     cycle(0, scratch);
-    for (std::size_t i = 0; i < size; ++i) z[i] = length * static_cast<double>(scratch.front().x[i]);
+    for (std::size_t i = 0; i < size; ++i)
+      z[i] = diagonal_[i] > 0 ? length * static_cast<double>(scratch.front().x[i]) : 0;
     const double now = dot(r, z), beta = iterations == 1 ? 0 : now / before;
     before = now;
     for (std::size_t i = 0; i < size; ++i) p[i] = z[i] + beta * p[i];

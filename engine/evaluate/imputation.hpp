@@ -27,11 +27,13 @@ class Imputer {
   int fill(std::span<double> plane, double tolerance = 1e-6) const;
 
  private:
-  /// −A of one level, on a grid with a rim of one cell. Cells that are no unknowns have weights of zero.
+  /// −A of one level, on a grid with a rim of one cell. Cells that are no unknowns have weights of zero, so that what
+  /// stands in them does not matter.
   struct Level {
     std::int64_t height = 0, width = 0, pitch = 0;
     std::vector<float> diagonal, inverse;                      ///< inverse: 0.8/diagonal, or 0
     std::vector<float> right, below, below_right, below_left;  ///< w to that neighbour
+    std::vector<std::int64_t> begin, end;                      ///< of each row's unknowns, even
 
     Level(std::int64_t height, std::int64_t width);
     std::size_t at(std::int64_t y, std::int64_t x) const {
@@ -42,6 +44,12 @@ class Imputer {
     Level coarser() const;
     /// r − A x.
     void residual(std::span<const float> r, std::span<const float> x, std::span<float> out) const;
+    /// fn(first, end): places of each row's unknowns, known ones among them.
+    template <class Fn>
+    void for_each_row(Fn&& fn) const {
+      for (std::int64_t y = 0; y < height; ++y)
+        fn(at(y, begin[static_cast<std::size_t>(y)]), at(y, end[static_cast<std::size_t>(y)]));
+    }
   };
   struct Scratch;
 

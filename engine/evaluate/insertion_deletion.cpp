@@ -38,48 +38,48 @@ void blur_line(const std::array<double, kTaps>& kernel, const double* x, double*
   }
 }
 
+/// `start` is where pixels of the map's order have not come yet, `end` where they have; one of the two is the picture.
+ScoreCurve score_curve(const Scorer& scorer, const Tensor& map, const ScoreCurveOptions& options,
+                       const Tensor& start, const Tensor& end, bool ends_whole) {
+  const std::int64_t points = options.points == 0 ? scorer.height() + 1 : options.points;
+  if (points < 2)
+    throw Error(ErrorKind::usage, "a curve of ", points, " points was asked for, expected 2 or more");
+  const std::vector<std::int64_t> at = positions(descending(scorer.pixels_of(map)));
+  const std::int64_t pixels = scorer.pixels(), steps = points - 1;
+  const auto count = [&](std::int64_t point) {
+    return share_of(static_cast<double>(point) / static_cast<double>(steps), pixels);
+  };
+  ScoreCurve curve;
+  for (std::int64_t i = 0; i < points; ++i)
+    curve.shares.push_back(static_cast<double>(count(i)) / static_cast<double>(pixels));
+  const Tensor before = start.to(DType::f64), after = end.to(DType::f64);
+  curve.scores = scorer.values(options.aim, steps, [&](std::int64_t variant, std::span<double> x) {
+    const std::int64_t changed = count(ends_whole ? variant : variant + 1);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = (at[i % at.size()] < changed ? after : before).values<double>()[i];
+  });
+  curve.scores.insert(ends_whole ? curve.scores.end() : curve.scores.begin(), scorer.value(options.aim));
+  return curve;
+}
+
 }  // namespace
 
-double Curve::area() const {
+double ScoreCurve::area() const {
   double area = 0;
   for (std::size_t i = 1; i < scores.size(); ++i)
     area += (shares[i] - shares[i - 1]) * (scores[i] + scores[i - 1]) / 2;
   return area;
 }
 
-InsertionDeletion insertion_deletion(const Scorer& scorer, const Tensor& map,
-                                     const InsertionDeletionOptions& options) {
-  const std::int64_t points = options.points == 0 ? scorer.height() + 1 : options.points;
-  if (points < 2)
-    throw Error(ErrorKind::usage, "curves of ", points, " points were asked for, expected 2 or more");
-  const std::vector<std::int64_t> at = positions(descending(scorer.pixels_of(map)));
-  const std::int64_t pixels = scorer.pixels(), steps = points - 1;
-  const Tensor start = options.insertion_from_zeros ? Tensor::zeros(scorer.input().shape(), DType::f64)
-                                                    : blurred(scorer.input()).to(DType::f64);
-  InsertionDeletion curves;
-  std::vector<std::int64_t> counts;
-  for (std::int64_t i = 0; i < points; ++i) {
-    counts.push_back(share_of(static_cast<double>(i) / static_cast<double>(steps), pixels));
-    curves.deletion.shares.push_back(static_cast<double>(counts.back()) / static_cast<double>(pixels));
-  }
-  curves.insertion.shares = curves.deletion.shares;
-  // Deletion's points but the first, then insertion's but the last: those two are the picture.
-  const std::vector<double> values =
-      scorer.values(options.aim, 2 * steps, [&](std::int64_t variant, std::span<double> x) {
-        const bool inserts = variant >= steps;
-        const std::int64_t count = counts[static_cast<std::size_t>(inserts ? variant - steps : variant + 1)];
-        for (std::size_t i = 0; i < x.size(); ++i) {
-          const bool first = at[i % at.size()] < count;
-          if (inserts && !first) x[i] = start.values<double>()[i];
-          if (!inserts && first) x[i] = 0;
-        }
-      });
-  const double whole = scorer.value(options.aim);
-  curves.deletion.scores = {whole};
-  curves.deletion.scores.insert(curves.deletion.scores.end(), values.begin(), values.begin() + steps);
-  curves.insertion.scores.assign(values.begin() + steps, values.end());
-  curves.insertion.scores.push_back(whole);
-  return curves;
+ScoreCurve insertion(const Scorer& scorer, const Tensor& map, const ScoreCurveOptions& options) {
+  const Tensor start =
+      options.insertion_from_zeros ? Tensor::zeros(scorer.input().shape()) : blurred(scorer.input());
+  return score_curve(scorer, map, options, start, scorer.input(), /*ends_whole=*/true);
+}
+
+ScoreCurve deletion(const Scorer& scorer, const Tensor& map, const ScoreCurveOptions& options) {
+  const Tensor end = Tensor::zeros(scorer.input().shape());
+  return score_curve(scorer, map, options, scorer.input(), end, /*ends_whole=*/false);
 }
 
 Tensor blurred(const Tensor& x) {

@@ -10,7 +10,7 @@
 namespace backlight {
 
 /// The score after a share of the pixels has changed.
-struct Curve {
+struct ScoreCurve {
   std::vector<double> shares;  ///< 0 … 1, rising
   std::vector<double> scores;
 
@@ -18,25 +18,21 @@ struct Curve {
   double area() const;
 };
 
-struct InsertionDeletionOptions {
-  /// Of each curve, both ends among them; 0: RISE's, a row's number of pixels at a time (225 at 224²). Curves of other
-  /// numbers do not compare.
+/// As RISE has it, and as torch-cam unless it is told otherwise: insertion that starts from zeros, scores before softmax.
+struct ScoreCurveOptions {
+  /// Both ends among them; 0: RISE's, a row's number of pixels at a time (225 at 224²). Curves of other numbers do not
+  /// compare.
   std::int64_t points = 0;
-  /// Insertion starts from zeros, as deletion ends there, and as torch-cam has it; RISE starts from the blurred
-  /// picture.
-  bool insertion_from_zeros = false;
-  Aim aim = Aim::probability;  ///< torch-cam: the score, unless it is told otherwise
+  bool insertion_from_zeros = false;  ///< where deletion ends, in place of `blurred`
+  Aim aim = Aim::probability;
 };
 
-struct InsertionDeletion {
-  Curve insertion, deletion;
-};
-
-/// Deletion goes from x to zeros of the (normalised) input, insertion from what `blurred` gives to x; pixel count k of
-/// point i is round(i/(points − 1)·H·W) of the map's order. The score is the probability of the scorer's class: RISE's
-/// own is the top class of the whole picture. Throws Error(usage) for less than two points, and as Scorer::pixels_of.
-InsertionDeletion insertion_deletion(const Scorer& scorer, const Tensor& map,
-                                     const InsertionDeletionOptions& options = {});
+/// From what `blurred` gives of x to x. Point i has the first round(i/(points − 1)·H·W) pixels of the map's order. RISE
+/// follows the top class of the whole picture; this, the scorer's. Throws Error(usage) for less than two points, and as
+/// Scorer::pixels_of.
+ScoreCurve insertion(const Scorer& scorer, const Tensor& map, const ScoreCurveOptions& options = {});
+/// From x to zeros of the (normalised) input.
+ScoreCurve deletion(const Scorer& scorer, const Tensor& map, const ScoreCurveOptions& options = {});
 
 /// RISE's blur of N×C×H×W: σ = 5 on 11 taps, of which each has the weights that a Gaussian reflected at the kernel's
 /// rim (SciPy's gaussian_filter) leaves there, so that they sum to 1; zeros beyond the picture, whose rim becomes dark.

@@ -134,6 +134,13 @@ Planes planes_of(const Result& result, Preset preset, const Shape& input) {
 
 }  // namespace
 
+std::vector<std::string> randomizable_layers(const Network& network) {
+  std::vector<std::string> names;
+  for (const std::vector<NodeId>& layer : layers_of(network))
+    names.push_back(network.node(layer.front()).name);
+  return names;
+}
+
 std::vector<RandomizedNetwork> randomized_networks(const Network& network, Context& context,
                                                    RandomizationOrder order, std::uint64_t seed,
                                                    const Tensor& pictures) {

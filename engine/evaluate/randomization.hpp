@@ -15,17 +15,20 @@ namespace backlight {
 /// Which layers have parameters as before training: from the scores downwards, one more each time, or one alone.
 enum class RandomizationOrder : std::uint8_t { cascading, independent };
 
+/// Layers with parameters, from the scores downwards, by the name of their first node; a batch norm belongs to the layer
+/// that it reads.
+std::vector<std::string> randomizable_layers(const Network& network);
+
 struct RandomizedNetwork {
   std::string layer;  ///< the last that was randomized
   NodeId first = 0;   ///< the first node that computes something else than in the trained network
   std::shared_ptr<const Network> network;  ///< shares what it can with the trained one
 };
 
-/// One network per layer with parameters, from the scores downwards; a batch norm belongs to the layer that it reads.
-/// Parameters become what initialise(network, seed) makes of them, a pure function of the seed, a layer's name and its
-/// shape. Randomized batch norms have weight 1, bias 0, and the mean and the unbiased variance of what reaches them
-/// from `pictures` (N×C×H×W, a few), lowest first; otherwise activations explode or vanish. Throws Error(usage) for a
-/// network of batch norms without pictures.
+/// One network per layer, in that order. Parameters become what initialise(network, seed) makes of them, a pure function
+/// of the seed, a layer's name and its shape. Randomized batch norms have weight 1, bias 0, and the mean and the unbiased
+/// variance of what reaches them from `pictures` (N×C×H×W, a few), lowest first; otherwise activations explode or vanish.
+/// Throws Error(usage) for a network of batch norms without pictures.
 std::vector<RandomizedNetwork> randomized_networks(const Network& network, Context& context,
                                                    RandomizationOrder order, std::uint64_t seed,
                                                    const Tensor& pictures = {});
@@ -35,8 +38,8 @@ struct MapSimilarity {
   std::string layer;
   std::optional<double> spearman = {};         ///< of measured_map, which has no signs
   std::optional<double> signed_spearman = {};  ///< of the raw map, a gradient summed over channels
-  std::optional<double> ssim = {},
-                        hog = {};  ///< where asked for: of measured_map in unit_range; Spearman of its HOG
+  std::optional<double> ssim = {};             ///< where asked for: of measured_map in unit_range
+  std::optional<double> hog = {};              ///< where asked for: Spearman of its HOG
 };
 
 struct SimilarityOptions {

@@ -168,22 +168,22 @@ TEST_CASE("adcc: coherency is pytorch-grad-cam's, and the mean is harmonic") {
 
 TEST_CASE("insertion and deletion: RISE's curves and blur, and torch-cam's areas") {
   const Measured m;
-  const InsertionDeletion found = insertion_deletion(*m.scorer, half_map());
-  check_near(found.insertion.scores, "rise.ins");
-  check_near(found.deletion.scores, "rise.del");
-  check_near(found.insertion.area(), "rise.ins.area");
-  check_near(found.deletion.area(), "rise.del.area");
+  const ScoreCurve inserted = insertion(*m.scorer, half_map()), deleted = deletion(*m.scorer, half_map());
+  check_near(inserted.scores, "rise.ins");
+  check_near(deleted.scores, "rise.del");
+  check_near(inserted.area(), "rise.ins.area");
+  check_near(deleted.area(), "rise.del.area");
   CHECK(relative_error(blurred(m.probe->input()), golden("faithfulness", "rise.blurred")) < 1e-6);
-  const InsertionDeletion zeros =
-      insertion_deletion(*m.scorer, half_map(), {.insertion_from_zeros = true, .aim = Aim::score});
-  const std::vector<double> areas{zeros.insertion.area(), zeros.deletion.area()};
+  const ScoreCurveOptions torch_cam{.insertion_from_zeros = true, .aim = Aim::score};
+  const std::vector<double> areas{insertion(*m.scorer, half_map(), torch_cam).area(),
+                                  deletion(*m.scorer, half_map(), torch_cam).area()};
   check_near(areas, "torch_cam.areas");
   // Equals are removed row by row: a map without evidence has a curve, too, and an order of its own.
-  const InsertionDeletion plain =
-      insertion_deletion(*m.scorer, Tensor::zeros({kHeight, kWidth}), {.points = 3});
-  CHECK(plain.deletion.shares == std::vector<double>{0, 0.5, 1});
-  CHECK(plain.deletion.scores.front() == plain.insertion.scores.back());
-  CHECK_THROWS_AS(insertion_deletion(*m.scorer, half_map(), {.points = 1}), Error);
+  const Tensor none = Tensor::zeros({kHeight, kWidth});
+  const ScoreCurve plain = deletion(*m.scorer, none, {.points = 3});
+  CHECK(plain.shares == std::vector<double>{0, 0.5, 1});
+  CHECK(plain.scores.front() == insertion(*m.scorer, none, {.points = 3}).scores.back());
+  CHECK_THROWS_AS(deletion(*m.scorer, half_map(), {.points = 1}), Error);
 }
 
 TEST_CASE("insertion and deletion of a linear model are what its weights say") {
@@ -196,12 +196,12 @@ TEST_CASE("insertion and deletion of a linear model are what its weights say") {
               false);
   const Scorer scorer(probe, {.classes = {1}});
   const Tensor map = Tensor::from({1, 4}, std::vector<float>{2, 4, 2, 3});  // contributions 2 4 2 3
-  const auto found =
-      insertion_deletion(scorer, map, {.points = 5, .insertion_from_zeros = true, .aim = Aim::score});
-  CHECK(found.deletion.scores == std::vector<double>{11, 7, 4, 2, 0});
-  CHECK(found.deletion.area() == doctest::Approx((11 / 2.0 + 7 + 4 + 2) / 4));
-  CHECK(found.insertion.scores == std::vector<double>{0, 4, 7, 9, 11});
-  CHECK(found.insertion.area() == doctest::Approx((4 + 7 + 9 + 11 / 2.0) / 4));
+  const ScoreCurveOptions options{.points = 5, .insertion_from_zeros = true, .aim = Aim::score};
+  const ScoreCurve deleted = deletion(scorer, map, options), inserted = insertion(scorer, map, options);
+  CHECK(deleted.scores == std::vector<double>{11, 7, 4, 2, 0});
+  CHECK(deleted.area() == doctest::Approx((11 / 2.0 + 7 + 4 + 2) / 4));
+  CHECK(inserted.scores == std::vector<double>{0, 4, 7, 9, 11});
+  CHECK(inserted.area() == doctest::Approx((4 + 7 + 9 + 11 / 2.0) / 4));
 }
 
 TEST_CASE("imputation: SciPy's spsolve, for noise, holes, all but one pixel, and corners") {
@@ -361,9 +361,8 @@ TEST_CASE("measures: neither batches nor threads change a bit") {
     const auto take = [&](const std::vector<double>& more) {
       values.insert(values.end(), more.begin(), more.end());
     };
-    const InsertionDeletion curves = insertion_deletion(*m.scorer, half_map());
-    take(curves.insertion.scores);
-    take(curves.deletion.scores);
+    take(insertion(*m.scorer, half_map()).scores);
+    take(deletion(*m.scorer, half_map()).scores);
     const Road removed = road(*m.scorer, half_map(), {.noise = {0.1, 0.2, 0.3}, .picture = "a"});
     take(removed.morf.scores);
     take(removed.lerf.scores);

@@ -114,6 +114,7 @@ TEST_CASE("randomized_networks: from the scores downwards, one more or one alone
   std::vector<std::string> names;
   for (const RandomizedNetwork& randomized : cascade) names.push_back(randomized.layer);
   CHECK(names == std::vector<std::string>{"fc", "bn3", "conv2", "conv1"});
+  CHECK(names == randomizable_layers(network));
   const std::vector<std::string> weights{"fc.weight", "conv2.weight", "conv1.weight"};
   const auto changed = [&](const RandomizedNetwork& randomized) {
     std::vector<bool> which;
