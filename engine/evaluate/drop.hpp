@@ -38,7 +38,7 @@ double win(std::span<const Confidence> one, std::span<const Confidence> other);
 /// drop's place.
 struct Adcc {
   /// (1 + Pearson(M(x), M(x∘M(x))))/2; nothing where one of the maps is constant.
-  std::optional<double> coherency;
+  std::optional<double> coherency = {};
   double complexity = 0;  ///< mean of M, 0…1
   double drop = 0;
 

@@ -53,10 +53,11 @@ ScoreCurve score_curve(const Scorer& scorer, const Tensor& map, const ScoreCurve
   for (std::int64_t i = 0; i < points; ++i)
     curve.shares.push_back(static_cast<double>(count(i)) / static_cast<double>(pixels));
   const Tensor before = start.to(DType::f64), after = end.to(DType::f64);
+  const std::span<const double> from = before.values<double>(), to = after.values<double>();
   curve.scores = scorer.values(options.aim, steps, [&](std::int64_t variant, std::span<double> x) {
     const std::int64_t changed = count(ends_whole ? variant : variant + 1);
-    for (std::size_t i = 0; i < x.size(); ++i)
-      x[i] = (at[i % at.size()] < changed ? after : before).values<double>()[i];
+    for (std::size_t plane = 0; plane < x.size(); plane += at.size())
+      for (std::size_t i = 0; i < at.size(); ++i) x[plane + i] = (at[i] < changed ? to : from)[plane + i];
   });
   curve.scores.insert(ends_whole ? curve.scores.end() : curve.scores.begin(), scorer.value(options.aim));
   return curve;

@@ -77,10 +77,10 @@ std::pair<Tensor, Tensor> statistics_of(const Tensor& x) {
   const Tensor exact = x.to(DType::f64);
   const auto count = static_cast<double>(x.numel() / channels);
   const auto add_all = [&](Tensor& to, auto&& term) {
-    for (std::int64_t i = 0; i < x.numel(); ++i) {
-      const std::int64_t channel = i / plane % channels;
-      to.data<double>()[channel] += term(exact.data<double>()[i], channel);
-    }
+    const double* from = exact.data<double>();
+    for (std::int64_t row = 0; row < x.shape()[0] * channels; ++row, from += plane)
+      for (std::int64_t i = 0; i < plane; ++i)
+        to.data<double>()[row % channels] += term(from[i], row % channels);
   };
   add_all(mean, [](double v, std::int64_t) { return v; });
   for (double& v : mean.values<double>()) v /= count;
@@ -197,6 +197,7 @@ std::vector<MapSimilarity> randomization(Probe& probe, const Method& method, con
   if (!kept.empty()) below.emplace(run_to(trained, context, x.clone(), std::move(kept)));
 
   const Planes own = planes_of(method.explain(probe, question).front(), question.preset, x.shape());
+  const std::vector<double> ranks = mean_ranks(own.measured), signed_ranks = mean_ranks(own.raw);
   const std::vector<double> unit = unit_range(own.measured);
   const std::vector<double> own_hog = options.hog ? hog(unit, height, width) : std::vector<double>();
   std::vector<MapSimilarity> all;
@@ -213,8 +214,8 @@ std::vector<MapSimilarity> randomization(Probe& probe, const Method& method, con
     }
     const Planes other = planes_of(method.explain(*there, question).front(), question.preset, x.shape());
     MapSimilarity similarity{.layer = randomized.layer,
-                             .spearman = spearman(own.measured, other.measured),
-                             .signed_spearman = spearman(own.raw, other.raw)};
+                             .spearman = pearson(ranks, mean_ranks(other.measured)),
+                             .signed_spearman = pearson(signed_ranks, mean_ranks(other.raw))};
     const std::vector<double> other_unit = unit_range(other.measured);
     if (options.ssim) similarity.ssim = ssim(unit, other_unit, height, width);
     if (options.hog) similarity.hog = spearman(own_hog, hog(other_unit, height, width));
