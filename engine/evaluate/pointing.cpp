@@ -120,6 +120,29 @@ double energy_inside(const Tensor& map, const PixelSet& set) {
   return all > 0 ? inside / all : 0;
 }
 
+double inside_outside(const Tensor& values, const PixelSet& set) {
+  const Shape& shape = values.shape();
+  if ((shape.rank() != 2 && shape.rank() != 3) || shape[-2] != set.height || shape[-1] != set.width)
+    throw Error(ErrorKind::usage, "inside and outside: the values are ", shape, ", the set of pixels is ",
+                set.height, "×", set.width);
+  const std::int64_t plane = set.width * set.height, count = set.count();
+  if (count == 0 || count == plane)
+    throw Error(ErrorKind::usage, "inside and outside: ", count, " of ", plane,
+                " pixels are inside, expected some of both");
+  double inside = 0, outside = 0;
+  for (std::int64_t i = 0; i < plane; ++i) {
+    double activation = 0;
+    for (std::int64_t at = i; at < values.numel(); at += plane) {
+      const double v = static_cast<double>(values.data<float>()[at]);
+      activation = std::max(activation, shape.rank() == 3 ? std::abs(v) : v);
+    }
+    (set.in[static_cast<std::size_t>(i)] ? inside : outside) += activation;
+  }
+  if (outside > 0)
+    return inside / static_cast<double>(count) / (outside / static_cast<double>(plane - count));
+  return inside > 0 ? std::numeric_limits<double>::infinity() : 1;
+}
+
 double pixel_average_precision(const Tensor& map, const PixelSet& set) {
   const auto values = values_on(map, set, "average precision");
   std::vector<std::size_t> order(values.size());

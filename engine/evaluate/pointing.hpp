@@ -60,6 +60,12 @@ PixelSet seen_by_input(const PixelSet& set, const Placement& placement);
 /// The share of a map's positive values that lies in a set of the same size (energy-based pointing,
 /// arXiv:1910.01279); 0 where none is positive. Of a uniform map it is the set's share of the area.
 double energy_inside(const Tensor& map, const PixelSet& set);
+/// How much stronger it is inside the set than outside, by which Grad-CAM's paper (section 8.1) compares maps of region
+/// captions with dense captions' boxes: with a = max(0, v) of a map v, H×W, or max_c |v_c| of a gradient, C×H×W,
+///   mean of a over the set / mean of a over the other pixels
+/// 1 of what is uniform, zero too; infinite where it is zero outside alone. Throws Error(usage) for values that are not
+/// of the set's size, and for a set without pixels or with all.
+double inside_outside(const Tensor& values, const PixelSet& set);
 /// Average precision of the values as scores of the pixels: Σ precision · Δrecall over distinct values, descending,
 /// as scikit-learn has it. NaN for an empty set.
 double pixel_average_precision(const Tensor& map, const PixelSet& set);

@@ -67,19 +67,28 @@ double HeadExplanation::value(const HeadTarget& target) const {
   return sign_of(target) * sum;
 }
 
-std::vector<ClassMap> HeadExplanation::maps(std::span<const HeadTarget> targets, const HeadMapOptions& options) const {
+Tensor HeadExplanation::gradients(std::span<const HeadTarget> targets, int steps) const {
   for (const HeadTarget& target : targets) require(target);
-  if (targets.empty()) return {};
   const std::vector<std::int64_t> images(targets.size(), 0);
   const std::int64_t classes = scores_.shape()[1];
   const auto gradient_of = [&](std::int64_t target, std::span<const double> scores, std::span<double> dy) {
     add_score_gradient(targets[static_cast<std::size_t>(target)], scores, classes, dy);
   };
-  const Tensor gradients = path_gradients(*run_, context_, map_, run_->program().options().outputs.front(), images,
-                                          options.steps, gradient_of);
-  const Tensor activations = rows_of(context_.to_host(run_->value(map_)), images);
+  return path_gradients(*run_, context_, map_, run_->program().options().outputs.front(), images, steps,
+                        gradient_of);
+}
+
+std::vector<ClassMap> HeadExplanation::maps(std::span<const HeadTarget> targets,
+                                            const HeadMapOptions& options) const {
+  if (targets.empty()) return {};
+  const std::vector<std::int64_t> images(targets.size(), 0);
+  return gradient_maps(rows_of(context_.to_host(run_->value(map_)), images),
+                       gradients(targets, options.steps), options.elementwise);
+}
+
+std::vector<ClassMap> gradient_maps(const Tensor& activations, const Tensor& gradients, bool elementwise) {
   const auto terms_of = [&](const LayerValues& at) {
-    if (options.elementwise) {
+    if (elementwise) {
       LayerTerms terms;
       for (std::int64_t i = 0; i < at.channels * at.plane; ++i) terms.values.push_back(at.g[i] * at.a[i]);
       return terms;
@@ -106,6 +115,13 @@ Tensor HeadExplanation::gradient(const HeadTarget& target, BackwardRule rule) {
   const Gradients gradients =
       run_->backward(Seed{output, dy.to(scores_.dtype())}, {.rule = rule, .wrt = {map_}});
   return context_.to_host(gradients.nodes.at(map_));
+}
+
+Tensor guided_backprop(HeadExplanation& head, Run& cnn, const HeadTarget& target) {
+  const Network& network = cnn.program().network();
+  const Seed seed{network.output(), head.gradient(target, BackwardRule::guided)};
+  const Gradients gradients = cnn.backward(seed, {.rule = BackwardRule::guided, .wrt = {network.input()}});
+  return gradients.nodes.at(network.input()).to_host();
 }
 
 }  // namespace backlight::language

@@ -45,8 +45,11 @@ class HeadExplanation {
   /// y at the picture's own map. Throws Error(usage) for a step or an id that the scores do not have.
   double value(const HeadTarget& target) const;
 
-  /// A map, h×w, for every target; α, K, unless it is elementwise. Raw and signed, in the host's memory. All points of
-  /// all targets are one batch of the head. Throws as value() does.
+  /// ∂y/∂A of every target, targets×K×h×w, averaged over `steps` points of the path from no map to the picture's. In
+  /// the host's memory. All points of all targets are one batch of the head. Throws as value() does.
+  Tensor gradients(std::span<const HeadTarget> targets, int steps) const;
+  /// A map, h×w, for every target; α, K, unless it is elementwise. Raw and signed, in the host's memory. Throws as
+  /// gradients() does.
   std::vector<ClassMap> maps(std::span<const HeadTarget> targets, const HeadMapOptions& options = {}) const;
   /// ∂y/∂A, 1×K×h×w, under a rule at the encoder's ReLUs: the seed at the CNN's map from which a gradient goes on to
   /// the picture.
@@ -60,6 +63,13 @@ class HeadExplanation {
   std::optional<Run> run_;
   Tensor scores_;
 };
+
+/// Maps, h×w, of activations and their gradients, both N×K×h×w in the host's memory; α, K, unless they are elementwise.
+std::vector<ClassMap> gradient_maps(const Tensor& activations, const Tensor& gradients, bool elementwise);
+
+/// Guided Backprop of a CNN and its head, 1×C×H×W: the guided gradient at the CNN's output, the head's map, goes on in
+/// the CNN to its input, where its run can be asked for gradients. In the host's memory.
+Tensor guided_backprop(HeadExplanation& head, Run& cnn, const HeadTarget& target);
 
 /// ∂y/∂scores is added to `dy`, where the scores are rows of `classes` values.
 void add_score_gradient(const HeadTarget& target, std::span<const double> scores, std::int64_t classes,

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "engine/core/rows.hpp"
+#include "engine/evaluate/pointing.hpp"
+#include "engine/explain/display.hpp"
 #include "engine/run/run.hpp"
 #include "models/language/captions.hpp"
 #include "models/language/drawn.hpp"
@@ -95,6 +97,33 @@ void for_each_question(const LanguageModel& model, Context& context, std::uint64
   }
 }
 
+struct RegionMaps {
+  Tensor map, backprop;  ///< h×w; 3×H×W
+};
+
+/// Of "a red star", whatever else the picture has.
+RegionMaps region_maps(const LanguageModel& model, Context& context, Run& cnn, const Thing& thing,
+                       const HeadMapOptions& options) {
+  const std::array words{std::string_view("a"), kColours[static_cast<std::size_t>(thing.colour)],
+                         kNouns[static_cast<std::size_t>(thing.noun)]};
+  std::vector<std::int32_t> tokens = model.vocabulary.encode(joined(words));
+  HeadTarget caption{.log_probability = true};
+  for (std::size_t t = 0; t < tokens.size(); ++t)
+    caption.said.push_back({static_cast<std::int64_t>(t), tokens[t]});
+  tokens.insert(tokens.begin(), model.vocabulary.special().start);
+  HeadExplanation head(model.head, context, context.to_host(cnn.output()), tokens);
+  Tensor backprop = guided_backprop(head, cnn, caption);
+  return {std::move(head.maps({&caption, 1}, options).front().map),
+          std::move(backprop).reshaped({3, kSceneSize, kSceneSize})};
+}
+
+/// Of an even number the mean of those in the middle; 0 of none.
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return n == 0 ? 0 : n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
 bool answers_rightly(const Tensor& scores, const Question& question) {
   const auto values = scores.values();
   return std::ranges::max_element(values) - values.begin() == question.answer;
@@ -178,6 +207,34 @@ std::array<Pointing, kWordRoles> caption_pointing(const LanguageModel& model, Co
       count(scene, mentioned, maps.back().map, rates[static_cast<std::size_t>(WordRole::sentence)]);
     }
   }
+  return rates;
+}
+
+RegionRates region_rates(const LanguageModel& model, Context& context, std::uint64_t seed,
+                         std::int64_t scenes, const HeadMapOptions& options) {
+  require_captioner(model, true);
+  require_scenes(scenes);
+  RegionRates rates;
+  std::vector<double> grad_cam, backprop, guided_grad_cam;
+  for (std::uint64_t index = 0; std::cmp_less(index, scenes); ++index) {
+    if (!lay_out(seed, index).related()) continue;
+    std::vector<Scene> scene{render(seed, index)};
+    Run cnn(model.cnn, context, input_of(context, scene), {.gradients_at = {model.cnn.input()}});
+    for (std::size_t i = 0; i < scene.front().boxes.size(); ++i) {
+      const RegionMaps region =
+          region_maps(model, context, cnn, scene.front().layout.objects[i].thing, options);
+      count(scene.front(), static_cast<ObjectSet>(1u << i), region.map, rates.pointing);
+      const PixelSet object = PixelSet::of(kSceneSize, kSceneSize, {&scene.front().boxes[i], 1});
+      const auto ratio = [&](const Tensor& values) { return inside_outside(values, object); };
+      grad_cam.push_back(
+          ratio(enlarged_evidence(region.map, Preset::pytorch_grad_cam, kSceneSize, kSceneSize)));
+      backprop.push_back(ratio(region.backprop));
+      guided_grad_cam.push_back(ratio(guided_product(region.backprop, region.map, Preset::pytorch_grad_cam)));
+    }
+  }
+  rates.grad_cam = median(std::move(grad_cam));
+  rates.guided_backprop = median(std::move(backprop));
+  rates.guided_grad_cam = median(std::move(guided_grad_cam));
   return rates;
 }
 

@@ -59,6 +59,15 @@ std::array<Pointing, kWordRoles> caption_pointing(const LanguageModel& model, Co
                                                   std::uint64_t seed, std::int64_t scenes,
                                                   const HeadMapOptions& options = {});
 
+/// Of region captions, "a red star" said of each object of pairs and triples alone, by the sum of their words' log p.
+struct RegionRates {
+  Pointing pointing;  ///< Grad-CAM's
+  /// Medians of inside_outside (engine/evaluate/pointing.hpp) with the object's box.
+  double grad_cam = 0, guided_backprop = 0, guided_grad_cam = 0;
+};
+RegionRates region_rates(const LanguageModel& model, Context& context, std::uint64_t seed,
+                         std::int64_t scenes, const HeadMapOptions& options = {});
+
 /// Of the answer's score, for questions that are answered rightly and have evidence.
 std::array<Pointing, kFamilies> answer_pointing(const LanguageModel& model, Context& context,
                                                 std::uint64_t seed, std::int64_t scenes,

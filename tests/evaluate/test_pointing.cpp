@@ -75,6 +75,22 @@ TEST_CASE("pointing: predictions are rejected below a threshold") {
   CHECK(rejection_curve({}).empty());
 }
 
+TEST_CASE("mass: the means inside and outside are compared, of a map and of a gradient's largest magnitude") {
+  const PixelSet right{2, 2, {0, 1, 0, 1}}, corner{2, 2, {1, 0, 0, 0}};
+  const Tensor map = map_like(2, 2, {1, 6, -9, 2});
+  CHECK(inside_outside(map, right) == 8);                        // (6 + 2)/2 over (1 + 0)/2
+  CHECK(inside_outside(map, corner) == doctest::Approx(0.375));  // 1 over (6 + 0 + 2)/3
+  const Tensor gradient = Tensor::from({2, 2, 2}, std::vector<float>{1, -6, 0, 2, -4, 3, 1, 0});
+  CHECK(inside_outside(gradient, right) == doctest::Approx(8.0 / 5));  // 4, 6, 1, 2
+  CHECK(inside_outside(map_like(2, 2, {3, 3, 3, 3}), corner) == 1);
+  CHECK(inside_outside(Tensor::zeros({2, 2}), right) == 1);
+  CHECK(std::isinf(inside_outside(map_like(2, 2, {-1, 6, 0, 2}), right)));
+  for (const std::uint8_t in : {std::uint8_t{0}, std::uint8_t{1}})
+    CHECK_THROWS_WITH_AS(inside_outside(map, {2, 2, {in, in, in, in}}), doctest::Contains("of 4 pixels"),
+                         Error);
+  CHECK_THROWS_WITH_AS(inside_outside(Tensor::zeros({2, 3}), right), doctest::Contains("2×2"), Error);
+}
+
 TEST_CASE("mass: of a map in closed form, and as scikit-learn and wsolevaluation have it") {
   const Tensor map = map_like(2, 3, {4, 2, -1, 0, 1, 1});
   const PixelSet set{3, 2, {1, 0, 1, 0, 1, 0}};

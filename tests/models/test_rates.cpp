@@ -1,10 +1,16 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
+#include "engine/evaluate/pointing.hpp"
+#include "engine/explain/display.hpp"
 #include "models/language/captions.hpp"
+#include "models/language/drawn.hpp"
 #include "models/language/heads.hpp"
 #include "models/language/rates.hpp"
+#include "models/scenes/evaluate.hpp"
 #include "models/scenes_net.hpp"
 #include "support/fill_network.hpp"
 
@@ -98,6 +104,53 @@ TEST_CASE("rates: every word of a true caption that is about something is asked 
   CHECK(rates[static_cast<std::size_t>(WordRole::relation)].evidence.asked > 0);
 }
 
+TEST_CASE("rates: a region caption of each object is compared with its box and asked where it points") {
+  Context context({}, 2);
+  const LanguageModel model = untrained(LanguageTask::caption);
+  constexpr std::uint64_t kSeed = 7;
+  std::int64_t count = 1;
+  while (lay_out(kSeed, static_cast<std::uint64_t>(count - 1)).kind != Kind::triple) ++count;
+  const RegionRates rates = region_rates(model, context, kSeed, count, {.steps = 2});
+
+  std::vector<double> of_map, of_backprop, of_product;
+  std::int64_t hits = 0;
+  for (std::uint64_t i = 0; std::cmp_less(i, count); ++i) {
+    std::vector<Scene> scene{render(kSeed, i)};
+    if (!scene.front().layout.related()) continue;
+    Run cnn(model.cnn, context, input_of(context, scene), {.gradients_at = {model.cnn.input()}});
+    for (std::size_t n = 0; n < scene.front().boxes.size(); ++n) {
+      const Thing thing = scene.front().layout.objects[n].thing;
+      const std::vector<std::string_view> words{"a", kColours[static_cast<std::size_t>(thing.colour)],
+                                                kNouns[static_cast<std::size_t>(thing.noun)]};
+      std::vector<std::int32_t> tokens = model.vocabulary.encode(joined(words));
+      const HeadTarget caption{.said = {{0, tokens[0]}, {1, tokens[1]}, {2, tokens[2]}},
+                               .log_probability = true};
+      tokens.insert(tokens.begin(), 1);
+      HeadExplanation head(model.head, context, cnn.output().clone(), tokens);
+      const Tensor map = std::move(head.maps({&caption, 1}, {.steps = 2}).front().map);
+      const Box& box = scene.front().boxes[n];
+      const PixelSet inside = PixelSet::of(kSceneSize, kSceneSize, {&box, 1});
+      Tensor gradient = guided_backprop(head, cnn, caption).reshaped({3, kSceneSize, kSceneSize});
+      const Tensor fine = enlarged_evidence(map, Preset::pytorch_grad_cam, kSceneSize, kSceneSize);
+      hits += scenes::points_into(box, map.values(), map.shape()[1], kSceneSize);
+      of_map.push_back(inside_outside(fine, inside));
+      of_backprop.push_back(inside_outside(gradient, inside));
+      of_product.push_back(inside_outside(guided_product(gradient, map, Preset::pytorch_grad_cam), inside));
+    }
+  }
+  REQUIRE(of_map.size() >= 3);
+  const auto median = [](std::vector<double>& values) {
+    std::ranges::sort(values);
+    return (values[values.size() / 2] + values[(values.size() - 1) / 2]) / 2;
+  };
+  CHECK(rates.grad_cam == median(of_map));
+  CHECK(rates.guided_backprop == median(of_backprop));
+  CHECK(rates.guided_grad_cam == median(of_product));
+  CHECK(rates.pointing.evidence.asked == std::ssize(of_map));
+  CHECK(rates.pointing.other.asked == std::ssize(of_map));
+  CHECK(rates.pointing.evidence.hits == hits);
+}
+
 TEST_CASE("rates: an untrained captioner says nothing true, and what was not meant is refused") {
   Context context({}, 2);
   const LanguageModel captioner = untrained(LanguageTask::caption), answerer = untrained(LanguageTask::vqa);
@@ -110,5 +163,8 @@ TEST_CASE("rates: an untrained captioner says nothing true, and what was not mea
   CHECK_THROWS_WITH_AS(caption_rates(answerer, context, 3, 60), doctest::Contains("of a network of task vqa"), Error);
   CHECK_THROWS_WITH_AS(answer_rates(captioner, context, 3, 60, 60), doctest::Contains("of task caption"), Error);
   CHECK_THROWS_AS(caption_rates(captioner, context, 3, 0), Error);
+  CHECK_THROWS_AS(region_rates(captioner, context, 3, 0), Error);
+  CHECK_THROWS_WITH_AS(region_rates(answerer, context, 3, 60), doctest::Contains("of a network of task vqa"),
+                       Error);
   CHECK_THROWS_AS(answer_rates(answerer, context, 3, 60, 0), Error);
 }

@@ -138,6 +138,14 @@ class HeadTask final : public TrainingTask {
       const std::string name(name_of(static_cast<language::WordRole>(role)));
       add_pointing(name, local[i], path[i], all);
     }
+    const auto local_region = region_rates(model_, context, seed, scenes, {.steps = 1}),
+               region = region_rates(model_, context, seed, scenes);
+    add_pointing("region", local_region.pointing, region.pointing, all);
+    all.push_back({"inside_outside.guided_backprop", region.guided_backprop});
+    all.push_back({"inside_outside.grad_cam", region.grad_cam});
+    all.push_back({"inside_outside.grad_cam.local", local_region.grad_cam});
+    all.push_back({"inside_outside.guided_grad_cam", region.guided_grad_cam});
+    all.push_back({"inside_outside.guided_grad_cam.local", local_region.guided_grad_cam});
     return all;
   }
 
