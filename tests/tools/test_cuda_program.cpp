@@ -208,7 +208,8 @@ TEST_CASE("program on cuda: words and answers are explained as on the CPU") {
   check("caption", {"--weights", work.language_model(language::LanguageTask::caption), "--word", "all",
                     "--sentence", "--guided"});
   check("ask", {"what colour is the star", "--weights",
-                work.language_model(language::LanguageTask::coattention), "--answer", "red", "--attention"});
+                work.language_model(language::LanguageTask::coattention), "--answer", "red", "--attention",
+                "--layer", "layer1,layer2"});
 }
 
 TEST_CASE("program on cuda: the emulated device is listed and auto leaves it alone") {

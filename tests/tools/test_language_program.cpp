@@ -1,53 +1,14 @@
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "engine/explain/display.hpp"
 #include "engine/image/origin.hpp"
-#include "engine/run/run.hpp"
 #include "models/language/decoder.hpp"
-#include "models/language/head_explanation.hpp"
-#include "tools/program.hpp"
+#include "tools/language_program.hpp"
 
 using namespace backlight;
 using namespace backlight::language;
 using namespace backlight::test;
-
-namespace {
-
-constexpr const char* kQuestion = "What colour is the star?";
-constexpr const char* kSaid = "a red star above a blue ring";
-
-/// What the library says of a picture, by itself.
-struct Library {
-  LanguageModel model;
-  Context context;
-  Tensor map;
-
-  Library(const std::string& weights, const std::string& picture) : model(load_language_model(weights)) {
-    const Fitted fitted = preprocess(read_image(picture), model.preprocessing);
-    map = Run(model.cnn, context, fitted.x.clone()).output().clone();
-  }
-  HeadExplanation head(std::vector<std::int32_t> tokens) { return {model.head, context, map, tokens}; }
-};
-
-std::vector<float> floats_of(const Tensor& tensor) {
-  return {tensor.values().begin(), tensor.values().end()};
-}
-NpyArray npy_of(const Json& map) { return read_npy(map["files"]["npy"].get<std::string>()); }
-std::string overlay_of(const Json& map) { return read_text(map["files"]["overlay"].get<std::string>()); }
-
-void check_refused(const Workspace& work, const std::vector<std::string>& arguments, int exit_code,
-                   const std::string& why) {
-  const ProcessResult result = work.run(arguments);
-  CAPTURE(result.err);
-  CHECK(result.exit_code == exit_code);
-  CHECK(result.out.empty());
-  CHECK(contains(result.err, why));
-  CHECK(std::ranges::count(result.err, '\n') == 1);
-}
-
-}  // namespace
 
 TEST_CASE("caption: the words of the beam with what the library says of each") {
   const Workspace work;
@@ -264,16 +225,53 @@ TEST_CASE("caption: words that cannot be and networks of another kind are refuse
   refused({"--preset", "paper-code", "--sentence"}, 4, "paper-code");
   refused({"--preset", "torch-cam", "--sentence", "--guided"}, 4, "does not define Guided Grad-CAM");
   refused({"--fit", "none"}, 2, "crop, stretch");
-  for (const char* option : {"--elementwise", "--counterfactual", "--guided"})
-    refused({option}, 2, "add --word or --sentence");
-  refused({"--format", "npy"}, 2, "add --word or --sentence");
-  refused({"--format", "panel", "--sentence"}, 2, "panel");
+  for (const char* option : {"--elementwise", "--counterfactual", "--guided", "--skip-existing"})
+    refused({option}, 2, "add --word, --sentence or --region");
+  refused({"--format", "npy"}, 2, "add --word, --sentence or --region");
+  refused({"--preset", "torch-cam", "--sentence", "--format", "panel"}, 4, "does not define Guided Grad-CAM");
+  refused({"--sentence", "--layer", "layer1.7"}, 2, "layer1.7");
+  refused({"--sentence", "--layer", "input"}, 2, "it is the input");
+  refused({"--text", "a zorp", "--unknown-as-unk"}, 2, "has no word for unknown ones");
+  const std::pair<const char*, const char*> regions[] = {
+      {"a red star", "has no box"},
+      {"a red star=1,2,3", "four numbers"},
+      {"a red star=1,2,3,4,5", "four numbers"},
+      {"a red star=1,2,x,4", "whole numbers"},
+      {"a red star=-1,2,3,4", "whole numbers"},
+      {"a red star=9,2,9,4", "no area"},
+      {"a red star=1,2,3,9999999", "whole numbers"},
+      {"a zorp=1,2,3,4", "does not know the word"},
+      {"=1,2,3,4", "has no words"},
+      {"a red star=1,2,41,4", "goes beyond the picture, 40×32"},
+      {"a a a a a a a a a=1,2,3,4", "the network takes 8"},
+      {"a red star=0,0,1,1", "0 of 9216 pixels are inside"}};
+  for (const auto& [region, why] : regions) refused({"--region", region}, 2, why);
+  refused({"--region", "a red star=1,2,3,4", "--text", "a star"}, 2, "--region");
   refused({"--weights", work.network()}, 4, "is no captioner or question answerer");
   refused({"--weights", work.language_model(LanguageTask::vqa)}, 4, "`backlight ask` takes it");
   refused({"--weights", work.str("none.safetensors")}, 3, "none.safetensors");
   refused({"--weights", weights, "--model", "captioner"}, 2, "--model");
   check_refused(work, {"ask", picture, kQuestion, "--model", "captioner"}, 2, "{vqa,coattention}");
   check_refused(work, {"ask", picture, kQuestion, "--weights", weights}, 4, "`backlight caption` takes it");
+}
+
+TEST_CASE("caption: words that are unknown are taken for the one that stands for them") {
+  const Workspace work;
+  LanguageModel model = load_language_model(work.language_model(LanguageTask::caption));
+  std::vector<std::string> words = model.vocabulary.words();
+  words.back() = "<unk>";
+  SpecialIds special = model.vocabulary.special();
+  special.unknown = static_cast<std::int32_t>(std::ssize(words) - 1);
+  model.vocabulary = Vocabulary(words, {}, special, model.vocabulary.max_length());
+  write_language_model(work / "unk.safetensors", model);
+  const std::vector<std::string> arguments{
+      "caption", work.picture("a.png"), "--weights", work.str("unk.safetensors"), "--text", "a zorp star"};
+  check_refused(work, arguments, 2, R"(does not know the word "zorp")");
+  std::vector<std::string> taken = arguments;
+  taken.emplace_back("--unknown-as-unk");
+  const Json json = work.run_json(taken);
+  CHECK(json["images"][0]["words"][1]["id"] == *special.unknown);
+  CHECK(json["text"] == "a <unk> star");
 }
 
 TEST_CASE("ask: answers and their maps are the library's") {

@@ -142,6 +142,85 @@ TEST_CASE("panel: rows that do not match the titles and empty panels are refused
   CHECK_THROWS_AS(draw_panel(empty), Error);
 }
 
+TEST_CASE("panel: rows that are too long become bands of equal width") {
+  Panel panel;
+  for (const char* label : {"above", "below"}) {
+    PanelRow& row = panel.rows.emplace_back(PanelRow{.label = label, .details = {"d"}, .cells = {}});
+    for (int cell = 0; cell < 7; ++cell)
+      row.cells.push_back({plain(30, 24, kPink), std::string(label) + std::to_string(cell)});
+  }
+  panel.columns.assign(7, "");
+  wrap_rows(panel, 7);
+  CHECK(panel.rows.size() == 2);
+  wrap_rows(panel, 3);  // three bands, of 3, 3 and 1 with two cells that stay empty
+  REQUIRE(panel.rows.size() == 6);
+  CHECK(panel.columns == std::vector<std::string>(3));
+  for (int row = 0; row < 6; ++row) {
+    const PanelRow& part = panel.rows[static_cast<std::size_t>(row)];
+    CHECK(part.label == (row % 2 == 0 ? "above" : "below"));
+    CHECK(part.details == std::vector<std::string>{"d"});
+    REQUIRE(part.cells.size() == 3);
+    for (int i = 0; i < 3; ++i) {
+      const int cell = row / 2 * 3 + i;
+      CHECK(part.cells[static_cast<std::size_t>(i)].caption ==
+            (cell < 7 ? part.label + std::to_string(cell) : ""));
+      CHECK(part.cells[static_cast<std::size_t>(i)].picture.width == (cell < 7 ? 30 : 0));
+    }
+  }
+  const Extent pictures = extent_of(draw_panel(panel), kPink);
+  CHECK(pictures.x1 - pictures.x0 > 2 * 280);  // 224 high
+  CHECK(pictures.y1 - pictures.y0 > 6 * 224);
+}
+
+TEST_CASE("panel: rows of panoramas become columns") {
+  Panel panel;
+  panel.rows.push_back(
+      {"above", {"score 1"}, {{plain(90, 20, kPink), "0"}, {plain(90, 20, kPink), "1"}, {}}});
+  panel.rows.push_back({"below", {}, {{}, {plain(90, 20, kTeal), "4"}, {plain(90, 20, kTeal), "5"}}});
+  panel.columns.assign(3, "");
+  wrap_rows(panel, 2);
+  CHECK(panel.columns == std::vector<std::string>{"above, score 1", "below"});
+  REQUIRE(panel.rows.size() == 3);
+  const std::string captions[] = {"0", "", "1", "4", "", "5"};
+  for (std::size_t i = 0; i < 6; ++i) CHECK(panel.rows[i / 2].cells.at(i % 2).caption == captions[i]);
+  CHECK_FALSE(all_white(draw_panel(panel), 0, 40, 0, 40));
+}
+
+TEST_CASE("panel: each row has room for the text below its cells and cells without a picture stay white") {
+  const auto height_of = [](const PanelCell& second) {
+    Panel panel;
+    panel.columns = {"", ""};
+    panel.rows.push_back({"", {}, {{plain(240, 240, kPink)}, {}}});
+    panel.rows.push_back({"", {}, {{}, second}});
+    return draw_panel(panel).height;
+  };
+  const int plain_height = height_of({plain(240, 240, kTeal)});
+  const int caption = height_of({plain(240, 240, kTeal), "one"}) - plain_height;
+  const int name = height_of({plain(240, 240, kTeal), "", "one"}) - plain_height;
+  CHECK(caption > 10);
+  CHECK(name > caption);
+  const int lines = height_of({plain(240, 240, kTeal), "one\ntwo\n"}) - plain_height;
+  CHECK(lines > 1.7 * caption);
+  CHECK(lines < 2 * caption + 2);
+  std::string longest;
+  for (int i = 0; i < 100; ++i) longest += "words ";
+  CHECK(height_of({plain(240, 240, kTeal), longest}) ==
+        height_of({plain(240, 240, kTeal), "one\ntwo\nthree"}));
+  CHECK(height_of({{}, "one"}) - plain_height == caption);
+
+  Panel panel;
+  panel.columns = {"", ""};
+  panel.rows.push_back({"", {}, {{plain(240, 240, kPink)}, {}}});
+  panel.rows.push_back({"", {}, {{}, {plain(240, 240, kTeal), "teal"}}});
+  const Image figure = draw_panel(panel);
+  const Extent pink = extent_of(figure, kPink), teal = extent_of(figure, kTeal);
+  CHECK(pink.y0 < 20);  // a margin and a gap, without room for titles or text
+  CHECK(teal.y0 - pink.y1 < pink.y0);
+  CHECK(all_white(figure, teal.x0, teal.x1, 0, teal.y0));
+  CHECK(all_white(figure, 0, teal.x0, pink.y1, figure.height));
+  CHECK_FALSE(all_white(figure, teal.x0, teal.x1, teal.y1, figure.height));
+}
+
 TEST_CASE("text: UTF-8 is decoded and what is broken is replaced") {
   CHECK(code_points("aé–猫😀") == U"aé–猫😀");
   CHECK(code_points("a\xFFz") == U"a\xFFFDz");

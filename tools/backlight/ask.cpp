@@ -20,11 +20,12 @@ struct AskOptions {
   bool attention = false;
 };
 
+constexpr std::array<const char*, 3> kLevels{"word", "phrase", "question"};
+
 /// What a co-attention network attends to: by its levels, words and places.
 std::vector<NamedMap> attention_maps(const language::LanguageModel& model,
                                      const language::HeadExplanation& head, const Shape& map,
-                                     std::span<const std::int32_t> words, const std::string& subject) {
-  constexpr std::array<const char*, 3> kLevels{"word", "phrase", "question"};
+                                     std::span<const std::int32_t> words, std::vector<AskedMap> asked) {
   std::vector<NamedMap> maps;
   for (std::size_t level = 0; level < kLevels.size(); ++level) {
     const auto weights = [&](const char* of) {
@@ -35,9 +36,10 @@ std::vector<NamedMap> attention_maps(const language::LanguageModel& model,
     for (std::size_t i = 0; i < words.size(); ++i)
       each.push_back({{"word", model.vocabulary.words()[static_cast<std::size_t>(words[i])]},
                       {"weight", number(of_words.values()[i])}});
-    maps.push_back({.name = text(subject, "_attention-", level, "-", kLevels[level]),
-                    .facts = {{"of", "attention"}, {"level", kLevels[level]}, {"words", std::move(each)}},
+    asked[level].facts["words"] = std::move(each);
+    maps.push_back({.asked = std::move(asked[level]),
                     .map = {.alpha = {}, .map = weights("image").reshaped({map[2], map[3]})}});
+    require_finite("attention", maps.back().map.map);
   }
   return maps;
 }
@@ -59,7 +61,9 @@ class Answerer {
     if (options.attention && model.task != language::LanguageTask::coattention)
       throw Error(ErrorKind::unsupported, model.weights.string(), ": is a network of task ",
                   name_of(model.task), ", which attends to nothing; --attention is of task coattention");
-    words_ = model.vocabulary.encode(options.question);
+    attention_ = options.attention || (maps.formats.panel && maps.layers.empty() &&
+                                       model.task == language::LanguageTask::coattention);
+    words_ = model.vocabulary.encode(options.question, unknown_words(options.language));
     tokens_ = words_;
     tokens_.resize(static_cast<std::size_t>(model.vocabulary.max_length()), model.vocabulary.special().pad);
     for (const std::string& name : options.answers)
@@ -71,10 +75,18 @@ class Answerer {
 
   std::string question() const { return model_.vocabulary.decode(words_); }
   std::string subject() const { return distinct_name(question()); }
-  /// The maps of those answers that were asked for by name.
-  std::vector<AskedMap> named_maps() const { return answer_maps(asked_); }
+  /// The maps whose names are known before any answer.
+  std::vector<AskedMap> named_maps() const {
+    std::vector<AskedMap> maps = answer_maps(asked_);
+    if (attention_)
+      for (AskedMap& map : attention_asked()) maps.push_back(std::move(map));
+    return maps;
+  }
 
-  Json answer(const PictureSource& source, LanguagePictures& pictures, Console& console) const {
+  /// The record; nothing where all results are there and are kept.
+  std::optional<Json> answer(const PictureSource& source, LanguagePictures& pictures,
+                             Console& console) const {
+    if (!all_named_ && pictures.is_done(source, subject(), named_maps())) return std::nullopt;
     SeenPicture picture = pictures.see(source, console);
     Json& record = picture.record;
     language::HeadExplanation head(model_.head, context_, picture.map(), tokens_);
@@ -89,10 +101,10 @@ class Answerer {
     std::vector<AskedMap> asked = answer_maps(explained);
     for (std::size_t i = 0; i < asked.size(); ++i) asked[i].facts.update(answer_json(scores, explained[i]));
     std::vector<NamedMap> maps = pictures.explain(head, picture, asked);
-    if (options_.attention)
-      for (NamedMap& map : attention_maps(model_, head, picture.map().shape(), words_, subject()))
+    if (attention_)
+      for (NamedMap& map : attention_maps(model_, head, picture.map().shape(), words_, attention_asked()))
         maps.push_back(std::move(map));
-    pictures.write(source, subject(), picture, maps);
+    pictures.write(source, subject(), question(), picture, maps);
     return std::move(record);
   }
 
@@ -112,9 +124,16 @@ class Answerer {
     for (const std::int64_t id : ids)
       maps.push_back({.name = text(subject(), "_answer-",
                                    distinct_name(model_.vocabulary.answers()[static_cast<std::size_t>(id)])),
-                      .facts = {{"of", "answer"}},
+                      .facts = {{"of", "answer"}, {"index", id}},
                       .said = {{0, id}},
                       .log_probability = maps_.log_probability});
+    return maps;
+  }
+  std::vector<AskedMap> attention_asked() const {
+    std::vector<AskedMap> maps;
+    for (std::size_t level = 0; level < kLevels.size(); ++level)
+      maps.push_back({.name = text(subject(), "_attention-", level, "-", kLevels[level]),
+                      .facts = {{"of", "attention"}, {"level", kLevels[level]}}});
     return maps;
   }
 
@@ -124,7 +143,7 @@ class Answerer {
   const LanguageMaps& maps_;
   std::vector<std::int32_t> words_, tokens_;
   std::vector<std::int64_t> asked_;
-  bool all_named_ = false;
+  bool all_named_ = false, attention_ = false;
 };
 
 void run_ask(AskOptions& options) {
@@ -146,16 +165,15 @@ void run_ask(AskOptions& options) {
   LanguagePictures pictures(model, context, maps,
                             optimisations(options.language.device, list.pictures.size()), head,
                             std::move(inputs));
-  std::vector<std::string> names;
-  for (const AskedMap& map : answerer.named_maps()) names.push_back(map.name);
-  for (const PictureSource& source : list.pictures) pictures.check_free(source, answerer.subject(), names);
+  for (const PictureSource& source : list.pictures)
+    pictures.check_free(source, answerer.subject(), answerer.named_maps());
 
   BatchOutput output(options.language.json, std::move(head), list, console);
   const int exit_code = for_each_picture(list, output, console, [&](const PictureSource& source) {
-    Json record = answerer.answer(source, pictures, console);
-    if (!options.language.json.any()) {
-      console.print(answers_text(record, answerer.question()));
-      console.print_unless_quiet(maps_text(record));
+    std::optional<Json> record = answerer.answer(source, pictures, console);
+    if (record && !options.language.json.any()) {
+      console.print(answers_text(*record, answerer.question()));
+      console.print_unless_quiet(maps_text(*record));
     }
     return record;
   });
@@ -166,7 +184,8 @@ constexpr const char* kAskFooter = R"(Without --answer and --attention nothing i
 
 Examples:
   backlight ask photo.png "what colour is the star"
-  backlight ask photo.png "what colour is the star" --answer all --answer blue
+  backlight ask photo.png "what colour is the star" --answer all --answer blue --format panel
+  backlight ask photo.png "what colour is the star" --answer red --layer all
   backlight ask photo.png "where is the ring" --model coattention --answer left --elementwise
   backlight ask photo.png "is there a red star" --model coattention --attention --format npy)";
 

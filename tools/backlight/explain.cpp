@@ -6,6 +6,7 @@
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/class_names.hpp"
 #include "tools/backlight/commands.hpp"
+#include "tools/backlight/existing.hpp"
 #include "tools/backlight/explain_picture.hpp"
 #include "tools/backlight/map_options.hpp"
 #include "tools/backlight/outputs.hpp"
@@ -163,16 +164,6 @@ Json choose_classes(Request& request, const ExplainOptions& options, const Model
 
 std::string quoted_layer(const Json& result) {
   return result["layer"].is_null() ? "" : " at " + result["layer"].get<std::string>();
-}
-
-/// A line per file of a result, or of the picture.
-std::string files_text(const Json& of, const char* indent) {
-  std::string out;
-  for (const auto& [member, file] : of["files"].items()) {
-    const bool kept = std::ranges::find(of["kept"], Json(member)) != of["kept"].end();
-    out += indent + printable(file.get<std::string>()) + (kept ? " (was there)" : "") + "\n";
-  }
-  return out;
 }
 
 /// What was found, for people: predictions, then a line per result and file.

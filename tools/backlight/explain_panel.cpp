@@ -4,9 +4,8 @@
 #include "kernels/overlay/overlay.hpp"
 
 namespace backlight::tools {
-namespace {
 
-PanelColorBar color_bar(Preset preset) {
+PanelColorBar panel_color_bar(Preset preset) {
   switch (preset) {
     case Preset::paper:
       return {.column = 1, .colors = ColorMap::paper_jet};
@@ -21,12 +20,10 @@ PanelColorBar color_bar(Preset preset) {
   throw Error(ErrorKind::internal, "a preset without a colour bar");
 }
 
-}  // namespace
-
 Panel empty_panel(const PanelSubject& subject) {
   Panel panel;
   panel.columns = {"Picture", "Grad-CAM", "Guided Backprop", "Guided Grad-CAM"};
-  panel.color_bar = color_bar(subject.preset);
+  panel.color_bar = panel_color_bar(subject.preset);
   panel.footer = text(subject.model.info.name, ", weights ", subject.model.weights_sha256.substr(0, 8),
                       ", Grad-CAM at ", subject.model.network.node(subject.layer).name, ", preset ",
                       name_of(subject.preset), ", backlight ", version());

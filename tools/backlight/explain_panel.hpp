@@ -18,6 +18,9 @@ struct PanelSubject {
   NodeId layer;
 };
 
+/// Of overlays in the second column.
+PanelColorBar panel_color_bar(Preset preset);
+
 /// Titles, colour bar and footer; rows are added to it.
 Panel empty_panel(const PanelSubject& subject);
 

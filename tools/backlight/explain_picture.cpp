@@ -1,13 +1,12 @@
 #include "tools/backlight/explain_picture.hpp"
 
 #include <algorithm>
-#include <fstream>
 
-#include "engine/image/origin.hpp"
 #include "engine/image/write.hpp"
 #include "kernels/overlay/overlay.hpp"
 #include "kernels/saliency/saliency.hpp"
 #include "models/pictures.hpp"
+#include "tools/backlight/existing.hpp"
 #include "tools/backlight/explain_panel.hpp"
 #include "tools/backlight/names.hpp"
 #include "tools/backlight/outputs.hpp"
@@ -18,36 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPredictions = 5;
-constexpr Rgb kBoxColor{255, 255, 255};
 
 /// What the npy holds.
 const char* raw_kind(const Look& look, const Question& question) {
   return look.method->gives_gradient(question) ? "gradient" : "map";
-}
-
-void draw_box_on(Image& image, const Box& box) {
-  draw_box(image, box, kBoxColor, std::max(2, std::min(image.width, image.height) / 150));
-}
-
-/// What a result says of its run; what says nothing (npy, another's file) gives no object.
-Json facts_of(const fs::path& file) {
-  constexpr std::uintmax_t kLargest = std::uintmax_t{1} << 24;
-  std::string text;
-  if (file.extension() == ".json") {
-    text.resize(std::min(fs::file_size(file), kLargest));
-    std::ifstream(file, std::ios::binary).read(text.data(), static_cast<std::streamsize>(text.size()));
-  } else {
-    text = backlight_facts(file.string()).value_or("");
-  }
-  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
-}
-
-/// Without who said so, which does not change a result.
-Json part_of(const Json& facts, const char* part) {
-  const Json::json_pointer where(part);
-  Json value = facts.contains(where) ? facts.at(where) : Json();
-  if (value.is_object()) value.erase("from");
-  return value;
 }
 
 Json subject(const Json& index, const Json& counterfactual) { return Json::array({index, counterfactual}); }
@@ -148,7 +121,6 @@ void Explainer::check_files(const std::vector<fs::path>& files) const {
   }
 }
 
-/// Files appear whole; only a failing machine leaves an empty one.
 std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
                                       std::span<const std::int64_t> classes) const {
   Json subjects = Json::array();
@@ -156,19 +128,12 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
     subjects.push_back(subject(index, request_.question.target.direction == Direction::counterfactual));
   std::set<fs::path> kept;
   for (const fs::path& file : files) {
-    std::error_code error;
-    if (!request_.skip_existing || fs::file_size(file, error) == 0 || error) continue;
+    if (!request_.skip_existing || !is_there(file)) continue;
     const Json facts = facts_of(file);
-    const auto compare = [&](const char* what, const Json& there, const Json& here) {
-      if (!there.empty() && there != here)
-        throw Error(ErrorKind::usage, file.string(), ": is not of this run: ", what, " ", there.dump(),
-                    ", expected ", here.dump(), "; --force overwrites results, --out chooses another folder");
-    };
-    for (const char* part :
-         {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/eigen_smooth",
-          "/path_average", "/target", "/channels", "/smoothing", "/path", "/precision"})
-      compare(part + 1, part_of(facts, part), part_of(header_, part));
-    compare("its [class, counterfactual] are", subjects_of(facts), subjects);
+    require_same(file, facts, header_,
+                 {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/eigen_smooth",
+                  "/path_average", "/target", "/channels", "/smoothing", "/path", "/precision"});
+    require_same(file, "its [class, counterfactual] are", subjects_of(facts), subjects);
     kept.insert(file);
   }
   return kept;

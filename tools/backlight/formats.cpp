@@ -1,9 +1,11 @@
 #include "tools/backlight/formats.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "engine/core/version.hpp"
 #include "engine/image/write.hpp"
+#include "kernels/overlay/overlay.hpp"
 #include "tools/backlight/common.hpp"
 
 namespace backlight::tools {
@@ -26,6 +28,10 @@ Formats parse_formats(const std::vector<std::string>& names) {
   if (!formats.overlay && !formats.heatmap && !formats.panel && !formats.npy && !formats.json)
     formats.overlay = true;
   return formats;
+}
+
+void draw_box_on(Image& image, const Box& box, Rgb color) {
+  draw_box(image, box, color, std::max(2, std::min(image.width, image.height) / 150));
 }
 
 void write_picture(const std::string& path, const Image& image, const Json& facts, const Formats& formats,

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/image/geometry.hpp"
 #include "engine/image/image.hpp"
+#include "kernels/colormap/colormap.hpp"
 #include "tools/backlight/result_json.hpp"
 
 namespace backlight::tools {
@@ -20,6 +22,9 @@ struct Formats {
 
 /// Those of --format; overlay where no file is named. Throws Error(usage) with near matches.
 Formats parse_formats(const std::vector<std::string>& names);
+
+/// A box of a result, in lines that suit the picture's size.
+void draw_box_on(Image& image, const Box& box, Rgb color = {255, 255, 255});
 
 /// `facts`, those of the run, the image and the result, travel in the picture. Throws Error(resources).
 void write_picture(const std::string& path, const Image& image, const Json& facts, const Formats& formats,

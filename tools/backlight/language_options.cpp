@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "engine/explain/explanation.hpp"
 #include "models/weights_location.hpp"
 #include "tools/backlight/names.hpp"
 
@@ -42,6 +43,10 @@ void add_language_options(CLI::App& command, LanguageOptions& options, std::vect
       ->group("Network")
       ->type_name("FILE")
       ->excludes(model);
+  command
+      .add_flag("--unknown-as-unk", options.unknown_as_unk,
+                "Take words that the network does not know for its word for unknown ones")
+      ->group("Network");
 
   const auto add_name = [&](const char* name, std::optional<std::string>& value, const char* help) {
     command.add_option(name, value, help)->group("Maps")->type_name("NAME");
@@ -68,6 +73,15 @@ void add_language_options(CLI::App& command, LanguageOptions& options, std::vect
   command
       .add_flag("--guided", options.guided, "Guided Grad-CAM beside each map, at the picture's resolution")
       ->group("Maps");
+  command
+      .add_option(
+          "--layer", options.layers,
+          "Where in the CNN to look: blocks such as layer2.1, other nodes, or all: each residual block's "
+          "output [the last]")
+      ->group("Maps")
+      ->type_name("NAME|all,...")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   add_name("--preset", options.preset,
            "As whose programs show maps: paper, pytorch-grad-cam, captum, torch-cam [pytorch-grad-cam]");
   add_name(
@@ -82,8 +96,8 @@ void add_language_options(CLI::App& command, LanguageOptions& options, std::vect
   command
       .add_option(
           "--format", options.formats,
-          "What to write of each map: overlay, heatmap, npy, and json of each picture [overlay]; pictures as "
-          "png [default] or jpg")
+          "What to write of each map: overlay, heatmap, npy, and of each picture: panel, json [overlay]; "
+          "pictures as png [default] or jpg")
       ->group("Output")
       ->type_name("NAME,...")
       ->allow_extra_args(false)
@@ -93,7 +107,12 @@ void add_language_options(CLI::App& command, LanguageOptions& options, std::vect
       ->type_name("DIR")
       ->capture_default_str();
   add_json_options(command, options.json);
-  command.add_flag("--force", options.force, "Overwrite results")->group("Output");
+  auto* force = command.add_flag("--force", options.force, "Overwrite results")->group("Output");
+  command
+      .add_flag("--skip-existing", options.skip_existing,
+                "Keep results that are there, and go on with what is missing")
+      ->group("Output")
+      ->excludes(force);
   options.console.add_options(command);
 }
 
@@ -104,7 +123,9 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
                                                   {"--counterfactual", options.counterfactual},
                                                   {"--preset", options.preset.has_value()},
                                                   {"--format", !options.formats.empty()},
-                                                  {"--guided", options.guided}};
+                                                  {"--guided", options.guided},
+                                                  {"--layer", !options.layers.empty()},
+                                                  {"--skip-existing", options.skip_existing}};
   for (const auto& [name, given] : of_maps)
     if (given && !asked)
       throw Error(ErrorKind::usage, name, " is of maps, of which none was asked for; ", way_out);
@@ -116,7 +137,9 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
   if (options.preset) maps.preset = parse_preset(*options.preset);
   if (std::ranges::find(kPresets, maps.preset) == kPresets.end())
     throw Error(ErrorKind::unsupported, "preset ", name_of(maps.preset), " shows no map of words or answers");
-  maps.guided = options.guided;
+  maps.layers = options.layers;
+  maps.formats = parse_formats(options.formats);
+  maps.guided = options.guided || (maps.formats.panel && maps.layers.empty());
   if (maps.guided && maps.preset == Preset::torch_cam)
     throw Error(ErrorKind::unsupported,
                 "preset torch-cam does not define Guided Grad-CAM; use another preset");
@@ -125,13 +148,12 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
     throw Error(ErrorKind::usage,
                 "--fit none: words and answers need the size of the network; expected crop, stretch");
   maps.exif = parse_exif(options.exif);
-  maps.formats = parse_formats(options.formats);
-  if (maps.formats.panel) throw Error(ErrorKind::usage, "--format panel is of `backlight explain` alone");
   if (options.folder == "-")
     throw Error(ErrorKind::usage,
                 "--out names a folder, which standard output cannot be; --json prints there");
   maps.folder = options.folder;
   maps.force = options.force;
+  maps.skip_existing = options.skip_existing;
 
   std::string choices;
   if (options.counterfactual) choices += "_counterfactual";
@@ -152,11 +174,44 @@ language::LanguageModel load_language(const LanguageOptions& options, bool capti
                 name_of(model.task),
                 captioner ? ", which answers questions; `backlight ask` takes it"
                           : ", which says captions; `backlight caption` takes it");
+  if (options.unknown_as_unk && !model.vocabulary.special().unknown)
+    throw Error(ErrorKind::usage, "--unknown-as-unk: ", model.weights.string(),
+                " has no word for unknown ones; leave the option out to see which word is unknown");
   console.detail(model.weights.string(), ": ", name_of(model.task), ", ", model.vocabulary.words().size(),
                  " words, SHA-256 ", model.weights_sha256);
   model.cnn.to(context);
   model.head.to(context);
   return model;
+}
+
+language::UnknownWords unknown_words(const LanguageOptions& options) {
+  return options.unknown_as_unk ? language::UnknownWords::as_unknown : language::UnknownWords::refuse;
+}
+
+std::vector<NodeId> layers_of(const language::LanguageModel& model, const LanguageMaps& maps) {
+  const Network& cnn = model.cnn;
+  if (maps.layers.empty()) return {cnn.output()};
+  std::vector<NodeId> layers;
+  const auto add = [&](NodeId id) {
+    if (std::ranges::find(layers, id) == layers.end()) layers.push_back(id);
+  };
+  const std::vector<Shape> shapes = cnn.shapes(
+      {1, model.preprocessing.channels, model.preprocessing.input_size, model.preprocessing.input_size});
+  for (const std::string& name : maps.layers) {
+    if (name == "all") {
+      for (NodeId id = 0; id < cnn.size(); ++id)
+        if (const Node& node = cnn.node(id);
+            node.kind() == OpKind::relu && cnn.node(node.inputs.front()).kind() == OpKind::add)
+          add(id);
+      continue;
+    }
+    const NodeId id = cnn.find(name);
+    if (const auto obstacle = grad_cam_obstacle(cnn, id, shapes[static_cast<std::size_t>(id)]);
+        !obstacle.empty())
+      throw Error(ErrorKind::usage, "--layer ", name, " carries no map: ", obstacle);
+    add(id);
+  }
+  return layers;
 }
 
 Json language_json(std::string_view kind, const language::LanguageModel& model, const LanguageMaps& maps,
@@ -166,6 +221,8 @@ Json language_json(std::string_view kind, const language::LanguageModel& model, 
   json["preset"] = name_of(maps.preset);
   json["path"] = maps.how.steps;
   json["elementwise"] = maps.how.elementwise;
+  json["layers"] = Json::array();
+  for (const NodeId layer : layers_of(model, maps)) json["layers"].push_back(model.cnn.node(layer).name);
   json["guided"] = maps.guided;
   json["counterfactual"] = maps.direction == Direction::counterfactual;
   return json;

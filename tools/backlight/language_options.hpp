@@ -17,8 +17,9 @@ struct LanguageOptions {
   std::string model, weights, exif = "apply", folder = "backlight-out";
   std::optional<std::string> scalar, preset, fit;
   std::optional<int> path;
-  std::vector<std::string> formats;
-  bool elementwise = false, counterfactual = false, guided = false, force = false;
+  std::vector<std::string> layers, formats;
+  bool elementwise = false, counterfactual = false, guided = false, unknown_as_unk = false, force = false,
+       skip_existing = false;
   DeviceOptions device;
   JsonOptions json;
   Console console;
@@ -33,13 +34,15 @@ struct LanguageMaps {
   bool log_probability = false;
   Direction direction = Direction::evidence;
   language::HeadMapOptions how;
-  bool guided = false;  ///< Guided Grad-CAM beside each map
+  bool guided = false;  ///< Guided Grad-CAM beside each map; a panel needs it, unless it is one of layers
+  std::vector<std::string>
+      layers;  ///< of the CNN, by name, or `all`; none: its last map, which the head reads
   Preset preset = Preset::pytorch_grad_cam;
   Fit fit = Fit::crop;
   ExifOrientation exif = ExifOrientation::apply;
   Formats formats;
   std::filesystem::path folder;
-  bool force = false;
+  bool force = false, skip_existing = false;
   std::string choices;  ///< what names of results hold of it, "_logprob_captum"
 };
 
@@ -49,9 +52,16 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
 
 /// The network of --weights, or of --model, which ships; in the context's memory. Throws as load_language_model,
 /// Error(unsupported) for a captioner where an answerer is asked for, and the reverse, Error(resources) where what ships
-/// is not found.
+/// is not found, Error(usage) for --unknown-as-unk of words that have no such one.
 language::LanguageModel load_language(const LanguageOptions& options, bool captioner, Context& context,
                                       Console& console);
+
+/// What becomes of words that the network does not know.
+language::UnknownWords unknown_words(const LanguageOptions& options);
+
+/// Nodes of the CNN at which maps are made, each once; `all` are the outputs of its residual blocks. Throws
+/// Error(usage) for a name that is none, and for a node that carries no map.
+std::vector<NodeId> layers_of(const language::LanguageModel& model, const LanguageMaps& maps);
 
 /// The document of a run: run_json, then how the maps are made.
 Json language_json(std::string_view kind, const language::LanguageModel& model, const LanguageMaps& maps,

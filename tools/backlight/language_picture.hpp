@@ -1,7 +1,9 @@
 // One picture before a captioner or question answerer: what its head reads, and the maps of what it says.
 #pragma once
 
+#include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,17 +27,17 @@ struct SeenPicture {
 struct AskedMap {
   std::string name;  ///< "a-star_word-2": stands in names of results, another one for each map of a picture
   Json facts;        ///< what it is of: the first members of its entry in the JSON
-  std::vector<language::Said> said = {};
+  std::vector<language::Said> said = {};  ///< nothing: attention
   bool log_probability = false;
+  std::optional<Box> region = {};  ///< of which the words are said, in pixels of the picture
 };
 
-/// A map that is written.
+/// A map that was made. Guided Backprop and its product with the map, Guided Grad-CAM, are 3×H×W over the network's
+/// input, R G B; undefined where not asked for.
 struct NamedMap {
-  std::string name;
-  Json facts;
+  AskedMap asked;
   ClassMap map;
-  Tensor guided =
-      {};  ///< Guided Grad-CAM, 3×H×W over the network's input, R G B; undefined where not asked for
+  Tensor backprop = {}, guided = {};
 };
 
 /// What stays the same from picture to picture.
@@ -49,29 +51,46 @@ class LanguagePictures {
   /// Throws as reading, fitting and running a picture do, Error(bad_input) for a map that is not finite.
   SeenPicture see(const PictureSource& source, Console& console);
 
-  /// Made as the options have it, which is added to the facts. Throws as HeadExplanation::maps.
+  /// Each at every layer, made as the options have it, which is added to the facts. Throws as
+  /// HeadExplanation::gradients, Error(bad_input) for a map that is not finite.
   std::vector<NamedMap> explain(language::HeadExplanation& head, SeenPicture& picture,
                                 std::span<const AskedMap> asked) const;
 
-  /// Throws Error(usage) when a result of maps of these names exists already, or is an input. `subject`: what the whole
-  /// picture's document is named by.
+  /// Throws Error(usage) when a result of these maps is an input, or exists already and is not to be kept. `subject`:
+  /// what the whole picture's panel and document are named by.
   void check_free(const PictureSource& source, const std::string& subject,
-                  std::span<const std::string> names) const;
-  /// Writes what was asked for, and adds `maps` and `files` to the picture's record; without maps nothing is written.
-  /// Throws as check_free, Error(bad_input) for a map that is not finite.
-  void write(const PictureSource& source, const std::string& subject, SeenPicture& picture,
-             std::span<const NamedMap> maps) const;
+                  std::span<const AskedMap> asked) const;
+  /// Whether all results of these maps, one at least, are there and are to be kept. Throws Error(usage) for one of
+  /// another run.
+  bool is_done(const PictureSource& source, const std::string& subject,
+               std::span<const AskedMap> asked) const;
+  /// Writes what was asked for and is not kept, and adds `maps`, `files` and `kept` to the picture's record; without
+  /// maps nothing is written. `said`, the caption or the question, stands in the panel. Throws as is_done and
+  /// check_free.
+  void write(const PictureSource& source, const std::string& subject, const std::string& said,
+             SeenPicture& picture, std::span<const NamedMap> maps) const;
 
  private:
-  Tensor guided(language::HeadExplanation& head, SeenPicture& picture, const language::HeadTarget& target,
-                const Tensor& map) const;
+  using Files = std::set<std::filesystem::path>;
+
+  std::vector<AskedMap> at_layers(std::span<const AskedMap> asked) const;
   std::filesystem::path file(const PictureSource& source, const std::string& name, std::string_view kind,
                              std::string_view extension) const;
-  Json write_map(const PictureSource& source, const SeenPicture& picture, const NamedMap& named) const;
+  std::filesystem::path panel_file(const PictureSource& source, const std::string& subject) const;
+  std::filesystem::path json_file(const PictureSource& source, const std::string& subject) const;
+  /// What is written of maps at their layers.
+  Files files_of(const PictureSource& source, const std::string& subject,
+                 std::span<const AskedMap> maps) const;
+  void check_files(const Files& files) const;
+  Files kept_of(const Files& files, std::span<const AskedMap> maps) const;
+  Json write_map(const PictureSource& source, const SeenPicture& picture, const NamedMap& named,
+                 const Files& kept) const;
 
   const language::LanguageModel& model_;
   Context& context_;
   LanguageMaps maps_;
+  std::vector<NodeId> layers_;
+  std::string layers_name_;  ///< what names of panels and documents hold of layers that were asked for
   Json header_;
   Inputs inputs_;
   Programs programs_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "engine/image/resize.hpp"
 #include "tools/backlight/fonts.hpp"
@@ -19,7 +21,7 @@ constexpr double kMargin = 0.06, kGap = 0.045, kLabelWidth = 0.56;
 constexpr double kTitleSize = 0.062, kLabelSize = 0.062, kDetailSize = 0.052, kCaptionSize = 0.046;
 constexpr double kBarWidth = 0.05, kTickLength = 0.018;
 constexpr double kLineHeight = 1.32;
-constexpr int kMaxLabelLines = 4, kTitleLines = 2;
+constexpr int kMaxLabelLines = 4, kTitleLines = 2, kCaptionLines = 3;
 constexpr double kSmallestTitle = 0.6;  // of its size, before it is ellipsised
 // One line of pictures as long as they are not wider than the first; two lines up to the second, then one
 // below the other.
@@ -41,31 +43,34 @@ class Drawing {
     cell_width_ = std::round(px(width));
     cell_height_ = std::round(px(shape <= kWidestOfLine ? 1 : std::max(width / shape, kFlattest)));
     fit_titles();
-    for (const PanelRow& row : panel.rows)
-      for (const PanelCell& cell : row.cells)
-        if (!cell.caption.empty()) caption_space_ = px(kCaptionSize) * kLineHeight * 1.15;
     for (const std::string& tick : bar_ticks())
       tick_width_ = std::max(tick_width_, regular_.width(tick, px(kCaptionSize)));
     bar_space_ = panel.color_bar ? px(kGap) / 2 + px(kBarWidth) + 2 * px(kTickLength) + tick_width_ : 0.0;
     const int lines = (columns + per_line_ - 1) / per_line_;
-    row_height_ = lines * (cell_height_ + caption_space_) + (lines - 1) * (px(kGap) + title_space_) +
-                  inner_title_space();
-    for (const PanelRow& row : panel.rows) row_height_ = std::max(row_height_, label_height(row));
+    double top = px(kMargin) + (one_line() ? title_space_ : 0.0);
+    for (const PanelRow& row : panel.rows) {
+      RowPlace place{.top = std::round(top)};
+      for (const PanelCell& cell : row.cells) place.text = std::max(place.text, height_of(text_of(cell)));
+      place.height = std::max(
+          lines * (cell_height_ + place.text) + (lines - 1) * (px(kGap) + title_space_) + inner_title_space(),
+          label_height(row));
+      top += place.height + px(kGap);
+      rows_.push_back(place);
+    }
   }
 
   Image draw() {
-    const auto rows = static_cast<double>(panel_.rows.size());
     const double width = px(kMargin) + label_space() + per_line_ * cell_width_ + (per_line_ - 1) * px(kGap) +
                          bar_space_ + px(kMargin);
-    const double bottom = row_top(0) + rows * row_height_ + (rows - 1) * px(kGap);
+    const double bottom = rows_.back().top + rows_.back().height;
     const double footer = panel_.footer.empty() ? 0 : px(kCaptionSize) * kLineHeight * 1.3;
     const double height = bottom + footer + px(kMargin);
     if (width * height > static_cast<double>(kMaxPixels))
       throw Error(ErrorKind::bad_input, "a panel of ", std::lround(width), "×", std::lround(height),
-                  " pixels, at most ", kMaxPixels, " are drawn; ask for fewer classes");
+                  " pixels, at most ", kMaxPixels, " are drawn; ask for less at once");
     canvas_ = Image(static_cast<int>(std::ceil(width)), static_cast<int>(std::ceil(height)), 255);
 
-    for (int column = 0; one_line() && column < per_line_; ++column) draw_title(column, row_top(0));
+    for (int column = 0; one_line() && column < per_line_; ++column) draw_title(column, rows_.front().top);
     for (int row = 0; row < static_cast<int>(panel_.rows.size()); ++row) draw_row(row);
     if (!panel_.footer.empty())
       regular_.draw(canvas_, px(kMargin), bottom + footer,
@@ -75,6 +80,14 @@ class Drawing {
   }
 
  private:
+  struct RowPlace {
+    double top = 0, height = 0;
+    double text = 0;  ///< of its height: below each line of pictures
+  };
+  struct CellText {
+    std::vector<std::string> name, caption;
+  };
+
   static double picture_height(const Panel& panel) {
     if (panel.columns.empty() || panel.rows.empty())
       throw Error(ErrorKind::bad_input, "a panel needs at least one column and one row");
@@ -83,14 +96,38 @@ class Drawing {
         throw Error(ErrorKind::bad_input, "the panel's row '", row.label, "' has ", row.cells.size(),
                     " pictures, expected ", panel.columns.size(), ", one per title");
       for (const PanelCell& cell : row.cells)
-        require_pixels(cell.picture, text("panel, row '", row.label, "'"));
+        if (has_picture(cell) || &cell == &panel.rows.front().cells.front())
+          require_pixels(cell.picture, text("panel, row '", row.label, "'"));
     }
     constexpr int kSmallest = 224, kLargest = 400;
     if (panel.picture_height > 0) return panel.picture_height;
     return std::clamp(panel.rows.front().cells.front().picture.height, kSmallest, kLargest);
   }
 
+  static bool has_picture(const PanelCell& cell) {
+    return cell.picture.width != 0 || cell.picture.height != 0 || !cell.picture.rgb.empty();
+  }
+
   double px(double units) const { return units * unit_; }
+
+  CellText text_of(const PanelCell& cell) const {
+    CellText lines;
+    if (!cell.name.empty()) lines.name = bold_.wrapped(cell.name, px(kTitleSize), cell_width_, kCaptionLines);
+    for (std::size_t begin = 0; begin < cell.caption.size();) {
+      const std::size_t end = std::min(cell.caption.find('\n', begin), cell.caption.size());
+      const std::string part = cell.caption.substr(begin, end - begin);
+      for (std::string& line : regular_.wrapped(part, px(kCaptionSize), cell_width_, kCaptionLines))
+        lines.caption.push_back(std::move(line));
+      begin = end + 1;
+    }
+    return lines;
+  }
+
+  double height_of(const CellText& lines) const {
+    const double height = static_cast<double>(lines.name.size()) * px(kTitleSize) +
+                          static_cast<double>(lines.caption.size()) * px(kCaptionSize);
+    return height > 0 ? (height + px(kCaptionSize) * 0.15) * kLineHeight : 0;
+  }
 
   double label_space() const {
     const bool labelled = std::ranges::any_of(
@@ -110,18 +147,15 @@ class Drawing {
                       (after_bar ? bar_space_ : 0.0));
   }
 
-  double row_top(int row) const {
-    return std::round(px(kMargin) + (one_line() ? title_space_ : 0.0) + row * (row_height_ + px(kGap)));
-  }
-
   double cell_top(int row, int column) const {
     const int line = column / per_line_;
-    return std::round(row_top(row) + inner_title_space() +
-                      line * (cell_height_ + caption_space_ + px(kGap) + title_space_));
+    return std::round(rows_[row].top + inner_title_space() +
+                      line * (cell_height_ + rows_[row].text + px(kGap) + title_space_));
   }
 
   /// Titles in two lines where one is too narrow, and smaller where a word is.
   void fit_titles() {
+    if (std::ranges::all_of(panel_.columns, &std::string::empty)) return;
     title_size_ = px(kTitleSize);
     const double space = cell_width_ + px(kGap) * 0.6;
     for (const std::string& title : panel_.columns) {
@@ -159,15 +193,21 @@ class Drawing {
 
   void draw_row(int index) {
     const PanelRow& row = panel_.rows[index];
-    draw_label(row, row_top(index));
+    draw_label(row, rows_[index]);
     for (int column = 0; column < static_cast<int>(row.cells.size()); ++column) {
       const double left = column_left(column), top = cell_top(index, column);
-      if (!one_line()) draw_title(column, top);
-      draw_picture(row.cells[column].picture, left, top);
-      const std::string caption =
-          regular_.ellipsised(row.cells[column].caption, px(kCaptionSize), cell_width_);
-      regular_.draw(canvas_, left + (cell_width_ - regular_.width(caption, px(kCaptionSize))) / 2,
-                    top + cell_height_ + px(kCaptionSize) * kLineHeight, caption, px(kCaptionSize), kGrey);
+      if (!one_line() && has_picture(row.cells[column])) draw_title(column, top);
+      if (has_picture(row.cells[column])) draw_picture(row.cells[column].picture, left, top);
+      const CellText lines = text_of(row.cells[column]);
+      double baseline = top + cell_height_;
+      const auto draw_lines = [&](const Font& font, const auto& texts, double size, const Rgb& color) {
+        for (const std::string& line : texts) {
+          baseline += size * kLineHeight;
+          font.draw(canvas_, left + (cell_width_ - font.width(line, size)) / 2, baseline, line, size, color);
+        }
+      };
+      draw_lines(bold_, lines.name, px(kTitleSize), kInk);
+      draw_lines(regular_, lines.caption, px(kCaptionSize), kGrey);
     }
     if (panel_.color_bar) draw_color_bar(cell_top(index, panel_.color_bar->column));
   }
@@ -183,11 +223,11 @@ class Drawing {
   }
 
   /// The class and its scores, together centred on the middle of the pictures.
-  void draw_label(const PanelRow& row, double top) {
+  void draw_label(const PanelRow& row, const RowPlace& place) {
     const double left = px(kMargin);
     const auto lines = label_lines(row);
     double baseline =
-        top + (row_height_ - caption_space_ - label_height(row)) / 2 + bold_.cap_height(px(kLabelSize));
+        place.top + (place.height - place.text - label_height(row)) / 2 + bold_.cap_height(px(kLabelSize));
     for (const std::string& line : lines) {
       bold_.draw(canvas_, left, baseline, line, px(kLabelSize), kInk);
       baseline += px(kLabelSize) * kLineHeight;
@@ -241,12 +281,42 @@ class Drawing {
   Font bold_{dejavu_sans_bold()};
   double unit_;
   int per_line_ = 0;  ///< pictures of a class beside each other
-  double cell_width_ = 0, cell_height_ = 0, row_height_ = 0;
-  double title_size_ = 0, title_space_ = 0, caption_space_ = 0, tick_width_ = 0, bar_space_ = 0;
+  double cell_width_ = 0, cell_height_ = 0;
+  double title_size_ = 0, title_space_ = 0, tick_width_ = 0, bar_space_ = 0;
+  std::vector<RowPlace> rows_;
   Image canvas_;
 };
 
 }  // namespace
+
+void wrap_rows(Panel& panel, std::size_t most) {
+  const Image& first_picture = panel.rows.front().cells.front().picture;
+  if (first_picture.width > kWidestOfLine * first_picture.height) {
+    std::vector<PanelRow> columns(panel.columns.size());
+    panel.columns.clear();
+    for (PanelRow& row : panel.rows) {
+      std::string& title = panel.columns.emplace_back(std::move(row.label));
+      for (const std::string& detail : row.details) title += ", " + detail;
+      for (std::size_t i = 0; i < columns.size(); ++i) columns[i].cells.push_back(std::move(row.cells[i]));
+    }
+    panel.rows = std::move(columns);
+    return;
+  }
+  const std::size_t cells = panel.columns.size(), bands = (cells + most - 1) / most;
+  if (bands <= 1) return;
+  const std::size_t width = (cells + bands - 1) / bands;
+  std::vector<PanelRow> rows;
+  for (std::size_t first = 0; first < cells; first += width)
+    for (PanelRow& row : panel.rows) {
+      PanelRow& part = rows.emplace_back(PanelRow{row.label, row.details, {}});
+      const auto begin = row.cells.begin() + static_cast<std::ptrdiff_t>(first);
+      std::move(begin, begin + static_cast<std::ptrdiff_t>(std::min(width, cells - first)),
+                std::back_inserter(part.cells));
+      part.cells.resize(width);
+    }
+  panel.rows = std::move(rows);
+  panel.columns.assign(width, "");
+}
 
 Image draw_panel(const Panel& panel) { return Drawing(panel).draw(); }
 

@@ -12,8 +12,10 @@
 namespace backlight {
 
 struct PanelCell {
-  Image picture;        ///< any size; scaled into cells of one size, of the first picture's shape
-  std::string caption;  ///< small, under the picture; may be empty
+  /// Any size; scaled into cells of one size, of the first picture's shape. None where the cell stays empty.
+  Image picture = {};
+  std::string caption = {};  ///< small, under the picture; may be empty, and have several lines
+  std::string name = {};     ///< bold, between them
 };
 
 struct PanelRow {
@@ -36,9 +38,14 @@ struct Panel {
   int picture_height = 0;  ///< of every cell; 0 chooses by the first picture, between 224 and 400
 };
 
+/// Makes long rows fit on a page, of a panel whose columns have no titles. Rows of more than `most` cells become bands
+/// of all rows, each band as wide as the others; the last is filled up with empty cells. Rows of pictures too wide to
+/// stand beside each other become columns.
+void wrap_rows(Panel& panel, std::size_t most);
+
 /// The whole figure on white. The pictures of a row stand in one line, wide ones in two, and panoramas one
 /// below the other. Text is UTF-8; what is too long is wrapped, then ellipsised. Throws Error(bad_input) for
-/// a panel without pictures, a row whose cells are not one per title, or a figure beyond the limit of pixels.
+/// a panel without a first picture, a row whose cells are not one per title, or a figure beyond the limit of pixels.
 Image draw_panel(const Panel& panel);
 
 /// Whether a label's script can be drawn; see Font::can_draw.
