@@ -34,6 +34,26 @@ TEST_CASE("caption: a panel is a strip of the picture, the sentence and the word
   }
 }
 
+TEST_CASE("caption: a panel has a line that says so where nothing speaks for a word") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png", 240, 240),
+                    weights = work.language_model(LanguageTask::caption);
+  LanguageModel deaf = load_language_model(weights);
+  for (const NamedParameter& p : deaf.head.parameters())
+    if (p.name == "logit.weight") p.tensor->fill(0);
+  write_language_model(work / "deaf.safetensors", deaf);
+  const auto height_with = [&](const std::string& network, bool evidence) {
+    const Json image =
+        work.run_json({"caption", picture, "--weights", network, "--text", "a star", "--word", "all",
+                       "--format", "panel", "-o", work.str("out"), "--force"})["images"][0];
+    for (const Json& map : image["maps"]) CHECK(map["positive_evidence"] == evidence);
+    return read_image(image["files"]["panel"].get<std::string>()).height;
+  };
+  const int lines = height_with(work.str("deaf.safetensors"), false) - height_with(weights, true);
+  CHECK(lines >= 12);  // one of small text
+  CHECK(lines <= 18);
+}
+
 TEST_CASE("caption: what is said of regions is compared inside and outside of their boxes") {
   const Workspace work;
   const std::string picture = work.picture("a.png", 240, 240),

@@ -182,8 +182,8 @@ TEST_CASE(
   CHECK(read_text(work / "killed") == read_text(work / "captioner"));
   CHECK(run.kills >= 1);
 
-  REQUIRE(work.run(train(work.str("whole"),
-                         {"--task", "caption", "--end-to-end", "--start", work.str("captioner")}))
+  REQUIRE(work.run({"train", "--out", work.str("whole"), "--steps", "3", "--batch", "2", "--scenes", "20",
+                    "--evaluate", "6", "--task", "caption", "--end-to-end", "--start", work.str("captioner")})
               .exit_code == 0);
   const ProcessResult vqa =
       work.run({"train", "--out", work.str("vqa"), "--steps", "3", "--batch", "2", "--scenes", "300",
@@ -198,6 +198,10 @@ TEST_CASE(
   CHECK(answerer.task == language::LanguageTask::vqa);
   CHECK(answerer.metadata.at("training.start") == whole.weights_sha256);
   CHECK(answerer.metadata.contains("evaluation.accuracy.blind"));
+  for (const char* measured :
+       {"true_captions", "pointing.region", "pointing.region.local", "pointing.region.other",
+        "inside_outside.guided_backprop", "inside_outside.grad_cam.local", "inside_outside.guided_grad_cam"})
+    CHECK(whole.metadata.contains(std::string("evaluation.") + measured));
   const auto first = captioner.cnn.parameters(), trained = whole.cnn.parameters(),
              kept = answerer.cnn.parameters();
   CHECK(same_bits(*trained.front().tensor, *kept.front().tensor));
