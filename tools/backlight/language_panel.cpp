@@ -35,9 +35,10 @@ std::string evidence_of(const NamedMap& map) {
 class LanguageFigure {
  public:
   explicit LanguageFigure(const LanguagePanelSubject& subject) : subject_(subject), how_(subject.how) {
-    panel_.footer = text(name_of(subject.model.task), ", weights ", subject.model.weights_sha256.substr(0, 8),
-                         ", path of ", how_.how.steps, how_.how.steps == 1 ? " point" : " points",
-                         ", preset ", name_of(how_.preset), ", backlight ", version());
+    panel_.footer =
+        text(name_of(subject.model.task), ", weights ", subject.model.weights_sha256.substr(0, 8), ", ",
+             method_, ", path of ", how_.how.steps, how_.how.steps == 1 ? " point" : " points", ", preset ",
+             name_of(how_.preset), ", backlight ", version());
   }
 
   Panel words(std::span<const NamedMap> maps) {
