@@ -25,7 +25,7 @@ install_packages() {
 
 # What the library and the program need to build.
 packages=(g++ cmake ninja-build libstb-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev
-          libpng-dev libwebp-dev libtiff-dev libutf8proc-dev fonts-dejavu-core)
+          libpng-dev libwebp-dev libtiff-dev libutf8proc-dev libpugixml-dev fonts-dejavu-core)
 
 # configure CMAKE_ARGUMENTS...: a Release tree in $build.
 configure() {

@@ -9,22 +9,6 @@
 namespace backlight::tools {
 namespace {
 
-const char* name_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::internal:
-      return "internal";
-    case ErrorKind::usage:
-      return "usage";
-    case ErrorKind::bad_input:
-      return "bad_input";
-    case ErrorKind::unsupported:
-      return "unsupported";
-    case ErrorKind::resources:
-      return "resources";
-  }
-  return "internal";
-}
-
 /// What `work` gives. For want of memory, and of a file that the library asked the system about, it throws an
 /// Error, too.
 std::optional<Json> attempt(const std::function<std::optional<Json>(const PictureSource&)>& work,
@@ -44,6 +28,22 @@ std::string named(const std::string& name, const std::string& what) {
 }
 
 }  // namespace
+
+const char* name_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::internal:
+      return "internal";
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::bad_input:
+      return "bad_input";
+    case ErrorKind::unsupported:
+      return "unsupported";
+    case ErrorKind::resources:
+      return "resources";
+  }
+  return "internal";
+}
 
 void add_json_options(CLI::App& command, JsonOptions& options) {
   auto* document = command

@@ -16,6 +16,9 @@ namespace backlight::tools {
 /// after signal N.
 inline constexpr int kSomeFailed = 6;
 
+/// "usage", "bad_input" …, as documents name them.
+const char* name_of(ErrorKind kind);
+
 struct JsonOptions {
   bool document = false, lines = false;
 

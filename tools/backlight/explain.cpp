@@ -8,6 +8,7 @@
 #include "tools/backlight/commands.hpp"
 #include "tools/backlight/existing.hpp"
 #include "tools/backlight/explain_picture.hpp"
+#include "tools/backlight/looks.hpp"
 #include "tools/backlight/map_options.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "tools/backlight/table.hpp"
@@ -28,11 +29,6 @@ struct ExplainOptions {
   JsonOptions json;
   Console console;
 };
-
-template <class T>
-void add_once(std::vector<T>& values, T value) {
-  if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
-}
 
 /// What can be refused before a network is loaded.
 Request parse_request(const ExplainOptions& options, std::vector<const Method*>& asked) {
@@ -77,50 +73,6 @@ Request parse_request(const ExplainOptions& options, std::vector<const Method*>&
     throw Error(ErrorKind::unsupported, "a panel shows Guided Grad-CAM, which preset ",
                 name_of(request.question.preset), " does not define; use another preset");
   return request;
-}
-
-/// The questions of every picture, checked against the network.
-void ask(Request& request, const ExplainOptions& options, const std::vector<const Method*>& asked,
-         const Model& model) {
-  const Network& network = model.network;
-  std::vector<NodeId>& chosen = request.chosen_layers;
-  for (const std::string& name : options.layers) add_once(chosen, network.find(name));
-  if (chosen.empty()) chosen.push_back(network.find(model.info.default_layers.of(request.question.preset)));
-
-  if (options.fuse && chosen.size() < 2)
-    throw Error(ErrorKind::usage, "--fuse makes one map of several layers; name them: --layer layer3,layer4");
-  for (const Method* method : asked) {
-    if (options.fuse) {
-      std::vector<NodeId> more = chosen;
-      const auto deepest = std::ranges::max_element(more);
-      const NodeId layer = *deepest;
-      more.erase(deepest);
-      request.looks.push_back({method, layer, std::move(more)});
-      continue;
-    }
-    // One look where the layer is no choice.
-    for (const NodeId layer : method->needs.layer ? std::span(chosen) : std::span(chosen).first(1))
-      request.looks.push_back({method, method->layer_in(network, layer)});
-    if (method->needs.input_gradient) request.input_gradient = true;
-    if (method->needs_tails(request.question)) request.tails = true;
-  }
-  if (request.formats.panel) {
-    request.layers.push_back(chosen.front());
-    request.input_gradient = true;
-  }
-  for (const Look& look : request.looks) {
-    if (look.layer) add_once(request.layers, *look.layer);
-    for (const NodeId layer : look.more_layers) add_once(request.layers, layer);
-  }
-
-  const int size = model.info.preprocessing.input_size;
-  const std::vector<Shape> shapes = network.shapes({1, model.info.preprocessing.channels, size, size});
-  for (const NodeId layer : request.layers)
-    if (const std::string obstacle =
-            grad_cam_obstacle(network, layer, shapes[static_cast<std::size_t>(layer)]);
-        !obstacle.empty())
-      throw Error(ErrorKind::usage, "Grad-CAM cannot use layer '", network.node(layer).name, "': ", obstacle,
-                  "; `backlight layers` lists those it can use");
 }
 
 /// Says at which activations the methods' rules are not defined; a panel shows guided-backprop beside them.
@@ -201,7 +153,7 @@ void run_explain(ExplainOptions& options) {
   note_labels(model, console);
   Context context = make_context(options.device, console);
   model.network.to(context);
-  ask(request, options, asked_methods, model);
+  choose_looks(request, options.layers, options.fuse, asked_methods, model);
   note_rules(asked_methods, request.formats.panel, model.network, console);
   note_identities(request, asked_methods, model.network, console);
   Json asked = choose_classes(request, options, model, console);

@@ -103,6 +103,7 @@ int run(int argc, char** argv) {
   add_classify_command(app);
   add_caption_command(app);
   add_ask_command(app);
+  add_evaluate_command(app);
   add_methods_command(app);
   add_layers_command(app);
   add_inspect_command(app);

@@ -66,6 +66,12 @@ struct Statistic {
   std::optional<std::pair<std::int64_t, std::int64_t>> share = {};
 };
 
+/// What is reported of one method beside numbers, such as a share by threshold.
+struct Curve {
+  std::string name;
+  std::vector<std::pair<double, double>> points;
+};
+
 /// One of --measure. The same order of pictures, threads and batches change no bit of a row.
 class Measure {
  public:
@@ -80,11 +86,17 @@ class Measure {
                                         std::span<const Candidate> candidates) const = 0;
   /// Of one candidate; `rows` has those of every picture, and outlives the statistics.
   virtual std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const = 0;
+  virtual std::vector<Curve> curves(std::span<const MeasureRows>) const { return {}; }
 };
 
-/// The mean of a column over all rows of the pictures that have a value there, and the same of a column of 0 and 1 that
-/// has at most one row a picture.
+/// The mean of `value` over all rows where it is a number; where all are 0 or 1, and none from the same picture as
+/// another, it is a share.
+Statistic mean_statistic(std::string name, std::span<const MeasureRows> rows,
+                         const std::function<double(const MeasureRow&)>& value);
+/// The same of a column.
 Statistic mean_statistic(std::string name, std::span<const MeasureRows> rows, std::size_t column);
-Statistic share_statistic(std::string name, std::span<const MeasureRows> rows, std::size_t column);
+/// The mean over classes of the mean over each class's rows.
+Statistic class_mean_statistic(std::string name, std::span<const MeasureRows> rows,
+                               const std::function<double(const MeasureRow&)>& value);
 
 }  // namespace backlight::tools

@@ -1,0 +1,147 @@
+// backlight evaluate from end to end, on scenes whose boxes are known.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+
+#include "tools/program.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+std::vector<std::string> evaluate(const Workspace& work, std::vector<std::string> more) {
+  std::vector<std::string> arguments{"evaluate", work.str("scenes"), "--model", "backlight_scenes"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+void draw_scenes(const Workspace& work, const char* count) {
+  REQUIRE(work.run({"scenes", "--count", count, "--objects", "2", "--seed", "7", "--out", work.str("scenes")})
+              .exit_code == 0);
+}
+
+double value_of(const Json& results, const std::string& method, const std::string& name) {
+  for (const Json& result : results)
+    for (const Json& statistic : result["statistics"])
+      if (result["method"] == method && statistic["name"] == name) {
+        CHECK(statistic["low"].get<double>() <= statistic["value"].get<double>());
+        CHECK(statistic["high"].get<double>() >= statistic["value"].get<double>());
+        return statistic["value"];
+      }
+  FAIL("no " << name << " of " << method);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("evaluate: methods and baselines on scenes, every number pinned") {
+  const Workspace work;
+  draw_scenes(work, "8");
+  const std::string measures = "localization,max-box,pointing,rejection,energy,pxap";
+  const Json json = work.run_json(evaluate(work, {"--method", "grad-cam,saliency", "--measure", measures,
+                                                  "--class", "top5", "--out", work.str("out"), "--json"}));
+  CHECK(json["schema"] == "backlight.evaluation");
+  CHECK(json["data"]["format"] == "scenes");
+  CHECK(json["evaluated"] == 8);
+  CHECK(json["tolerance"] == 0);
+  CHECK(json["preprocessing"]["fit"] == "stretch");
+  CHECK(json["methods"] == Json({"grad-cam", "saliency", "random", "centre", "sobel", "uniform"}));
+  CHECK(json == Json::parse(read_text(work / "out/evaluation.json")));
+  const auto pinned = [&](const char* method, const char* name, double expected) {
+    CAPTURE(method);
+    CAPTURE(name);
+    CHECK(std::abs(value_of(json["results"], method, name) - expected) < 5e-4);
+  };
+  pinned("grad-cam", "gt_known", 5.0 / 16);
+  pinned("grad-cam", "pointing_pairs", 1);
+  pinned("grad-cam", "energy", 0.642104);
+  pinned("grad-cam", "max_box_acc", 15.0 / 16);
+  pinned("grad-cam", "max_box_acc_v2", 13.0 / 16);
+  pinned("grad-cam", "pxap", 0.885047);
+  pinned("grad-cam", "top5_error", 3.0 / 8);
+  pinned("grad-cam", "rejection_best", 1);
+  pinned("saliency", "gt_known", 11.0 / 16);
+  pinned("saliency", "average_precision", 0.480185);
+  pinned("random", "energy", 0.097428);
+  pinned("centre", "pointing", 0.203704);
+  pinned("sobel", "segment_iou", 0.227099);
+  pinned("uniform", "energy", value_of(json["results"], "uniform", "area"));
+  // A chosen number of pictures, another order of methods: their rows are the same lines.
+  const std::string rows = read_text(work / "out/energy.csv");
+  const Json some = work.run_json(evaluate(work, {"--method", "saliency,grad-cam", "--measure", "energy",
+                                                  "--limit", "3", "--out", work.str("some"), "--json"}));
+  CHECK(some["evaluated"] == 3);
+  CHECK(some["data"]["pictures"] == 8);
+  const std::string chosen = read_text(work / "some/energy.csv");
+  std::size_t lines = 0;
+  for (std::size_t at = 0, end; (end = chosen.find('\n', at)) != std::string::npos; at = end + 1, ++lines)
+    CHECK(contains(rows, chosen.substr(at, end + 1 - at)));
+  CHECK(lines == 1 + 3 * 2 * 6);
+}
+
+TEST_CASE(
+    "evaluate: what is wrong with a picture is said in a line, the rest is measured, and a run is resumed") {
+  const Workspace work;
+  draw_scenes(work, "5");
+  const auto spoil = [&](const char* name, const std::string& objects) {
+    work.file(name, R"({"schema": "backlight.scene", "size": 96, "objects": [)" + objects + "]}");
+  };
+  spoil("scenes/a.json", "");
+  work.picture("scenes/scene_b.png", 40, 32);
+  spoil("scenes/scene_b.json",
+        R"({"class": {"index": 0, "name": "circle"}, "box": {"x0": 1, "y0": 1, "x1": 20, "y1": 20}})");
+  fs::copy(work / "scenes/scene_000000.png", work / "scenes/scene_c.png");
+  spoil("scenes/scene_c.json",
+        R"({"class": {"index": 0, "name": "aardvark"}, "box": {"x0": 1, "y0": 1, "x1": 20, "y1": 20}})");
+  work.file("scenes/scene_d.json", "{");
+  const std::vector<std::string> options{"--measure", "pointing,energy", "--out", work.str("out")};
+  const ProcessResult result = work.run(evaluate(work, options));
+  CHECK(result.exit_code == 6);
+  CHECK(contains(result.err, "a: has no object"));
+  CHECK(contains(result.err, "scene_b: the picture is 40×32, its annotation is of one of 96×96"));
+  CHECK(contains(result.err, "scene_c: no class is named 'aardvark'"));
+  CHECK(contains(result.err, "scene_d.json: is not as expected"));
+  CHECK(contains(result.err, "5 of 9 pictures evaluated, 4 failed"));
+  CHECK(contains(result.out, "* differs from grad-cam"));
+  const Json json = Json::parse(read_text(work / "out/evaluation.json"));
+  CHECK(json["errors"].size() == 4);
+
+  const auto files = [&] {
+    std::string all;
+    for (const std::string& name : work.names_in("out"))
+      all += name + "\n" + read_text(work / ("out/" + name));
+    return all;
+  };
+  const std::string whole = files();
+  const ProcessResult again = work.run(evaluate(work, options));
+  CHECK(again.exit_code == 2);
+  CHECK(contains(again.err, "--resume goes on with it"));
+  // Cut off behind the second picture, in the middle of the third one's rows.
+  const std::string pictures = read_text(work / "out/pictures.csv"),
+                    rows = read_text(work / "out/pointing.csv");
+  fs::resize_file(work / "out/pictures.csv", pictures.find("scene_000002"));
+  fs::resize_file(work / "out/pointing.csv", rows.find("scene_000002") + 30);
+  fs::remove(work / "out/evaluation.json");
+  std::vector<std::string> resumed = options;
+  resumed.push_back("--resume");
+  const ProcessResult more = work.run(evaluate(work, resumed));
+  CHECK(more.exit_code == 6);
+  CHECK(contains(more.err, "2 pictures were done before"));
+  CHECK(files() == whole);
+  resumed.insert(resumed.end(), {"--threshold", "0.5"});
+  const ProcessResult other = work.run(evaluate(work, resumed));
+  CHECK(other.exit_code == 2);
+  CHECK(contains(other.err, "the run there has another 'threshold'"));
+
+  const auto refused = [&](const char* option, const char* value, const char* words) {
+    const ProcessResult wrong = work.run(evaluate(work, {option, value, "--out", work.str("none")}));
+    CHECK(wrong.exit_code == 2);
+    CHECK(contains(wrong.err, words));
+    CHECK_FALSE(fs::exists(work / "none"));
+  };
+  refused("--measure", "pointng", "did you mean \"pointing\"");
+  refused("--threshold", "0", "expected above 0");
+}

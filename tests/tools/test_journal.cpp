@@ -1,0 +1,164 @@
+// Statistics of rows, and rows that outlive a run.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <numeric>
+
+#include "support/contains.hpp"
+#include "support/temporary_folder.hpp"
+#include "tools/evaluate/journal.hpp"
+#include "tools/evaluate/measures.hpp"
+#include "tools/evaluate/report.hpp"
+
+using namespace backlight;
+using namespace backlight::tools;
+using test::contains;
+
+namespace {
+
+constexpr double kEmpty = std::numeric_limits<double>::quiet_NaN();
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+void cut_file(const std::filesystem::path& file, std::size_t bytes) {
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - bytes);
+}
+
+double of_all(const Statistic& statistic, std::size_t pictures) {
+  std::vector<std::int64_t> all(pictures);
+  std::iota(all.begin(), all.end(), 0);
+  return statistic.of(all);
+}
+
+}  // namespace
+
+TEST_CASE("statistics: means over rows and over classes, and what is a share") {
+  const std::vector<MeasureRows> rows{{{7, {1, 0.5}}, {8, {0, 1}}}, {}, {{7, {0, kEmpty}}}, {{7, {0, 0}}}};
+  const Statistic pairs = mean_statistic("pairs", rows, 0), some = mean_statistic("some", rows, 1);
+  CHECK(of_all(pairs, 4) == 0.25);
+  CHECK_FALSE(pairs.share);  // two rows of one picture
+  CHECK(of_all(some, 4) == 0.5);
+  CHECK(some.of(std::vector<std::int64_t>{0, 0, 3}) == 3.0 / 5);
+  CHECK(std::isnan(some.of(std::vector<std::int64_t>{1, 2})));
+  const Statistic classes =
+      class_mean_statistic("classes", rows, [](const MeasureRow& row) { return row.values[0]; });
+  CHECK(of_all(classes, 4) == doctest::Approx((1.0 / 3 + 0) / 2));
+  CHECK(classes.of(std::vector<std::int64_t>{0, 3}) == 0.25);
+  CHECK(classes.of(std::vector<std::int64_t>{2, 3}) == 0);
+  CHECK(std::isnan(classes.of(std::vector<std::int64_t>{1})));
+  const Statistic share = mean_statistic("share", std::span(rows).subspan(1), 0);
+  CHECK(share.share == std::pair<std::int64_t, std::int64_t>(0, 2));
+}
+
+TEST_CASE("journal: a run that was cut off anywhere goes on with nothing twice and nothing lost") {
+  std::vector<std::unique_ptr<Measure>> measures;
+  measures.push_back(make_pointing({}));
+  measures.push_back(make_energy({}));
+  const std::vector<std::string> candidates{"grad-cam", "random"};
+  const auto findings = [](double v) {
+    PictureFindings found{40, 30, 5, v, {}};
+    found.rows.push_back({{{1, {v, 2, 1, 0}}, {2, {kEmpty, kEmpty, 0, 0}}}, {{1, {3, 4, 0, 1}}}});
+    found.rows.push_back({{{1, {v / 3, 0.25, 1e-17, 0, 1, 0, v}}}, {}});
+    return found;
+  };
+  const std::vector<std::string> names{"a.png", "b, \"c\".png", "d.png"};
+  const test::TemporaryFolder folder;
+  const std::filesystem::path out = folder.path();
+  const auto run = [&](bool resume) {
+    Journal journal(out, measures, candidates, resume);
+    int written = 0;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (const PictureFindings* found = journal.find(names[i])) {
+        // What is read back has the bits of what was written.
+        const PictureFindings expected = findings(double(i) + 0.1);
+        CHECK(found->probability == expected.probability);
+        CHECK(found->rows[1][0][0].values == expected.rows[1][0][0].values);
+        REQUIRE(found->rows[0][0].size() == 2);
+        CHECK(found->rows[0][0][1].index == 2);
+        CHECK(std::isnan(found->rows[0][0][1].values[0]));
+        CHECK(found->rows[1][1].empty());
+      } else {
+        journal.add(names[i], findings(double(i) + 0.1));
+        ++written;
+      }
+    }
+    return written;
+  };
+  CHECK(run(false) == 3);
+  const std::string pictures = content_of(out / "pictures.csv"), pointing = content_of(out / "pointing.csv"),
+                    energy = content_of(out / "energy.csv");
+  CHECK(contains(pictures, "\"b, \"\"c\"\".png\",40,30,5,1.1\n"));
+  CHECK(contains(pointing, "a.png,grad-cam,2,,,0,0\n"));
+  const auto whole = [&] {
+    CHECK(content_of(out / "pictures.csv") == pictures);
+    CHECK(content_of(out / "pointing.csv") == pointing);
+    CHECK(content_of(out / "energy.csv") == energy);
+  };
+  CHECK(run(true) == 0);
+  whole();
+  // Torn off within the last line of pictures.csv, at its very end, before it with the rows of a measure not all there.
+  cut_file(out / "pictures.csv", 3);
+  CHECK(run(true) == 1);
+  whole();
+  cut_file(out / "pictures.csv", 1);
+  CHECK(run(true) == 1);
+  whole();
+  const std::size_t last = pictures.size() - pictures.rfind("d.png");
+  cut_file(out / "pictures.csv", last);
+  cut_file(out / "energy.csv", 10);
+  CHECK(run(true) == 1);
+  whole();
+  std::filesystem::remove(out / "pictures.csv");
+  CHECK(run(true) == 3);
+  whole();
+
+  const auto refused = [&](std::span<const std::unique_ptr<Measure>> of, std::vector<std::string> methods,
+                           bool resume) {
+    try {
+      Journal(out, of, std::move(methods), resume);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(contains(refused(measures, candidates, false), "--resume goes on with it"));
+  CHECK(contains(refused(measures, {"grad-cam", "sobel"}, true), "which is not of this run"));
+  std::ofstream(out / "energy.csv") << "else\n";
+  CHECK(contains(refused(measures, candidates, true), "energy.csv: begins with 'else'"));
+}
+
+TEST_CASE("report: every number with its interval, and its difference from the first on the same pictures") {
+  std::vector<std::unique_ptr<Measure>> measures;
+  measures.push_back(make_energy({}));
+  const std::vector<std::string> candidates{"grad-cam", "uniform"};
+  std::vector<PictureFindings> findings;
+  for (int i = 0; i < 30; ++i) {
+    const double area = 0.1 + 0.02 * i;
+    findings.push_back(
+        {9, 9, 0, 1, {{{{1, {area + 0.1, area, 1, 1, 1, 1, 1}}}, {{1, {area, area, 1, 1, 1, 1, 0}}}}}});
+  }
+  std::vector<const PictureFindings*> all;
+  for (const PictureFindings& found : findings) all.push_back(&found);
+  const Json results = results_json(measures, candidates, all, {.draws = 500});
+  REQUIRE(results.size() == 2);
+  const Json& first = results[0]["statistics"][0];
+  CHECK(first["name"] == "energy");
+  CHECK(first["value"].get<double>() == doctest::Approx(0.49));
+  CHECK(first["difference"].is_null());
+  CHECK(first["interval"] == "bootstrap");
+  CHECK(first["high"].get<double>() - first["low"].get<double>() > 0.08);
+  const Json& difference = results[1]["statistics"][0]["difference"];
+  CHECK(difference["low"].get<double>() == doctest::Approx(-0.1));
+  CHECK(difference["high"].get<double>() == doctest::Approx(-0.1));
+  CHECK(results[0]["pictures"] == 30);
+  CHECK(results[0]["statistics"][6]["interval"] == "wilson");
+  const std::string text = results_text(results);
+  CHECK(contains(text, "uniform   0.390 ±"));
+  CHECK(contains(text, "0.000 ±0.057*"));  // of the share that differs, and Wilson's half width of 0 in 30
+}

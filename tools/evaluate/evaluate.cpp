@@ -1,0 +1,372 @@
+// backlight evaluate: how good maps are, measured over the pictures of a data set.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "engine/core/random.hpp"
+#include "engine/evaluate/baselines.hpp"
+#include "tools/backlight/batch.hpp"
+#include "tools/backlight/class_names.hpp"
+#include "tools/backlight/commands.hpp"
+#include "tools/backlight/interrupt.hpp"
+#include "tools/backlight/looks.hpp"
+#include "tools/backlight/map_options.hpp"
+#include "tools/backlight/outputs.hpp"
+#include "tools/backlight/table.hpp"
+#include "tools/evaluate/evaluator.hpp"
+#include "tools/evaluate/measures.hpp"
+#include "tools/evaluate/readers.hpp"
+#include "tools/evaluate/report.hpp"
+
+namespace backlight::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::pair<std::string_view, AskedClasses>, 3> kAsked{
+    {{"predicted", AskedClasses::predicted},
+     {"true", AskedClasses::annotated},
+     {"top5", AskedClasses::top5}}};
+constexpr std::array<std::pair<std::string_view, BoxNumbers>, 4> kBoxNumbers{
+    {{"inclusive", BoxNumbers::inclusive},
+     {"edges", BoxNumbers::edges},
+     {"xywh", BoxNumbers::xywh},
+     {"voc", BoxNumbers::voc}}};
+constexpr std::array<std::pair<std::string_view, bool>, 2> kProtocols{
+    {{"backlight", false}, {"clovaai", true}}};
+
+struct EvaluateOptions {
+  fs::path data;
+  std::string pictures, boxes;
+  NetworkOptions network;
+  DeviceOptions device;
+  std::vector<std::string> methods, layers, measures{"localization", "pointing", "energy"};
+  std::string classes = "predicted", fit = "stretch", exif = "apply", protocol = "backlight";
+  std::optional<std::string> preset;
+  std::optional<double> tolerance;
+  double threshold = kDefaultSegmentFraction;
+  std::size_t limit = 0;
+  MapOptions map;
+  fs::path out = "backlight-evaluation";
+  bool resume = false, json = false;
+  Console console;
+};
+
+/// Seeds the noise of a smoothing, too.
+std::uint64_t seed_of(const EvaluateOptions& options) { return options.map.seed.value_or(1); }
+
+MapOptions map_options_of(const EvaluateOptions& options) {
+  MapOptions map = options.map;
+  if (!map.smooth || *map.smooth == "augmentation") map.seed.reset();
+  return map;
+}
+
+DataSet read_data(const EvaluateOptions& options, Console& console) {
+  DataSetOptions how{options.pictures};
+  if (!options.boxes.empty())
+    how.boxes = parse_choice("meaning of a box's numbers", options.boxes, kBoxNumbers);
+  DataSet set = read_data_set(options.data, how);
+  for (const DataProblem& problem : set.problems) console.error(problem.where, ": ", problem.what);
+  return set;
+}
+
+/// So many of them by seed, in the order in which they stood.
+void choose_pictures(std::vector<AnnotatedPicture>& pictures, std::size_t limit, std::uint64_t seed) {
+  if (limit == 0 || pictures.size() <= limit) return;
+  const auto draw = [&](const AnnotatedPicture& picture) { return random_bits(seed, hash_of(picture.name)); };
+  std::vector<std::uint64_t> draws;
+  for (const AnnotatedPicture& picture : pictures) draws.push_back(draw(picture));
+  std::ranges::nth_element(draws, draws.begin() + static_cast<std::ptrdiff_t>(limit));
+  std::erase_if(pictures, [&](const AnnotatedPicture& picture) { return draw(picture) >= draws[limit]; });
+}
+
+/// `NAME, 3 min left`.
+std::string with_time_left(const std::string& name, std::chrono::steady_clock::time_point start,
+                           std::size_t done, std::size_t left) {
+  if (done == 0) return name;
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  const double seconds = passed.count() / static_cast<double>(done) * static_cast<double>(left);
+  return name + (seconds < 90 ? text(", ", decimal(seconds, 0), " s left")
+                              : text(", ", decimal(seconds / 60, 0), " min left"));
+}
+
+/// What a run must have in common with the one that it goes on with.
+void check_run(const fs::path& file, Json head, bool resume) {
+  head.erase("threads");
+  std::error_code none;
+  if (resume && fs::exists(file, none)) {
+    const Json there = Json::parse(read_text_file(file), nullptr, /*allow_exceptions=*/false);
+    for (const auto& [member, value] : head.items())
+      if (!there.is_object() || !there.contains(member) || there[member] != value)
+        throw Error(ErrorKind::usage, file.string(), ": the run there has another '", member,
+                    "'; give the options that it was begun with, or --out another folder");
+    return;
+  }
+  write_text(file, dump(head));
+}
+
+class EvaluationRun {
+ public:
+  EvaluationRun(EvaluateOptions& options, DataSet set, const Model& model, const Evaluator& evaluator,
+                Journal& journal, ExifOrientation exif)
+      : options_(options),
+        set_(std::move(set)),
+        model_(model),
+        evaluator_(evaluator),
+        journal_(journal),
+        exif_(exif) {
+    for (const DataProblem& problem : set_.problems)
+      note_error(problem.where, ErrorKind::bad_input, problem.what);
+  }
+
+  /// Whether it came to the end.
+  bool run() {
+    take_down_interrupts();
+    const auto start = std::chrono::steady_clock::now();
+    std::size_t done = 0, resumed = 0;
+    for (std::size_t i = 0; i < set_.pictures.size(); ++i) {
+      if (interrupted_by() != 0) break;
+      const AnnotatedPicture& picture = set_.pictures[i];
+      if (journal_.find(picture.name)) {
+        ++resumed;
+      } else {
+        options_.console.progress(i + 1, set_.pictures.size(),
+                                  with_time_left(picture.name, start, done, set_.pictures.size() - i));
+        attempt(picture);
+        ++done;
+      }
+    }
+    options_.console.end_progress();
+    if (resumed > 0) options_.console.note(counted(resumed, "picture"), " were done before");
+    return done + resumed == set_.pictures.size();
+  }
+
+  std::vector<const PictureFindings*> findings() const {
+    std::vector<const PictureFindings*> found;
+    for (const AnnotatedPicture& picture : set_.pictures)
+      if (const PictureFindings* of_picture = journal_.find(picture.name)) found.push_back(of_picture);
+    return found;
+  }
+  const Json& errors() const { return errors_; }
+
+ private:
+  void attempt(const AnnotatedPicture& picture) {
+    const auto failed = [&](ErrorKind kind, const std::string& what) {
+      options_.console.error(picture.name, ": ", what);
+      note_error(picture.name, kind, what);
+    };
+    try {
+      const Image image = PictureSource{picture.file.string(), ""}.read(
+          exif_, model_.info.preprocessing.alpha(), options_.console);
+      const auto index_of = [&](std::string_view name) { return class_of(std::string(name)); };
+      journal_.add(picture.name,
+                   evaluator_.evaluate(picture.name, image, objects_on(picture, image, index_of)));
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::resources) throw;
+      failed(error.kind(), error.what());
+    } catch (const std::bad_alloc&) {
+      failed(ErrorKind::resources, "out of memory");
+    }
+  }
+
+  std::int64_t class_of(const std::string& name) {
+    const auto [at, added] = classes_.emplace(name, 0);
+    if (!added) return at->second;
+    try {
+      const ClassChoice choice = find_class(model_.labels, model_.wordnet_ids, name);
+      if (!choice.remark.empty()) options_.console.note("the class ", choice.remark);
+      return at->second = choice.index;
+    } catch (...) {
+      classes_.erase(at);
+      throw;
+    }
+  }
+
+  void note_error(const std::string& file, ErrorKind kind, const std::string& what) {
+    errors_.push_back({{"file", file}, {"kind", name_of(kind)}, {"message", what}});
+  }
+
+  EvaluateOptions& options_;
+  DataSet set_;
+  const Model& model_;
+  const Evaluator& evaluator_;
+  Journal& journal_;
+  ExifOrientation exif_;
+  std::map<std::string, std::int64_t> classes_;
+  Json errors_ = Json::array();
+};
+
+/// What is refused before a network is loaded.
+Request parse_evaluation(const EvaluateOptions& options, std::vector<const Method*>& methods) {
+  Request request;
+  if (options.preset) request.question.preset = parse_preset(*options.preset);
+  request.fit = parse_fit(options.fit);
+  request.exif = parse_exif(options.exif);
+  parse_map_options(map_options_of(options), request);
+  for (const std::string& name : options.methods) add_once(methods, &find_method(name));
+  if (methods.empty()) methods.push_back(&find_method("grad-cam"));
+  for (const Method* method : methods) {
+    Question question = request.question;
+    // A reduction of channels is for those methods that have channels.
+    if (!method->needs.input_gradient) question.channels.reset();
+    method->require_defined(question);
+  }
+  return request;
+}
+
+void run_evaluate(EvaluateOptions& options) {
+  Console& console = options.console;
+  std::vector<const Method*> methods;
+  Request request = parse_evaluation(options, methods);
+  const AskedClasses asked = parse_choice("classes", options.classes, kAsked);
+  std::vector<const MeasureKind*> kinds;
+  for (const std::string& name : options.measures) add_once(kinds, &find_measure(name));
+  MeasureOptions how{options.threshold, options.tolerance.value_or(15), asked == AskedClasses::top5 ? 5u : 1u,
+                     parse_choice("protocol", options.protocol, kProtocols)};
+  if (!(how.threshold > 0 && how.threshold <= 1))
+    throw Error(ErrorKind::usage, "--threshold is ", how.threshold, ", expected above 0 and at most 1");
+  DataSet set = read_data(options, console);
+  const std::size_t annotated = set.pictures.size();
+  choose_pictures(set.pictures, options.limit, seed_of(options));
+
+  Model model = load_network(options.network, console);
+  note_labels(model, console);
+  Context context = make_context(options.device, console);
+  model.network.to(context);
+  // Its pictures are small.
+  if (!options.tolerance && model.info.name == "backlight_scenes") how.tolerance = 0;
+  choose_looks(request, options.layers, /*fuse=*/false, methods, model);
+  const Json map_facts = ask_map_options(map_options_of(options), model, request, console);
+  std::vector<std::unique_ptr<Measure>> measures;
+  for (const MeasureKind* kind : kinds) measures.push_back(kind->make(how));
+  Programs programs(model.network, optimisations(options.device, set.pictures.size()));
+  Replays replays(programs, context);
+  const Evaluator evaluator(model, replays, request, measures, asked, seed_of(options));
+
+  Json head = run_json("evaluation", model, request.fit, request.exif, context);
+  head["data"] = {{"path", options.data.string()}, {"format", set.format}, {"pictures", annotated}};
+  head["preset"] = name_of(request.question.preset);
+  head.update(map_facts);
+  head["class"] = options.classes;
+  head["seed"] = seed_of(options);
+  head["limit"] = options.limit == 0 ? Json() : Json(options.limit);
+  head["threshold"] = how.threshold;
+  head["tolerance"] = how.tolerance;
+  head["protocol"] = options.protocol;
+  head["measures"] = Json::array();
+  for (const MeasureKind* kind : kinds) head["measures"].push_back(kind->name);
+  head["methods"] = Json::array();
+  for (const std::string& name : evaluator.candidates()) head["methods"].push_back(name);
+  head["layers"] = Json::array();
+  for (const NodeId layer : request.chosen_layers) head["layers"].push_back(model.network.node(layer).name);
+
+  Inputs inputs;
+  for (const fs::path& file : {options.data, model.weights, labels_file(options.network)}) inputs.add(file);
+  for (const auto& measure : measures)
+    inputs.keep_from(options.out / (std::string(measure->name()) + ".csv"));
+  for (const char* name : {"pictures.csv", "run.json", "evaluation.json"})
+    inputs.keep_from(options.out / name);
+  make_folder(options.out);
+  Journal journal(options.out, measures, evaluator.candidates(), options.resume);
+  check_run(options.out / "run.json", head, options.resume);
+  EvaluationRun run(options, std::move(set), model, evaluator, journal, request.exif);
+  if (!run.run()) {
+    console.note("interrupted; --resume goes on with ", options.out.string());
+    throw CLI::RuntimeError(128 + interrupted_by());
+  }
+  const std::vector<const PictureFindings*> found = run.findings();
+  if (found.empty())
+    throw Error(ErrorKind::bad_input, options.data.string(), ": none of its pictures could be evaluated");
+  const Bootstrap draws{.seed = seed_of(options)};
+  head["evaluated"] = found.size();
+  head["bootstrap"] = {{"draws", draws.draws}, {"seed", draws.seed}};
+  head["results"] = results_json(measures, evaluator.candidates(), found, draws);
+  head["errors"] = run.errors();
+  write_text(options.out / "evaluation.json", dump(head));
+  if (options.json)
+    console.print(dump(head));
+  else
+    console.print_unless_quiet(
+        results_text(head["results"]) + "\n* differs from " + evaluator.candidates().front() +
+        ": the 95 % interval of the difference on the same pictures does not hold 0\n");
+  console.note(found.size(), " of ", counted(found.size() + run.errors().size(), "picture"), " evaluated, ",
+               run.errors().size(), " failed; all of it is in ", options.out.string());
+  if (!run.errors().empty()) throw CLI::RuntimeError(kSomeFailed);
+}
+
+std::string evaluate_footer() {
+  Table measures({"Measures:", ""});
+  for (const MeasureKind& kind : measure_kinds())
+    measures.add({"  " + std::string(kind.name), std::string(kind.summary)});
+  return measures.str() + R"(
+DATA is a folder of XML files (PASCAL VOC, ILSVRC), of wsolevaluation's lists, of scenes with their JSON, or of folders
+that name classes; or a file: COCO's .json, a .csv (file,class[,4 numbers of a box]; LOC_val_solution), ILSVRC's .txt.
+
+Examples:
+  backlight evaluate VOC2007 --method grad-cam,layercam,saliency --limit 200
+  backlight evaluate Annotations/CLS-LOC/val --pictures Data/CLS-LOC/val --class top5 --measure localization
+  backlight evaluate boxes.csv --boxes edges --measure max-box --protocol clovaai --out wsol
+  backlight evaluate scenes --model backlight_scenes --resume)";
+}
+
+}  // namespace
+
+void add_evaluate_command(CLI::App& app) {
+  auto options = std::make_shared<EvaluateOptions>();
+  CLI::App& command =
+      *app.add_subcommand("evaluate", "Measure how good maps are, over the pictures of a data set");
+  const auto add = [&](const char* name, auto& value, const std::string& help, const char* type,
+                       const char* group) {
+    return command.add_option(name, value, help)->group(group)->type_name(type);
+  };
+  add("DATA", options->data, "Annotations of pictures; see below", "PATH", "Data")->required();
+  add("--pictures", options->pictures, "Where the pictures are [beside the annotations]", "DIR", "Data");
+  add("--boxes", options->boxes,
+      "What a box's numbers are: inclusive (first and last pixel), edges, xywh, voc (inclusive, from 1) [the "
+      "format's]",
+      "NAME", "Data");
+  add("--limit", options->limit, "Only so many pictures, chosen by the seed", "N", "Data");
+  add("--exif", options->exif, kExifHelp, "NAME", "Data")->capture_default_str();
+  add("--method", options->methods, "One or several; see `backlight methods` [grad-cam]", "NAME,...",
+      "Question")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add("--layer", options->layers, "Where Grad-CAM looks [the preset's]", "NAME,...", "Question")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add("--class", options->classes,
+      "Of which class, where the annotation does not say: predicted, true, or top5, of which each is located",
+      "NAME", "Question")
+      ->capture_default_str();
+  add("--preset", options->preset, kPresetHelp, "NAME", "Question");
+  add("--fit", options->fit, kFitHelp, "NAME", "Question")->capture_default_str();
+  add_map_options(command, options->map);
+  add("--measure", options->measures, "One or several of the measures below", "NAME,...", "Measures")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  add("--threshold", options->threshold, "Share of the map's maximum from which a box is made", "SHARE",
+      "Measures")
+      ->capture_default_str();
+  add("--tolerance", options->tolerance, "Pixels by which a maximum may miss [15; 0 for backlight_scenes]",
+      "N", "Measures")
+      ->check(CLI::Range(0.0, 1000.0));
+  add("--protocol", options->protocol, "Whose boxes max-box takes: backlight, clovaai (wsolevaluation)",
+      "NAME", "Measures")
+      ->capture_default_str();
+  add_network_options(command, options->network);
+  add_picture_options(command, options->network);
+  add_device_options(command, options->device);
+  add_optimise_option(command, options->device);
+  add("--out", options->out, "Folder for the rows of every picture and the result", "DIR", "Output")
+      ->capture_default_str();
+  command.add_flag("--resume", options->resume, "Go on with the run in that folder")->group("Output");
+  command.add_flag("--json", options->json, "Print the result as JSON (see tools/README.md)")
+      ->group("Output");
+  options->console.add_options(command);
+  command.footer(evaluate_footer());
+  command.callback([options] { run_evaluate(*options); });
+}
+
+}  // namespace backlight::tools

@@ -1,0 +1,37 @@
+#include "tools/evaluate/measures.hpp"
+
+#include <array>
+
+#include "engine/core/nearest.hpp"
+#include "tools/backlight/common.hpp"
+
+namespace backlight::tools {
+namespace {
+
+constexpr std::array<MeasureKind, 6> kMeasures{{
+    {"localization", "boxes at one threshold: ILSVRC's error, and of the class that is there",
+     "doi:10.1007/s11263-015-0816-y", make_localization},
+    {"max-box", "boxes at the best threshold: MaxBoxAcc and MaxBoxAccV2", "arXiv:2007.04178", make_max_box},
+    {"pointing", "whether the map's maximum lies on an object of the class", "arXiv:1608.00507",
+     make_pointing},
+    {"rejection", "the same of five predictions, which a map of low maximum rejects", "arXiv:1610.02391",
+     make_rejection},
+    {"energy", "the map's mass on the objects, average precision, Loc", "arXiv:1910.01279", make_energy},
+    {"pxap", "precision and recall over the pixels of all pictures", "arXiv:2007.04178", make_pxap},
+}};
+
+}  // namespace
+
+std::span<const MeasureKind> measure_kinds() { return kMeasures; }
+
+const MeasureKind& find_measure(std::string_view name) {
+  std::vector<std::string> names;
+  for (const MeasureKind& kind : kMeasures) {
+    if (kind.name == name) return kind;
+    names.emplace_back(kind.name);
+  }
+  throw Error(ErrorKind::usage, "unknown measure '", name, "'", did_you_mean(name, names), "; expected ",
+              joined(names));
+}
+
+}  // namespace backlight::tools

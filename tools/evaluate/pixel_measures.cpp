@@ -1,0 +1,243 @@
+// Measures of pixels: where a map's maximum lies, and its mass.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/evaluate/pointing.hpp"
+#include "tools/evaluate/measures.hpp"
+
+namespace backlight::tools {
+namespace {
+
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
+
+/// The class's pixels: of masks, and of the boxes of objects without one.
+PixelSet pixels_of(const EvaluatedPicture& picture, std::int64_t index) {
+  std::vector<Box> boxes;
+  for (const TrueObject& object : picture.objects)
+    if (object.index == index && object.mask.empty() && object.box) boxes.push_back(*object.box);
+  PixelSet set = PixelSet::of(picture.image.width, picture.image.height, boxes);
+  for (const TrueObject& object : picture.objects)
+    if (object.index == index)
+      for (std::size_t i = 0; i < object.mask.size(); ++i) set.in[i] |= object.mask[i];
+  return set;
+}
+
+/// Of which an object's place is known.
+std::vector<std::int64_t> placed_classes(const EvaluatedPicture& picture) {
+  std::vector<std::int64_t> classes;
+  for (const std::int64_t index : classes_of(picture.objects))
+    if (std::ranges::any_of(picture.objects, [&](const TrueObject& object) {
+          return object.index == index && (object.box || !object.mask.empty());
+        }))
+      classes.push_back(index);
+  return classes;
+}
+
+class PointingGame : public Measure {
+ public:
+  explicit PointingGame(const MeasureOptions& options) : tolerance_(options.tolerance) {}
+
+  std::string_view name() const override { return "pointing"; }
+  std::vector<std::string> columns() const override { return {"x", "y", "hit", "difficult"}; }
+  /// A class is left out where all its objects are difficult (VOC).
+  std::vector<std::int64_t> classes(const EvaluatedPicture& picture) const override {
+    std::vector<std::int64_t> classes = placed_classes(picture);
+    std::erase_if(classes, [&](std::int64_t index) {
+      return std::ranges::all_of(picture.objects, [&](const TrueObject& object) {
+        return object.index != index || object.difficult;
+      });
+    });
+    return classes;
+  }
+
+  std::vector<MeasureRows> rows(const EvaluatedPicture& picture,
+                                std::span<const Candidate> candidates) const override {
+    std::vector<MeasureRows> all(candidates.size());
+    const bool others = classes_of(picture.objects).size() > 1;
+    for (const std::int64_t index : classes(picture)) {
+      const PixelSet object = pixels_of(picture, index);
+      const bool difficult = others && object.share() < kDifficultShare;
+      for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const auto at = strongest_pixel(candidates[i].maps.at(index).evidence, picture.placement);
+        const bool hit = at && points_at(*at, object, tolerance_);
+        all[i].push_back({index,
+                          {at ? double(at->x) : kNoNumber, at ? double(at->y) : kNoNumber, double(hit),
+                           double(difficult)}});
+      }
+    }
+    return all;
+  }
+
+  std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
+    const auto hit = [](const MeasureRow& row) { return row.values[2]; };
+    const auto difficult = [](const MeasureRow& row) {
+      return row.values[3] == 1 ? row.values[2] : kNoNumber;
+    };
+    return {class_mean_statistic("pointing", rows, hit), mean_statistic("pointing_pairs", rows, hit),
+            class_mean_statistic("pointing_difficult", rows, difficult),
+            mean_statistic("no_evidence", rows,
+                           [](const MeasureRow& row) { return double(std::isnan(row.values[0])); })};
+  }
+
+ private:
+  double tolerance_;
+};
+
+class Rejection : public Measure {
+ public:
+  explicit Rejection(const MeasureOptions& options) : tolerance_(options.tolerance) {}
+
+  std::string_view name() const override { return "rejection"; }
+  std::vector<std::string> columns() const override { return {"maximum", "present", "hit"}; }
+  std::vector<std::int64_t> classes(const EvaluatedPicture& picture) const override {
+    return placed_classes(picture).empty() ? std::vector<std::int64_t>() : picture.scores.best(5);
+  }
+
+  std::vector<MeasureRows> rows(const EvaluatedPicture& picture,
+                                std::span<const Candidate> candidates) const override {
+    std::vector<MeasureRows> all(candidates.size());
+    for (const std::int64_t index : classes(picture)) {
+      const PixelSet object = pixels_of(picture, index);
+      const bool present = object.count() > 0;
+      for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const EvaluatedMap& map = candidates[i].maps.at(index);
+        const auto at = present ? strongest_pixel(map.evidence, picture.placement) : std::nullopt;
+        all[i].push_back({index,
+                          {*std::ranges::max_element(map.raw.values()), double(present),
+                           double(at && points_at(*at, object, tolerance_))}});
+      }
+    }
+    return all;
+  }
+
+  std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
+    const auto best = [cases = cases_of(rows)](std::span<const std::int64_t> pictures) {
+      std::vector<RejectionCase> drawn;
+      for (const std::int64_t i : pictures) drawn.insert(drawn.end(), cases[i].begin(), cases[i].end());
+      double most = kNoNumber;
+      for (const RejectionPoint& point : rejection_curve(drawn)) most = std::fmax(most, point.accuracy);
+      return most;
+    };
+    return {{"rejection_best", best}};
+  }
+
+  std::vector<Curve> curves(std::span<const MeasureRows> rows) const override {
+    std::vector<RejectionCase> cases;
+    for (const auto& of_picture : cases_of(rows))
+      cases.insert(cases.end(), of_picture.begin(), of_picture.end());
+    Curve curve{"rejection_by_threshold", {}};
+    for (const auto& [threshold, accuracy] : rejection_curve(cases))
+      curve.points.emplace_back(threshold, accuracy);
+    return {std::move(curve)};
+  }
+
+ private:
+  static std::vector<std::vector<RejectionCase>> cases_of(std::span<const MeasureRows> rows) {
+    std::vector<std::vector<RejectionCase>> cases(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (const MeasureRow& row : rows[i])
+        cases[i].push_back({row.values[0], row.values[1] == 1, row.values[2] == 1});
+    return cases;
+  }
+
+  double tolerance_;
+};
+
+/// What Energy and PxAP share: a row of numbers of each class from its evidence and its pixels as the input sees them.
+class OfPixels : public Measure {
+ public:
+  std::vector<std::int64_t> classes(const EvaluatedPicture& picture) const override {
+    return placed_classes(picture);
+  }
+  std::vector<MeasureRows> rows(const EvaluatedPicture& picture,
+                                std::span<const Candidate> candidates) const override {
+    std::vector<MeasureRows> all(candidates.size());
+    for (const std::int64_t index : classes(picture)) {
+      const PixelSet object = seen_by_input(pixels_of(picture, index), picture.placement);
+      for (std::size_t i = 0; i < candidates.size(); ++i)
+        all[i].push_back({index, values(candidates[i].maps.at(index).evidence, object)});
+    }
+    return all;
+  }
+
+ private:
+  virtual std::vector<double> values(const Tensor& evidence, const PixelSet& object) const = 0;
+};
+
+class Energy : public OfPixels {
+ public:
+  explicit Energy(const MeasureOptions& options) : threshold_(options.threshold) {}
+
+  std::string_view name() const override { return "energy"; }
+  std::vector<std::string> columns() const override {
+    return {"energy", "area", "average_precision", "segment_iou", "loc_0", "loc_25", "loc_50"};
+  }
+  std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
+    std::vector<Statistic> all;
+    const std::vector<std::string> titles = columns();
+    for (std::size_t i = 0; i < titles.size(); ++i) all.push_back(mean_statistic(titles[i], rows, i));
+    return all;
+  }
+
+ private:
+  std::vector<double> values(const Tensor& evidence, const PixelSet& object) const override {
+    return {energy_inside(evidence, object),
+            object.share(),
+            pixel_average_precision(evidence, object),
+            segment_iou(evidence, object, threshold_),
+            loc(evidence, object, 0),
+            loc(evidence, object, 0.25),
+            loc(evidence, object, 0.5)};
+  }
+
+  double threshold_;
+};
+
+class PxAp : public OfPixels {
+ public:
+  std::string_view name() const override { return "pxap"; }
+  std::vector<std::string> columns() const override {
+    std::vector<std::string> titles;
+    for (const char* kind : {"inside_", "outside_"})
+      for (std::size_t k = 0; k < kBins; ++k) titles.push_back(kind + std::to_string(k));
+    return titles;
+  }
+  std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
+    std::vector<std::vector<double>> sums(rows.size(), std::vector<double>(2 * kBins));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (const MeasureRow& row : rows[i])
+        std::ranges::transform(row.values, sums[i], sums[i].begin(), std::plus<>());
+    return {{"pxap", [sums = std::move(sums)](std::span<const std::int64_t> pictures) {
+               std::vector<double> pooled(2 * kBins);
+               for (const std::int64_t i : pictures)
+                 for (std::size_t k = 0; k < pooled.size(); ++k) pooled[k] += sums[i][k];
+               return backlight::pxap(std::span(pooled).first(kBins), std::span(pooled).last(kBins));
+             }}};
+  }
+
+ private:
+  static constexpr std::size_t kBins = 101;
+
+  std::vector<double> values(const Tensor& evidence, const PixelSet& object) const override {
+    const PixelHistogram histogram = pixel_histogram(evidence, object, kBins - 1);
+    std::vector<double> all(histogram.inside.begin(), histogram.inside.end());
+    all.insert(all.end(), histogram.outside.begin(), histogram.outside.end());
+    return all;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Measure> make_pointing(const MeasureOptions& options) {
+  return std::make_unique<PointingGame>(options);
+}
+std::unique_ptr<Measure> make_rejection(const MeasureOptions& options) {
+  return std::make_unique<Rejection>(options);
+}
+std::unique_ptr<Measure> make_energy(const MeasureOptions& options) {
+  return std::make_unique<Energy>(options);
+}
+std::unique_ptr<Measure> make_pxap(const MeasureOptions&) { return std::make_unique<PxAp>(); }
+
+}  // namespace backlight::tools
