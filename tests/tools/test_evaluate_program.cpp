@@ -83,6 +83,41 @@ TEST_CASE("evaluate: methods and baselines on scenes, every number pinned") {
 }
 
 TEST_CASE(
+    "evaluate: VOC's difficult objects count beside others, and a class of them alone is not asked for") {
+  const Workspace work;
+  draw_scenes(work, "2");
+  std::vector<std::int64_t> classes;  // of the objects that were annotated
+  const auto annotate = [&](const std::string& scene, const std::vector<std::size_t>& which,
+                            const char* difficult) {
+    const Json json = Json::parse(read_text(work / ("scenes/" + scene + ".json")));
+    std::string xml = "<annotation><filename>" + scene + ".png</filename>";
+    for (const std::size_t i : which) {
+      const Json &of = json["objects"][i]["class"], &box = json["objects"][i]["box"];
+      classes.push_back(of["index"]);
+      const auto edge = [&](const char* tag, const char* name, double more) {
+        const std::string number = std::to_string(box[name].get<double>() + more);
+        return "<" + std::string(tag) + ">" + number + "</" + tag + ">";
+      };
+      xml += "<object><name>" + of["name"].get<std::string>() + "</name><difficult>" + *difficult++ +
+             "</difficult><bndbox>" + edge("xmin", "x0", 1) + edge("ymin", "y0", 1) + edge("xmax", "x1", 0) +
+             edge("ymax", "y1", 0) + "</bndbox></object>";
+    }
+    work.file("voc/Annotations/" + scene + ".xml", xml + "</annotation>");
+  };
+  annotate("scene_000000", {0, 1, 1}, "101");
+  annotate("scene_000001", {0, 1}, "11");
+  const ProcessResult result =
+      work.run({"evaluate", work.str("voc"), "--pictures", work.str("scenes"), "--model", "backlight_scenes",
+                "--measure", "pointing", "--out", work.str("out")});
+  CHECK(result.exit_code == 0);
+  const std::string rows = read_text(work / "out/pointing.csv");
+  CHECK_FALSE(contains(rows, "scene_000001"));
+  CHECK(contains(read_text(work / "out/pictures.csv"), "scene_000001"));
+  CHECK(contains(rows, "scene_000000.png,grad-cam," + std::to_string(classes[1]) + ","));
+  CHECK_FALSE(contains(rows, "scene_000000.png,grad-cam," + std::to_string(classes[0]) + ","));
+}
+
+TEST_CASE(
     "evaluate: what is wrong with a picture is said in a line, the rest is measured, and a run is resumed") {
   const Workspace work;
   draw_scenes(work, "5");

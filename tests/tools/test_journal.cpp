@@ -1,6 +1,7 @@
 // Statistics of rows, and rows that outlive a run.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -54,6 +55,63 @@ TEST_CASE("statistics: means over rows and over classes, and what is a share") {
   CHECK(std::isnan(classes.of(std::vector<std::int64_t>{1})));
   const Statistic share = mean_statistic("share", std::span(rows).subspan(1), 0);
   CHECK(share.share == std::pair<std::int64_t, std::int64_t>(0, 2));
+}
+
+TEST_CASE(
+    "statistics: ILSVRC's error by its causes, the best threshold of all pictures, a curve of rejection") {
+  const auto named = [](const std::vector<Statistic>& statistics, const std::string& name,
+                        std::size_t pictures) {
+    const auto at = std::ranges::find(statistics, name, &Statistic::name);
+    REQUIRE(at != statistics.end());
+    return of_all(*at, pictures);
+  };
+  // Label, box, located of one guess: right; the label alone is wrong; the box alone; both; right label and right box,
+  // but not of one object. The second picture has two classes, of which one has no evidence.
+  const auto row = [](double iou, std::vector<double> verdict) {
+    MeasureRow of{1, {0, 0, 9, 9, iou, double(iou >= 0.5)}};
+    of.values.insert(of.values.end(), verdict.begin(), verdict.end());
+    of.values.resize(12, kEmpty);
+    return of;
+  };
+  std::vector<MeasureRows> rows{{row(0.75, {1, 1, 1})},
+                                {row(0.75, {0, 1, 0})},
+                                {row(0.25, {1, 0, 0})},
+                                {row(0.25, {0, 0, 0})},
+                                {row(0.25, {1, 1, 0})}};
+  rows[1].push_back({2, std::vector<double>(12, kEmpty)});
+  rows[1][1].values[4] = rows[1][1].values[5] = 0;
+  const std::vector<Statistic> localization = make_localization({})->statistics(rows);
+  const std::vector<std::pair<const char*, double>> expected{
+      {"gt_known", 2.0 / 6},     {"gt_known_iou", 2.25 / 6}, {"top1_error", 0.8},
+      {"top1_error_label", 0.2}, {"top1_error_box", 0.4},    {"top1_error_both", 0.2},
+      {"top1_class_error", 0.4}, {"no_evidence", 1.0 / 6}};
+  for (const auto& [name, value] : expected) {
+    CAPTURE(name);
+    CHECK(named(localization, name, 5) == doctest::Approx(value));
+  }
+
+  // Each picture has another best threshold; at 0.3 two of three are found.
+  std::vector<MeasureRows> overlaps;
+  for (const int best : {29, 30, 60}) {
+    MeasureRow of{1, std::vector<double>(200)};
+    for (int k = best - 3; k <= best; ++k) of.values[static_cast<std::size_t>(k)] = 0.6;
+    for (int k = best; k <= best + 3; ++k) of.values[static_cast<std::size_t>(100 + k)] = 0.8;
+    overlaps.push_back({of});
+  }
+  const auto max_box = make_max_box({});
+  CHECK(named(max_box->statistics(overlaps), "max_box_acc", 3) == doctest::Approx(2.0 / 3));
+  CHECK(named(max_box->statistics(overlaps), "max_box_acc_v2", 3) == doctest::Approx(2.0 / 3));
+  const std::vector<Curve> curves = max_box->curves(overlaps);
+  REQUIRE(curves.front().points.size() == 100);
+  CHECK(curves.front().points[29].first == doctest::Approx(0.3));
+  CHECK(curves.front().points[29].second == doctest::Approx(2.0 / 3));
+  CHECK(curves.front().points[60].second == doctest::Approx(1.0 / 3));
+  CHECK(curves.front().points[61].second == 0);
+
+  const auto rejection = make_rejection({});
+  const std::vector<MeasureRows> cases{{{1, {4, 1, 1}}, {2, {1, 0, 0}}}, {{1, {2, 1, 0}}, {3, {3, 0, 0}}}};
+  CHECK(named(rejection->statistics(cases), "rejection_best", 2) == 0.75);
+  CHECK(rejection->curves(cases).front().points[1] == std::pair(2.0, 0.5));
 }
 
 TEST_CASE("journal: a run that was cut off anywhere goes on with nothing twice and nothing lost") {
