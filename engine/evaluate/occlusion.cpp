@@ -1,35 +1,41 @@
 #include "engine/evaluate/occlusion.hpp"
 
+#include <algorithm>
+
 #include "engine/evaluate/ranking.hpp"
 
 namespace backlight {
 
-std::optional<double> Occlusion::correlation() const { return spearman(map, drop); }
+template <class Fn>
+void Occlusion::for_each_pixel(std::int64_t patch, Fn&& fn) const {
+  const std::int64_t height = scorer_.height(), width = scorer_.width(), row = patch / cells_,
+                     column = patch % cells_;
+  for (std::int64_t y = row * height / cells_; y < (row + 1) * height / cells_; ++y)
+    for (std::int64_t x = column * width / cells_; x < (column + 1) * width / cells_; ++x)
+      fn(static_cast<std::size_t>(y * width + x));
+}
 
-Occlusion occlusion(const Scorer& scorer, const Tensor& map, std::int64_t cells) {
-  const std::int64_t height = scorer.height(), width = scorer.width();
-  if (cells < 2 || cells > std::min(height, width))
-    throw Error(ErrorKind::usage, cells, "×", cells, " patches of an input of ", height, "×", width,
-                " were asked for, expected 2 or more, of a pixel at least");
-  const std::vector<double> values = scorer.pixels_of(map);
-  const auto for_each_pixel = [&](std::int64_t cell, auto&& fn) {
-    const std::int64_t row = cell / cells, column = cell % cells;
-    for (std::int64_t y = row * height / cells; y < (row + 1) * height / cells; ++y)
-      for (std::int64_t x = column * width / cells; x < (column + 1) * width / cells; ++x)
-        fn(static_cast<std::size_t>(y * width + x));
-  };
-  Occlusion result;
-  for (std::int64_t cell = 0; cell < cells * cells; ++cell) {
-    double sum = 0, count = 0;
-    for_each_pixel(cell, [&](std::size_t i) { sum += values[i], ++count; });
-    result.map.push_back(sum / count);
-  }
-  result.drop = scorer.values(Aim::score, cells * cells, [&](std::int64_t cell, std::span<double> x) {
-    for (std::size_t plane = 0; plane < x.size(); plane += values.size())
-      for_each_pixel(cell, [&](std::size_t i) { x[plane + i] = 0; });
+Occlusion::Occlusion(const Scorer& scorer, std::int64_t cells) : scorer_(scorer), cells_(cells) {
+  if (cells < 2 || cells > std::min(scorer.height(), scorer.width()))
+    throw Error(ErrorKind::usage, cells, "×", cells, " patches of an input of ", scorer.height(), "×",
+                scorer.width(), " were asked for, expected 2 or more, of a pixel at least");
+  const auto pixels = static_cast<std::size_t>(scorer.pixels());
+  drops_ = scorer.values(Aim::score, cells * cells, [&](std::int64_t patch, std::span<double> x) {
+    for (std::size_t plane = 0; plane < x.size(); plane += pixels)
+      for_each_pixel(patch, [&](std::size_t i) { x[plane + i] = 0; });
   });
-  for (double& v : result.drop) v = scorer.value(Aim::score) - v;
-  return result;
+  for (double& v : drops_) v = scorer.value(Aim::score) - v;
+}
+
+std::optional<double> Occlusion::correlation(const Tensor& map) const {
+  const std::vector<double> values = scorer_.pixels_of(map);
+  std::vector<double> means;
+  for (std::int64_t patch = 0; patch < cells_ * cells_; ++patch) {
+    double sum = 0, count = 0;
+    for_each_pixel(patch, [&](std::size_t i) { sum += values[i], ++count; });
+    means.push_back(sum / count);
+  }
+  return spearman(means, drops_);
 }
 
 }  // namespace backlight

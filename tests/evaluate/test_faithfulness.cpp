@@ -297,12 +297,12 @@ TEST_CASE("road: noise is of the seed and the picture's name alone") {
 
 TEST_CASE("occlusion: drops and their correlation with the map, of patches that do not divide the picture") {
   const Measured m;
-  const Occlusion found = occlusion(*m.scorer, half_map(), 6);
-  check_near(found.drop, "occlusion.drops", 1e-5);
-  check_near(*found.correlation(), "occlusion.correlation");
-  CHECK_FALSE(occlusion(*m.scorer, Tensor::zeros({kHeight, kWidth}), 6).correlation().has_value());
-  CHECK_THROWS_AS(occlusion(*m.scorer, half_map(), 14), Error);
-  CHECK_THROWS_AS(occlusion(*m.scorer, half_map(), 1), Error);
+  const Occlusion found(*m.scorer, 6);
+  check_near(found.drops(), "occlusion.drops", 1e-5);
+  check_near(*found.correlation(half_map()), "occlusion.correlation");
+  CHECK_FALSE(found.correlation(Tensor::zeros({kHeight, kWidth})).has_value());
+  CHECK_THROWS_AS(Occlusion(*m.scorer, 14), Error);
+  CHECK_THROWS_AS(Occlusion(*m.scorer, 1), Error);
 }
 
 TEST_CASE("infidelity is captum's") {
@@ -366,7 +366,7 @@ TEST_CASE("measures: neither batches nor threads change a bit") {
     const Road removed = road(*m.scorer, half_map(), {.noise = {0.1, 0.2, 0.3}, .picture = "a"});
     take(removed.morf.scores);
     take(removed.lerf.scores);
-    take(occlusion(*m.scorer, half_map(), 7).drop);
+    take(Occlusion(*m.scorer, 7).drops());
     values.push_back(confidence(*m.scorer, half_map()).after);
     values.push_back(infidelity(*m.scorer, half_map()));
     return values;
