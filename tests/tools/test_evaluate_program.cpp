@@ -180,3 +180,47 @@ TEST_CASE(
   refused("--measure", "pointng", "did you mean \"pointing\"");
   refused("--threshold", "0", "expected above 0");
 }
+
+TEST_CASE("evaluate: measures that ask the network again, to the same bytes with other threads") {
+  const Workspace work;
+  draw_scenes(work, "2");
+  const std::vector<std::string> measures{"drop",        "insertion",  "deletion",
+                                          "road",        "occlusion",  "infidelity",
+                                          "sensitivity", "sparseness", "randomization"};
+  std::string list;
+  for (const std::string& name : measures) list += (list.empty() ? "" : ",") + name;
+  const auto run = [&](const char* threads, const std::string& which) {
+    return work.run_json(
+        evaluate(work, {"--method", "grad-cam,guided-backprop", "--measure", which, "--points", "5",
+                        "--threads", threads, "--out", work.str(threads), "--json"}));
+  };
+  const Json one = run("1", list);
+  run("2", "drop,deletion,infidelity,sensitivity");
+  CHECK(one["points"] == 5);
+  for (const char* name : {"drop", "deletion", "infidelity", "sensitivity"})
+    CHECK(read_text(work / (std::string("1/") + name + ".csv")) ==
+          read_text(work / (std::string("2/") + name + ".csv")));
+  const Json& results = one["results"];
+  // What a map of a trained network is for.
+  CHECK(value_of(results, "grad-cam", "road_combined") > value_of(results, "random", "road_combined"));
+  CHECK(value_of(results, "grad-cam", "insertion") > value_of(results, "uniform", "insertion"));
+  CHECK(value_of(results, "grad-cam", "deletion") < value_of(results, "uniform", "deletion"));
+  CHECK(value_of(results, "guided-backprop", "similarity") > value_of(results, "grad-cam", "similarity"));
+  CHECK(value_of(results, "uniform", "constant") == 1);
+  CHECK(value_of(results, "grad-cam", "sparseness") > value_of(results, "random", "sparseness"));
+  for (const Json& result : results)
+    if (result["measure"] == "insertion") {
+      REQUIRE(result["curves"]["insertion"].size() == 5);
+      CHECK(result["curves"]["insertion"][4][0] == 1);
+    }
+  const std::string svg = read_text(work / "1/insertion.svg");
+  CHECK(svg.starts_with("<svg "));
+  CHECK(svg.ends_with("</svg>\n"));
+  CHECK(contains(svg, ">guided-backprop</text>"));
+  CHECK(contains(read_text(work / "1/randomization.csv"), "file,method,class,fc,layer2.2.conv2,"));
+  CHECK(fs::exists(work / "1/road-morf.svg"));
+
+  const ProcessResult wrong = work.run(evaluate(work, {"--fill", "grey", "--out", work.str("none")}));
+  CHECK(wrong.exit_code == 2);
+  CHECK(contains(wrong.err, "unknown fill 'grey'"));
+}

@@ -6,6 +6,7 @@
 
 #include "engine/core/random.hpp"
 #include "engine/evaluate/baselines.hpp"
+#include "models/pictures.hpp"
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/class_names.hpp"
 #include "tools/backlight/commands.hpp"
@@ -16,6 +17,7 @@
 #include "tools/backlight/table.hpp"
 #include "tools/evaluate/evaluator.hpp"
 #include "tools/evaluate/measures.hpp"
+#include "tools/evaluate/plots.hpp"
 #include "tools/evaluate/readers.hpp"
 #include "tools/evaluate/report.hpp"
 
@@ -33,8 +35,15 @@ constexpr std::array<std::pair<std::string_view, BoxNumbers>, 4> kBoxNumbers{
      {"edges", BoxNumbers::edges},
      {"xywh", BoxNumbers::xywh},
      {"voc", BoxNumbers::voc}}};
-constexpr std::array<std::pair<std::string_view, bool>, 2> kProtocols{
-    {{"backlight", false}, {"clovaai", true}}};
+enum class Protocol : std::uint8_t { backlight, clovaai, pytorch_grad_cam };
+constexpr std::array<std::pair<std::string_view, Protocol>, 3> kProtocols{
+    {{"backlight", Protocol::backlight},
+     {"clovaai", Protocol::clovaai},
+     {"pytorch-grad-cam", Protocol::pytorch_grad_cam}}};
+constexpr std::array<std::pair<std::string_view, Baseline>, 3> kFills{
+    {{"mean", Baseline::mean}, {"black", Baseline::black}, {"blur", Baseline::blur}}};
+constexpr std::array<std::pair<std::string_view, RandomizationOrder>, 2> kOrders{
+    {{"cascading", RandomizationOrder::cascading}, {"independent", RandomizationOrder::independent}}};
 
 struct EvaluateOptions {
   fs::path data;
@@ -42,11 +51,13 @@ struct EvaluateOptions {
   NetworkOptions network;
   DeviceOptions device;
   std::vector<std::string> methods, layers, measures{"localization", "pointing", "energy"};
-  std::string classes = "predicted", fit = "stretch", exif = "apply", protocol = "backlight";
+  std::string classes = "predicted", fit = "stretch", exif = "apply", protocol = "backlight", fill = "mean",
+              randomize = "cascading";
   std::optional<std::string> preset;
   std::optional<double> tolerance;
   double threshold = kDefaultSegmentFraction;
   std::size_t limit = 0;
+  std::int64_t points = 0;
   MapOptions map;
   fs::path out = "backlight-evaluation";
   bool resume = false, json = false;
@@ -79,6 +90,24 @@ void choose_pictures(std::vector<AnnotatedPicture>& pictures, std::size_t limit,
   for (const AnnotatedPicture& picture : pictures) draws.push_back(draw(picture));
   std::ranges::nth_element(draws, draws.begin() + static_cast<std::ptrdiff_t>(limit));
   std::erase_if(pictures, [&](const AnnotatedPicture& picture) { return draw(picture) >= draws[limit]; });
+}
+
+/// Inputs of the first pictures of a data set that can be read, of one size.
+Tensor first_inputs(std::span<const AnnotatedPicture> pictures, const Model& model, const Request& request) {
+  std::vector<Tensor> inputs;
+  for (const AnnotatedPicture& picture : pictures) try {
+      Console quiet;
+      const PictureSource source{picture.file.string(), ""};
+      const Image image = source.read(request.exif, model.info.preprocessing.alpha(), quiet);
+      Tensor x = fit_picture(image, model, request.fit, /*backward_to_input=*/false).x;
+      if (inputs.empty() || inputs.front().shape() == x.shape()) inputs.push_back(std::move(x));
+    } catch (const Error&) {  // said when its turn comes
+    }
+  if (inputs.empty()) return {};
+  Tensor batch(inputs.front().shape().with(0, std::ssize(inputs)));
+  float* to = batch.data<float>();
+  for (const Tensor& x : inputs) to = std::ranges::copy(x.values(), to).out;
+  return batch;
 }
 
 /// `NAME, 3 min left`.
@@ -222,12 +251,18 @@ void run_evaluate(EvaluateOptions& options) {
   const AskedClasses asked = parse_choice("classes", options.classes, kAsked);
   std::vector<const MeasureKind*> kinds;
   for (const std::string& name : options.measures) add_once(kinds, &find_measure(name));
+  const Protocol protocol = parse_choice("protocol", options.protocol, kProtocols);
   MeasureOptions how{options.threshold, options.tolerance.value_or(15), asked == AskedClasses::top5 ? 5u : 1u,
-                     parse_choice("protocol", options.protocol, kProtocols)};
+                     protocol == Protocol::clovaai};
+  if (protocol == Protocol::pytorch_grad_cam) how.road = RoadProtocol::pytorch_grad_cam;
+  how.fill = parse_choice("fill", options.fill, kFills);
+  how.randomization = parse_choice("order of randomization", options.randomize, kOrders);
   if (!(how.threshold > 0 && how.threshold <= 1))
     throw Error(ErrorKind::usage, "--threshold is ", how.threshold, ", expected above 0 and at most 1");
   DataSet set = read_data(options, console);
   const std::size_t annotated = set.pictures.size();
+  const std::vector<AnnotatedPicture> few(
+      set.pictures.begin(), set.pictures.begin() + std::min<std::ptrdiff_t>(8, std::ssize(set.pictures)));
   choose_pictures(set.pictures, options.limit, seed_of(options));
 
   Model model = load_network(options.network, console);
@@ -238,6 +273,10 @@ void run_evaluate(EvaluateOptions& options) {
   if (!options.tolerance && model.info.name == "backlight_scenes") how.tolerance = 0;
   choose_looks(request, options.layers, /*fuse=*/false, methods, model);
   const Json map_facts = ask_map_options(map_options_of(options), model, request, console);
+  how.preset = request.question.preset;
+  how.points = options.points == 0 ? model.info.preprocessing.input_size + 1 : options.points;
+  how.model = &model;
+  how.pictures = [&] { return first_inputs(few, model, request); };
   std::vector<std::unique_ptr<Measure>> measures;
   for (const MeasureKind* kind : kinds) measures.push_back(kind->make(how));
   Programs programs(model.network, optimisations(options.device, set.pictures.size()));
@@ -254,6 +293,9 @@ void run_evaluate(EvaluateOptions& options) {
   head["threshold"] = how.threshold;
   head["tolerance"] = how.tolerance;
   head["protocol"] = options.protocol;
+  head["points"] = how.points;
+  head["fill"] = options.fill;
+  head["randomize"] = options.randomize;
   head["measures"] = Json::array();
   for (const MeasureKind* kind : kinds) head["measures"].push_back(kind->name);
   head["methods"] = Json::array();
@@ -284,6 +326,7 @@ void run_evaluate(EvaluateOptions& options) {
   head["results"] = results_json(measures, evaluator.candidates(), found, draws);
   head["errors"] = run.errors();
   write_text(options.out / "evaluation.json", dump(head));
+  for (const auto& [name, svg] : curve_plots(head["results"])) write_text(options.out / name, svg);
   if (options.json)
     console.print(dump(head));
   else
@@ -352,8 +395,20 @@ void add_evaluate_command(CLI::App& app) {
   add("--tolerance", options->tolerance, "Pixels by which a maximum may miss [15; 0 for backlight_scenes]",
       "N", "Measures")
       ->check(CLI::Range(0.0, 1000.0));
-  add("--protocol", options->protocol, "Whose boxes max-box takes: backlight, clovaai (wsolevaluation)",
+  add("--protocol", options->protocol,
+      "Whose boxes max-box takes: backlight, clovaai (wsolevaluation); and whose pixels road removes: "
+      "backlight, "
+      "pytorch-grad-cam",
       "NAME", "Measures")
+      ->capture_default_str();
+  add("--points", options->points, "Of insertion's and deletion's curves [one more than the input has rows]",
+      "N", "Measures")
+      ->check(CLI::Range(2, 10001));
+  add("--fill", options->fill, "What drop shows in the place of what a map hides: mean, black, blur", "NAME",
+      "Measures")
+      ->capture_default_str();
+  add("--randomize", options->randomize,
+      "Layers that randomization takes: cascading, independent (one alone)", "NAME", "Measures")
       ->capture_default_str();
   add_network_options(command, options->network);
   add_picture_options(command, options->network);

@@ -22,7 +22,7 @@ Evaluator::Evaluator(const Model& model, Replays& replays, const Request& reques
   for (const BaselineMap& baseline : baseline_maps()) names_.emplace_back(baseline.name);
 }
 
-EvaluatedMap Evaluator::map_of(Probe& probe, const Look& look, std::int64_t index) const {
+Question Evaluator::question_of(const Probe& probe, const Look& look, std::int64_t index) const {
   Question question = request_.question;
   question.target.classes = {index};
   question.layer = look.layer;
@@ -31,6 +31,11 @@ EvaluatedMap Evaluator::map_of(Probe& probe, const Look& look, std::int64_t inde
   if (request_.baseline && !question.path.baseline)
     question.path.baseline = std::make_shared<const Tensor>(
         baseline(*request_.baseline, probe.input(), model_.info.preprocessing));
+  return question;
+}
+
+EvaluatedMap Evaluator::map_of(Probe& probe, const Look& look, std::int64_t index) const {
+  const Question question = question_of(probe, look, index);
   Result result = explain_picture(probe, *look.method, question, model_.info.preprocessing);
   const Shape& input = probe.input().shape();
   Tensor evidence = enlarged_evidence(result.map->map, question.preset, input[2], input[3]);
@@ -50,8 +55,10 @@ PictureFindings Evaluator::evaluate(const std::string& name, const Image& image,
   for (const auto& measure : measures_)
     for (const std::int64_t index : measure->classes(picture)) classes.insert(index);
   std::vector<Candidate> candidates;
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    candidates.push_back({names_[i], i < request_.looks.size() ? request_.looks[i].method : nullptr});
+  for (const Look& look : request_.looks)
+    candidates.push_back({names_[candidates.size()], look.method,
+                          [&](std::int64_t index) { return question_of(probe, look, index); }});
+  for (std::size_t i = candidates.size(); i < names_.size(); ++i) candidates.push_back({names_[i]});
   const std::uint64_t seed = random_bits(seed_, hash_of(name));
   for (const std::int64_t index : classes)  // one after the other, since methods share what a class costs
     for (std::size_t i = 0; i < candidates.size(); ++i) {

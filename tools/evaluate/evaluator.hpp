@@ -28,6 +28,7 @@ class Evaluator {
                            const std::vector<TrueObject>& objects) const;
 
  private:
+  Question question_of(const Probe& probe, const Look& look, std::int64_t index) const;
   EvaluatedMap map_of(Probe& probe, const Look& look, std::int64_t index) const;
 
   const Model& model_;

@@ -47,6 +47,8 @@ struct EvaluatedMap {
 struct Candidate {
   std::string name;
   const Method* method = nullptr;  ///< null for a baseline
+  /// What is asked of the method about a class; of a baseline nothing.
+  std::function<Question(std::int64_t index)> question = {};
   std::map<std::int64_t, EvaluatedMap> maps = {};
 };
 

@@ -8,7 +8,7 @@
 namespace backlight::tools {
 namespace {
 
-constexpr std::array<MeasureKind, 6> kMeasures{{
+constexpr std::array<MeasureKind, 15> kMeasures{{
     {"localization", "boxes at one threshold: ILSVRC's error, and of the class that is there",
      "doi:10.1007/s11263-015-0816-y", make_localization},
     {"max-box", "boxes at the best threshold: MaxBoxAcc and MaxBoxAccV2", "arXiv:2007.04178", make_max_box},
@@ -18,6 +18,21 @@ constexpr std::array<MeasureKind, 6> kMeasures{{
      make_rejection},
     {"energy", "the map's mass on the objects, average precision, Loc", "arXiv:1910.01279", make_energy},
     {"pxap", "precision and recall over the pixels of all pictures", "arXiv:2007.04178", make_pxap},
+    {"drop", "what a map hides from the network: average drop, increase, ADCC", "arXiv:1710.11063",
+     make_drop},
+    {"insertion", "the area below the score as the strongest pixels come", "arXiv:1806.07421",
+     make_insertion},
+    {"deletion", "the same as they go", "arXiv:1806.07421", make_deletion},
+    {"road", "the score without the strongest, and without the weakest pixels", "arXiv:2202.00449",
+     make_road},
+    {"occlusion", "whether a map is strong where a patch costs the class", "arXiv:1610.02391",
+     make_occlusion},
+    {"infidelity", "how well a map foretells the score of other pictures", "arXiv:1901.09392",
+     make_infidelity},
+    {"sensitivity", "how much a map changes with the picture", "arXiv:1901.09392", make_sensitivity},
+    {"sparseness", "how few pixels a map needs", "arXiv:1810.06583", make_sparseness},
+    {"randomization", "whether a map changes when the network forgets", "arXiv:1810.03292",
+     make_randomization},
 }};
 
 }  // namespace

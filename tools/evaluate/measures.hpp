@@ -5,7 +5,10 @@
 #include <span>
 #include <string_view>
 
+#include "engine/evaluate/randomization.hpp"
+#include "engine/evaluate/road.hpp"
 #include "engine/explain/segment.hpp"
+#include "models/pictures.hpp"
 #include "tools/evaluate/measure.hpp"
 
 namespace backlight::tools {
@@ -16,7 +19,13 @@ struct MeasureOptions {
   double tolerance = 15;                       ///< of the pointing game, in pixels of the picture
   std::size_t guesses = 1;                     ///< predicted classes that each are located
   bool clovaai = false;                        ///< boxes by wsolevaluation's protocol
-  Preset preset = Preset::pytorch_grad_cam;    ///< by whose rule maps are enlarged
+  std::int64_t points = 0;                     ///< of insertion's and deletion's curves
+  Baseline fill = Baseline::mean;              ///< of what a map hides
+  RoadProtocol road = RoadProtocol::road;
+  RandomizationOrder randomization = RandomizationOrder::cascading;
+  const Model* model = nullptr;
+  std::function<Tensor()> pictures = {};  ///< a few inputs of the data set, the same whatever is chosen of it
+  Preset preset = Preset::pytorch_grad_cam;  ///< by whose rule maps are enlarged
 };
 
 struct MeasureKind {
@@ -38,5 +47,14 @@ std::unique_ptr<Measure> make_pointing(const MeasureOptions& options);
 std::unique_ptr<Measure> make_rejection(const MeasureOptions& options);
 std::unique_ptr<Measure> make_energy(const MeasureOptions& options);
 std::unique_ptr<Measure> make_pxap(const MeasureOptions& options);
+std::unique_ptr<Measure> make_drop(const MeasureOptions& options);
+std::unique_ptr<Measure> make_insertion(const MeasureOptions& options);
+std::unique_ptr<Measure> make_deletion(const MeasureOptions& options);
+std::unique_ptr<Measure> make_road(const MeasureOptions& options);
+std::unique_ptr<Measure> make_occlusion(const MeasureOptions& options);
+std::unique_ptr<Measure> make_infidelity(const MeasureOptions& options);
+std::unique_ptr<Measure> make_sensitivity(const MeasureOptions& options);
+std::unique_ptr<Measure> make_sparseness(const MeasureOptions& options);
+std::unique_ptr<Measure> make_randomization(const MeasureOptions& options);
 
 }  // namespace backlight::tools
