@@ -56,7 +56,7 @@ void add_block(Network& net, const std::string& path, const Block& block, const 
 
 }  // namespace
 
-Network resnet(const ResNetDesign& design, const NetworkDescription& description) {
+Network resnet_features(const ResNetDesign& design, const NetworkDescription& description) {
   Network net(description.channels);
   add_stem(net, description);
   std::int64_t channels = 64;
@@ -70,6 +70,11 @@ Network resnet(const ResNetDesign& design, const NetworkDescription& description
       channels = out;
     }
   }
+  return net;
+}
+
+Network resnet(const ResNetDesign& design, const NetworkDescription& description) {
+  Network net = resnet_features(design, description);
   net.add("avgpool", adaptive_avg_pool2d(1));
   net.add("flatten", flatten());
   add_head(net, description.head);

@@ -13,4 +13,7 @@ namespace backlight {
 /// pooling follows. Input N×C×224×224 (32×32 with a small stem), any size.
 Network resnet(const ResNetDesign& design, const NetworkDescription& description);
 
+/// The same up to its last map, a 32nd of the input's resolution, whatever the description's head.
+Network resnet_features(const ResNetDesign& design, const NetworkDescription& description);
+
 }  // namespace backlight

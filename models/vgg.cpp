@@ -25,7 +25,7 @@ std::array<int, 5> stages(int depth) {
 
 }  // namespace
 
-Network vgg(int depth, bool batch_norm, const NetworkDescription& description) {
+Network vgg_features(int depth, bool batch_norm, const NetworkDescription& description) {
   constexpr std::array<std::int64_t, 5> kWidths = {64, 128, 256, 512, 512};
   const std::array<int, 5> convolutions = stages(depth);
   Network net(description.channels);
@@ -35,14 +35,20 @@ Network vgg(int depth, bool batch_norm, const NetworkDescription& description) {
   };
   std::int64_t channels = description.channels;
   for (std::size_t stage = 0; stage < kWidths.size(); ++stage) {
+    if (stage > 0) add_feature(max_pool2d({.kernel = 2, .stride = 2}));
     for (int i = 0; i < convolutions[stage]; ++i) {
       add_feature(conv2d(channels, kWidths[stage], {.kernel = 3, .padding = 1}));
       channels = kWidths[stage];
       if (batch_norm) add_feature(batch_norm2d(channels));
       add_feature(relu());
     }
-    add_feature(max_pool2d({.kernel = 2, .stride = 2}));
   }
+  return net;
+}
+
+Network vgg(int depth, bool batch_norm, const NetworkDescription& description) {
+  Network net = vgg_features(depth, batch_norm, description);
+  net.add("features." + std::to_string(net.size() - 1), max_pool2d({.kernel = 2, .stride = 2}));
   net.add("avgpool", adaptive_avg_pool2d(static_cast<int>(description.pooled)));
   net.add("flatten", flatten());
   add_head(net, description.head);

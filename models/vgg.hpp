@@ -10,4 +10,7 @@ namespace backlight {
 /// with `batch_norm` one stands after every convolution. Input N×C×224×224, any size from 32.
 Network vgg(int depth, bool batch_norm, const NetworkDescription& description);
 
+/// The same up to the last ReLU before the last pooling, 512 channels at a 16th of the input's resolution.
+Network vgg_features(int depth, bool batch_norm, const NetworkDescription& description);
+
 }  // namespace backlight

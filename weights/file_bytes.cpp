@@ -30,7 +30,7 @@ FileBytes::FileBytes(const std::filesystem::path& path) {
   if (file.value < 0 || ::fstat(file.value, &info) != 0) {
     throw Error(ErrorKind::bad_input, "cannot open the file: ", std::strerror(errno));
   }
-  if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::bad_input, "is a directory; expected a file of weights");
+  if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::bad_input, "is a directory; expected a file");
   if (!S_ISREG(info.st_mode))
     throw Error(ErrorKind::bad_input, "is not a regular file; save it to disk first");
   const auto size = static_cast<std::size_t>(info.st_size);
@@ -41,6 +41,12 @@ FileBytes::FileBytes(const std::filesystem::path& path) {
   }
   bytes_ = {static_cast<const std::byte*>(mapped), size};
   mapped_ = true;
+}
+
+FileBytes open_file(const std::filesystem::path& path) try {
+  return FileBytes(path);
+} catch (const Error& error) {
+  throw Error(error.kind(), path.string(), ": ", error.what());
 }
 
 FileBytes::~FileBytes() {

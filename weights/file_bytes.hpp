@@ -29,4 +29,7 @@ class FileBytes {
   mutable std::string sha256_;
 };
 
+/// Of a file that the caller names nowhere else: errors begin with the path.
+FileBytes open_file(const std::filesystem::path& path);
+
 }  // namespace backlight::weights

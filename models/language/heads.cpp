@@ -19,19 +19,26 @@ NodeId add_dropout(Network& net, const std::string& name, double p, NodeId x) {
   return p > 0 ? net.add(name, dropout(p), {x}) : x;
 }
 
+/// The map as the head reads it.
+NodeId add_pool(Network& net, bool pool) {
+  return pool ? net.add("pool", max_pool2d({.kernel = 2}), {kMap}) : kMap;
+}
+
 NodeId add_encoder(Network& net, const EncoderSizes& sizes) {
   const std::string path = "encoder.";
+  const NodeId map = add_pool(net, sizes.pool);
   std::vector<NodeId> parts;
   std::int64_t in = 0;
   for (const std::int64_t side : sizes.grids) {
     const std::string grid = std::to_string(side);
-    const NodeId means = net.add(path + "pool" + grid, adaptive_avg_pool2d(side), {kMap});
+    const NodeId means = net.add(path + "pool" + grid, adaptive_avg_pool2d(side), {map});
     parts.push_back(net.add(path + "flatten" + grid, flatten(), {means}));
     in += sizes.channels * side * side;
   }
   if (parts.empty()) {
-    parts.push_back(net.add(path + "flatten", flatten(), {kMap}));
-    in = sizes.channels * sizes.map_side * sizes.map_side;
+    parts.push_back(net.add(path + "flatten", flatten(), {map}));
+    const std::int64_t side = sizes.pool ? sizes.map_side / 2 : sizes.map_side;
+    in = sizes.channels * side * side;
   }
   if (parts.size() > 1) net.add(path + "pyramid", concat(), parts);
   int module = 0;
@@ -166,7 +173,7 @@ Network vqa_head(const VqaSizes& sizes) {
 
 Network coattention_head(const CoattentionSizes& sizes) {
   Network net = map_and_tokens(sizes.channels, 0);
-  NodeId image = kMap;
+  NodeId image = add_pool(net, sizes.pool);
   if (sizes.coordinates) image = net.add("coordinates", coordinates(), {image});
   net.add("positions", positions(), {image});
   net.add("image", linear(sizes.channels + (sizes.coordinates ? 2 : 0), sizes.size));
@@ -192,6 +199,32 @@ Network coattention_head(const CoattentionSizes& sizes) {
     before = net.add(h + ".tanh", tanh());
   }
   net.add("out", linear(sizes.last, sizes.answers), {add_dropout(net, "dropout", sizes.dropout, before)});
+  return net;
+}
+
+Network bag_head(const BagSizes& sizes) {
+  Network net = map_and_tokens(sizes.channels, sizes.map_side);
+  add_pool(net, true);
+  net.add("flatten", flatten());
+  const std::int64_t side = sizes.map_side / 2;
+  net.add("image", linear(sizes.channels * side * side, sizes.size));
+  const NodeId image = net.add("image.tanh", tanh());
+
+  net.add("embed", embedding(sizes.words, sizes.words, 0), {kTokens});
+  net.add("line", line_map());
+  net.add("bag", max_pool2d({.kernel = {1, sizes.longest}}));
+  net.add("bag.flatten", flatten());
+  std::int64_t in = sizes.words;
+  for (std::int64_t i = 0; i < sizes.layers; ++i) {
+    const std::string module = "question." + std::to_string(i);
+    net.add(module, linear(in, sizes.size));
+    net.add(module + ".tanh", tanh());
+    in = sizes.size;
+  }
+  net.add("product", multiply(), {net.last(), image});
+  net.add("joint", linear(sizes.size, sizes.size));
+  net.add("joint.tanh", tanh());
+  net.add("out", linear(sizes.size, sizes.answers));
   return net;
 }
 

@@ -20,6 +20,7 @@ struct EncoderSizes {
   /// Cells along either side of each grid, C×side×side numbers each; without any grid, the map itself.
   std::vector<std::int64_t> grids = {1, 4};
   std::int64_t map_side = 0;  ///< of the map, where there is no grid
+  bool pool = false;          ///< a max pooling of 2 stands before all, as behind VGG's last convolution
   std::vector<std::int64_t> layers;
   bool batch_norm = true;  ///< before each ReLU, instead of a bias
 };
@@ -51,6 +52,7 @@ Network vqa_head(const VqaSizes& sizes = {});
 /// Hierarchical question-image co-attention (Lu et al. 2016).
 struct CoattentionSizes {
   std::int64_t channels = 64;
+  bool pool = false;  ///< as of EncoderSizes
   std::int64_t words = 49, answers = 26;
   std::int64_t size = 64;  ///< of words, phrases, the question and the image's positions
   std::int64_t last = 128;
@@ -64,6 +66,20 @@ struct CoattentionSizes {
 /// N×answers. A token of 0 pads. Words, their n-grams and the question each attend to the image and back; the weights
 /// are "levels.0.words", N×T×1, and "levels.0.image", N×(h·w)×1, and those of levels 1 and 2.
 Network coattention_head(const CoattentionSizes& sizes = {});
+
+/// A bag of words times what the map says (easy-VQA, Zhou 2019). The sizes given are those of the network that
+/// github.com/vzhou842/easy-VQA-demo answers with.
+struct BagSizes {
+  std::int64_t channels = 32, map_side = 16;
+  std::int64_t words = 27, answers = 13;
+  std::int64_t longest = 16;  ///< tokens of a question, padded by 0
+  std::int64_t size = 32;     ///< of all that is between
+  std::int64_t layers = 3;    ///< that the bag passes through
+};
+/// v = tanh(W_i·pool(map)), pooled by maxima of 2; b_k = 1 where word k is in the question, however often;
+/// q = tanh(W_2·tanh(W_1·tanh(W_0·b))); score = W·tanh(W_j·(q ⊙ v)): N×answers. The rows of "embed" are what a word
+/// puts into the bag: those of the identity.
+Network bag_head(const BagSizes& sizes = {});
 
 /// Adds 1 to the bias of every LSTM's forget gates, so that before training what the first step brought lasts to the
 /// last (Jozefowicz et al. 2015).

@@ -1,13 +1,15 @@
 #include "models/language/language_model.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
 
 #include "models/language/heads.hpp"
-#include "models/scenes_net.hpp"
 #include "weights/listed.hpp"
 #include "weights/load.hpp"
+#include "weights/numbers.hpp"
+#include "weights/pickle.hpp"
 
 namespace backlight::language {
 namespace {
@@ -18,6 +20,8 @@ constexpr std::array kTasks{std::pair{LanguageTask::caption, std::string_view("c
 constexpr std::string_view kArchitecture = "backlight language ";
 constexpr std::string_view kCnn = "cnn.";
 /// To which the picture's vector is normalised: 1, or the root of its size.
+const std::string kCnnName = "cnn", kInputSize = "input_size";
+constexpr int kLargestInput = 4096;
 const std::string kVectorLength = "vector_length", kOne = "1", kRoot = "root of its size";
 
 LanguageTask task_of(const Checkpoint& checkpoint) {
@@ -65,9 +69,54 @@ class Shapes {
   const Checkpoint& checkpoint_;
 };
 
-EncoderSizes encoder_sizes(const Shapes& shapes, std::int64_t channels) {
-  EncoderSizes sizes{.channels = channels, .layers = {}};
+/// What a file says of its CNN, and the shape of its map.
+struct Seeing {
+  std::string name = std::string(kScenesCnn);
+  Cnn cnn = {};
+  std::int64_t channels = 0, side = 0;
+};
+
+/// Those of `cnn.conv1`, `cnn.conv2` …, each of which reads the one before.
+std::vector<std::int64_t> widths_of(const Shapes& shapes) {
+  std::vector<std::int64_t> widths;
+  for (std::int64_t channels = 3;; channels = widths.back()) {
+    const StoredTensor* const tensor = shapes.find(text("cnn.conv", widths.size() + 1, ".weight"));
+    if (!tensor || tensor->shape().size() != 4 || tensor->shape()[1] != channels) return widths;
+    widths.push_back(tensor->shape()[0]);
+  }
+}
+
+Seeing seeing_of(const Checkpoint& checkpoint, const Shapes& shapes) {
+  const auto& metadata = checkpoint.metadata();
+  const auto said = metadata.find(kCnnName), sized = metadata.find(kInputSize);
+  Seeing seeing;
+  if (said != metadata.end()) seeing.name = said->second;
+  try {
+    seeing.cnn = make_cnn(seeing.name, widths_of(shapes));
+  } catch (const Error& error) {
+    throw Error(ErrorKind::unsupported, checkpoint.path().string(), ": ", error.what());
+  }
+  int& size = seeing.cnn.preprocessing.input_size;
+  if (sized != metadata.end()) {
+    const auto number = weights::number_in<int>(sized->second);
+    if (!number || *number < 1 || *number > kLargestInput)
+      throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": metadata '", kInputSize, "' is ",
+                  weights::printable(sized->second), ", expected 1 to ", kLargestInput);
+    size = seeing.cnn.preprocessing.resize_size = *number;
+  }
+  const Shape map = seeing.cnn.network.shapes({1, 3, size, size}).back();
+  seeing.channels = map[1], seeing.side = map[3];
+  return seeing;
+}
+
+EncoderSizes encoder_sizes(const Shapes& shapes, const Seeing& seeing) {
+  EncoderSizes sizes{.channels = seeing.channels, .pool = seeing.cnn.pools, .layers = {}};
   const auto layer = [](std::int64_t i) { return text("encoder.layers.", i); };
+  const std::int64_t cells = shapes.extent(layer(0) + ".weight", 1) / seeing.channels;
+  if (cells == 1)
+    sizes.grids = {1};
+  else if (cells != 1 + 4 * 4)
+    sizes.grids = {}, sizes.map_side = seeing.side;
   sizes.batch_norm = shapes.find(layer(1) + ".running_mean") != nullptr;
   const std::int64_t apart = sizes.batch_norm ? 2 : 1;
   for (std::int64_t i = 0; shapes.find(layer(i) + ".weight"); i += apart)
@@ -75,15 +124,27 @@ EncoderSizes encoder_sizes(const Shapes& shapes, std::int64_t channels) {
   return sizes;
 }
 
-Network head_of(LanguageTask task, const Checkpoint& checkpoint, std::int64_t channels) {
+Network head_of(LanguageTask task, const Checkpoint& checkpoint, const Seeing& seeing, std::int64_t longest) {
   const Shapes shapes(checkpoint);
   const std::int64_t words = shapes.extent("embed.weight", 0);
   if (task == LanguageTask::caption)
-    return caption_head({.encoder = encoder_sizes(shapes, channels), .words = words});
+    return caption_head({.encoder = encoder_sizes(shapes, seeing), .words = words});
   const std::int64_t answers = shapes.extent("out.weight", 0);
+  if (shapes.find("joint.weight")) {
+    if (shapes.extent("embed.weight", 1) != words)
+      throw Error(ErrorKind::bad_input, checkpoint.path().string(), ": 'embed.weight' of a bag of ", words,
+                  " words has rows of ", shapes.extent("embed.weight", 1));
+    return bag_head({.channels = seeing.channels,
+                     .map_side = seeing.side,
+                     .words = words,
+                     .answers = answers,
+                     .longest = longest,
+                     .size = shapes.extent("image.weight", 0),
+                     .layers = shapes.count([](std::int64_t i) { return text("question.", i, ".weight"); })});
+  }
   if (task == LanguageTask::vqa) {
     const auto length = checkpoint.metadata().find(kVectorLength);
-    return vqa_head({.encoder = encoder_sizes(shapes, channels),
+    return vqa_head({.encoder = encoder_sizes(shapes, seeing),
                      .words = words,
                      .answers = answers,
                      .word_size = shapes.extent("embed.weight", 1),
@@ -92,18 +153,22 @@ Network head_of(LanguageTask task, const Checkpoint& checkpoint, std::int64_t ch
                      .unit_length = length != checkpoint.metadata().end() && length->second == kOne});
   }
   return coattention_head(
-      {.channels = channels,
+      {.channels = seeing.channels,
+       .pool = seeing.cnn.pools,
        .words = words,
        .answers = answers,
        .size = shapes.extent("embed.weight", 1),
        .last = shapes.extent("h3.weight", 0),
        .lstm_layers = shapes.count([](std::int64_t i) { return text("lstm.weight_ih_l", i); }),
-       .coordinates = shapes.extent("image.weight", 1) == channels + 2,
+       .coordinates = shapes.extent("image.weight", 1) == seeing.channels + 2,
        .parallel = shapes.count([](std::int64_t i) { return text("levels.0.w.", i, ".weight"); }) == 3});
 }
 
-const std::string& vector_length(const Network& head) {
-  for (const Attribute& attribute : head.node(head.find("normalize")).layer->attributes())
+/// Empty of a head that does not normalise.
+std::string vector_length(const Network& head) {
+  const auto node = std::ranges::find(head.nodes(), "normalize", &Node::name);
+  if (node == head.nodes().end()) return {};
+  for (const Attribute& attribute : node->layer->attributes())
     if (attribute.name == "scale" && std::get<double>(attribute.value) == 1) return kOne;
   return kRoot;
 }
@@ -150,18 +215,18 @@ bool is_language_model(const Checkpoint& checkpoint) {
 LanguageModel load_language_model(const Checkpoint& checkpoint) {
   const LanguageTask task = task_of(checkpoint);
   const Shapes shapes(checkpoint);
-  Network cnn = scenes_features(shapes.extent("cnn.conv1.weight", 0));
-  const std::int64_t channels = cnn.shapes({1, 3, 96, 96}).back()[1];
-  Network head = head_of(task, checkpoint, channels);
+  Seeing seeing = seeing_of(checkpoint, shapes);
   const VocabularySizes sizes{shapes.extent("embed.weight", 0),
                               task == LanguageTask::caption ? 0 : shapes.extent("out.weight", 0)};
   Vocabulary vocabulary = Vocabulary::from_metadata(checkpoint.path(), checkpoint.metadata(), sizes);
-  fill(checkpoint, cnn, head);
+  Network head = head_of(task, checkpoint, seeing, vocabulary.max_length());
+  fill(checkpoint, seeing.cnn.network, head);
   return {.task = task,
-          .cnn = std::move(cnn),
+          .cnn = std::move(seeing.cnn.network),
           .head = std::move(head),
           .vocabulary = std::move(vocabulary),
-          .preprocessing = scenes_preprocessing(),
+          .preprocessing = seeing.cnn.preprocessing,
+          .cnn_name = std::move(seeing.name),
           .weights = checkpoint.path(),
           .weights_sha256 = checkpoint.sha256(),
           .metadata = checkpoint.metadata()};
@@ -175,7 +240,10 @@ void write_language_model(const std::filesystem::path& path, const LanguageModel
                           const SafetensorsOptions& options) {
   std::map<std::string, std::string> metadata = model.metadata;
   metadata["architecture"] = text(kArchitecture, name_of(model.task));
-  if (model.task == LanguageTask::vqa) metadata[kVectorLength] = vector_length(model.head);
+  metadata[kCnnName] = model.cnn_name;
+  metadata[kInputSize] = std::to_string(model.preprocessing.input_size);
+  if (std::string length = vector_length(model.head); !length.empty())
+    metadata[kVectorLength] = std::move(length);
   for (auto& [key, value] : model.vocabulary.metadata()) metadata[key] = value;
   std::vector<Tensor> values;
   std::vector<std::string> names;

@@ -1,5 +1,6 @@
 #include "models/language/lessons.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/core/random.hpp"
@@ -10,7 +11,7 @@
 namespace backlight::language {
 namespace {
 
-constexpr std::uint64_t kLessonPurpose = 91;
+constexpr std::uint64_t kLessonPurpose = 91, kSetPurpose = 92, kAskedPurpose = 93;
 
 const LessonSet& checked(const LessonSet& set) {
   if (set.batch < 1 || set.each < 1 || set.scenes < 1)
@@ -83,6 +84,43 @@ Lesson caption_lesson(Context& context, const LessonSet& set, std::int64_t step)
   lesson.sample.head_inputs = tensors(std::move(rows.tokens));
   lesson.sample.head_rows = set.each;
   lesson.labels = std::move(rows.labels);
+  return lesson;
+}
+
+SetLessons::SetLessons(const QuestionSet& set, const Vocabulary& vocabulary, const Preprocessing& how,
+                       std::uint64_t seed, int batch, int each)
+    : set_(set),
+      vocabulary_(vocabulary),
+      how_(how),
+      seed_(seed),
+      batch_(batch),
+      each_(each),
+      questions_(set.pictures.size()) {
+  if (batch < 1 || each < 1)
+    throw Error(ErrorKind::usage, "lessons of ", batch, " pictures with ", each,
+                " questions each were asked for, expected at least one of both");
+  for (std::size_t i = 0; i < set.questions.size(); ++i) questions_[set.questions[i].picture].push_back(i);
+}
+
+Lesson SetLessons::lesson(Context& context, std::int64_t step) const {
+  const auto drawn = [&](std::uint64_t purpose, std::int64_t i, std::size_t count) {
+    return random_bits(random_bits(seed_, purpose), static_cast<std::uint64_t>(i)) % count;
+  };
+  const std::int64_t rows = std::int64_t{batch_} * each_, length = vocabulary_.max_length();
+  Tensor tokens({rows, length}, DType::i32);
+  std::vector<std::size_t> pictures;
+  Lesson lesson;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (row % each_ == 0)
+      pictures.push_back(drawn(kSetPurpose, step * batch_ + row / each_, set_.pictures.size()));
+    const std::vector<std::size_t>& asked = questions_[pictures.back()];
+    const std::size_t question = asked[drawn(kAskedPurpose, step * rows + row, asked.size())];
+    std::ranges::copy(tokens_of(vocabulary_, set_, question), tokens.data<std::int32_t>() + row * length);
+    lesson.labels.push_back(answer_of(vocabulary_, set_, question).value());
+  }
+  lesson.sample.inputs = tensors(input_of(context, set_, how_, pictures));
+  lesson.sample.head_inputs = tensors(std::move(tokens));
+  lesson.sample.head_rows = each_;
   return lesson;
 }
 

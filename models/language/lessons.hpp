@@ -8,6 +8,7 @@
 #include "engine/train/kept.hpp"
 #include "engine/train/trainer.hpp"
 #include "models/language/language_model.hpp"
+#include "models/language/question_set.hpp"
 #include "models/language/questions.hpp"
 
 namespace backlight::language {
@@ -46,6 +47,26 @@ class HeadLessons {
 /// The same for a CNN and its head from end to end: the CNN's inputs are the scenes' pictures, drawn by the context's
 /// threads, each with `each` captions. Throws Error(usage) for an empty set.
 Lesson caption_lesson(Context& context, const LessonSet& set, std::int64_t step);
+
+/// Lessons of a question answerer from end to end about pictures of one's own: the CNN's inputs are pictures, drawn
+/// with replacement, each with `each` of its questions. Every lesson is a pure function of all given.
+class SetLessons {
+ public:
+  /// All must outlive it. Throws Error(usage) for a batch or `each` that is not positive.
+  SetLessons(const QuestionSet& set, const Vocabulary& vocabulary, const Preprocessing& how,
+             std::uint64_t seed, int batch, int each);
+
+  /// Throws Error(bad_input) as tokens_of does.
+  Lesson lesson(Context& context, std::int64_t step) const;
+
+ private:
+  const QuestionSet& set_;
+  const Vocabulary& vocabulary_;
+  const Preprocessing& how_;
+  std::uint64_t seed_;
+  int batch_, each_;
+  std::vector<std::vector<std::size_t>> questions_;  ///< of every picture
+};
 
 /// Cross-entropy of the head's scores against a lesson's labels, which it copies.
 LossFunction loss_of(const Network& head, LanguageTask task, std::vector<std::int64_t> labels,

@@ -32,18 +32,6 @@ std::string lowered(std::string_view text) {
   return out;
 }
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> words(1);
-  for (const char c : text) {
-    if (is_blank(c))
-      words.emplace_back();
-    else if (!is_punctuation(c))
-      words.back() += lower(c);
-  }
-  std::erase(words, "");
-  return words;
-}
-
 void require_distinct(const std::vector<std::string>& names, const char* what, const std::string& where) {
   std::unordered_map<std::string_view, std::size_t> seen;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -163,6 +151,18 @@ std::vector<std::string> words_of_pickle(std::span<const std::byte> bytes, const
 
 }  // namespace
 
+std::vector<std::string> words_in(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (is_blank(c))
+      words.emplace_back();
+    else if (!is_punctuation(c))
+      words.back() += lower(c);
+  }
+  std::erase(words, "");
+  return words;
+}
+
 Vocabulary::Vocabulary(std::vector<std::string> words, std::vector<std::string> answers,
                        const SpecialIds& special, std::int64_t max_length, const std::string& where)
     : words_(std::move(words)), answers_(std::move(answers)), special_(special), max_length_(max_length) {
@@ -183,7 +183,7 @@ Vocabulary::Vocabulary(std::vector<std::string> words, std::vector<std::string> 
 
 std::vector<std::int32_t> Vocabulary::encode(std::string_view text, UnknownWords unknown) const {
   std::vector<std::int32_t> tokens;
-  for (const std::string& word : split(text)) {
+  for (const std::string& word : words_in(text)) {
     if (std::cmp_equal(tokens.size(), max_length_))
       throw Error(ErrorKind::usage, "\"", printable(text), "\" has more than ", max_length_,
                   " words, which is all that the network takes");
@@ -245,7 +245,7 @@ Vocabulary Vocabulary::from_metadata(const std::filesystem::path& file,
 }
 
 std::vector<std::string> read_words(const std::filesystem::path& path) {
-  const weights::FileBytes file(path);
+  const weights::FileBytes file = weights::open_file(path);
   std::vector<std::string> words;
   if (const auto bytes = file.bytes(); !bytes.empty() && bytes.front() == std::byte{0x80}) {
     words = words_of_pickle(bytes, path.string());

@@ -23,6 +23,9 @@ struct SpecialIds {
   friend bool operator==(const SpecialIds&, const SpecialIds&) = default;
 };
 
+/// Lower case (of ASCII), ASCII's punctuation taken out, split at blanks.
+std::vector<std::string> words_in(std::string_view text);
+
 enum class UnknownWords : std::uint8_t { refuse, as_unknown };
 
 /// How often a network's tensors have words and answers: rows of the embedding, and of the last layer.
@@ -42,9 +45,9 @@ class Vocabulary {
   const SpecialIds& special() const { return special_; }
   std::int64_t max_length() const { return max_length_; }
 
-  /// The tokens of a text, without start, end and padding: lower case (of ASCII), ASCII's punctuation taken out,
-  /// split at blanks. Throws Error(usage) naming the word that is unknown, with near matches, and for text without
-  /// words or with more than max_length(). `as_unknown` stands for unknown words where there is such an id.
+  /// The tokens of a text, without start, end and padding: of words_in. Throws Error(usage) naming the word
+  /// that is unknown, with near matches, and for text without words or with more than max_length().
+  /// `as_unknown` stands for unknown words where there is such an id.
   std::vector<std::int32_t> encode(std::string_view text, UnknownWords unknown = UnknownWords::refuse) const;
   /// Words up to the first end or padding, with blanks between them; a start is left out. Throws Error(usage) for a
   /// token that is no id.

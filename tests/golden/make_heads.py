@@ -12,9 +12,10 @@ from torch import nn
 from common import Golden, fill, fill_module
 from relu_rules import apply_rule
 
-CHANNELS, SIDES = 3, (5, 6)
+CHANNELS, SIDES, BAG_SIDES = 3, (5, 6), (4, 4)
 CAPTION_TOKENS = [[1, 5, 3, 4], [1, 2, 6, 0]]
 QUESTION_TOKENS = [[1, 5, 3, 0], [2, 6, 0, 0]]
+BAG_TOKENS = [[1, 5, 1, 0], [2, 6, 4, 3]]
 
 
 class Encoder(nn.Module):
@@ -100,13 +101,15 @@ class Coattention(nn.Module):
         self.h1, self.h2, self.h3 = nn.Linear(d, d), nn.Linear(2 * d, d), nn.Linear(2 * d, 6)
         self.out = nn.Linear(6, 4)
 
-    def forward(self, a, tokens):
-        padding = tokens == 0
+    def positions(self, a):
         n, _, h, w = a.shape
         line = lambda count: torch.linspace(-1, 1, count, dtype=a.dtype)
         ys, xs = torch.meshgrid(line(h), line(w), indexing="ij")
-        places = torch.cat([a, torch.stack([xs, ys]).expand(n, 2, h, w)], 1).flatten(2).mT
-        v = torch.tanh(self.image(places))
+        return torch.cat([a, torch.stack([xs, ys]).expand(n, 2, h, w)], 1).flatten(2).mT
+
+    def forward(self, a, tokens):
+        padding = tokens == 0
+        v = torch.tanh(self.image(self.positions(a)))
         word = torch.tanh(self.embed(tokens) * ~padding[..., None])
         grams = [g(F.pad(word.mT, p)) for g, p in zip(self.grams, ((0, 0), (1, 0), (1, 1)))]
         phrase = torch.tanh(torch.stack(grams).amax(0).mT)
@@ -118,10 +121,27 @@ class Coattention(nn.Module):
         return self.out(torch.tanh(self.h3(torch.cat([s[2], h2], 1))))
 
 
-def add(golden, name, model, tokens):
+class Bag(nn.Module):
+    """easy-VQA's: a dense layer over maxima of 2×2, some over those of the words' rows, two over the product."""
+
+    def __init__(self):
+        super().__init__()
+        self.image, self.embed = nn.Linear(CHANNELS * 4, 5), nn.Embedding(7, 7, padding_idx=0)
+        self.question = nn.ModuleList((nn.Linear(7, 5), nn.Linear(5, 5)))
+        self.joint, self.out = nn.Linear(5, 5), nn.Linear(5, 4)
+
+    def forward(self, a, tokens):
+        v = torch.tanh(self.image(F.max_pool2d(a, 2).flatten(1)))
+        q = (self.embed(tokens) * (tokens > 0)[..., None]).amax(1)
+        for dense in self.question:
+            q = torch.tanh(dense(q))
+        return self.out(torch.tanh(self.joint(q * v)))
+
+
+def add(golden, name, model, tokens, sides=SIDES):
     model = fill_module(model).double()
     tokens = torch.tensor(tokens)
-    shape = (len(tokens), CHANNELS, *SIDES)
+    shape = (len(tokens), CHANNELS, *sides)
     a = torch.from_numpy(fill(f"{name}.map", shape, 0, 2).astype(np.float64)).requires_grad_()
     scores = model(a, tokens)
     dy = torch.from_numpy(fill(f"{name}.dy", tuple(scores.shape)).astype(np.float64))
@@ -141,6 +161,7 @@ def main():
     add(golden, "vqa", Vqa(), QUESTION_TOKENS)
     add(golden, "alternating", Coattention(parallel=False, lstm_layers=2), QUESTION_TOKENS)
     add(golden, "parallel", Coattention(parallel=True, lstm_layers=1), QUESTION_TOKENS)
+    add(golden, "bag", Bag(), BAG_TOKENS, BAG_SIDES)
     golden.save()
 
 

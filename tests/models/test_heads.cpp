@@ -31,9 +31,10 @@ struct Head {
   std::string name;
   Network network;
   std::vector<std::int32_t> tokens;  ///< 2×4
+  std::int64_t height = kHeight, width = kWidth;
 
   std::vector<Tensor> inputs() const {
-    std::vector<Tensor> all = tensors(random_tensor({2, kChannels, kHeight, kWidth}, name + ".map", 0, 2));
+    std::vector<Tensor> all = tensors(random_tensor({2, kChannels, height, width}, name + ".map", 0, 2));
     all.push_back(ids({2, 4}, tokens));
     return all;
   }
@@ -70,6 +71,16 @@ std::vector<Head> small_heads() {
                        question));
   for (const bool parallel : {false, true})
     all.push_back(filled(parallel ? "parallel" : "alternating", small_coattention(parallel), question));
+  all.push_back(filled("bag",
+                       bag_head({.channels = kChannels,
+                                 .map_side = 4,
+                                 .words = 7,
+                                 .answers = 4,
+                                 .longest = 4,
+                                 .size = 5,
+                                 .layers = 2}),
+                       {1, 5, 1, 0, 2, 6, 4, 3}));
+  all.back().height = all.back().width = 4;
   return all;
 }
 
@@ -146,7 +157,7 @@ TEST_CASE("heads: backward is the gradient at the map and of every parameter") {
     CAPTURE(head.name);
     const GradcheckResult result = gradcheck(head.network, head.inputs());
     CAPTURE(result.where);
-    CHECK(result.checked == 2 * kChannels * kHeight * kWidth + head.network.parameter_count());
+    CHECK(result.checked == 2 * kChannels * head.height * head.width + head.network.parameter_count());
     CHECK(result.worst <= 1e-7);
   }
 }
@@ -163,6 +174,12 @@ TEST_CASE("heads: a batch equals its items, and padding changes no score" * doct
       CHECK(same_result(scores_of(head, context, std::move(one)), row_of(scores, n)));
     }
     if (head.name == "parallel") continue;  // there, padding takes part in the image's attention
+    if (head.name == "bag") {               // of one length, whose words count once and have no order
+      std::vector<Tensor> shuffled = head.inputs();
+      shuffled[1] = ids({2, 4}, {0, 5, 1, 5, 4, 3, 2, 6});
+      CHECK(same_result(scores_of(head, context, std::move(shuffled)), scores));
+      continue;
+    }
     std::vector<Tensor> longer = head.inputs();
     longer[1] = Tensor::zeros({2, 7}, DType::i32);
     for (std::size_t i = 0; i < 8; ++i) longer[1].values<std::int32_t>()[i / 4 * 7 + i % 4] = head.tokens[i];
@@ -240,6 +257,8 @@ TEST_CASE("heads: their sizes are those of the papers' networks and of the shipp
   CHECK(caption_head().parameter_count() == 807985);
   CHECK(vqa_head().parameter_count() == 589914);
   CHECK(coattention_head().parameter_count() == 160739);
+  CHECK(bag_head().parameter_count() ==
+        76093 - (224 + 1168 + 4640) + 27 * 27);  // Keras' count, its convolutions, the bag
 }
 
 TEST_CASE("heads: training drops and inference does not") {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,12 +24,17 @@ namespace {
 
 constexpr std::int64_t kNarrow = 4, kMapChannels = 16;
 
-LanguageModel filled(LanguageTask task, Network head) {
+LanguageModel filled(LanguageTask task, Network head, const std::string& cnn = "backlight_scenes",
+                     const std::vector<std::int64_t>& widths = {kNarrow}, int input_size = 96) {
+  Cnn sees = make_cnn(cnn, widths);
+  sees.preprocessing.input_size = sees.preprocessing.resize_size = input_size;
   LanguageModel model{
       .task = task,
-      .cnn = scenes_features(kNarrow),
+      .cnn = std::move(sees.network),
       .head = std::move(head),
       .vocabulary = task == LanguageTask::caption ? caption_vocabulary() : question_vocabulary(),
+      .preprocessing = sees.preprocessing,
+      .cnn_name = cnn,
       .metadata = {{"training.seed", "7"}}};
   Context context({}, 1);
   fill_network(model.cnn, context);
@@ -59,6 +65,15 @@ std::vector<LanguageModel> models() {
                                                                       .last = 10,
                                                                       .lstm_layers = parallel ? 2 : 1,
                                                                       .parallel = parallel})));
+  all.push_back(filled(LanguageTask::vqa,
+                       bag_head({.channels = 6,
+                                 .map_side = 12,
+                                 .words = words,
+                                 .answers = answers,
+                                 .longest = question_vocabulary().max_length(),
+                                 .size = 5,
+                                 .layers = 2}),
+                       "easy_vqa", {3, 6}, 24));
   return all;
 }
 
@@ -81,7 +96,8 @@ TEST_CASE("language model: what is written is read with its sizes, its words and
     }
     CHECK(read.vocabulary == model.vocabulary);
     CHECK(read.metadata.at("training.seed") == "7");
-    CHECK(read.preprocessing.input_size == 96);
+    CHECK(read.preprocessing == model.preprocessing);
+    CHECK(read.cnn_name == model.cnn_name);
     CHECK(read.weights_sha256.size() == 64);
     for (const auto& [ours, theirs] :
          {std::pair{&model.cnn, &read.cnn}, std::pair{&model.head, &read.head}}) {
@@ -122,6 +138,30 @@ TEST_CASE("language model: other files, other words and damaged tensors are refu
   model.cnn = scenes_features(2 * kNarrow);  // whose map the head does not read
   write_language_model(path, model, {.overwrite = true});
   check_refused("encoder.layers.0.weight");
+
+  const auto check_metadata = [&](std::size_t which, const char* key, const char* value, const char* why) {
+    const LanguageModel whole = std::move(models()[which]);
+    write_language_model(path, whole, {.overwrite = true});
+    const Checkpoint file = Checkpoint::open(path);
+    std::vector<TensorToWrite> tensors;
+    for (const StoredTensor& tensor : file.as_stored()) tensors.push_back({tensor.name(), &tensor});
+    std::map<std::string, std::string> metadata = file.metadata();
+    metadata[key] = value;
+    const auto other = folder.path() / "other.safetensors";
+    write_safetensors(other, tensors, metadata, {.overwrite = true});
+    CHECK_THROWS_WITH_AS(load_language_model(other), doctest::Contains(why), Error);
+  };
+  check_metadata(1, "cnn", "vgg-16", "of the name \"vgg-16\" (did you mean \"vgg16\"");
+  check_metadata(1, "cnn", "vgg16", "cnn.features.0.weight");
+  check_metadata(1, "input_size", "0", "'input_size' is 0, expected 1 to 4096");
+  check_metadata(1, "input_size", "large", "'input_size' is large");
+  check_metadata(4, "input_size", "32", "image.weight");  // whose head reads a map of one size
+  check_metadata(4, "cnn", "backlight_scenes", "cnn.");   // of other layers
+  model = std::move(models()[4]);
+  for (NamedParameter& p : model.head.parameters())
+    if (p.name == "embed.weight") *p.tensor = Tensor::zeros({p.tensor->shape()[0], 3});
+  write_language_model(path, model, {.overwrite = true});
+  check_refused("'embed.weight' of a bag of");
 
   model = std::move(models()[1]);
   model.cnn = scenes_net(3, kNarrow);

@@ -146,5 +146,6 @@ TEST_CASE("vocabulary: word lists are read from text, JSON and a pickled object"
   CHECK(test::contains(refused(pickle(cat + cat)), "the word 0 is empty"));
   CHECK(test::contains(refused(head + "ub."), "words: a pickle without `idx2word`"));
   CHECK(test::contains(refused(head), "words: the pickle is truncated"));
-  CHECK_THROWS_AS(read_words(folder.path() / "missing"), Error);
+  CHECK_THROWS_WITH_AS(read_words(folder.path() / "missing"),
+                       doctest::Contains("missing: cannot open the file"), Error);
 }

@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "engine/image/image.hpp"
+#include "engine/image/write.hpp"
 #include "models/language/captions.hpp"
 #include "models/language/language_model.hpp"
 #include "models/language/questions.hpp"
@@ -209,6 +213,87 @@ TEST_CASE(
 
   CHECK(contains(work.run(train(work.str("no"), {"--task", "vqa", "--end-to-end"})).err,
                  "--end-to-end is of --task caption"));
+}
+
+TEST_CASE(
+    "train program: questions about pictures of one's own are learned from a folder, and asked again as a "
+    "set") {
+  const Workspace work;
+  const auto add_part = [&](const std::string& part, int pictures) {
+    Json questions = Json::array();
+    for (int i = 0; i < pictures; ++i) {
+      Image image(32, 32, 235);
+      const bool red = i % 2 == 0;
+      const int side = 8 + i % 5, x0 = 3 + 5 * i % 17, y0 = 2 + 7 * i % 19;
+      for (int y = y0; y < y0 + side; ++y)
+        for (int x = x0; x < x0 + side; ++x)
+          image.at(x, y)[red ? 1 : 0] = 20, image.at(x, y)[red ? 2 : 1] = 30;
+      fs::create_directories(work / ("data/" + part + "/images"));
+      write_png(work / ("data/" + part + "/images/" + std::to_string(i) + ".png"), image);
+      questions.push_back({"What color is the square?", red ? "red" : "blue", i});
+      questions.push_back({"is the square red", red ? "yes" : "no", i});
+      questions.push_back({"is the square not red", red ? "no" : "yes", i});
+    }
+    work.file("data/" + part + "/questions.json", questions.dump());
+  };
+  add_part("train", 20), add_part("test", 10);
+  const auto train_on = [&](const std::string& data, std::vector<std::string> more,
+                            const char* task = "vqa") {
+    std::vector<std::string> arguments{"train", "--out", work.str("own"), "--task", task, "--data", data};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return work.run(arguments);
+  };
+  const ProcessResult run =
+      train_on(work.str("data"), {"--input-size", "32", "--steps", "60", "--batch", "4", "--seed", "2"});
+  CAPTURE(run.err);
+  REQUIRE(run.exit_code == 0);
+  CHECK(contains(run.err, "30 questions about 10 pictures of "));
+  const auto model = language::load_language_model(work / "own");
+  CHECK(model.preprocessing.input_size == 32);
+  CHECK(model.vocabulary.answers() == std::vector<std::string>{"red", "yes", "no", "blue"});
+  CHECK(model.metadata.at("data.questions") == "60");
+  CHECK(model.metadata.at("data.questions_sha256").size() == 64);
+  CHECK_FALSE(model.metadata.contains("evaluation.scenes"));
+  CHECK(std::stod(model.metadata.at("evaluation.accuracy")) >= 0.9);
+  CHECK(std::stod(model.metadata.at("evaluation.accuracy.blind")) <=
+        0.7);  // a colour of two, a half of yes and no
+
+  const Json set = work.run_json({"ask", work.str("data/test"), "--weights", work.str("own"), "--pointing",
+                                  "--elementwise", "--path", "4"});
+  const double rate = set["right"]["hits"].get<double>() / set["right"]["asked"].get<double>();
+  CHECK(std::abs(rate - std::stod(model.metadata.at("evaluation.accuracy"))) <= 1e-4);
+  CHECK(set["set"]["pictures"] == 10);
+  CHECK(set["pointing"]["asked"] == set["right"]["hits"]);
+  CHECK(set["answers"].size() == 4);
+  CHECK(set["path"] == 4);
+  const ProcessResult text = work.run({"ask", work.str("data/test"), "--weights", work.str("own")});
+  CHECK(contains(text.out, "of 30, "));
+  CHECK_FALSE(contains(text.out, "point at"));
+
+  const auto check_refused = [&](const ProcessResult& result, int exit_code, const std::string& why) {
+    CAPTURE(result.err);
+    CHECK(result.exit_code == exit_code);
+    CHECK(contains(result.err, why));
+    CHECK(std::ranges::count(result.err, '\n') == 1);
+  };
+  check_refused(train_on(work.str("none"), {}), 3, "none/train/questions.json");
+  check_refused(train_on(work.str("data"), {"--force"}, "caption"), 2,
+                "--data is of --task vqa and coattention");
+  check_refused(train_on(work.str("data"), {"--start", "x"}), 2, "--start and --end-to-end are of scenes");
+  work.file("data/test/questions.json", R"([["is it a square that is red or blue", "red", 0]])");
+  check_refused(train_on(work.str("data"), {"--force"}), 3, "test/questions.json: question 1: ");
+  const auto ask = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "ask");
+    arguments.insert(arguments.end(), {"--weights", work.str("own")});
+    return work.run(arguments);
+  };
+  check_refused(ask({work.str("data")}), 2, "expected one behind it, or a folder that holds questions.json");
+  check_refused(ask({work.str("data/test"), "--answer", "red"}), 2,
+                "--answer and --attention are of one question");
+  check_refused(ask({work.str("data/test"), "--format", "npy", "--pointing"}), 2, "--format is of one question");
+  check_refused(ask({work.str("data/test"), "--path", "4"}), 2, "add --pointing");
+  check_refused(ask({work.str("data/test/images"), "is it red", "--pointing"}), 2,
+                "is of a set of questions");
 }
 
 TEST_CASE("scenes program: pictures and boxes are those of the generator") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "tools/backlight/ask_set.hpp"
 #include "tools/backlight/commands.hpp"
 #include "tools/backlight/language_picture.hpp"
 #include "tools/backlight/names.hpp"
@@ -17,7 +18,7 @@ struct AskOptions {
   LanguageOptions language;
   std::vector<std::string> answers;
   std::size_t top_k = 3;
-  bool attention = false;
+  bool attention = false, pointing = false;
 };
 
 constexpr std::array<const char*, 3> kLevels{"word", "phrase", "question"};
@@ -148,6 +149,16 @@ class Answerer {
 
 void run_ask(AskOptions& options) {
   Console& console = options.language.console;
+  const bool asks_set = options.question.empty();
+  if (asks_set && !std::filesystem::exists(std::filesystem::path(options.input) / "questions.json"))
+    throw Error(ErrorKind::usage, "no question was asked about ", options.input,
+                "; expected one behind it, or a folder that holds questions.json");
+  if (asks_set && (!options.answers.empty() || options.attention))
+    throw Error(ErrorKind::usage,
+                "--answer and --attention are of one question; of a set, --pointing counts maps");
+  if (!asks_set && options.pointing)
+    throw Error(ErrorKind::usage, "--pointing is of a set of questions, not of one");
+  if (asks_set) return ask_set(options.input, options.language, options.pointing, console);
   const LanguageMaps maps = parse_language_options(
       options.language, options.attention || !options.answers.empty(), "add --answer or --attention");
   const PictureList list = list_pictures({.inputs = {options.input}}, console);
@@ -187,7 +198,8 @@ Examples:
   backlight ask photo.png "what colour is the star" --answer all --answer blue --format panel
   backlight ask photo.png "what colour is the star" --answer red --layer all
   backlight ask photo.png "where is the ring" --model coattention --answer left --elementwise
-  backlight ask photo.png "is there a red star" --model coattention --attention --format npy)";
+  backlight ask photo.png "is there a red star" --model coattention --attention --format npy
+  backlight ask easy_vqa/data/test --weights easy.safetensors --pointing)";
 
 }  // namespace
 
@@ -197,9 +209,10 @@ void add_ask_command(CLI::App& app) {
       *app.add_subcommand("ask", "Answer a question about a picture, and show where for each answer");
   command.add_option("IMAGE", options->input, "A picture, a folder of pictures, or - for standard input")
       ->required();
-  command
-      .add_option("QUESTION", options->question, "In the words that the network knows; case does not matter")
-      ->required();
+  command.add_option(
+      "QUESTION", options->question,
+      "In the words that the network knows; case does not matter. Without it, IMAGE is a folder with "
+      "questions.json and images/, and it is counted how many answers are right");
   command
       .add_option("--answer", options->answers,
                   "A map of this answer, given or not; all: of those that --top-k names")
@@ -217,6 +230,11 @@ void add_ask_command(CLI::App& app) {
                 "What a co-attention network attends to, of words and of places: one for all answers, no "
                 "explanation "
                 "of any")
+      ->group("Question");
+  command
+      .add_flag("--pointing", options->pointing,
+                "Of a set of questions about drawn pictures: how many maps of right answers have their "
+                "maximum on what differs from the background")
       ->group("Question");
   add_language_options(command, options->language, {"vqa", "coattention"});
   command.footer(kAskFooter);

@@ -119,10 +119,11 @@ void finish(TrainOptions& options, const TrainingTask& task, Context& context) {
   metadata["training.seed"] = std::to_string(options.task.seed);
   if (options.evaluate > 0) {
     const std::uint64_t seed = options.task.seed + 1;
-    console.note("measuring on ", options.evaluate, " scenes", task.measured_on(options.evaluate), ", seed ",
-                 seed);
-    metadata["evaluation.seed"] = std::to_string(seed);
-    metadata["evaluation.scenes"] = std::to_string(options.evaluate);
+    console.note("measuring on ", task.measured_on(seed, options.evaluate));
+    if (options.task.data.empty()) {
+      metadata["evaluation.seed"] = std::to_string(seed);
+      metadata["evaluation.scenes"] = std::to_string(options.evaluate);
+    }
     const std::vector<Measured> measured = task.measure(context, seed, options.evaluate);
     std::size_t width = 0;
     for (const Measured& one : measured) width = std::max(width, one.key.size());
@@ -149,8 +150,9 @@ void run_train(TrainOptions& options) {
     options.task.steps = static_cast<std::int64_t>(std::ceil(images / options.task.batch));
   }
   const bool of_images = options.task.task == Task::classes || options.task.task == Task::tags;
-  const std::unique_ptr<TrainingTask> task =
-      of_images ? image_task(options.task) : language_task(options.task);
+  const std::unique_ptr<TrainingTask> task = !options.task.data.empty() ? data_task(options.task)
+                                             : of_images                ? image_task(options.task)
+                                                                        : language_task(options.task);
   if (options.out == "-") options.out = "/dev/stdout";
   options.streams = is_stream(options.out);
   const bool keep_checkpoints = !options.checkpoint.empty() || !options.streams;
@@ -194,6 +196,7 @@ constexpr const char* kTrainFooter = R"(Examples:
   backlight train --out tags.safetensors --task tags --scenes 40000
   backlight train --out captioner.safetensors --task caption --start tags.safetensors
   backlight train --out vqa.safetensors --task vqa --start captioner.safetensors
+  backlight train --out easy.safetensors --task vqa --data easy_vqa/data --input-size 64
 
 The same options give the same file, byte for byte, on any number of threads, whether or not
 the run was interrupted and resumed.)";
@@ -213,14 +216,15 @@ void add_train_command(CLI::App& app) {
                     ->check(CLI::Range(1, 100'000'000))
                     ->option_text("N")
                     ->capture_default_str();
-  command.add_option("--epochs", options->epochs, "Passes over the scenes, instead of --steps")
-      ->check(CLI::PositiveNumber)
-      ->excludes(steps);
-  command.add_option("--scenes", options->task.scenes, "How many different scenes there are")
-      ->check(CLI::Range(1, 1'000'000'000))
-      ->option_text("N")
-      ->capture_default_str();
-  command.add_option("--batch", options->task.batch, "Scenes a step")
+  auto* epochs =
+      command.add_option("--epochs", options->epochs, "Passes over the scenes, instead of --steps")
+          ->check(CLI::PositiveNumber)
+          ->excludes(steps);
+  auto* scenes = command.add_option("--scenes", options->task.scenes, "How many different scenes there are")
+                     ->check(CLI::Range(1, 1'000'000'000))
+                     ->option_text("N")
+                     ->capture_default_str();
+  command.add_option("--batch", options->task.batch, "Scenes a step, or pictures of --data")
       ->check(CLI::Range(2, 4096))
       ->option_text("N")
       ->capture_default_str();
@@ -239,6 +243,22 @@ void add_train_command(CLI::App& app) {
       ->type_name("FILE");
   command.add_flag("--end-to-end", options->task.end_to_end,
                    "Of captions: train the CNN, too, which otherwise stays as it is");
+  auto* data =
+      command
+          .add_option(
+              "--data", options->task.data,
+              "Of vqa and coattention: pictures and questions of one's own to learn from instead of scenes, "
+              "DIR/train and DIR/test, each of questions.json and images/; CNN and head from end to end")
+          ->type_name("DIR")
+          ->excludes(scenes)
+          ->excludes(epochs);
+  command
+      .add_option("--input-size", options->task.input_size,
+                  "Side of the network's input, of --data's pictures")
+      ->needs(data)
+      ->check(CLI::Range(16, 1024))
+      ->option_text("N")
+      ->capture_default_str();
   command.add_option("--checkpoint", options->checkpoint, "Kept while training (default: beside --out)")
       ->type_name("FILE");
   command.add_option("--checkpoint-every", options->checkpoint_every, "Steps between checkpoints")
@@ -246,7 +266,10 @@ void add_train_command(CLI::App& app) {
       ->option_text("N")
       ->capture_default_str();
   command.add_flag("--resume", options->resume, "Go on from the checkpoint, if there is one");
-  command.add_option("--evaluate", options->evaluate, "Scenes of another seed to measure on; 0: none")
+  command
+      .add_option(
+          "--evaluate", options->evaluate,
+          "Scenes of another seed to measure on; 0: none; with --data any other number means all of DIR/test")
       ->check(CLI::Range(0, 1'000'000))
       ->option_text("N")
       ->capture_default_str();

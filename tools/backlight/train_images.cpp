@@ -64,8 +64,9 @@ class ImageTask final : public TrainingTask {
             {"pointing.guided_backprop", rates.guided_backprop},
             {"pointing.deconvolution", rates.deconvolution}};
   }
-  std::string measured_on(std::int64_t scenes) const override {
-    return tags() ? "" : " of one object and " + std::to_string(scenes) + " of two";
+  std::string measured_on(std::uint64_t seed, std::int64_t scenes) const override {
+    return tags() ? text(scenes, " scenes, seed ", seed)
+                  : text(scenes, " scenes of one object and ", scenes, " of two, seed ", seed);
   }
 
   void write(const std::filesystem::path& path, std::map<std::string, std::string> metadata,

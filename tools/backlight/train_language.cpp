@@ -50,6 +50,10 @@ LanguageModel first_model(const TaskOptions& options) {
   const Checkpoint checkpoint = Checkpoint::open(start_of(options));
   if (language::is_language_model(checkpoint)) {
     LanguageModel start = language::load_language_model(checkpoint);
+    if (start.cnn_name != language::kScenesCnn || start.preprocessing != scenes_preprocessing())
+      throw Error(ErrorKind::usage, checkpoint.path().string(), ": sees pictures of ",
+                  start.preprocessing.input_size, " by ", start.cnn_name,
+                  ", but scenes are seen at 96 by backlight_scenes");
     if (start.task == task) return start;
     start.head = first_head(task, options.seed);
     start.task = task;
@@ -107,8 +111,10 @@ class HeadTask final : public TrainingTask {
     return model_.task == LanguageTask::caption ? of_captions(context, seed, scenes)
                                                 : of_answers(context, seed, scenes);
   }
-  std::string measured_on(std::int64_t) const override {
-    return model_.task == LanguageTask::caption ? "" : " and as many questions about them";
+  std::string measured_on(std::uint64_t seed, std::int64_t scenes) const override {
+    return text(scenes, " scenes",
+                model_.task == LanguageTask::caption ? "" : " and as many questions about them", ", seed ",
+                seed);
   }
 
   void write(const std::filesystem::path& path, std::map<std::string, std::string> metadata,

@@ -26,6 +26,8 @@ struct TaskOptions {
   std::optional<double> learning_rate;
   std::filesystem::path start;  ///< weights to begin with
   bool end_to_end = false;      ///< of captions
+  std::filesystem::path data;   ///< a folder of questions about pictures, instead of scenes
+  int input_size = 96;          ///< of its pictures
 };
 
 struct Measured {
@@ -44,10 +46,10 @@ class TrainingTask {
   virtual Trainer trainer(Context& context) = 0;
   /// One step of it; its loss.
   virtual double step(Trainer& trainer, Context& context) = 0;
-  /// Over so many scenes of another seed.
+  /// Over so many scenes of another seed, or the test questions of a folder.
   virtual std::vector<Measured> measure(Context& context, std::uint64_t seed, std::int64_t scenes) const = 0;
-  /// What the scenes of measure() are, in a word or two: "of one object and 100 of two".
-  virtual std::string measured_on(std::int64_t scenes) const = 0;
+  /// What measure() is over: "100 scenes of one object and 100 of two, seed 2".
+  virtual std::string measured_on(std::uint64_t seed, std::int64_t scenes) const = 0;
   virtual void write(const std::filesystem::path& path, std::map<std::string, std::string> metadata,
                      const SafetensorsOptions& options, const Context& context) const = 0;
 };
@@ -55,6 +57,7 @@ class TrainingTask {
 /// Throws Error(usage) for options that the task does not have.
 std::unique_ptr<TrainingTask> image_task(const TaskOptions& options);
 std::unique_ptr<TrainingTask> language_task(const TaskOptions& options);
+std::unique_ptr<TrainingTask> data_task(const TaskOptions& options);
 
 /// The file named by --start, or the weights that ship. Throws Error(resources) where there are none.
 std::filesystem::path start_of(const TaskOptions& options);
