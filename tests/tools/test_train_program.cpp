@@ -290,7 +290,8 @@ TEST_CASE(
   check_refused(ask({work.str("data")}), 2, "expected one behind it, or a folder that holds questions.json");
   check_refused(ask({work.str("data/test"), "--answer", "red"}), 2,
                 "--answer and --attention are of one question");
-  check_refused(ask({work.str("data/test"), "--format", "npy", "--pointing"}), 2, "--format is of one question");
+  check_refused(ask({work.str("data/test"), "--format", "npy", "--pointing"}), 2,
+                "--format is of one question");
   check_refused(ask({work.str("data/test"), "--path", "4"}), 2, "add --pointing");
   check_refused(ask({work.str("data/test/images"), "is it red", "--pointing"}), 2,
                 "is of a set of questions");

@@ -27,8 +27,9 @@ void ask_set(const std::filesystem::path& folder, const LanguageOptions& options
                                                  {"--json-lines", options.json.lines}};
   for (const auto& [name, given] : of_one)
     if (given)
-      throw Error(ErrorKind::usage, name, " is of one question; a set of them is counted, and --path and "
-                                          "--elementwise are all that is asked of its maps");
+      throw Error(ErrorKind::usage, name,
+                  " is of one question; a set of them is counted, and --path and "
+                  "--elementwise are all that is asked of its maps");
   const LanguageMaps maps = parse_language_options(options, pointing, "add --pointing");
   Context context = make_context(options.device, console);
   const language::LanguageModel model = load_language(options, false, context, console);
