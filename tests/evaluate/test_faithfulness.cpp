@@ -374,6 +374,27 @@ TEST_CASE("measures: neither batches nor threads change a bit") {
   CHECK(all(one) == all(many));
 }
 
+TEST_CASE("scorer: one output is two classes, of one picture and of no target of one's own") {
+  Network network(1);
+  network.add("flatten", flatten());
+  network.add("fc", linear(2, 1));
+  for (const NamedParameter& p : network.parameters()) p.tensor->fill(p.name == "fc.weight" ? 1 : 0);
+  Context context(Device{}, 1);
+  const Probe probe(network, context, Tensor::from({1, 1, 1, 2}, std::vector<float>{1, 2}), {}, false);
+  const Scorer no(probe, {.classes = {0}}), yes(probe, {.classes = {1}});
+  CHECK(yes.value(Aim::score) == 3);
+  CHECK(no.value(Aim::score) == -3);
+  CHECK(yes.value(Aim::probability) == doctest::Approx(1 / (1 + std::exp(-3.0))));
+  const auto negated = [](std::int64_t variant, std::span<double> x) {
+    for (double& v : x) v *= variant == 0 ? 1 : -1;
+  };
+  CHECK(yes.is_first(yes.scores(2, negated)) == std::vector<bool>{true, false});
+  CHECK(no.is_first(no.scores(2, negated)) == std::vector<bool>{false, true});
+  CHECK_THROWS_AS(Scorer(probe, {.classes = {0, 1}}), Error);
+  const Probe two(network, context, Tensor::zeros({2, 1, 1, 2}), {}, false);
+  CHECK_THROWS_AS(Scorer(two, {.classes = {0}}), Error);
+}
+
 TEST_CASE("measured_map: a gradient's largest channel, a map's evidence enlarged") {
   Result gradient, map;
   gradient.gradient = Tensor::from({2, 1, 2}, std::vector<float>{1, -2, -3, 1});

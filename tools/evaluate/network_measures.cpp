@@ -199,7 +199,7 @@ class RoadMeasure : public MapMeasure {
   static constexpr std::size_t kFirst = 4;  ///< column
   static constexpr std::array<const char*, 4> kCurves{"morf", "lerf", "morf_accuracy", "lerf_accuracy"};
   static std::vector<std::string> columns_of() {
-    std::vector<std::string> columns{"combined", "morf", "lerf", "before"};
+    std::vector<std::string> columns{"road_combined", "road_morf", "road_lerf", "before"};
     for (const char* name : kCurves) add_columns(columns, name, RoadOptions().shares);
     return columns;
   }
