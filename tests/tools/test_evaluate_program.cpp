@@ -192,7 +192,7 @@ TEST_CASE("evaluate: measures that ask the network again, to the same bytes with
   const auto run = [&](const char* threads, const std::string& which) {
     return work.run_json(
         evaluate(work, {"--method", "grad-cam,guided-backprop", "--measure", which, "--points", "5",
-                        "--threads", threads, "--out", work.str(threads), "--json"}));
+                        "--similarity", "hog", "--threads", threads, "--out", work.str(threads), "--json"}));
   };
   const Json one = run("1", list);
   run("2", "drop,deletion,infidelity,sensitivity");
@@ -217,7 +217,9 @@ TEST_CASE("evaluate: measures that ask the network again, to the same bytes with
   CHECK(svg.starts_with("<svg "));
   CHECK(svg.ends_with("</svg>\n"));
   CHECK(contains(svg, ">guided-backprop</text>"));
-  CHECK(contains(read_text(work / "1/randomization.csv"), "file,method,class,fc,layer2.2.conv2,"));
+  CHECK(contains(read_text(work / "1/randomization.csv"),
+                 "file,method,class,similarity.fc,similarity.layer2.2.conv2,"));
+  CHECK(contains(read_text(work / "1/randomization.csv"), ",hog.conv1\n"));
   CHECK(fs::exists(work / "1/road-morf.svg"));
 
   const ProcessResult wrong = work.run(evaluate(work, {"--fill", "grey", "--out", work.str("none")}));

@@ -44,13 +44,15 @@ constexpr std::array<std::pair<std::string_view, Baseline>, 3> kFills{
     {{"mean", Baseline::mean}, {"black", Baseline::black}, {"blur", Baseline::blur}}};
 constexpr std::array<std::pair<std::string_view, RandomizationOrder>, 2> kOrders{
     {{"cascading", RandomizationOrder::cascading}, {"independent", RandomizationOrder::independent}}};
+constexpr std::array<std::pair<std::string_view, bool SimilarityOptions::*>, 2> kSimilarities{
+    {{"ssim", &SimilarityOptions::ssim}, {"hog", &SimilarityOptions::hog}}};
 
 struct EvaluateOptions {
   fs::path data;
   std::string pictures, boxes;
   NetworkOptions network;
   DeviceOptions device;
-  std::vector<std::string> methods, layers, measures{"localization", "pointing", "energy"};
+  std::vector<std::string> methods, layers, similarity, measures{"localization", "pointing", "energy"};
   std::string classes = "predicted", fit = "stretch", exif = "apply", protocol = "backlight", fill = "mean",
               randomize = "cascading";
   std::optional<std::string> preset;
@@ -257,6 +259,8 @@ void run_evaluate(EvaluateOptions& options) {
   if (protocol == Protocol::pytorch_grad_cam) how.road = RoadProtocol::pytorch_grad_cam;
   how.fill = parse_choice("fill", options.fill, kFills);
   how.randomization = parse_choice("order of randomization", options.randomize, kOrders);
+  for (const std::string& name : options.similarity)
+    how.similarity.*parse_choice("similarity", name, kSimilarities) = true;
   if (!(how.threshold > 0 && how.threshold <= 1))
     throw Error(ErrorKind::usage, "--threshold is ", how.threshold, ", expected above 0 and at most 1");
   DataSet set = read_data(options, console);
@@ -296,6 +300,7 @@ void run_evaluate(EvaluateOptions& options) {
   head["points"] = how.points;
   head["fill"] = options.fill;
   head["randomize"] = options.randomize;
+  head["similarity"] = options.similarity;
   head["measures"] = Json::array();
   for (const MeasureKind* kind : kinds) head["measures"].push_back(kind->name);
   head["methods"] = Json::array();
@@ -407,6 +412,10 @@ void add_evaluate_command(CLI::App& app) {
   add("--fill", options->fill, "What drop shows in the place of what a map hides: mean, black, blur", "NAME",
       "Measures")
       ->capture_default_str();
+  add("--similarity", options->similarity, "How randomization compares maps, beside Spearman: ssim, hog",
+      "NAME,...", "Measures")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   add("--randomize", options->randomize,
       "Layers that randomization takes: cascading, independent (one alone)", "NAME", "Measures")
       ->capture_default_str();

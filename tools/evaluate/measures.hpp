@@ -23,6 +23,7 @@ struct MeasureOptions {
   Baseline fill = Baseline::mean;              ///< of what a map hides
   RoadProtocol road = RoadProtocol::road;
   RandomizationOrder randomization = RandomizationOrder::cascading;
+  SimilarityOptions similarity = {};  ///< of its maps, beside Spearman's
   const Model* model = nullptr;
   std::function<Tensor()> pictures = {};  ///< a few inputs of the data set, the same whatever is chosen of it
   Preset preset = Preset::pytorch_grad_cam;  ///< by whose rule maps are enlarged

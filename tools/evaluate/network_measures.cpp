@@ -285,24 +285,30 @@ class SparsenessMeasure : public MapMeasure {
   }
 };
 
+/// A way of comparing maps, which has a column for each layer.
+struct Likeness {
+  const char* name;
+  std::optional<double> MapSimilarity::*value;
+};
+
 /// By layer, from the scores downwards.
 class RandomizationMeasure : public MapMeasure {
  public:
   explicit RandomizationMeasure(const MeasureOptions& options)
       : MapMeasure("randomization", columns_of(options)),
         order_(options.randomization),
+        similarity_(options.similarity),
         pictures_(options.pictures) {}
 
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
-    const std::size_t layers = columns().size() / 2;
-    const auto mean = [layers](const MeasureRow& row) {
+    const auto mean = [layers = layers()](const MeasureRow& row) {
       double sum = 0, count = 0;
       for (std::size_t i = 0; i < layers; ++i)
         if (!std::isnan(row.values[i])) sum += row.values[i], ++count;
       return count > 0 ? sum / count : kNothing;
     };
     /// How many layers, from the scores on, until the similarity is below a half; all of them where it never is.
-    const auto alike = [layers](const MeasureRow& row) {
+    const auto alike = [layers = layers()](const MeasureRow& row) {
       std::size_t i = 0;
       while (i < layers && row.values[i] >= 0.5) ++i;
       return std::isnan(row.values[0]) ? kNothing : static_cast<double>(i);
@@ -310,18 +316,17 @@ class RandomizationMeasure : public MapMeasure {
     return {mean_statistic("similarity", rows, mean), mean_statistic("layers_alike", rows, alike)};
   }
   std::vector<Curve> curves(std::span<const MeasureRows> rows) const override {
-    const std::size_t layers = columns().size() / 2;
     std::vector<double> numbers;
-    for (std::size_t i = 0; i < layers; ++i) numbers.push_back(static_cast<double>(i + 1));
-    return {mean_curve("similarity", rows, 0, numbers),
-            mean_curve("signed_similarity", rows, layers, numbers)};
+    for (std::size_t i = 0; i < layers(); ++i) numbers.push_back(static_cast<double>(i + 1));
+    std::vector<Curve> all;
+    for (const Likeness& likeness : likenesses(similarity_))
+      all.push_back(mean_curve(likeness.name, rows, all.size() * layers(), numbers));
+    return all;
   }
 
  protected:
   std::vector<double> values(const AskedClass& asked) const override {
-    const std::size_t layers = columns().size() / 2;
-    std::vector<double> values(2 * layers, kNothing);
-    if (!asked.candidate.method) return values;
+    if (!asked.candidate.method) return std::vector<double>(columns().size(), kNothing);
     const EvaluatedPicture& picture = asked.picture;
     if (networks_.empty())
       networks_ = randomized_networks(picture.model.network, picture.probe.context(), order_, picture.seed,
@@ -329,24 +334,33 @@ class RandomizationMeasure : public MapMeasure {
     Question question = asked.candidate.question(asked.index);
     if (question.channels == ChannelReduction::max_abs) question.channels.reset();  // which has no signs
     const std::vector<MapSimilarity> found =
-        randomization(picture.probe, *asked.candidate.method, question, networks_);
-    for (std::size_t i = 0; i < layers; ++i) {
-      values[i] = found[i].spearman.value_or(kNothing);
-      values[layers + i] = found[i].signed_spearman.value_or(kNothing);
-    }
+        randomization(picture.probe, *asked.candidate.method, question, networks_, similarity_);
+    std::vector<double> values;
+    for (const Likeness& likeness : likenesses(similarity_))
+      for (const MapSimilarity& of_layer : found)
+        values.push_back((of_layer.*likeness.value).value_or(kNothing));
     return values;
   }
 
  private:
+  static std::vector<Likeness> likenesses(const SimilarityOptions& options) {
+    std::vector<Likeness> all{{"similarity", &MapSimilarity::spearman},
+                              {"signed_similarity", &MapSimilarity::signed_spearman}};
+    if (options.ssim) all.push_back({"ssim", &MapSimilarity::ssim});
+    if (options.hog) all.push_back({"hog", &MapSimilarity::hog});
+    return all;
+  }
   static std::vector<std::string> columns_of(const MeasureOptions& options) {
     std::vector<std::string> columns;
-    for (const char* prefix : {"", "signed."})
+    for (const Likeness& likeness : likenesses(options.similarity))
       for (const std::string& layer : randomizable_layers(options.model->network))
-        columns.push_back(prefix + layer);
+        columns.push_back(text(likeness.name, ".", layer));
     return columns;
   }
+  std::size_t layers() const { return columns().size() / likenesses(similarity_).size(); }
 
   RandomizationOrder order_;
+  SimilarityOptions similarity_;
   std::function<Tensor()> pictures_;
   mutable std::vector<RandomizedNetwork> networks_;  ///< made for the first picture
 };
