@@ -67,6 +67,17 @@ std::vector<Estimate> bootstrap(
   return estimates;
 }
 
+void sum_rows(std::span<const float> table, std::span<const std::int64_t> drawn, std::span<double> sums) {
+  const std::size_t columns = sums.size(), rows = columns == 0 ? 0 : table.size() / columns;
+  std::ranges::fill(sums, 0.0);
+  for (const std::int64_t row : drawn) {
+    if (row < 0 || static_cast<std::size_t>(row) >= rows)
+      throw Error(ErrorKind::usage, "row ", row, " of a table of ", rows, " was drawn");
+    const float* const from = &table[static_cast<std::size_t>(row) * columns];
+    for (std::size_t k = 0; k < columns; ++k) sums[k] += static_cast<double>(from[k]);
+  }
+}
+
 Estimate mean_of(std::span<const double> values, const Bootstrap& how) {
   const auto mean = [&](std::span<const std::int64_t> drawn, std::span<double> out) {
     double sum = 0;

@@ -34,6 +34,10 @@ std::vector<Estimate> bootstrap(
     FunctionRef<void(std::span<const std::int64_t> drawn, std::span<double> values)> statistic,
     const Bootstrap& how = {});
 
+/// Sums of the rows drawn of a table with as many columns as `sums`: what a statistic of pooled counts begins with.
+/// Throws Error(usage) for a row that there is not.
+void sum_rows(std::span<const float> table, std::span<const std::int64_t> drawn, std::span<double> sums);
+
 /// The mean of values of which each is one picture's.
 Estimate mean_of(std::span<const double> values, const Bootstrap& how = {});
 /// The mean of a − b over the pictures, paired. Throws Error(usage) for other numbers of values.

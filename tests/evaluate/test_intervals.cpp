@@ -70,3 +70,11 @@ TEST_CASE("intervals: a difference is paired, seeded, and a statistic without a 
   CHECK_THROWS_AS(mean_of({}), Error);
   CHECK_THROWS_AS(mean_of(a, {.draws = 0}), Error);
 }
+
+TEST_CASE("intervals: rows are summed as often as they were drawn") {
+  const std::vector<float> table{1, 2, 10, 20, 100, 200};
+  std::vector<double> sums{7, 7};
+  sum_rows(table, std::vector<std::int64_t>{2, 0, 2}, sums);
+  CHECK(sums == std::vector<double>{201, 402});
+  for (const std::int64_t row : {-1, 3}) CHECK_THROWS_AS(sum_rows(table, std::vector{row}, sums), Error);
+}

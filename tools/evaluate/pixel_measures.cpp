@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/evaluate/intervals.hpp"
 #include "engine/evaluate/pointing.hpp"
 #include "tools/evaluate/measures.hpp"
 
@@ -204,14 +205,14 @@ class PxAp : public OfPixels {
     return titles;
   }
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
-    std::vector<std::vector<double>> sums(rows.size(), std::vector<double>(2 * kBins));
+    std::vector<float> table(rows.size() * 2 * kBins);
     for (std::size_t i = 0; i < rows.size(); ++i)
       for (const MeasureRow& row : rows[i])
-        std::ranges::transform(row.values, sums[i], sums[i].begin(), std::plus<>());
-    return {{"pxap", [sums = std::move(sums)](std::span<const std::int64_t> pictures) {
+        for (std::size_t k = 0; k < 2 * kBins; ++k)
+          table[i * 2 * kBins + k] += static_cast<float>(row.values[k]);
+    return {{"pxap", [table = std::move(table)](std::span<const std::int64_t> pictures) {
                std::vector<double> pooled(2 * kBins);
-               for (const std::int64_t i : pictures)
-                 for (std::size_t k = 0; k < pooled.size(); ++k) pooled[k] += sums[i][k];
+               sum_rows(table, pictures, pooled);
                return backlight::pxap(std::span(pooled).first(kBins), std::span(pooled).last(kBins));
              }}};
   }
