@@ -17,10 +17,11 @@ Box joined_boxes(const Box& a, const Box& b) {
 /// The segments of a map's pixels so far: 8-connected, each known by a pixel of it, its root.
 class Segments {
  public:
-  Segments(MapSize size, const Placement& placement, std::span<const Box> truth)
+  Segments(MapSize size, const Placement& placement, std::span<const Box> truth, Connectivity connectivity)
       : size_(size),
         placement_(placement),
         truth_(truth),
+        connectivity_(connectivity),
         all_(static_cast<std::size_t>(size.height * size.width)) {}
 
   void add(std::int64_t pixel) {
@@ -30,7 +31,7 @@ class Segments {
     for (std::int64_t ny = std::max<std::int64_t>(y - 1, 0); ny <= std::min(y + 1, size_.height - 1); ++ny)
       for (std::int64_t nx = std::max<std::int64_t>(x - 1, 0); nx <= std::min(x + 1, size_.width - 1); ++nx)
         if (const std::int64_t other = ny * size_.width + nx; other != pixel && all_[other].parent >= 0)
-          root = join(root, other);
+          if (connectivity_ == Connectivity::eight || nx == x || ny == y) root = join(root, other);
     touch(root);
     const Part& grown = all_[root];
     if (largest_ >= 0) largest_ = find(largest_);
@@ -87,6 +88,7 @@ class Segments {
   MapSize size_;
   const Placement& placement_;
   std::span<const Box> truth_;
+  Connectivity connectivity_;
   std::vector<Part> all_;
   std::vector<std::int64_t> roots_;  ///< and some that were
   std::int64_t largest_ = -1;
@@ -121,7 +123,7 @@ Verdict judge(std::span<const Guess> guesses, std::span<const LabelledBox> objec
 }
 
 OverlapByThreshold overlap_by_threshold(const Tensor& map, const Placement& placement,
-                                        std::span<const Box> truth, int levels) {
+                                        std::span<const Box> truth, int levels, Connectivity connectivity) {
   if (levels < 1) throw Error(ErrorKind::usage, levels, " thresholds were asked for, expected 1 or more");
   const MapSize size = require_map(map, "overlap by threshold");
   const auto values = map.values();
@@ -137,7 +139,7 @@ OverlapByThreshold overlap_by_threshold(const Tensor& map, const Placement& plac
     if (values[i] >= threshold(1)) order.push_back(static_cast<std::int64_t>(i));
   std::sort(order.begin(), order.end(),
             [&](std::int64_t a, std::int64_t b) { return values[a] > values[b]; });
-  Segments segments(size, placement, truth);
+  Segments segments(size, placement, truth, connectivity);
   auto next = order.begin();
   for (int level = levels; level >= 1; --level) {
     for (; next != order.end() && values[*next] >= threshold(level); ++next) segments.add(*next);

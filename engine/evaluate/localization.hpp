@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/core/tensor.hpp"
+#include "engine/explain/segment.hpp"
 #include "engine/image/geometry.hpp"
 
 namespace backlight {
@@ -49,6 +50,7 @@ struct OverlapByThreshold {
 /// The boxes of `largest_segment`, of all thresholds in one pass over the sorted pixels (union-find), on the picture.
 /// All 0 without positive evidence. Throws as `largest_segment` does, Error(usage) for less than one level.
 OverlapByThreshold overlap_by_threshold(const Tensor& map, const Placement& placement,
-                                        std::span<const Box> truth, int levels = 100);
+                                        std::span<const Box> truth, int levels = 100,
+                                        Connectivity connectivity = Connectivity::eight);
 
 }  // namespace backlight

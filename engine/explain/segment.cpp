@@ -6,7 +6,7 @@
 
 namespace backlight {
 
-std::optional<Segment> largest_segment(const Tensor& map, double fraction) {
+std::optional<Segment> largest_segment(const Tensor& map, double fraction, Connectivity connectivity) {
   if (!(fraction > 0 && fraction <= 1))
     throw Error(ErrorKind::usage, "the threshold is ", fraction,
                 " of the maximum, expected above 0 and at most 1");
@@ -30,7 +30,7 @@ std::optional<Segment> largest_segment(const Tensor& map, double fraction) {
         for (std::int64_t nx = std::max<std::int64_t>(x - 1, 0); nx <= std::min(x + 1, size.width - 1);
              ++nx) {
           const std::int64_t neighbour = ny * size.width + nx;
-          if (!open[neighbour]) continue;
+          if (!open[neighbour] || (connectivity == Connectivity::four && nx != x && ny != y)) continue;
           open[neighbour] = 0;
           segment.push_back(neighbour);
         }

@@ -19,9 +19,13 @@ struct Segment {
   Box box;  ///< in pixels of the map
 };
 
-/// The largest 8-connected set of pixels with value ≥ fraction · maximum. Among segments of equal size the
+/// Which pixels belong together: those that share an edge or a corner, or an edge alone.
+enum class Connectivity : std::uint8_t { eight, four };
+
+/// The largest connected set of pixels with value ≥ fraction · maximum. Among segments of equal size the
 /// one met first row by row wins. Empty when no value is positive: there is no evidence to locate. Throws
 /// Error(usage) unless 0 < fraction ≤ 1.
-std::optional<Segment> largest_segment(const Tensor& map, double fraction = kDefaultSegmentFraction);
+std::optional<Segment> largest_segment(const Tensor& map, double fraction = kDefaultSegmentFraction,
+                                       Connectivity connectivity = Connectivity::eight);
 
 }  // namespace backlight

@@ -6,7 +6,6 @@
 
 #include "engine/evaluate/clovaai.hpp"
 #include "engine/evaluate/localization.hpp"
-#include "engine/explain/segment.hpp"
 #include "support/golden.hpp"
 #include "support/random.hpp"
 
@@ -53,7 +52,7 @@ TEST_CASE(
 
 TEST_CASE("localization: all thresholds in one pass find the boxes that each finds by itself") {
   const std::vector<Box> truth{{3, 2, 30, 22}, {40, 10, 55, 40}};
-  for (const char* name : {"coarse", "fine", "ties", "negative"}) {
+  for (const char* name : {"coarse", "fine", "four", "ties", "negative"}) {
     CAPTURE(name);
     const std::string kind = name;
     Tensor map = random_tensor({24, 24}, "sweep." + kind);
@@ -65,11 +64,12 @@ TEST_CASE("localization: all thresholds in one pass find the boxes that each fin
       for (float& value : map.values()) value = -std::abs(value);
     const Placement placement = stretched(24, 60, 48);
     const int levels = 20;
-    const OverlapByThreshold found = overlap_by_threshold(map, placement, truth, levels);
+    const Connectivity connectivity = kind == "four" ? Connectivity::four : Connectivity::eight;
+    const OverlapByThreshold found = overlap_by_threshold(map, placement, truth, levels, connectivity);
     for (int level = 1; level <= levels; ++level) {
       CAPTURE(level);
       const double fraction = double(level) / levels;
-      const auto segment = largest_segment(map, fraction);
+      const auto segment = largest_segment(map, fraction, connectivity);
       CHECK(found.largest[level - 1] == (segment ? best_iou(placement.to_source(segment->box), truth) : 0));
       // All segments: one after the other is the largest once the larger ones are gone.
       double best = 0;
@@ -79,7 +79,7 @@ TEST_CASE("localization: all thresholds in one pass find the boxes that each fin
         const bool any = std::ranges::any_of(rest.values(), [&](float v) { return v >= fraction * maximum; });
         if (maximum <= 0 || !any) break;
         for (float& value : rest.values()) value = value >= fraction * maximum ? maximum : 0;
-        const auto next = largest_segment(rest, 1);
+        const auto next = largest_segment(rest, 1, connectivity);
         best = std::max(best, best_iou(placement.to_source(next->box), truth));
         for (std::size_t i = 0; i < next->mask.size(); ++i)
           if (next->mask[i]) rest.values()[i] = 0;

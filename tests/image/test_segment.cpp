@@ -31,6 +31,10 @@ TEST_CASE("segment: corners touch and the threshold is part of the segment") {
   REQUIRE(segment);
   CHECK(segment->pixels == 2);
   CHECK(segment->box == Box{0, 0, 2, 2});
+  // With four neighbours they do not touch, and edges do.
+  CHECK(largest_segment(map, 0.5, Connectivity::four)->pixels == 1);
+  const Tensor bend = Tensor::from({2, 3}, std::vector<float>{1, 1, 0, 0, 1, 1});
+  CHECK(largest_segment(bend, 0.5, Connectivity::four)->box == Box{0, 0, 3, 2});
 }
 
 TEST_CASE("segment: of equal segments the first row by row wins") {

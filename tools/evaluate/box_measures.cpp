@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "engine/evaluate/clovaai.hpp"
+#include "engine/evaluate/intervals.hpp"
 #include "engine/evaluate/localization.hpp"
 #include "tools/evaluate/measures.hpp"
 
@@ -52,7 +54,8 @@ class Localization : public Measure {
     std::vector<MeasureRows> all;
     for (const Candidate& candidate : candidates) {
       const auto located = [&](std::int64_t index) -> std::optional<Box> {
-        const auto segment = largest_segment(candidate.maps.at(index).evidence, options_.threshold);
+        const auto segment =
+            largest_segment(candidate.maps.at(index).evidence, options_.threshold, options_.connectivity);
         if (!segment) return std::nullopt;
         return picture.placement.to_source(segment->box);
       };
@@ -135,7 +138,8 @@ class MaxBox : public Measure {
         const std::vector<Box> truth = boxes_of(picture, index);
         OverlapByThreshold overlap =
             options_.clovaai ? clovaai_overlap(map.raw, picture.image.width, picture.image.height, truth)
-                             : overlap_by_threshold(map.evidence, picture.placement, truth, kLevels);
+                             : overlap_by_threshold(map.evidence, picture.placement, truth, kLevels,
+                                                    options_.connectivity);
         MeasureRow& row = rows.emplace_back(MeasureRow{index, std::move(overlap.largest)});
         row.values.insert(row.values.end(), overlap.best.begin(), overlap.best.end());
       }
@@ -144,66 +148,58 @@ class MaxBox : public Measure {
   }
 
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
-    std::vector<Statistic> all;
-    const auto curves = std::make_shared<std::vector<Hits>>();
-    for (const double delta : kDeltas) {
-      curves->push_back(hits(rows, 0, delta));
-      curves->push_back(hits(rows, kLevels, delta));
-    }
-    const auto value = [curves](std::size_t first, std::size_t count, std::size_t by) {
-      return [curves, first, count, by](std::span<const std::int64_t> pictures) {
+    const auto mean_of_best = [&](int first, std::span<const double> deltas) {
+      std::vector<Table> tables;
+      for (const double delta : deltas) tables.push_back(hits(rows, first, delta));
+      return [tables = std::move(tables)](std::span<const std::int64_t> pictures) {
         double sum = 0;
-        for (std::size_t i = 0; i < count; ++i) sum += best_share((*curves)[first + i * by], pictures);
-        return sum / static_cast<double>(count);
+        for (const Table& table : tables) {
+          const std::vector<double> shares = shares_of(table, pictures);
+          sum += shares.empty() ? kNoValue : *std::ranges::max_element(shares);
+        }
+        return sum / static_cast<double>(tables.size());
       };
     };
-    all.push_back({"max_box_acc", value(2, 1, 1)});
-    all.push_back({"max_box_acc_v2", value(1, kDeltas.size(), 2)});
-    return all;
+    return {{"max_box_acc", mean_of_best(0, std::span(kDeltas).subspan(1, 1))},
+            {"max_box_acc_v2", mean_of_best(kLevels, kDeltas)}};
   }
 
   std::vector<Curve> curves(std::span<const MeasureRows> rows) const override {
+    std::vector<std::int64_t> all(rows.size());
+    std::iota(all.begin(), all.end(), 0);
     Curve curve{"box_acc_by_threshold", {}};
-    const Hits found = hits(rows, 0, kFoundIou);
-    for (int k = 0; k < kLevels; ++k) {
-      std::int64_t sum = 0, count = 0;
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        sum += found.by_level[i * kLevels + static_cast<std::size_t>(k)];
-        count += found.rows[i];
-      }
-      if (count > 0)
-        curve.points.emplace_back((options_.clovaai ? k : k + 1) / 100.0, double(sum) / double(count));
-    }
+    for (const double share : shares_of(hits(rows, 0, kFoundIou), all))
+      curve.points.emplace_back(
+          static_cast<double>(curve.points.size() + (options_.clovaai ? 0 : 1)) / kLevels, share);
     return {std::move(curve)};
   }
 
  private:
   static constexpr int kLevels = 100;
-  static constexpr std::array kDeltas{0.3, 0.5, 0.7};
+  static constexpr std::array kDeltas{0.3, kFoundIou, 0.7};
 
-  /// Of each picture and level, in how many rows the overlap is large enough.
-  struct Hits {
-    std::vector<std::int32_t> by_level, rows;
-  };
-  static Hits hits(std::span<const MeasureRows> rows, int first, double delta) {
-    Hits found{std::vector<std::int32_t>(rows.size() * kLevels), std::vector<std::int32_t>(rows.size())};
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      for (const MeasureRow& row : rows[i]) {
-        ++found.rows[i];
-        for (int k = 0; k < kLevels; ++k)
-          found.by_level[i * kLevels + static_cast<std::size_t>(k)] +=
-              row.values[static_cast<std::size_t>(first + k)] >= delta;
-      }
-    return found;
-  }
-  static double best_share(const Hits& found, std::span<const std::int64_t> pictures) {
-    std::array<std::int64_t, kLevels> sums{};
-    std::int64_t count = 0;
-    for (const std::int64_t i : pictures) {
-      count += found.rows[i];
-      for (int k = 0; k < kLevels; ++k) sums[k] += found.by_level[i * kLevels + k];
+  /// Of each picture, in how many of its rows the overlap is large enough at each level, and how many rows it has.
+  using Table = std::vector<float>;
+  static Table hits(std::span<const MeasureRows> rows, int first, double delta) {
+    Table table(rows.size() * (kLevels + 1));
+    float* at = table.data();
+    for (const MeasureRows& of_picture : rows) {
+      for (const MeasureRow& row : of_picture)
+        for (int k = 0; k < kLevels; ++k) at[k] += row.values[static_cast<std::size_t>(first + k)] >= delta;
+      at[kLevels] = static_cast<float>(of_picture.size());
+      at += kLevels + 1;
     }
-    return count > 0 ? double(*std::ranges::max_element(sums)) / double(count) : kNoValue;
+    return table;
+  }
+  /// By level; empty where the pictures have no row.
+  static std::vector<double> shares_of(const Table& table, std::span<const std::int64_t> pictures) {
+    std::vector<double> sums(kLevels + 1);
+    sum_rows(table, pictures, sums);
+    const double count = sums.back();
+    sums.pop_back();
+    if (count == 0) return {};
+    for (double& sum : sums) sum /= count;
+    return sums;
   }
 
   MeasureOptions options_;

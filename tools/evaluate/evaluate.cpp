@@ -58,6 +58,7 @@ struct EvaluateOptions {
   std::optional<std::string> preset;
   std::optional<double> tolerance;
   double threshold = kDefaultSegmentFraction;
+  int connectivity = 8;
   std::size_t limit = 0;
   std::int64_t points = 0;
   MapOptions map;
@@ -257,6 +258,7 @@ void run_evaluate(EvaluateOptions& options) {
   MeasureOptions how{options.threshold, options.tolerance.value_or(15), asked == AskedClasses::top5 ? 5u : 1u,
                      protocol == Protocol::clovaai};
   if (protocol == Protocol::pytorch_grad_cam) how.road = RoadProtocol::pytorch_grad_cam;
+  how.connectivity = options.connectivity == 4 ? Connectivity::four : Connectivity::eight;
   how.fill = parse_choice("fill", options.fill, kFills);
   how.randomization = parse_choice("order of randomization", options.randomize, kOrders);
   for (const std::string& name : options.similarity)
@@ -295,6 +297,7 @@ void run_evaluate(EvaluateOptions& options) {
   head["seed"] = seed_of(options);
   head["limit"] = options.limit == 0 ? Json() : Json(options.limit);
   head["threshold"] = how.threshold;
+  head["connectivity"] = options.connectivity;
   head["tolerance"] = how.tolerance;
   head["protocol"] = options.protocol;
   head["points"] = how.points;
@@ -396,6 +399,10 @@ void add_evaluate_command(CLI::App& app) {
       ->capture_default_str();
   add("--threshold", options->threshold, "Share of the map's maximum from which a box is made", "SHARE",
       "Measures")
+      ->capture_default_str();
+  add("--connectivity", options->connectivity, "Neighbours by which a box's pixels belong together: 8, 4",
+      "N", "Measures")
+      ->check(CLI::IsMember({4, 8}))
       ->capture_default_str();
   add("--tolerance", options->tolerance, "Pixels by which a maximum may miss [15; 0 for backlight_scenes]",
       "N", "Measures")

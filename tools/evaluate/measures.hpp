@@ -26,7 +26,8 @@ struct MeasureOptions {
   SimilarityOptions similarity = {};  ///< of its maps, beside Spearman's
   const Model* model = nullptr;
   std::function<Tensor()> pictures = {};  ///< a few inputs of the data set, the same whatever is chosen of it
-  Preset preset = Preset::pytorch_grad_cam;  ///< by whose rule maps are enlarged
+  Preset preset = Preset::pytorch_grad_cam;         ///< by whose rule maps are enlarged
+  Connectivity connectivity = Connectivity::eight;  ///< of the segment that a box is around
 };
 
 struct MeasureKind {
