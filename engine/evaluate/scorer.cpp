@@ -1,45 +1,18 @@
 #include "engine/evaluate/scorer.hpp"
 
 #include <algorithm>
-#include <bit>
 
 #include "engine/core/random.hpp"
-#include "engine/explain/sampling.hpp"
 #include "engine/image/map.hpp"
 
 namespace backlight {
 
 Scorer::Scorer(const Probe& probe, Target target, std::int64_t batch_bytes)
-    : probe_(probe), target_(std::move(target)), together_(inputs_together(probe, batch_bytes)) {
+    : probe_(probe), target_(std::move(target)), batch_bytes_(batch_bytes) {
   if (input().shape()[0] != 1 || target_.own || target_.classes.size() != 1)
     throw Error(ErrorKind::usage, "a measure is of the score of one class of one picture, but there are ",
                 input().shape()[0], " pictures and ", target_.classes.size(), " classes",
                 target_.own ? ", and a target of one's own" : "");
-}
-
-Tensor Scorer::scores(std::int64_t count, MakeVariant make) const {
-  const Tensor exact = input().to(DType::f64);
-  const std::int64_t size = input().numel(), classes = probe_.scores().shape()[1];
-  Tensor all({count, classes}, probe_.scores().dtype());
-  std::vector<double> row(static_cast<std::size_t>(size));
-  for (std::int64_t first = 0, rows = 0; first < count; first += rows) {
-    // Powers of two, so that few programs serve all numbers.
-    rows = static_cast<std::int64_t>(
-        std::bit_floor(static_cast<std::uint64_t>(std::min(together_, count - first))));
-    Tensor batch(input().shape().with(0, rows), input().dtype());
-    for (std::int64_t i = 0; i < rows; ++i) {
-      std::ranges::copy(exact.values<double>(), row.begin());
-      make(first + i, row);
-      dispatch_dtype(batch.dtype(), [&]<class T>() {
-        std::ranges::transform(row, batch.data<T>() + i * size, [](double v) { return static_cast<T>(v); });
-      });
-    }
-    const Tensor scores = probe_.scores_of(std::move(batch));
-    dispatch_dtype(scores.dtype(), [&]<class T>() {
-      std::ranges::copy(scores.values<T>(), all.data<T>() + first * classes);
-    });
-  }
-  return all;
 }
 
 std::vector<double> Scorer::values_of(const Tensor& scores, Aim aim) const {

@@ -6,12 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/explain/methods.hpp"
+#include "engine/explain/sampling.hpp"
 
 namespace backlight {
-
-/// Fills the C·H·W values of variant `variant`, which are the picture's when it is called.
-using MakeVariant = FunctionRef<void(std::int64_t variant, std::span<double> x)>;
 
 /// Scores of one class of one picture and of variants of it. Variants are made when their batch is run, as many
 /// together as the memory holds, and no bit of a score depends on how many that are, nor on the number of threads.
@@ -36,7 +33,9 @@ class Scorer {
     return values_of(scores(count, make), aim);
   }
   /// count×K, before any softmax.
-  Tensor scores(std::int64_t count, MakeVariant make) const;
+  Tensor scores(std::int64_t count, MakeVariant make) const {
+    return scores_of_variants(probe_, 0, count, make, batch_bytes_);
+  }
   std::vector<double> values_of(const Tensor& scores, Aim aim) const;
   /// Of each row, whether the class has the highest score.
   std::vector<bool> is_first(const Tensor& scores) const;
@@ -48,7 +47,7 @@ class Scorer {
  private:
   const Probe& probe_;
   Target target_;
-  std::int64_t together_;
+  std::int64_t batch_bytes_;
 };
 
 /// The map that is measured, height × width: of a gradient the maximum over channels of |·|, of a map what speaks for

@@ -70,25 +70,17 @@ std::optional<Box> Result::box(const Placement& placement, Preset preset) const 
 }
 
 std::span<const Method> methods() {
-  static const std::array kAll{method::grad_cam(),
-                               method::cam(),
-                               method::grad_cam_plus_plus(),
-                               method::xgrad_cam(),
-                               method::hires_cam(),
-                               method::grad_cam_elementwise(),
-                               method::layer_cam(),
-                               method::eigen_cam(),
-                               method::eigen_grad_cam(),
-                               method::ablation_cam(),
-                               method::recipro_cam(),
-                               method::guided_backprop(),
-                               method::deconvnet(),
-                               method::guided_grad_cam(),
-                               method::deconv_grad_cam(),
-                               method::gradient(),
-                               method::saliency(),
-                               method::input_x_gradient(),
-                               method::integrated_gradients()};
+  static const std::array kAll{method::grad_cam(),           method::cam(),
+                               method::grad_cam_plus_plus(), method::xgrad_cam(),
+                               method::hires_cam(),          method::grad_cam_elementwise(),
+                               method::layer_cam(),          method::eigen_cam(),
+                               method::eigen_grad_cam(),     method::ablation_cam(),
+                               method::recipro_cam(),        method::score_cam(),
+                               method::occlusion(),          method::rise(),
+                               method::guided_backprop(),    method::deconvnet(),
+                               method::guided_grad_cam(),    method::deconv_grad_cam(),
+                               method::gradient(),           method::saliency(),
+                               method::input_x_gradient(),   method::integrated_gradients()};
   return kAll;
 }
 
@@ -131,6 +123,16 @@ void Method::require_defined(const Question& question) const {
                   names_of_methods(joinable), " do");
     require_fusion(preset, fusion_gain);
   }
+  if (const auto& window = question.window;
+      window && (window->side < 1 || window->stride < 1 || window->stride > window->side))
+    throw Error(ErrorKind::usage, "a window of ", window->side, " pixels every ", window->stride,
+                " was asked for, expected one pixel or more, and a stride of the window's side at most");
+  const RandomMasks& masks = question.masks;
+  if (masks.count < 1 || masks.grid < 1 || masks.grid > 256 || !(masks.keep > 0 && masks.keep <= 1))
+    throw Error(
+        ErrorKind::usage, masks.count, " masks of ", masks.grid, "×", masks.grid,
+        " cells, each kept with a probability of ", masks.keep,
+        ", were asked for, expected one mask or more, 1 to 256 cells a side and a probability above 0");
   if (question.channels && !needs.input_gradient)
     throw Error(ErrorKind::usage, "channels are those of the input, which ", name, " does not go to");
   if (std::ranges::find(presets, preset) == presets.end()) {

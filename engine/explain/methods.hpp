@@ -1,6 +1,7 @@
 // The methods by name, for every front end: what each needs, costs and answers. Their equations are in methods/.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,6 +35,19 @@ struct Path {
   int steps = 50;
 };
 
+/// What occlusion slides over the input, in its pixels. The last windows of a row and column are cut at the rim.
+struct Window {
+  int side = 0;    ///< of the square
+  int stride = 0;  ///< from one to the next, no more than the side
+};
+
+/// The masks of RISE: a grid of cells, each kept with a probability, enlarged and shifted (methods/rise.cpp).
+struct RandomMasks {
+  int count = 4000;
+  int grid = 7;       ///< cells a side, 256 at most
+  double keep = 0.5;  ///< above 0, 1 at most
+};
+
 /// What is asked about each image of a batch.
 struct Question {
   Target target;
@@ -51,9 +65,14 @@ struct Question {
   Smoothing smoothing = Smoothing::none;
   int samples = 25;        ///< of a smoothing by noise
   double noise = 0.15;     ///< σ as a share of the input's range
-  std::uint64_t seed = 0;  ///< of the noise, which is the same for every picture
+  std::uint64_t seed = 0;  ///< of the noise and of RISE's masks, which are the same for every picture
+  /// Its pixels become the path's baseline. Without: a 14th of the input's shorter side, one behind the other.
+  std::optional<Window> window = {};
+  RandomMasks masks = {};
   /// How many inputs go through the network together; no bit of the answer depends on it.
   std::int64_t batch_bytes = kTailBytes;
+  /// Called, where it is given, while changed pictures go through the network: how many of them are done.
+  std::function<void(std::int64_t done, std::int64_t all)> progress = {};
 };
 
 /// Whether attributions add up to what they are of.
@@ -102,12 +121,15 @@ struct Method {
   std::string_view name;
   std::string_view summary;  ///< what it shows, in less than a line
   std::string_view paper;    ///< or the program that has it alone
-  Needs needs;
+  Needs needs = {};
   BackwardRule rule = BackwardRule::standard;  ///< under which it goes to the input
   int forwards = 1;   ///< of the picture one serves all methods and targets; more are the method's own
   int backwards = 0;  ///< per target
   /// "channel", "position": for each of them what follows the layer runs once more for a target; empty: not at all.
   std::string_view tails = {};
+  /// "channel", "window": for each of them the picture, changed, goes through all of the network once more, for all
+  /// targets; empty: not at all.
+  std::string_view passes = {};
   bool counterfactual = false;  ///< whether what would lower the score has a meaning
   bool class_dependent = true;  ///< false: the same whatever is asked about
   bool smoothable = false;      ///< whether eigen_smooth has a meaning

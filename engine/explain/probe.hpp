@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -69,6 +70,9 @@ class Probe {
                                   std::int64_t variants,
                                   FunctionRef<void(std::int64_t variant, std::span<double> a)> make,
                                   std::int64_t batch_bytes = kTailBytes) const;
+  /// Where the scores that `name` says of an image, which are of every target, are kept: undefined until a caller puts
+  /// them there.
+  Tensor& kept_scores(std::int64_t image, const std::string& name) { return kept_scores_[{image, name}]; }
   /// Grad-CAM's map of one of the layers, of that gradient.
   const ClassMap& grad_cam(NodeId layer, const Target& target,
                            AlphaReduction reduction = AlphaReduction::mean, const PathAverage& path = {});
@@ -108,6 +112,7 @@ class Probe {
   ReplayedExplanation* replay_ = nullptr;
   Tensor scores_;
   std::optional<Answers> answers_;
+  std::map<std::pair<std::int64_t, std::string>, Tensor> kept_scores_;
 };
 
 }  // namespace backlight

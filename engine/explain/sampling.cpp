@@ -1,6 +1,7 @@
 #include "engine/explain/sampling.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 #include <optional>
@@ -66,6 +67,63 @@ std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes) {
   for (const Shape& shape : probe.network().shapes(x.shape().with(0, 1))) values += shape.numel();
   const auto bytes = values * static_cast<std::int64_t>(size_of(x.dtype()));
   return std::clamp<std::int64_t>(batch_bytes / std::max<std::int64_t>(bytes, 1), 1, kMost);
+}
+
+Tensor scores_of_variants(const Probe& probe, std::int64_t image, std::int64_t variants, MakeVariant make,
+                          std::int64_t batch_bytes,
+                          const std::function<void(std::int64_t done, std::int64_t all)>& progress) {
+  const Tensor& x = probe.input();
+  const std::int64_t size = x.numel() / x.shape()[0], classes = probe.scores().shape()[1],
+                     together = inputs_together(probe, batch_bytes);
+  const Tensor exact = x.to(DType::f64);
+  const auto picture =
+      exact.values<double>().subspan(static_cast<std::size_t>(image * size), static_cast<std::size_t>(size));
+  Tensor all({variants, classes}, probe.scores().dtype());
+  std::vector<double> row(picture.size());
+  for (std::int64_t first = 0, rows = 0; first < variants; first += rows) {
+    // Powers of two, so that few programs serve all numbers.
+    rows = static_cast<std::int64_t>(
+        std::bit_floor(static_cast<std::uint64_t>(std::min(together, variants - first))));
+    Tensor batch(x.shape().with(0, rows), x.dtype());
+    for (std::int64_t i = 0; i < rows; ++i) {
+      std::ranges::copy(picture, row.begin());
+      make(first + i, row);
+      dispatch_dtype(batch.dtype(), [&]<class T>() {
+        std::ranges::transform(row, batch.data<T>() + i * size, [](double v) { return static_cast<T>(v); });
+      });
+    }
+    const Tensor scores = probe.scores_of(std::move(batch));
+    dispatch_dtype(scores.dtype(), [&]<class T>() {
+      std::ranges::copy(scores.values<T>(), all.data<T>() + first * classes);
+    });
+    if (progress) progress(first + rows, variants);
+  }
+  return all;
+}
+
+std::vector<double> values_of_variants(Probe& probe, const Question& question, std::int64_t image,
+                                       const std::string& name, std::int64_t variants, MakeVariant make) {
+  if (question.target.own)
+    throw Error(
+        ErrorKind::usage,
+        "a target of one's own is known of the picture alone, but the network was to be asked about the "
+        "picture with parts of it hidden; use a target of the scores");
+  Tensor& scores = probe.kept_scores(image, name);
+  if (!scores.defined())
+    scores = scores_of_variants(probe, image, variants, make, question.batch_bytes, question.progress);
+  Target there = question.target;
+  there.classes.assign(static_cast<std::size_t>(variants),
+                       question.target.classes.at(static_cast<std::size_t>(image)));
+  return evaluate(there, scores).values;
+}
+
+Tensor baseline_of(const Question& question, const Tensor& x) {
+  const Shape one = x.shape().with(0, 1);
+  if (!question.path.baseline) return Tensor::zeros(one, DType::f64);
+  const Tensor& given = *question.path.baseline;
+  if (given.shape() != one)
+    throw Error(ErrorKind::usage, "the baseline is ", given.shape(), ", the input ", one);
+  return given.to(DType::f64);
 }
 
 double standard_normal(std::uint64_t seed, std::int64_t draw, std::int64_t i) {

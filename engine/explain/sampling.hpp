@@ -7,12 +7,31 @@
 #include <span>
 #include <vector>
 
+#include "engine/core/function_ref.hpp"
 #include "engine/explain/methods.hpp"
 
 namespace backlight {
 
 /// How many inputs like the probe's go through its network together: as many as the bytes hold activations of.
 std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes);
+
+/// Fills the C·H·W values of variant `variant`, which are the picture's when it is called.
+using MakeVariant = FunctionRef<void(std::int64_t variant, std::span<double> x)>;
+
+/// The scores of variants of one image of the probe, variants×K, before any softmax: their forwards and nothing else,
+/// each made when its batch is run. `progress` may be empty.
+Tensor scores_of_variants(const Probe& probe, std::int64_t image, std::int64_t variants, MakeVariant make,
+                          std::int64_t batch_bytes,
+                          const std::function<void(std::int64_t done, std::int64_t all)>& progress = {});
+
+/// The question's target of such variants. The probe keeps their scores under `name`, which must say all that they are
+/// made by, for the targets to come. Throws Error(usage) for a target of one's own.
+std::vector<double> values_of_variants(Probe& probe, const Question& question, std::int64_t image,
+                                       const std::string& name, std::int64_t variants, MakeVariant make);
+
+/// x′ of a question about inputs like x, N×C×H×W: its path's baseline, or zeros, 1×C×H×W of double. Throws Error(usage)
+/// for one of another shape.
+Tensor baseline_of(const Question& question, const Tensor& x);
 
 /// Value i of a draw from N(0, 1), the same for every picture of a size (Box and Muller).
 double standard_normal(std::uint64_t seed, std::int64_t draw, std::int64_t i);

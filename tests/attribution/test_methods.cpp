@@ -99,7 +99,8 @@ TEST_CASE("methods: each gives what the explanation gives for every preset and d
         CAPTURE(method.name);
         CAPTURE(name_of(preset));
         if (direction == Direction::counterfactual && !method.counterfactual) continue;
-        const std::vector<Result> results = method.explain(probe, {target, layer, preset});
+        const std::vector<Result> results = method.explain(
+            probe, {.target = target, .layer = layer, .preset = preset, .masks = {.count = 5}});
         REQUIRE(results.size() == 2);
         for (std::size_t n = 0; n < 2; ++n) {
           if (Direct::knows(method))
@@ -125,10 +126,18 @@ TEST_CASE("methods: each needs no more than it says" * doctest::test_suite("devi
     if (method.needs.cam_head) layers.push_back(find_cam_head(network)->features);
     Probe probe(network, context, two_pictures(), layers, method.needs.input_gradient,
                 method.needs_tails({}));
-    CHECK(method.explain(probe, {{{0, 3}}, layer, method.presets.front()}).size() == 2);
-    const bool weighs_gradient = method.needs.layer && method.class_dependent && method.tails.empty();
+    std::int64_t passes = 1;
+    const Question asked{.target = {{0, 3}},
+                         .layer = layer,
+                         .preset = method.presets.front(),
+                         .progress = [&](std::int64_t, std::int64_t all) { passes = 1 + all; }};
+    CHECK(method.explain(probe, asked).size() == 2);
+    CHECK((passes == 1) == (method.passes.empty() && method.name != "rise"));
+    if (method.name == "rise") CHECK(passes == method.forwards);
+    const bool weighs_gradient =
+        method.needs.layer && method.class_dependent && method.tails.empty() && method.passes.empty();
     const int backwards = weighs_gradient + method.needs.input_gradient;
-    CHECK(method.backwards == (method.forwards == 1 ? backwards : method.forwards - 2));
+    CHECK(method.backwards == (method.name == "integrated-gradients" ? method.forwards - 2 : backwards));
   }
 }
 

@@ -118,6 +118,8 @@ TEST_CASE("c: one call answers every method and preset with the library's bits")
     for (const Preset preset : method.presets) {
       // Refused for a target below 0.
       if (method.name == "ablation-cam" && preset == Preset::pytorch_grad_cam) continue;
+      // Thousands of passes say no more than the few of the others.
+      if (method.name == "rise") continue;
       // One is enough to show what memory a method touches.
       if (test::sanitized() && preset != method.presets.front()) continue;
       cases.push_back({&method, preset, 4, Direction::evidence});

@@ -31,7 +31,8 @@ std::vector<Tensor> all_answers(Probe& probe, NodeId layer) {
   const Target own{.own = std::make_shared<const OwnTarget>(similarity(layer, y, like))};
   all.push_back(probe.gradient(probe.network().input(), own).clone());
   for (const Method& method : methods()) {
-    if (!method.tails.empty()) continue;  // nothing of theirs is replayed
+    // Nothing of theirs is replayed.
+    if (!method.tails.empty() || !method.passes.empty() || method.name == "rise") continue;
     const std::optional<NodeId> at = method.layer_in(probe.network(), layer);
     for (const Target& target :
          {Target{{1, 2}}, Target{{4, 2}}, Target{.classes = {1, 2}, .aim = Aim::log_probability}})

@@ -235,6 +235,54 @@ TEST_CASE("explain: maps at the input say how they were made and whether they ad
   refused({"--method", "integrated-gradients", "--baseline", work.str("none.png")}, 3, "none.png");
 }
 
+TEST_CASE("explain: windows and masks are choices that names, documents and maps hold") {
+  const Workspace work;
+  const std::string picture = work.picture("a.png"), net = work.network();
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"explain", picture,    "--weights", net,     "--class",
+                                    "cat",     "--format", "npy",       "--out", work.str("out")};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto npy_of = [](const Json& json, std::size_t i) {
+    return json["images"][0]["results"][i]["files"]["npy"].get<std::string>();
+  };
+  const Json plain = work.run_json(run({"--method", "occlusion,rise,score-cam", "--masks", "6"}));
+  // The network takes 32×32.
+  CHECK(plain["occlusion"] == Json{{"baseline", "mean"}, {"window", 2}, {"stride", 2}});
+  CHECK(plain["masks"] == Json{{"count", 6}, {"keep", 0.5}, {"grid", 7}, {"seed", 0}});
+  CHECK(plain["path"].is_null());
+  for (const Json& result : plain["images"][0]["results"]) {
+    CHECK(result["layer"].is_null() == (result["method"] != "score-cam"));
+    CHECK(result["map"]["height"] == (result["layer"].is_null() ? 32 : 8));
+    CHECK(result["alpha_count"].is_null() == result["layer"].is_null());
+  }
+  const Json chosen =
+      work.run_json(run({"--method", "occlusion,rise", "--window", "10", "--stride", "6", "--baseline",
+                         "black", "--masks", "6", "--keep", "0.3", "--grid", "3", "--seed", "9"}));
+  CHECK(chosen["occlusion"] == Json{{"baseline", "black"}, {"window", 10}, {"stride", 6}});
+  CHECK(chosen["masks"] == Json{{"count", 6}, {"keep", 0.3}, {"grid", 3}, {"seed", 9}});
+  for (const std::size_t i : {0U, 1U}) {
+    CHECK(contains(npy_of(chosen, i), "_seed9_black_window10_stride6_masks6"));
+    CHECK(read_npy(npy_of(chosen, i)).values != read_npy(npy_of(plain, i)).values);
+  }
+  CHECK(work.run_json(run({}))["occlusion"].is_null());
+
+  const auto refused = [&](std::vector<std::string> more, const char* why) {
+    const ProcessResult result = work.run(run(std::move(more)));
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, why));
+  };
+  refused({"--window", "3"}, "--window and --stride are of occlusion, which is not among");
+  refused({"--method", "occlusion", "--grid", "3"}, "--masks, --keep and --grid are of rise");
+  refused({"--method", "occlusion", "--seed", "3"}, "--seed is of a smoothing by noise and of rise");
+  refused({"--method", "rise", "--baseline", "black"},
+          "--baseline is of integrated-gradients and of occlusion");
+  refused({"--method", "occlusion", "--stride", "3"}, "a stride of the window's side at most");
+  refused({"--method", "rise", "--keep", "0"}, "a probability above 0");
+}
+
 TEST_CASE("explain: several layers become one map where it is asked for") {
   const Workspace work;
   const std::string picture = work.picture("a.png"), net = work.network();

@@ -25,6 +25,7 @@ TEST_CASE("explain: results under a rule name the activations at which it is not
   request.classes = {1};
   request.layers = request.chosen_layers = {layer};
   request.input_gradient = request.tails = true;
+  request.question.masks.count = 5;
   for (const Method& method : methods())
     // A layer below 0 has no Ablation-CAM of pytorch-grad-cam's.
     if (method.name != "ablation-cam")

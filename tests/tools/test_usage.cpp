@@ -226,7 +226,7 @@ TEST_CASE("methods: lists what the library has and explain takes each by its nam
   REQUIRE(json["methods"].size() == methods().size());
   std::vector<std::string> explain{
       "explain", work.picture("a.png"), "--weights", work.network(), "--class", "1",
-      "--out",   work.str("out")};
+      "--out",   work.str("out"),     "--masks",   "20"};
   for (std::size_t i = 0; i < methods().size(); ++i) {
     const Method& method = methods()[i];
     const Json& entry = json["methods"][i];
@@ -239,7 +239,9 @@ TEST_CASE("methods: lists what the library has and explain takes each by its nam
     CHECK(entry["forwards"] == method.forwards);
     CHECK(entry["backwards"] == method.backwards);
     CHECK(entry["tails"] == (method.tails.empty() ? Json() : Json(method.tails)));
+    CHECK(entry["passes"] == (method.passes.empty() ? Json() : Json(method.passes)));
     CHECK(contains(table.out, "1 tail per channel"));
+    CHECK(contains(table.out, "1 forward, 1 forward per window"));
     CHECK(entry["counterfactual"] == method.counterfactual);
     CHECK(entry["class_dependent"] == method.class_dependent);
     CHECK(entry["eigen_smooth"] == method.smoothable);

@@ -132,7 +132,8 @@ std::set<fs::path> Explainer::kept_of(const std::vector<fs::path>& files,
     const Json facts = facts_of(file);
     require_same(file, facts, header_,
                  {"/model/weights_sha256", "/model/scores", "/preprocessing", "/preset", "/eigen_smooth",
-                  "/path_average", "/target", "/channels", "/smoothing", "/path", "/precision"});
+                  "/path_average", "/target", "/channels", "/smoothing", "/path", "/occlusion", "/masks",
+                  "/precision"});
     require_same(file, "its [class, counterfactual] are", subjects_of(facts), subjects);
     kept.insert(file);
   }
@@ -190,10 +191,15 @@ Question Explainer::question(std::int64_t index, std::optional<NodeId> layer) co
   return question;
 }
 
-Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look) const {
+Result Explainer::answer(Probe& probe, std::int64_t index, const Look& look, const PictureSource& source,
+                         Console& console) const {
   const Preprocessing& how = model_.info.preprocessing;
   Question asked = question(index, look.layer);
   asked.more_layers = look.more_layers;
+  asked.progress = [&](std::int64_t done, std::int64_t all) {
+    console.progress(static_cast<std::size_t>(done), static_cast<std::size_t>(all),
+                     text(look.method->name, " of ", source.name()));
+  };
   if (request_.baseline && !asked.path.baseline)
     asked.path.baseline = std::make_shared<const Tensor>(baseline(*request_.baseline, probe.input(), how));
   return explain_picture(probe, *look.method, asked, how);
@@ -275,7 +281,7 @@ std::optional<Json> Explainer::explain(const PictureSource& source, Console& con
                              request_.chosen_layers.front()};
   if (request_.formats.panel && !kept.contains(panel_file(source))) panel = empty_panel(subject);
   for (const std::int64_t index : classes) {
-    const auto answer_of = [&](const Look& look) { return answer(probe, index, look); };
+    const auto answer_of = [&](const Look& look) { return answer(probe, index, look, source, console); };
     const double target = probe.values(question(index, {}).target).front();
     for (const Look& look : request_.looks)
       results.push_back(result_json(work, index, look, answer_of(look), target));

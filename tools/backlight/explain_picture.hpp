@@ -81,7 +81,8 @@ class Explainer {
   std::vector<std::int64_t> classes_of(const ClassScores& scores) const;
   Question question(std::int64_t index, std::optional<NodeId> layer) const;
   /// The library's answer, with the gradient in the order R G B.
-  Result answer(Probe& probe, std::int64_t index, const Look& look) const;
+  Result answer(Probe& probe, std::int64_t index, const Look& look, const PictureSource& source,
+                Console& console) const;
   Json result_json(Work& work, std::int64_t index, const Look& look, const Result& result,
                    double target) const;
   /// Adds to `json` what was written and what was kept.

@@ -117,11 +117,26 @@ void add_map_options(CLI::App& command, MapOptions& options) {
   add("--samples", options.samples, "Draws of the noise [25]", "N")->check(CLI::Range(1, 100'000));
   add("--noise", options.noise, "σ of the noise, as a share of the input's range [0.15]", "SHARE")
       ->check(CLI::Range(0.0, 10.0));
-  add("--seed", options.seed, "Of the noise, which is the same for every picture [0]", "N");
+  add("--seed", options.seed, "Of the noise and of rise's masks, which are the same for every picture [0]",
+      "N");
   add("--baseline", options.baseline,
-      "From where integrated-gradients come: mean, black, blur, or a picture [mean]", "NAME|FILE");
+      "From where integrated-gradients come, and what occlusion puts in a window: mean, black, blur, or a "
+      "picture [mean]",
+      "NAME|FILE");
   add("--path-rule", options.rule, "How they are summed: gauss-legendre, trapezoid [gauss-legendre]", "NAME");
   add("--steps", options.steps, "Steps of their path [50]", "N")->check(CLI::Range(2, 100'000));
+  add("--window", options.window, "Side of occlusion's window, in pixels of the input [a 14th of its side]",
+      "N")
+      ->check(CLI::Range(1, 100'000));
+  add("--stride", options.stride, "From one window to the next [the window's side]", "N")
+      ->check(CLI::Range(1, 100'000));
+  add("--masks", options.masks, text("Masks of rise [", RandomMasks().count, "]"), "N")
+      ->check(CLI::Range(1, 100'000));
+  add("--keep", options.keep, text("Probability that a cell of a mask is kept [", RandomMasks().keep, "]"),
+      "P")
+      ->check(CLI::Range(0.0, 1.0));
+  add("--grid", options.grid, text("Cells of a mask, along a side [", RandomMasks().grid, "]"), "N")
+      ->check(CLI::Range(1, 256));
 }
 
 void parse_map_options(const MapOptions& options, Request& request) {
@@ -139,14 +154,17 @@ void parse_map_options(const MapOptions& options, Request& request) {
   if (options.smooth) question.smoothing = parse_choice("smoothing", *options.smooth, kSmoothings);
   if (options.rule) question.path.rule = parse_choice("path rule", *options.rule, kRules);
   const bool noisy = options.smooth && question.smoothing != Smoothing::augmentation;
-  if ((options.samples || options.noise || options.seed) && !noisy)
+  if ((options.samples || options.noise) && !noisy)
     throw Error(ErrorKind::usage,
-                "--samples, --noise and --seed are of a smoothing by noise; ask for --smooth smoothgrad, "
+                "--samples and --noise are of a smoothing by noise; ask for --smooth smoothgrad, "
                 "smoothgrad-squared or vargrad");
   question.samples = options.samples.value_or(question.samples);
   question.noise = options.noise.value_or(question.noise);
   question.seed = options.seed.value_or(question.seed);
   question.path.steps = options.steps.value_or(question.path.steps);
+  question.masks = {.count = options.masks.value_or(question.masks.count),
+                    .grid = options.grid.value_or(question.masks.grid),
+                    .keep = options.keep.value_or(question.masks.keep)};
 
   if (question.target.aim != Aim::score) take(options.target);
   if (question.eigen_smooth) choices += "_eigen";
@@ -159,10 +177,15 @@ void parse_map_options(const MapOptions& options, Request& request) {
   if (options.baseline) choices += "_" + file_safe(std::filesystem::path(*options.baseline).stem().string());
   take(options.rule);
   if (options.steps) choices += text("_steps", *options.steps);
+  if (options.window) choices += text("_window", *options.window);
+  if (options.stride) choices += text("_stride", *options.stride);
+  if (options.masks) choices += text("_masks", *options.masks);
+  if (options.keep) choices += text("_keep", *options.keep);
+  if (options.grid) choices += text("_grid", *options.grid);
 }
 
 Json ask_map_options(const MapOptions& options, const Model& model, Request& request, Console& console) {
-  const Question& question = request.question;
+  Question& question = request.question;
   Json json;
   json["target"] = choose_target(options, model, request, console);
   json["eigen_smooth"] = question.eigen_smooth;
@@ -171,24 +194,46 @@ Json ask_map_options(const MapOptions& options, const Model& model, Request& req
   json["smoothing"] = Json();
   if (question.smoothing != Smoothing::none)
     json["smoothing"]["kind"] = choice_of(question.smoothing, kSmoothings);
-  if (question.smoothing != Smoothing::none && question.smoothing != Smoothing::augmentation) {
+  const bool noisy = question.smoothing != Smoothing::none && question.smoothing != Smoothing::augmentation;
+  if (noisy) {
     json["smoothing"]["samples"] = question.samples;
     json["smoothing"]["noise"] = question.noise;
     json["smoothing"]["seed"] = question.seed;
   }
   request.choices = bounded_choices(request.choices);
-  json["path"] = Json();
-  const bool integrates = std::ranges::any_of(
-      request.looks, [](const Look& look) { return look.method->name == "integrated-gradients"; });
-  if (!integrates && (options.baseline || options.rule || options.steps))
-    throw Error(ErrorKind::usage,
-                "--baseline, --path-rule and --steps are of integrated-gradients, which is "
-                "not among the methods asked for");
-  if (integrates) {
-    json["path"]["baseline"] = choose_baseline(options, model, request, console);
-    json["path"]["rule"] = choice_of(question.path.rule, kRules);
-    json["path"]["steps"] = question.path.steps;
+  const auto asks_for = [&](std::string_view name) {
+    return std::ranges::any_of(request.looks, [&](const Look& look) { return look.method->name == name; });
+  };
+  const bool integrates = asks_for("integrated-gradients"), occludes = asks_for("occlusion"),
+             masks = asks_for("rise");
+  const auto refuse = [](bool given, const char* what) {
+    if (given) throw Error(ErrorKind::usage, what, ", which is not among the methods asked for");
+  };
+  refuse(!integrates && (options.rule || options.steps),
+         "--path-rule and --steps are of integrated-gradients");
+  refuse(!integrates && !occludes && options.baseline,
+         "--baseline is of integrated-gradients and of occlusion");
+  refuse(!occludes && (options.window || options.stride), "--window and --stride are of occlusion");
+  refuse(!masks && (options.masks || options.keep || options.grid), "--masks, --keep and --grid are of rise");
+  refuse(!masks && !noisy && options.seed,
+         "--seed is of a smoothing by noise and of rise");
+  json["path"] = json["occlusion"] = json["masks"] = Json();
+  const Json from = integrates || occludes ? choose_baseline(options, model, request, console) : Json();
+  if (integrates)
+    json["path"] = {{"baseline", from},
+                    {"rule", choice_of(question.path.rule, kRules)},
+                    {"steps", question.path.steps}};
+  if (occludes) {
+    const int side = options.window.value_or(std::max(1, model.info.preprocessing.input_size / 14));
+    question.window = {.side = side, .stride = options.stride.value_or(side)};
+    json["occlusion"] = {{"baseline", from}, {"window", side}, {"stride", question.window->stride}};
+    find_method("occlusion").require_defined(question);
   }
+  if (masks)
+    json["masks"] = {{"count", question.masks.count},
+                     {"keep", question.masks.keep},
+                     {"grid", question.masks.grid},
+                     {"seed", question.seed}};
   return json;
 }
 

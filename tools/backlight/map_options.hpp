@@ -16,8 +16,8 @@ namespace backlight::tools {
 struct MapOptions {
   std::vector<std::string> against;
   std::optional<std::string> target, channels, smooth, baseline, rule;
-  std::optional<int> samples, steps, path;
-  std::optional<double> noise;
+  std::optional<int> samples, steps, path, window, stride, masks, grid;
+  std::optional<double> noise, keep;
   std::optional<std::uint64_t> seed;
   bool counterfactual = false, eigen_smooth = false;
 };

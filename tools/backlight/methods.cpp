@@ -29,7 +29,7 @@ std::string needs_text(const Method::Needs& needs) {
   if (needs.layer) all.emplace_back("a layer");
   if (needs.cam_head) all.emplace_back("a head of one layer");
   if (needs.input_gradient) all.emplace_back("the input's gradient");
-  return joined(all);
+  return all.empty() ? "the picture" : joined(all);
 }
 
 std::string methods_text() {
@@ -40,13 +40,15 @@ std::string methods_text() {
          text(counted(static_cast<std::size_t>(method.forwards), "forward"),
               method.backwards > 0 ? ", " + counted(static_cast<std::size_t>(method.backwards), "backward")
                                    : "",
-              method.tails.empty() ? "" : text(", 1 tail per ", method.tails)),
+              method.tails.empty() ? "" : text(", 1 tail per ", method.tails),
+              method.passes.empty() ? "" : text(", 1 forward per ", method.passes)),
          method.counterfactual ? "yes" : "no",
          std::ranges::equal(method.presets, kPresets) ? "all" : joined(preset_names(method)),
          std::string(method.paper)});
   return table.str() + R"(
 One forward of a picture serves all methods and classes; a backward is for one class, and what methods
-share is computed once. A tail is a forward from the layer on. A head of one layer: global average pooling and one linear layer, or one 1×1
+share is computed once. A tail is a forward from the layer on, for one class; forwards per channel or window are of the
+picture, changed, for all classes. A head of one layer: global average pooling and one linear layer, or one 1×1
 convolution and the pooling, end the network. `backlight explain` says where methods are the same for a network.
 )";
 }
@@ -65,6 +67,7 @@ Json methods_json() {
                                {"forwards", method.forwards},
                                {"backwards", method.backwards},
                                {"tails", method.tails.empty() ? Json() : Json(method.tails)},
+                               {"passes", method.passes.empty() ? Json() : Json(method.passes)},
                                {"counterfactual", method.counterfactual},
                                {"class_dependent", method.class_dependent},
                                {"eigen_smooth", method.smoothable},

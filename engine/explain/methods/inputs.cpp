@@ -29,16 +29,6 @@ std::vector<Result> answer_input_gradient(Probe& probe, const Question& question
   return per_image(nullptr, &product);
 }
 
-/// x′ of each image: the question's, or zeros.
-Tensor baseline_of(const Question& question, const Tensor& x) {
-  const Shape one = x.shape().with(0, 1);
-  if (!question.path.baseline) return Tensor::zeros(one, DType::f64);
-  const Tensor& given = *question.path.baseline;
-  if (given.shape() != one)
-    throw Error(ErrorKind::usage, "the baseline is ", given.shape(), ", the input ", one);
-  return given.to(DType::f64);
-}
-
 std::vector<Result> answer_integrated(Probe& probe, const Question& question, BackwardRule) {
   const Tensor x = probe.input().to(DType::f64), from = baseline_of(question, x);
   const std::vector<QuadratureNode> nodes = quadrature(question.path.rule, question.path.steps);

@@ -20,6 +20,10 @@ Method eigen_grad_cam();
 // At a layer, by what the network makes of parts of it: ablation_cam.cpp, recipro_cam.cpp.
 Method ablation_cam();
 Method recipro_cam();
+// By what the network makes of the picture with parts of it hidden: score_cam.cpp, at a layer; occlusion.cpp, rise.cpp.
+Method score_cam();
+Method occlusion();
+Method rise();
 // At the input: gradients.cpp.
 Method guided_backprop();
 Method deconvnet();
