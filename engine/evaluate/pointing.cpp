@@ -79,19 +79,24 @@ bool points_at(const Pixel& pixel, const PixelSet& object, double tolerance) {
 
 std::vector<RejectionPoint> rejection_curve(std::span<const RejectionCase> cases) {
   std::vector<RejectionCase> sorted(cases.begin(), cases.end());
-  std::ranges::sort(sorted, {}, &RejectionCase::maximum);
-  std::int64_t right =
-      std::ranges::count_if(sorted, [](const RejectionCase& c) { return c.present && c.hit; });
-  std::vector<RejectionPoint> curve;
-  const auto n = static_cast<double>(sorted.size());
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    // Behind a case that has the same maximum nothing can be told apart.
-    if (i == 0 || sorted[i].maximum != sorted[i - 1].maximum)
-      curve.push_back({sorted[i].maximum, static_cast<double>(right) / n});
-    right += (sorted[i].present ? 0 : 1) - (sorted[i].present && sorted[i].hit ? 1 : 0);
+  if (!std::ranges::is_sorted(sorted, {}, &RejectionCase::maximum))
+    std::ranges::sort(sorted, {}, &RejectionCase::maximum);
+  std::int64_t right = 0, all = 0;
+  for (const RejectionCase& c : sorted) {
+    all += c.times;
+    if (c.present && c.hit) right += c.times;
   }
-  if (!sorted.empty())
-    curve.push_back({std::numeric_limits<double>::infinity(), static_cast<double>(right) / n});
+  std::vector<RejectionPoint> curve;
+  const auto add = [&](double threshold) {
+    curve.push_back({threshold, static_cast<double>(right) / static_cast<double>(all)});
+  };
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const RejectionCase& c = sorted[i];
+    // Behind a case that has the same maximum nothing can be told apart.
+    if (i == 0 || c.maximum != sorted[i - 1].maximum) add(c.maximum);
+    right += ((c.present ? 0 : 1) - (c.present && c.hit ? 1 : 0)) * c.times;
+  }
+  if (!sorted.empty()) add(std::numeric_limits<double>::infinity());
   return curve;
 }
 

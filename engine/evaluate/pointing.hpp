@@ -45,6 +45,7 @@ inline constexpr double kDifficultShare = 0.25;
 struct RejectionCase {
   double maximum = 0;  ///< of the raw map
   bool present = false, hit = false;
+  std::int64_t times = 1;  ///< that it counts
 };
 struct RejectionPoint {
   double threshold = 0, accuracy = 0;

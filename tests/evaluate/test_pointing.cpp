@@ -72,6 +72,13 @@ TEST_CASE("pointing: predictions are rejected below a threshold") {
     if (i < 4) CHECK(curve[i].threshold == thresholds[i]);
   }
   CHECK(std::isinf(curve.back().threshold));
+  // A case that counts twice is two cases.
+  std::vector<RejectionCase> twice(cases.begin(), cases.end());
+  twice.push_back(cases[1]);
+  std::vector<RejectionCase> counted(cases.begin(), cases.end());
+  counted[1].times = 2;
+  for (std::size_t i = 0; i < curve.size(); ++i)
+    CHECK(rejection_curve(counted)[i].accuracy == rejection_curve(twice)[i].accuracy);
   CHECK(rejection_curve({}).empty());
 }
 

@@ -113,9 +113,21 @@ class Rejection : public Measure {
   }
 
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
-    const auto best = [cases = cases_of(rows)](std::span<const std::int64_t> pictures) {
+    std::vector<std::pair<std::size_t, RejectionCase>> cases;  // by picture, and sorted once for all draws
+    const std::vector<std::vector<RejectionCase>> of_pictures = cases_of(rows);
+    for (std::size_t i = 0; i < of_pictures.size(); ++i)
+      for (const RejectionCase& of_picture : of_pictures[i]) cases.emplace_back(i, of_picture);
+    std::ranges::stable_sort(cases, {}, [](const auto& of_picture) { return of_picture.second.maximum; });
+    const auto best = [cases = std::move(cases),
+                       count = rows.size()](std::span<const std::int64_t> pictures) {
+      std::vector<std::int64_t> times(count);
+      for (const std::int64_t i : pictures) ++times[static_cast<std::size_t>(i)];
       std::vector<RejectionCase> drawn;
-      for (const std::int64_t i : pictures) drawn.insert(drawn.end(), cases[i].begin(), cases[i].end());
+      for (const auto& [picture, of_picture] : cases)
+        if (times[picture] > 0) {
+          drawn.push_back(of_picture);
+          drawn.back().times = times[picture];
+        }
       double most = kNoNumber;
       for (const RejectionPoint& point : rejection_curve(drawn)) most = std::fmax(most, point.accuracy);
       return most;
