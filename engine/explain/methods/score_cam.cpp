@@ -50,8 +50,10 @@ std::vector<double> softmax_over(std::vector<double> values) {
   return values;
 }
 
-std::vector<double> score_weights(const LayerValues& at, Probe& probe, const Question& question) {
-  const Shape &input = probe.input().shape(), layer = probe.activation(*question.layer).shape();
+/// w of one image of a layer's value of this shape.
+std::vector<double> score_weights(const LayerValues& at, const Shape& layer, Probe& probe,
+                                  const Question& question) {
+  const Shape& input = probe.input().shape();
   std::vector<std::int64_t> live;
   for (std::int64_t k = 0; k < at.channels; ++k) {
     const auto [low, high] =
@@ -67,9 +69,9 @@ std::vector<double> score_weights(const LayerValues& at, Probe& probe, const Que
           return;
         }
         Tensor channel({layer[2], layer[3]});
-        std::ranges::transform(at.activations(live[static_cast<std::size_t>(i)]),
-                               at.activations(live[static_cast<std::size_t>(i)]) + at.plane,
-                               channel.data<float>(), [](double v) { return static_cast<float>(v); });
+        const double* const a = at.activations(live[static_cast<std::size_t>(i)]);
+        std::ranges::transform(a, a + at.plane, channel.data<float>(),
+                               [](double v) { return static_cast<float>(v); });
         const Tensor mask = score_mask(std::move(channel), question.preset, input[2], input[3]);
         for (std::size_t p = 0; p < x.size(); ++p) x[p] *= mask.values()[p % mask.values().size()];
       });
@@ -80,24 +82,24 @@ std::vector<double> score_weights(const LayerValues& at, Probe& probe, const Que
 }
 
 std::vector<Result> answer_score_cam(Probe& probe, const Question& question, BackwardRule) {
-  return layer_maps(
-      probe.activation(*question.layer), nullptr, reduction_of(question),
-      [&](const LayerValues& at) { return weighted_terms(at, score_weights(at, probe, question)); });
+  const Tensor a = probe.activation(*question.layer);
+  return layer_maps(a, nullptr, reduction_of(question), [&](const LayerValues& at) {
+    return weighted_terms(at, score_weights(at, a.shape(), probe, question));
+  });
 }
 
 }  // namespace
 
 Method method::score_cam() {
-  return {
-      .name = "score-cam",
-      .summary = "grad-cam by the score of the picture through each channel, without a gradient",
-      .paper = "arXiv:1910.01279",
-      .needs = {.layer = true},
-      .passes = "channel",
-      .counterfactual = true,
-      .smoothable = true,
-      .presets = kScorePresets,
-      .answer = answer_score_cam};
+  return {.name = "score-cam",
+          .summary = "grad-cam by the score of the picture through each channel, without a gradient",
+          .paper = "arXiv:1910.01279",
+          .needs = {.layer = true},
+          .passes = "channel",
+          .counterfactual = true,
+          .smoothable = true,
+          .presets = kScorePresets,
+          .answer = answer_score_cam};
 }
 
 }  // namespace backlight
