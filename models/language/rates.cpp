@@ -240,7 +240,8 @@ RegionRates region_rates(const LanguageModel& model, Context& context, std::uint
 
 std::array<Pointing, kFamilies> answer_pointing(const LanguageModel& model, Context& context,
                                                 std::uint64_t seed, std::int64_t scenes,
-                                                std::int64_t questions, const HeadMapOptions& options) {
+                                                std::int64_t questions, const HeadMapOptions& options,
+                                                bool only_right) {
   require_captioner(model, false);
   std::array<Pointing, kFamilies> rates;
   for_each_question(model, context, seed, scenes, questions, /*blind=*/false,
@@ -248,7 +249,7 @@ std::array<Pointing, kFamilies> answer_pointing(const LanguageModel& model, Cont
                       if (question.evidence == 0) return;
                       const HeadExplanation head(model.head, context, map,
                                                  tokens_of(model.vocabulary, question));
-                      if (!answers_rightly(head.scores(), question)) return;
+                      if (only_right && !answers_rightly(head.scores(), question)) return;
                       const HeadTarget target{.said = {{0, question.answer}}};
                       count(scene, question.evidence, head.maps({&target, 1}, options).front().map,
                             rates[static_cast<std::size_t>(question.family)]);

@@ -68,9 +68,10 @@ struct RegionRates {
 RegionRates region_rates(const LanguageModel& model, Context& context, std::uint64_t seed,
                          std::int64_t scenes, const HeadMapOptions& options = {});
 
-/// Of the answer's score, for questions that are answered rightly and have evidence.
+/// Of the right answer's score, for questions that have evidence; `only_right`: and that are answered rightly.
 std::array<Pointing, kFamilies> answer_pointing(const LanguageModel& model, Context& context,
                                                 std::uint64_t seed, std::int64_t scenes,
-                                                std::int64_t questions, const HeadMapOptions& options = {});
+                                                std::int64_t questions, const HeadMapOptions& options = {},
+                                                bool only_right = true);
 
 }  // namespace backlight::language

@@ -22,17 +22,18 @@ namespace {
 
 LanguageModel untrained(LanguageTask task) {
   const auto words = static_cast<std::int64_t>(all_words().size());
-  LanguageModel model{.task = task,
-                      .cnn = scenes_features(2),
-                      .head = task == LanguageTask::caption
-                                  ? caption_head({.encoder = {.channels = 8, .layers = {6}}, .words = words})
-                                  : vqa_head({.encoder = {.channels = 8, .layers = {6}},
-                                              .words = words,
-                                              .answers = kAnswers,
-                                              .word_size = 4,
-                                              .hidden = 4,
-                                              .common = 6}),
-                      .vocabulary = task == LanguageTask::caption ? caption_vocabulary() : question_vocabulary()};
+  LanguageModel model{
+      .task = task,
+      .cnn = scenes_features(2),
+      .head = task == LanguageTask::caption
+                  ? caption_head({.encoder = {.channels = 8, .layers = {6}}, .words = words})
+                  : vqa_head({.encoder = {.channels = 8, .layers = {6}},
+                              .words = words,
+                              .answers = kAnswers,
+                              .word_size = 4,
+                              .hidden = 4,
+                              .common = 6}),
+      .vocabulary = task == LanguageTask::caption ? caption_vocabulary() : question_vocabulary()};
   Context context({}, 1);
   fill_network(model.cnn, context);
   fill_network(model.head, context);
@@ -73,6 +74,10 @@ TEST_CASE("rates: of one that always says yes half of the questions for yes and 
 
   // Of these only the right ones that have evidence are asked where they point.
   const auto pointing = answer_pointing(model, context, 5, 300, 160, {.steps = 1});
+  const auto whatever_it_says =
+      answer_pointing(model, context, 5, 300, 160, {.steps = 1}, /*only_right=*/false);
+  CHECK(whatever_it_says[static_cast<std::size_t>(Family::colour)].evidence.asked == 20);
+  CHECK(pointing[static_cast<std::size_t>(Family::colour)].evidence.asked == 0);
   for (int family = 0; family < kFamilies; ++family)
     CHECK(pointing[static_cast<std::size_t>(family)].evidence.asked ==
           rates.families[static_cast<std::size_t>(family)].hits);
@@ -93,8 +98,8 @@ TEST_CASE("rates: every word of a true caption that is about something is asked 
     asked[static_cast<std::size_t>(WordRole::number)] += !layout.distinct();
     ++asked[static_cast<std::size_t>(WordRole::sentence)];
   }
-  for (const WordRole role : {WordRole::noun, WordRole::colour, WordRole::size, WordRole::number, WordRole::plural,
-                              WordRole::sentence}) {
+  for (const WordRole role : {WordRole::noun, WordRole::colour, WordRole::size, WordRole::number,
+                              WordRole::plural, WordRole::sentence}) {
     CAPTURE(name_of(role));
     const Pointing& pointing = rates[static_cast<std::size_t>(role)];
     CHECK(pointing.evidence.asked == asked[static_cast<std::size_t>(role)]);
@@ -160,8 +165,10 @@ TEST_CASE("rates: an untrained captioner says nothing true, and what was not mea
   std::int64_t asked = 0;
   for (const Share& kind : rates.kinds) asked += kind.asked;
   CHECK(asked == 60);
-  CHECK_THROWS_WITH_AS(caption_rates(answerer, context, 3, 60), doctest::Contains("of a network of task vqa"), Error);
-  CHECK_THROWS_WITH_AS(answer_rates(captioner, context, 3, 60, 60), doctest::Contains("of task caption"), Error);
+  CHECK_THROWS_WITH_AS(caption_rates(answerer, context, 3, 60), doctest::Contains("of a network of task vqa"),
+                       Error);
+  CHECK_THROWS_WITH_AS(answer_rates(captioner, context, 3, 60, 60), doctest::Contains("of task caption"),
+                       Error);
   CHECK_THROWS_AS(caption_rates(captioner, context, 3, 0), Error);
   CHECK_THROWS_AS(region_rates(captioner, context, 3, 0), Error);
   CHECK_THROWS_WITH_AS(region_rates(answerer, context, 3, 60), doctest::Contains("of a network of task vqa"),
