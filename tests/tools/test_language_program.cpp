@@ -362,3 +362,30 @@ TEST_CASE("ask: questions and answers that cannot be are refused in a line") {
   check_refused(work, {"ask", picture, kQuestion, "--weights", work.network()}, 4,
                 "is no captioner or question answerer");
 }
+
+TEST_CASE("caption and ask: the networks that ship say what is true of scenes") {
+  const Workspace work;
+  REQUIRE(work.run({"scenes", "--world", "language", "--count", "6", "--seed", "20000", "--out",
+                    work.str("scenes")})
+              .exit_code == 0);
+  const Json captioned = work.run_json({"caption", work.str("scenes")});
+  REQUIRE(captioned["images"].size() == 6);
+  int right = 0;
+  for (const Json& image : captioned["images"]) {
+    fs::path file = image["file"].get<std::string>();
+    const Json scene = Json::parse(read_text(file.replace_extension(".json")));
+    right += std::ranges::any_of(scene["captions"],
+                                 [&](const Json& caption) { return caption["text"] == image["caption"]; });
+  }
+  CHECK(right >= 4);
+
+  const std::string picture =
+      work.str("scenes") + "/scene_000004.png";  // a white heart left of a purple star
+  for (const char* model : {"vqa", "coattention"}) {
+    CAPTURE(std::string(model));
+    const Json json = work.run_json({"ask", picture, "what colour is the heart", "--model", model});
+    CHECK(json["model"]["task"] == model);
+    CHECK(json["images"][0]["answers"][0]["answer"] == "white");
+  }
+  CHECK(work.run_json({"ask", picture, "what colour is the heart"})["model"]["task"] == "vqa");
+}
