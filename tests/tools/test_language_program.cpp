@@ -385,7 +385,7 @@ TEST_CASE("caption and ask: the networks that ship say what is true of scenes") 
     CAPTURE(std::string(model));
     const Json json = work.run_json({"ask", picture, "what colour is the heart", "--model", model});
     CHECK(json["model"]["task"] == model);
-    CHECK(json["images"][0]["answers"][0]["answer"] == "white");
+    CHECK(json["images"][0]["answers"][0]["name"] == "white");
   }
   CHECK(work.run_json({"ask", picture, "what colour is the heart"})["model"]["task"] == "vqa");
 }
