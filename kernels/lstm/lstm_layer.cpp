@@ -188,8 +188,9 @@ class Lstm final : public Layer {
           if (v != T{0}) return false;
       return true;
     };
-    while (steps > 0 && is_zero(steps - 1)) --steps;
-    return steps;
+    std::int64_t end = steps;
+    while (end > 0 && is_zero(end - 1)) --end;
+    return end;
   }
 
   /// Of so many rows with a layer's weights.
