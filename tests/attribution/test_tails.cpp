@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attribution/small_network.hpp"
+#include "engine/explain/layer_path.hpp"
 #include "engine/explain/methods.hpp"
 #include "support/compare.hpp"
 #include "support/device.hpp"
@@ -164,6 +165,32 @@ TEST_CASE("path average: neither the batch nor the points that go together chang
       smooth.samples = 1;
       smooth.noise = 0;
       CHECK(relative_error(find_method(method).explain(one, smooth).front().raw(), both[n].raw()) <= 1e-6);
+    }
+  }
+}
+
+TEST_CASE("path average: any targets of any images share the passes and have the bits of each alone") {
+  Tailed at(small_bending_network(), "relu1");
+  const Explanation explanation(at.network, at.context, tails_input(), {at.layer}, false, /*tails=*/true);
+  const std::vector<std::int64_t> images{1, 0, 1, 1};
+  const auto gradients_of = [&](std::span<const std::int64_t> about, std::int64_t first, std::int64_t bytes) {
+    // Target t is score t squared, whose gradient is another one at each point.
+    return path_gradients(
+        explanation.run(), at.context, at.layer, at.network.output(), about, /*steps=*/4,
+        [&](std::int64_t target, std::span<const double> scores, std::span<double> dy) {
+          const auto k = static_cast<std::size_t>(first + target);
+          dy[k] = 2 * scores[k];
+        },
+        bytes);
+  };
+  for (const std::int64_t bytes : {std::int64_t{1}, 3 * std::int64_t{2200}, kTailBytes}) {
+    const Tensor together = gradients_of(images, 0, bytes);
+    const std::int64_t size = together.numel() / std::ssize(images);
+    for (std::int64_t t = 0; t < std::ssize(images); ++t) {
+      CAPTURE(t);
+      const Tensor alone = gradients_of({&images[static_cast<std::size_t>(t)], 1}, t, kTailBytes);
+      CHECK(std::equal(alone.values().begin(), alone.values().end(), together.data<float>() + t * size));
+      CHECK(std::ranges::any_of(alone.values(), [](float v) { return v != 0; }));
     }
   }
 }

@@ -119,6 +119,26 @@ TEST_CASE("gemm: equal columns give equal bits wherever they stand and whoever c
   }
 }
 
+TEST_CASE("micro-kernels: rows are packed side by side, with zeros up to the width") {
+  const Tensor x = random_tensor({40, 37}, "gemm.pack");
+  for (const cpu::Isa isa : {cpu::Isa::portable, cpu::Isa::avx2, cpu::Isa::avx512}) {
+    if (!cpu::available(isa)) continue;
+    for (const auto& [count, width] : {std::pair{14, 14}, {17, 32}, {32, 32}, {3, 16}, {40, 48}}) {
+      CAPTURE(count);
+      CAPTURE(width);
+      std::vector<float> panel(static_cast<std::size_t>(37 * width + 1), 7.0f);
+      cpu::micro_kernels<float>(isa).pack_rows(x.data<float>(), 37, count, 37, width, panel.data());
+      std::int64_t wrong = 0;
+      for (std::int64_t k = 0; k < 37; ++k)
+        for (std::int64_t i = 0; i < width; ++i)
+          wrong +=
+              panel[static_cast<std::size_t>(k * width + i)] != (i < count ? x.data<float>()[i * 37 + k] : 0);
+      CHECK(wrong == 0);
+      CHECK(panel.back() == 7);
+    }
+  }
+}
+
 TEST_CASE("micro-kernels: the best instruction set is one that is available") {
   CHECK(cpu::available(cpu::Isa::portable));
   CHECK(cpu::available(cpu::best_isa()));
