@@ -192,6 +192,7 @@ TEST_CASE("annotations: COCO's JSON, with gaps in its categories, crowds, masks,
   CHECK(problem_of(set, "b.jpg") == "the category 3 is not listed");
   CHECK(problem_of(set, "picture 99") == "is annotated, but not listed");
   CHECK(set.problems.size() == 2);
+  CHECK(set.without_objects == 1);  // c.jpg
   CHECK(problem_of(file(image(1, "a.jpg") + "," + image(2, "a.jpg"), annotation(1, "")), "a.jpg") ==
         "is listed twice");
   data.file("coco.json", "{");

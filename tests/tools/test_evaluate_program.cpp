@@ -45,6 +45,7 @@ TEST_CASE("evaluate: methods and baselines on scenes, every number pinned") {
                                                   "--class", "top5", "--out", work.str("out"), "--json"}));
   CHECK(json["schema"] == "backlight.evaluation");
   CHECK(json["data"]["format"] == "scenes");
+  CHECK(json["data"]["without_objects"] == 0);
   CHECK(json["evaluated"] == 8);
   CHECK(json["tolerance"] == 0);
   CHECK(json["preprocessing"]["fit"] == "stretch");
@@ -115,6 +116,17 @@ TEST_CASE(
   CHECK(contains(read_text(work / "out/pictures.csv"), "scene_000001"));
   CHECK(contains(rows, "scene_000000.png,grad-cam," + std::to_string(classes[1]) + ","));
   CHECK_FALSE(contains(rows, "scene_000000.png,grad-cam," + std::to_string(classes[0]) + ","));
+  // COCO lists pictures of nothing, too.
+  work.file("coco.json", R"({"categories": [{"id": 1, "name": "0"}],
+      "images": [{"id": 1, "file_name": "scene_000000.png", "width": 96, "height": 96},
+                 {"id": 2, "file_name": "scene_000001.png", "width": 96, "height": 96}],
+      "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}]})");
+  const ProcessResult coco =
+      work.run({"evaluate", work.str("coco.json"), "--pictures", work.str("scenes"), "--model",
+                "backlight_scenes", "--measure", "pointing", "--out", work.str("coco")});
+  CHECK(coco.exit_code == 0);
+  CHECK(contains(coco.err, "1 picture without an object left out"));
+  CHECK(Json::parse(read_text(work / "coco/evaluation.json"))["data"]["without_objects"] == 1);
 }
 
 TEST_CASE(

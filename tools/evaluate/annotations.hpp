@@ -42,6 +42,8 @@ struct DataSet {
   std::string format;
   std::vector<AnnotatedPicture> pictures = {};  ///< each once
   std::vector<DataProblem> problems = {};
+  std::size_t without_objects =
+      0;  ///< pictures left out that a format lists to say that nothing is on them (COCO)
 };
 
 /// What four numbers of a box mean, in pixels counted from 0: the first and the last pixel, edges, corner and size;

@@ -82,6 +82,8 @@ DataSet read_data(const EvaluateOptions& options, Console& console) {
     how.boxes = parse_choice("meaning of a box's numbers", options.boxes, kBoxNumbers);
   DataSet set = read_data_set(options.data, how);
   for (const DataProblem& problem : set.problems) console.error(problem.where, ": ", problem.what);
+  if (set.without_objects > 0)
+    console.note(counted(set.without_objects, "picture"), " without an object left out");
   return set;
 }
 
@@ -266,7 +268,10 @@ void run_evaluate(EvaluateOptions& options) {
   if (!(how.threshold > 0 && how.threshold <= 1))
     throw Error(ErrorKind::usage, "--threshold is ", how.threshold, ", expected above 0 and at most 1");
   DataSet set = read_data(options, console);
-  const std::size_t annotated = set.pictures.size();
+  const Json data{{"path", options.data.string()},
+                  {"format", set.format},
+                  {"pictures", set.pictures.size()},
+                  {"without_objects", set.without_objects}};
   const std::vector<AnnotatedPicture> few(
       set.pictures.begin(), set.pictures.begin() + std::min<std::ptrdiff_t>(8, std::ssize(set.pictures)));
   choose_pictures(set.pictures, options.limit, seed_of(options));
@@ -290,7 +295,7 @@ void run_evaluate(EvaluateOptions& options) {
   const Evaluator evaluator(model, replays, request, measures, asked, seed_of(options));
 
   Json head = run_json("evaluation", model, request.fit, request.exif, context);
-  head["data"] = {{"path", options.data.string()}, {"format", set.format}, {"pictures", annotated}};
+  head["data"] = data;
   head["preset"] = name_of(request.question.preset);
   head.update(map_facts);
   head["class"] = options.classes;

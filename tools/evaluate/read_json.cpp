@@ -84,6 +84,7 @@ DataSet read_scenes(const fs::path& folder, const DataSetOptions& options) {
 DataSet read_coco(const fs::path& file, const DataSetOptions& options) {
   const std::string text = read_text_file(file);
   Gathered gathered;
+  std::size_t without_objects = 0;
   try {
     with_json([&] {
       const AnyJson json = AnyJson::parse(text);
@@ -111,12 +112,16 @@ DataSet read_coco(const fs::path& file, const DataSetOptions& options) {
           gathered.wrong(name, error.what());
         }
       }
+      without_objects = static_cast<std::size_t>(
+          std::ranges::count_if(names, [&](const std::string& name) { return !gathered.has(name); }));
     });
   } catch (const Error& error) {
     throw Error(ErrorKind::bad_input, file.string(), ": ", error.what());
   }
   const fs::path folder = file.parent_path();
-  return gathered.finish("coco", file, picture_folders(options, {folder, folder / "images"}));
+  DataSet set = gathered.finish("coco", file, picture_folders(options, {folder, folder / "images"}));
+  set.without_objects = without_objects;
+  return set;
 }
 
 }  // namespace backlight::tools
