@@ -8,10 +8,8 @@
 namespace backlight {
 namespace {
 
-/// Its unit_range, at the input's size.
-std::vector<double> unit_map(const Result& result, const Question& question, const Shape& input) {
-  const Tensor map = measured_map(result, question.preset, input[2], input[3]).to(DType::f64);
-  return unit_range(map.values<double>());
+std::vector<double> unit_map(const Tensor& measured) {
+  return unit_range(measured.to(DType::f64).values<double>());
 }
 
 }  // namespace
@@ -32,34 +30,26 @@ Confidence confidence(const Scorer& scorer, const Tensor& map, const Tensor& fil
   return {scorer.value(aim), scorer.values(aim, 1, make).front()};
 }
 
-double win(std::span<const Confidence> one, std::span<const Confidence> other) {
-  if (one.size() != other.size() || one.empty())
-    throw Error(ErrorKind::usage, "a share of wins of ", one.size(), " and ", other.size(),
-                " pictures was asked for");
-  std::size_t wins = 0;
-  for (std::size_t i = 0; i < one.size(); ++i) wins += one[i].drop() < other[i].drop() ? 1 : 0;
-  return static_cast<double>(wins) / static_cast<double>(one.size());
-}
-
 std::optional<double> Adcc::value() const {
   if (!coherency) return std::nullopt;
   const double a = *coherency, b = 1 - complexity, c = 1 - drop;
   return a > 0 && b > 0 && c > 0 ? 3 / (1 / a + 1 / b + 1 / c) : 0;
 }
 
-Adcc adcc(Probe& probe, const Method& method, const Question& question, double drop) {
+Adcc adcc(Probe& probe, const Method& method, const Question& question, const Tensor& map, double drop) {
   const Shape& input = probe.input().shape();
-  const std::vector<double> map = unit_map(method.explain(probe, question).front(), question, input);
+  const std::vector<double> shown = unit_map(map);
   Tensor masked = probe.input().clone();
   dispatch_dtype(masked.dtype(), [&]<class T>() {
     for (std::int64_t i = 0; i < masked.numel(); ++i)
-      masked.data<T>()[i] *= static_cast<T>(map[static_cast<std::size_t>(i) % map.size()]);
+      masked.data<T>()[i] *= static_cast<T>(shown[static_cast<std::size_t>(i) % shown.size()]);
   });
   Probe there = probe.at(std::move(masked));
-  const std::vector<double> again = unit_map(method.explain(there, question).front(), question, input);
+  const Result again = std::move(method.explain(there, question).front());
   Adcc result;
-  if (const auto r = pearson(map, again)) result.coherency = (1 + *r) / 2;
-  result.complexity = std::accumulate(map.begin(), map.end(), 0.0) / static_cast<double>(map.size());
+  if (const auto r = pearson(shown, unit_map(measured_map(again, question.preset, input[2], input[3]))))
+    result.coherency = (1 + *r) / 2;
+  result.complexity = std::accumulate(shown.begin(), shown.end(), 0.0) / static_cast<double>(shown.size());
   result.drop = drop;
   return result;
 }

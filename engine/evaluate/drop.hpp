@@ -1,9 +1,8 @@
-// What a map hides from the network: average drop, increase, win (Chattopadhyay et al. 2018, Grad-CAM++, section 4.1),
-// and ADCC (Poppi et al. 2021).
+// What a map hides from the network: average drop, increase (Chattopadhyay et al. 2018, Grad-CAM++, section 4.1), and
+// ADCC (Poppi et al. 2021).
 #pragma once
 
 #include <optional>
-#include <span>
 
 #include "engine/evaluate/scorer.hpp"
 
@@ -29,10 +28,6 @@ struct Confidence {
 Confidence confidence(const Scorer& scorer, const Tensor& map, const Tensor& fill = {},
                       Aim aim = Aim::probability);
 
-/// The share of pictures in which the drop of the one is smaller than that of the other. Throws Error(usage) for
-/// unequal numbers and for none.
-double win(std::span<const Confidence> one, std::span<const Confidence> other);
-
 /// Average drop, coherency and complexity in one number (arXiv:2104.10252): the harmonic mean of coherency, 1 −
 /// complexity and 1 − drop; 0 where one of them is. pytorch-grad-cam's ARCC has 1 − clip(2·ROAD combined, 0, 1) in the
 /// drop's place.
@@ -45,8 +40,9 @@ struct Adcc {
   std::optional<double> value() const;
 };
 
-/// Of image 0 of the probe, which was made as the method needs. M is the measured map's unit_range; `drop` that map's.
-/// Throws what Method::explain does.
-Adcc adcc(Probe& probe, const Method& method, const Question& question, double drop);
+/// Of image 0 of the probe, which was made as the method needs, and what the method says of it: `map` as measured_map
+/// gives it, of which M is the unit_range, and its drop. The method is asked about the masked picture alone. Throws what
+/// Method::explain does.
+Adcc adcc(Probe& probe, const Method& method, const Question& question, const Tensor& map, double drop);
 
 }  // namespace backlight

@@ -147,17 +147,20 @@ TEST_CASE("drop: pytorch-grad-cam's and torch-cam's, and what is hidden is mean 
   Target probability = Measured::target();
   probability.aim = Aim::probability;
   CHECK(confidence(*m.scorer, none).after == dark.values(probability).front());
-  CHECK(confidence(*m.scorer, none, m.probe->input()).drop() == doctest::Approx(0).epsilon(1e-12));
+  const Tensor half = half_map();
+  for (const Tensor* map : {&none, &half})
+    CHECK(confidence(*m.scorer, *map, m.probe->input()).after ==
+          doctest::Approx(found.before).epsilon(1e-12));
   CHECK_THROWS_AS(confidence(*m.scorer, none, Tensor::zeros({1, 3, 2, 2})), Error);
   CHECK_THROWS_AS(confidence(*m.scorer, Tensor::zeros({2, 2})), Error);
-  const std::vector<Confidence> one{{0.8, 0.4}, {0.5, 0.9}}, other{{0.8, 0.2}, {0.5, 0.6}};
-  CHECK(win(one, other) == 0.5);
-  CHECK_THROWS_AS(win(one, std::span(other).first(1)), Error);
 }
 
 TEST_CASE("adcc: coherency is pytorch-grad-cam's, and the mean is harmonic") {
   Measured m(DType::f32);
-  const Adcc found = adcc(*m.probe, find_method("grad-cam"), m.question(), 0.25);
+  const Method& grad_cam = find_method("grad-cam");
+  const Tensor map =
+      measured_map(grad_cam.explain(*m.probe, m.question()).front(), m.question().preset, kHeight, kWidth);
+  const Adcc found = adcc(*m.probe, grad_cam, m.question(), map, 0.25);
   REQUIRE(found.coherency.has_value());
   check_near(*found.coherency, "coherency", 1e-5);
   const double a = *found.coherency, b = 1 - found.complexity;
@@ -336,6 +339,20 @@ TEST_CASE("infidelity of a linear model's gradient is zero, and a plane stands f
   const Tensor gradient = Tensor::from({1, 2, 2}, weights), plane = Tensor::from({2, 2}, weights);
   CHECK(infidelity(scorer, gradient) < 1e-20);
   CHECK(infidelity(scorer, gradient) == infidelity(scorer, plane));
+}
+
+TEST_CASE("infidelity: a square is an eighth of the shorter side wide, and zero") {
+  for (const auto& [height, side] : {std::pair{16, 2}, {15, 1}}) {
+    const std::vector<float> weights(static_cast<std::size_t>(height) * 24, 1);
+    const Network network = linear_network(height * 24, weights);
+    Context context(Device{}, 1);
+    Tensor x({1, 1, height, 24});
+    x.fill(1);
+    const Probe probe(network, context, std::move(x), {}, false);
+    // Of the ones, side² go, of which an attribution of zeros foretells none.
+    CHECK(infidelity(Scorer(probe, {.classes = {1}}), Tensor::zeros({height, 24}),
+                     {.perturbation = Perturbation::square}) == std::pow(side, 4));
+  }
 }
 
 TEST_CASE("max-sensitivity is captum's, and not defined where there is no explanation") {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <map>
+#include <sstream>
 
 #include "tools/program.hpp"
 
@@ -213,6 +215,29 @@ TEST_CASE("evaluate: measures that ask the network again, to the same bytes with
     CHECK(read_text(work / (std::string("1/") + name + ".csv")) ==
           read_text(work / (std::string("2/") + name + ".csv")));
   const Json& results = one["results"];
+  // A win is a smaller drop than the first method's of the same picture.
+  std::map<std::string, double> first;  // by picture and class
+  std::istringstream rows(read_text(work / "1/drop.csv"));
+  std::string line;
+  std::getline(rows, line);
+  REQUIRE(line.starts_with("file,method,class,drop,increase,win,"));
+  int wins = 0, losses = 0;
+  while (std::getline(rows, line)) {
+    std::vector<std::string> fields;
+    std::istringstream stream(line);
+    for (std::string field; std::getline(stream, field, ',');) fields.push_back(field);
+    const std::string key = fields[0] + "," + fields[2];
+    const double drop = std::stod(fields[3]);
+    if (fields[1] == "grad-cam") {
+      first[key] = drop;
+      CHECK(fields[5].empty());
+      continue;
+    }
+    CHECK(fields[5] == (drop < first.at(key) ? "1" : "0"));
+    ++(fields[5] == "1" ? wins : losses);
+  }
+  CHECK(wins > 0);
+  CHECK(losses > 0);
   // What a map of a trained network is for.
   CHECK(value_of(results, "grad-cam", "road_combined") > value_of(results, "random", "road_combined"));
   CHECK(value_of(results, "grad-cam", "insertion") > value_of(results, "uniform", "insertion"));

@@ -118,7 +118,7 @@ class DropMeasure : public MapMeasure {
     Adcc parts{.complexity = kNothing, .drop = found.drop()};
     if (asked.candidate.method)
       parts = adcc(asked.picture.probe, *asked.candidate.method, asked.candidate.question(asked.index),
-                   found.drop());
+                   asked.map(), found.drop());
     return {
         found.drop(),     found.increases() ? 1.0 : 0.0,    kNothing,     parts.coherency.value_or(kNothing),
         parts.complexity, parts.value().value_or(kNothing), found.before, found.after};
