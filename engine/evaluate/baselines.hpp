@@ -12,7 +12,7 @@ namespace backlight {
 
 /// A map of height × width, the size of the picture that the network saw.
 struct BaselineMap {
-  std::string_view name, summary;
+  std::string_view name;
   /// `seen`: what the network saw (Fitted::seen); `seed`: of the picture.
   Tensor (*map)(const Image& seen, std::uint64_t seed);
 };

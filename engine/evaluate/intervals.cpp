@@ -78,22 +78,4 @@ void sum_rows(std::span<const float> table, std::span<const std::int64_t> drawn,
   }
 }
 
-Estimate mean_of(std::span<const double> values, const Bootstrap& how) {
-  const auto mean = [&](std::span<const std::int64_t> drawn, std::span<double> out) {
-    double sum = 0;
-    for (const std::int64_t i : drawn) sum += values[static_cast<std::size_t>(i)];
-    out[0] = sum / static_cast<double>(drawn.size());
-  };
-  return bootstrap(static_cast<std::int64_t>(values.size()), 1, mean, how).front();
-}
-
-Estimate difference_of(std::span<const double> a, std::span<const double> b, const Bootstrap& how) {
-  if (a.size() != b.size())
-    throw Error(ErrorKind::usage, "a paired difference of ", a.size(), " and ", b.size(),
-                " values was asked for");
-  std::vector<double> differences(a.size());
-  std::transform(a.begin(), a.end(), b.begin(), differences.begin(), std::minus<>());
-  return mean_of(differences, how);
-}
-
 }  // namespace backlight

@@ -38,9 +38,4 @@ std::vector<Estimate> bootstrap(
 /// Throws Error(usage) for a row that there is not.
 void sum_rows(std::span<const float> table, std::span<const std::int64_t> drawn, std::span<double> sums);
 
-/// The mean of values of which each is one picture's.
-Estimate mean_of(std::span<const double> values, const Bootstrap& how = {});
-/// The mean of a − b over the pictures, paired. Throws Error(usage) for other numbers of values.
-Estimate difference_of(std::span<const double> a, std::span<const double> b, const Bootstrap& how = {});
-
 }  // namespace backlight

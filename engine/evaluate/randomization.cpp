@@ -224,10 +224,4 @@ std::vector<MapSimilarity> randomization(Probe& probe, const Method& method, con
   return all;
 }
 
-std::optional<std::string> first_below(std::span<const MapSimilarity> similarities, double least) {
-  for (const MapSimilarity& similarity : similarities)
-    if (!similarity.spearman || *similarity.spearman < least) return similarity.layer;
-  return std::nullopt;
-}
-
 }  // namespace backlight

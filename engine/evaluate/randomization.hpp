@@ -53,8 +53,4 @@ std::vector<MapSimilarity> randomization(Probe& probe, const Method& method, con
                                          std::span<const RandomizedNetwork> networks,
                                          const SimilarityOptions& options = {});
 
-/// The first layer whose similarity is below `least`, no similarity among them; nothing where all stay alike: then the
-/// method does not show what was learned.
-std::optional<std::string> first_below(std::span<const MapSimilarity> similarities, double least = 0.5);
-
 }  // namespace backlight

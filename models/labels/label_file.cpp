@@ -28,12 +28,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kSpace) + 1);
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_wordnet_id(std::string_view text) {
-  return text.size() == 9 && text.front() == 'n' && std::ranges::all_of(text.substr(1), is_digit);
-}
-
 /// Collects names by index and sees that none is missing, twice there, empty or beyond reason.
 class Collector {
  public:
@@ -184,6 +178,11 @@ bool is_utf8(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_wordnet_id(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return text.size() == 9 && text.front() == 'n' && std::ranges::all_of(text.substr(1), is_digit);
+}
 
 ClassNames parse_labels(std::string_view text, const std::string& where, std::int64_t outputs) {
   Collector collector(where);

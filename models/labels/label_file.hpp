@@ -25,6 +25,9 @@ ClassNames parse_labels(std::string_view text, const std::string& where, std::in
 /// 16 MiB.
 ClassNames read_labels(const std::filesystem::path& path, std::int64_t outputs);
 
+/// Whether it is `n` and eight digits.
+bool is_wordnet_id(std::string_view text);
+
 /// The JSON list that parse_labels reads back.
 std::string labels_json(const ClassNames& classes);
 

@@ -196,13 +196,6 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("randomization: of a class that nothing speaks for there is no similarity, which counts as none") {
-  const std::vector<MapSimilarity> none{{.layer = "fc", .spearman = 0.9}, {.layer = "conv2"}};
-  CHECK(first_below(none) == "conv2");
-  CHECK(first_below(none, 0.95) == "fc");
-  CHECK_FALSE(first_below(std::span(none).first(1)).has_value());
-}
-
 TEST_CASE(
     "randomization: Guided Backprop hardly reacts to the upper layers of the scenes network, Grad-CAM does") {
   SceneProbe scene;

@@ -1,7 +1,6 @@
 // Measures of boxes: localization's error, and the best threshold's.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <set>
 
@@ -12,8 +11,6 @@
 
 namespace backlight::tools {
 namespace {
-
-constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<Box> boxes_of(const EvaluatedPicture& picture, std::int64_t index) {
   std::vector<Box> boxes;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 
 #include "engine/core/output_file.hpp"
 #include "tools/backlight/outputs.hpp"
@@ -23,9 +22,7 @@ std::string csv_number(double value) {
   return {digits, end};
 }
 
-double csv_value(std::string_view field) {
-  return field.empty() ? std::numeric_limits<double>::quiet_NaN() : number_of(field);
-}
+double csv_value(std::string_view field) { return field.empty() ? kNoValue : number_of(field); }
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;

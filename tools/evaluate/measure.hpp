@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -52,7 +53,10 @@ struct Candidate {
   std::map<std::int64_t, EvaluatedMap> maps = {};
 };
 
-/// A line of a measure's CSV, behind the picture and the method. NaN is an empty field.
+/// An empty field.
+inline constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
+
+/// A line of a measure's CSV, behind the picture and the method.
 struct MeasureRow {
   std::int64_t index = 0;  ///< the class
   std::vector<double> values;

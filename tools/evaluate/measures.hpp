@@ -31,7 +31,7 @@ struct MeasureOptions {
 };
 
 struct MeasureKind {
-  std::string_view name, summary, source;
+  std::string_view name, summary;
   std::unique_ptr<Measure> (*make)(const MeasureOptions& options);
 };
 

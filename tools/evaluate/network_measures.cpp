@@ -1,7 +1,6 @@
 // Measures that ask the network again, about the picture changed as the map says; and one of the map alone.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "engine/evaluate/drop.hpp"
 #include "engine/evaluate/infidelity.hpp"
@@ -14,8 +13,6 @@
 
 namespace backlight::tools {
 namespace {
-
-constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 /// One class of a picture, and what is said of it.
 struct AskedClass {
@@ -74,7 +71,7 @@ class MapMeasure : public Measure {
       for (const MeasureRows& of_picture : rows)
         for (const MeasureRow& row : of_picture)
           if (const double v = row.values[first + i]; !std::isnan(v)) sum += v, ++count;
-      curve.points.emplace_back(at[i], count > 0 ? sum / count : kNothing);
+      curve.points.emplace_back(at[i], count > 0 ? sum / count : kNoValue);
     }
     return curve;
   }
@@ -115,13 +112,13 @@ class DropMeasure : public MapMeasure {
   std::vector<double> values(const AskedClass& asked) const override {
     const Tensor fill = baseline(fill_, asked.scorer.input(), asked.picture.model.info.preprocessing);
     const Confidence found = confidence(asked.scorer, asked.map(), fill);
-    Adcc parts{.complexity = kNothing, .drop = found.drop()};
+    Adcc parts{.complexity = kNoValue, .drop = found.drop()};
     if (asked.candidate.method)
       parts = adcc(asked.picture.probe, *asked.candidate.method, asked.candidate.question(asked.index),
                    asked.map(), found.drop());
     return {
-        found.drop(),     found.increases() ? 1.0 : 0.0,    kNothing,     parts.coherency.value_or(kNothing),
-        parts.complexity, parts.value().value_or(kNothing), found.before, found.after};
+        found.drop(),     found.increases() ? 1.0 : 0.0,    kNoValue,     parts.coherency.value_or(kNoValue),
+        parts.complexity, parts.value().value_or(kNoValue), found.before, found.after};
   }
 
  private:
@@ -220,7 +217,7 @@ class OcclusionMeasure : public MapMeasure {
       const Occlusion occlusion(scorer);
       for (std::size_t i = 0; i < candidates.size(); ++i)
         all[i].push_back(
-            {index, {occlusion.correlation(candidates[i].maps.at(index).evidence).value_or(kNothing)}});
+            {index, {occlusion.correlation(candidates[i].maps.at(index).evidence).value_or(kNoValue)}});
     }
     return all;
   }
@@ -262,12 +259,12 @@ class SensitivityMeasure : public MapMeasure {
 
  protected:
   std::vector<double> values(const AskedClass& asked) const override {
-    if (!asked.candidate.method) return {kNothing};
+    if (!asked.candidate.method) return {kNoValue};
     Question question = asked.candidate.question(asked.index);
     question.smoothing = Smoothing::none;
     return {max_sensitivity(asked.picture.probe, *asked.candidate.method, question,
                             {.seed = asked.picture.seed, .picture = asked.picture.name})
-                .value_or(kNothing)};
+                .value_or(kNoValue)};
   }
 };
 
@@ -280,7 +277,7 @@ class SparsenessMeasure : public MapMeasure {
   std::vector<double> values(const AskedClass& asked) const override {
     const std::vector<double> map = unit_range(asked.scorer.pixels_of(asked.map()));
     const auto pixels = static_cast<double>(map.size());
-    return {sparseness(map).value_or(kNothing), complexity(map).value_or(kNothing) / std::log(pixels),
+    return {sparseness(map).value_or(kNoValue), complexity(map).value_or(kNoValue) / std::log(pixels),
             static_cast<double>(effective_complexity(map)) / pixels};
   }
 };
@@ -305,13 +302,13 @@ class RandomizationMeasure : public MapMeasure {
       double sum = 0, count = 0;
       for (std::size_t i = 0; i < layers; ++i)
         if (!std::isnan(row.values[i])) sum += row.values[i], ++count;
-      return count > 0 ? sum / count : kNothing;
+      return count > 0 ? sum / count : kNoValue;
     };
     /// How many layers, from the scores on, until the similarity is below a half; all of them where it never is.
     const auto alike = [layers = layers()](const MeasureRow& row) {
       std::size_t i = 0;
       while (i < layers && row.values[i] >= 0.5) ++i;
-      return std::isnan(row.values[0]) ? kNothing : static_cast<double>(i);
+      return std::isnan(row.values[0]) ? kNoValue : static_cast<double>(i);
     };
     return {mean_statistic("similarity", rows, mean), mean_statistic("layers_alike", rows, alike)};
   }
@@ -326,7 +323,7 @@ class RandomizationMeasure : public MapMeasure {
 
  protected:
   std::vector<double> values(const AskedClass& asked) const override {
-    if (!asked.candidate.method) return std::vector<double>(columns().size(), kNothing);
+    if (!asked.candidate.method) return std::vector<double>(columns().size(), kNoValue);
     const EvaluatedPicture& picture = asked.picture;
     if (networks_.empty())
       networks_ = randomized_networks(picture.model.network, picture.probe.context(), order_, picture.seed,
@@ -338,7 +335,7 @@ class RandomizationMeasure : public MapMeasure {
     std::vector<double> values;
     for (const Likeness& likeness : likenesses(similarity_))
       for (const MapSimilarity& of_layer : found)
-        values.push_back((of_layer.*likeness.value).value_or(kNothing));
+        values.push_back((of_layer.*likeness.value).value_or(kNoValue));
     return values;
   }
 

@@ -1,7 +1,6 @@
 // Measures of pixels: where a map's maximum lies, and its mass.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "engine/evaluate/intervals.hpp"
 #include "engine/evaluate/pointing.hpp"
@@ -9,8 +8,6 @@
 
 namespace backlight::tools {
 namespace {
-
-constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 /// The class's pixels: of masks, and of the boxes of objects without one.
 PixelSet pixels_of(const EvaluatedPicture& picture, std::int64_t index) {
@@ -62,9 +59,9 @@ class PointingGame : public Measure {
       for (std::size_t i = 0; i < candidates.size(); ++i) {
         const auto at = strongest_pixel(candidates[i].maps.at(index).evidence, picture.placement);
         const bool hit = at && points_at(*at, object, tolerance_);
-        all[i].push_back({index,
-                          {at ? double(at->x) : kNoNumber, at ? double(at->y) : kNoNumber, double(hit),
-                           double(difficult)}});
+        all[i].push_back(
+            {index,
+             {at ? double(at->x) : kNoValue, at ? double(at->y) : kNoValue, double(hit), double(difficult)}});
       }
     }
     return all;
@@ -73,7 +70,7 @@ class PointingGame : public Measure {
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
     const auto hit = [](const MeasureRow& row) { return row.values[2]; };
     const auto difficult = [](const MeasureRow& row) {
-      return row.values[3] == 1 ? row.values[2] : kNoNumber;
+      return row.values[3] == 1 ? row.values[2] : kNoValue;
     };
     return {class_mean_statistic("pointing", rows, hit), mean_statistic("pointing_pairs", rows, hit),
             class_mean_statistic("pointing_difficult", rows, difficult),
@@ -128,7 +125,7 @@ class Rejection : public Measure {
           drawn.push_back(of_picture);
           drawn.back().times = times[picture];
         }
-      double most = kNoNumber;
+      double most = kNoValue;
       for (const RejectionPoint& point : rejection_curve(drawn)) most = std::fmax(most, point.accuracy);
       return most;
     };

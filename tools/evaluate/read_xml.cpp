@@ -3,6 +3,7 @@
 #include <array>
 #include <pugixml.hpp>
 
+#include "models/labels/label_file.hpp"
 #include "tools/backlight/names.hpp"
 #include "tools/evaluate/readers.hpp"
 
@@ -10,11 +11,6 @@ namespace backlight::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_wordnet_id(std::string_view name) {
-  return name.size() == 9 && name[0] == 'n' &&
-         name.find_first_not_of("0123456789", 1) == std::string_view::npos;
-}
 
 double child_number(const pugi::xml_node& node, const char* name) {
   const pugi::xml_node child = node.child(name);

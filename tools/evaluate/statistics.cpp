@@ -1,5 +1,4 @@
 #include <cmath>
-#include <limits>
 
 #include "tools/evaluate/measure.hpp"
 
@@ -18,8 +17,7 @@ struct MeanPart {
 };
 
 double mean_of_part(const MeanPart& part) {
-  return part.count > 0 ? part.sum / static_cast<double>(part.count)
-                        : std::numeric_limits<double>::quiet_NaN();
+  return part.count > 0 ? part.sum / static_cast<double>(part.count) : kNoValue;
 }
 
 }  // namespace
