@@ -140,6 +140,9 @@ TEST_CASE("mass: a set as the network's input sees it") {
   const PixelSet set = PixelSet::of(6, 4, std::vector<Box>{{2, 0, 4, 4}});
   const PixelSet half = seen_by_input(set, {3, 2, 6, 4, 2, 2, 0, 0});
   CHECK(half.in == std::vector<std::uint8_t>{0, 1, 0, 0, 1, 0});
+  // The pixel below a centre, not below a corner.
+  const PixelSet column = PixelSet::of(6, 4, std::vector<Box>{{3, 0, 4, 4}});
+  CHECK(seen_by_input(column, {3, 2, 6, 4, 2, 2, 0, 0}).in == half.in);
   const PixelSet cropped = seen_by_input(set, {4, 4, 6, 4, 1, 1, 1, 0});
   CHECK(cropped.in == std::vector<std::uint8_t>{0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0});
   const PixelSet padded = seen_by_input(set, {8, 4, 6, 4, 1, 1, -1, 0});
@@ -160,6 +163,10 @@ TEST_CASE("baselines: random by seed, a peak in the middle, edges, nothing") {
   const auto sobel = maps.at("sobel").values();
   for (int y = 0; y < 7; ++y)
     for (int x = 0; x < 9; ++x) CHECK(sobel[y * 9 + x] == (x == 4 || x == 5 ? 400 : 0));
+  const Tensor lying =
+      baseline_maps()[2].map(apply_orientation(image, 6), 5);  // the same edge, from left to right
+  for (int y = 0; y < 9; ++y)
+    for (int x = 0; x < 7; ++x) CHECK(lying.values()[y * 7 + x] == (y == 4 || y == 5 ? 400 : 0));
   CHECK(std::ranges::all_of(maps.at("uniform").values(), [](float v) { return v == 1; }));
   const auto random = maps.at("random").values();
   CHECK(*std::ranges::min_element(random) < 0.1);

@@ -90,12 +90,13 @@ TEST_CASE(
     CHECK(named(localization, name, 5) == doctest::Approx(value));
   }
 
-  // Each picture has another best threshold; at 0.3 two of three are found.
+  // Each picture has another best threshold; at 0.3 two of three are found, by overlaps that are just enough.
   std::vector<MeasureRows> overlaps;
   for (const int best : {29, 30, 60}) {
     MeasureRow of{1, std::vector<double>(200)};
-    for (int k = best - 3; k <= best; ++k) of.values[static_cast<std::size_t>(k)] = 0.6;
-    for (int k = best; k <= best + 3; ++k) of.values[static_cast<std::size_t>(100 + k)] = 0.8;
+    of.values[80] = 0.49;  // where all would be found if less were enough
+    for (int k = best - 3; k <= best; ++k) of.values[static_cast<std::size_t>(k)] = 0.5;
+    for (int k = best; k <= best + 3; ++k) of.values[static_cast<std::size_t>(100 + k)] = 0.7;
     overlaps.push_back({of});
   }
   const auto max_box = make_max_box({});
@@ -111,6 +112,9 @@ TEST_CASE(
   const auto rejection = make_rejection({});
   const std::vector<MeasureRows> cases{{{1, {4, 1, 1}}, {2, {1, 0, 0}}}, {{1, {2, 1, 0}}, {3, {3, 0, 0}}}};
   CHECK(named(rejection->statistics(cases), "rejection_best", 2) == 0.75);
+  // Seven of eight are right where the first picture counts thrice.
+  const std::vector<std::int64_t> drawn{0, 1, 0, 0};
+  CHECK(rejection->statistics(cases).front().of(drawn) == 0.875);
   CHECK(rejection->curves(cases).front().points[1] == std::pair(2.0, 0.5));
 }
 
