@@ -293,9 +293,9 @@ TEST_CASE("explain: several layers become one map where it is asked for") {
     return all;
   };
   const Json json =
-      work.run_json(run({"--layer", "layer3,layer2", "--fuse", "--method", "layercam,grad-cam"}));
+      work.run_json(run({"--layer", "layer3,layer2", "--fuse", "--method", "layercam,grad-cam,recipro-cam"}));
   const Json& results = json["images"][0]["results"];
-  REQUIRE(results.size() == 2);
+  REQUIRE(results.size() == 3);
   for (const Json& result : results) {
     CHECK(result["layer"].get<std::string>().starts_with("layer3"));
     REQUIRE(result["fused_with"].size() == 1);

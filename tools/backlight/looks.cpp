@@ -14,6 +14,8 @@ void choose_looks(Request& request, std::span<const std::string> layers, bool fu
   if (fuse && chosen.size() < 2)
     throw Error(ErrorKind::usage, "--fuse makes one map of several layers; name them: --layer layer3,layer4");
   for (const Method* method : methods) {
+    if (method->needs.input_gradient) request.input_gradient = true;
+    if (method->needs_tails(request.question)) request.tails = true;
     if (fuse) {
       std::vector<NodeId> more = chosen;
       const auto deepest = std::ranges::max_element(more);
@@ -25,8 +27,6 @@ void choose_looks(Request& request, std::span<const std::string> layers, bool fu
     // One look where the layer is no choice.
     for (const NodeId layer : method->needs.layer ? std::span(chosen) : std::span(chosen).first(1))
       request.looks.push_back({method, method->layer_in(network, layer)});
-    if (method->needs.input_gradient) request.input_gradient = true;
-    if (method->needs_tails(request.question)) request.tails = true;
   }
   if (request.formats.panel) {
     request.layers.push_back(chosen.front());
