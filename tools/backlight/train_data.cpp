@@ -99,12 +99,8 @@ class DataTask final : public TrainingTask {
 
   void write(const std::filesystem::path& path, std::map<std::string, std::string> metadata,
              const SafetensorsOptions& options, const Context&) const override {
-    LanguageModel written = {.task = model_.task,
-                             .cnn = model_.cnn,
-                             .head = model_.head,
-                             .vocabulary = model_.vocabulary,
-                             .preprocessing = model_.preprocessing,
-                             .metadata = std::move(metadata)};
+    LanguageModel written = model_;
+    written.metadata = std::move(metadata);
     write_language_model(path, written, options);
   }
 
