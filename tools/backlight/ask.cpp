@@ -1,6 +1,5 @@
 // backlight ask: what a network answers to a question about pictures, and where it looked for each answer.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 
 #include "tools/backlight/ask_set.hpp"
@@ -71,7 +70,7 @@ class Answerer {
       if (name == "all")
         all_named_ = true;
       else
-        add_answer(asked_, model.vocabulary.answer(name));
+        add_once<std::int64_t>(asked_, model.vocabulary.answer(name));
   }
 
   std::string question() const { return model_.vocabulary.decode(words_); }
@@ -98,7 +97,7 @@ class Answerer {
     for (const std::int64_t id : best) record["answers"].push_back(answer_json(scores, id));
     std::vector<std::int64_t> explained = asked_;
     if (all_named_)
-      for (const std::int64_t id : best) add_answer(explained, id);
+      for (const std::int64_t id : best) add_once(explained, id);
     std::vector<AskedMap> asked = answer_maps(explained);
     for (std::size_t i = 0; i < asked.size(); ++i) asked[i].facts.update(answer_json(scores, explained[i]));
     std::vector<NamedMap> maps = pictures.explain(head, picture, asked);
@@ -110,9 +109,6 @@ class Answerer {
   }
 
  private:
-  static void add_answer(std::vector<std::int64_t>& ids, std::int64_t id) {
-    if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
-  }
   Json answer_json(const ClassScores& scores, std::int64_t id) const {
     const auto i = static_cast<std::size_t>(id);
     return {{"index", id},

@@ -220,10 +220,8 @@ class Captioner {
     for (const std::string& word : options.words) words_.push_back(parse_word(word, model.vocabulary));
     const language::UnknownWords unknown = unknown_words(options.language);
     if (options.text) given_ = encode_caption(*options.text, model.vocabulary, unknown);
-    for (const std::string& asked : options.regions) {
-      const AskedRegion region = parse_region(asked, model.vocabulary, unknown);
-      if (std::ranges::find(regions_, region) == regions_.end()) regions_.push_back(region);
-    }
+    for (const std::string& asked : options.regions)
+      add_once(regions_, parse_region(asked, model.vocabulary, unknown));
   }
 
   const std::optional<Words>& given() const { return given_; }

@@ -1,6 +1,7 @@
 // What several commands share: choosing a network and its weights, and reading values with near matches.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
@@ -33,6 +34,12 @@ T parse_choice(std::string_view what, std::string_view name,
   }
   throw Error(ErrorKind::usage, "unknown ", what, " '", name, "'", did_you_mean(name, names), "; expected ",
               joined(names));
+}
+
+/// Appends a value that is not there yet.
+template <class T>
+void add_once(std::vector<T>& values, T value) {
+  if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
 }
 
 /// f32, f16 or bf16. Throws Error(usage) for another name.

@@ -1,7 +1,5 @@
 #include "tools/backlight/explain_picture.hpp"
 
-#include <algorithm>
-
 #include "engine/image/write.hpp"
 #include "kernels/overlay/overlay.hpp"
 #include "kernels/saliency/saliency.hpp"
@@ -146,8 +144,7 @@ void Explainer::check_outputs(const std::vector<PictureSource>& pictures) const 
 
 std::vector<std::int64_t> Explainer::classes_of(const ClassScores& scores) const {
   std::vector<std::int64_t> classes = request_.classes;
-  for (const std::int64_t index : scores.best(request_.top_k))
-    if (std::ranges::find(classes, index) == classes.end()) classes.push_back(index);
+  for (const std::int64_t index : scores.best(request_.top_k)) add_once(classes, index);
   return classes;
 }
 

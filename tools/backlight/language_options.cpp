@@ -192,9 +192,6 @@ std::vector<NodeId> layers_of(const language::LanguageModel& model, const Langua
   const Network& cnn = model.cnn;
   if (maps.layers.empty()) return {cnn.output()};
   std::vector<NodeId> layers;
-  const auto add = [&](NodeId id) {
-    if (std::ranges::find(layers, id) == layers.end()) layers.push_back(id);
-  };
   const std::vector<Shape> shapes = cnn.shapes(
       {1, model.preprocessing.channels, model.preprocessing.input_size, model.preprocessing.input_size});
   for (const std::string& name : maps.layers) {
@@ -202,14 +199,14 @@ std::vector<NodeId> layers_of(const language::LanguageModel& model, const Langua
       for (NodeId id = 0; id < cnn.size(); ++id)
         if (const Node& node = cnn.node(id);
             node.kind() == OpKind::relu && cnn.node(node.inputs.front()).kind() == OpKind::add)
-          add(id);
+          add_once(layers, id);
       continue;
     }
     const NodeId id = cnn.find(name);
     if (const auto obstacle = grad_cam_obstacle(cnn, id, shapes[static_cast<std::size_t>(id)]);
         !obstacle.empty())
       throw Error(ErrorKind::usage, "--layer ", name, " carries no map: ", obstacle);
-    add(id);
+    add_once(layers, id);
   }
   return layers;
 }

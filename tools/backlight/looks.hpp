@@ -1,7 +1,6 @@
 // Which methods look where in a network, for commands that ask for methods by name.
 #pragma once
 
-#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,11 +14,5 @@ namespace backlight::tools {
 /// Error(unsupported) for a network without the head that a method needs.
 void choose_looks(Request& request, std::span<const std::string> layers, bool fuse,
                   std::span<const Method* const> methods, const Model& model);
-
-/// Appends a value that is not there yet.
-template <class T>
-void add_once(std::vector<T>& values, T value) {
-  if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
-}
 
 }  // namespace backlight::tools
