@@ -124,12 +124,12 @@ double median(std::vector<double> values) {
   return n == 0 ? 0 : n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-bool answers_rightly(const Tensor& scores, const Question& question) {
-  const auto values = scores.values();
-  return std::ranges::max_element(values) - values.begin() == question.answer;
-}
-
 }  // namespace
+
+bool answers_rightly(const Tensor& scores, std::optional<std::int64_t> answer) {
+  const auto values = scores.values();
+  return answer == std::ranges::max_element(values) - values.begin();
+}
 
 std::string_view name_of(WordRole role) {
   constexpr std::array<std::string_view, kWordRoles> kNames{"noun",   "colour",   "size",    "number",
@@ -166,7 +166,7 @@ AnswerRates answer_rates(const LanguageModel& model, Context& context, std::uint
                     [&](const Scene&, const Tensor& map, const Question& question) {
                       const HeadExplanation head(model.head, context, map,
                                                  tokens_of(model.vocabulary, question));
-                      const bool right = answers_rightly(head.scores(), question);
+                      const bool right = answers_rightly(head.scores(), question.answer);
                       rates.all.count(right);
                       rates.families[static_cast<std::size_t>(question.family)].count(right);
                     });
@@ -249,7 +249,7 @@ std::array<Pointing, kFamilies> answer_pointing(const LanguageModel& model, Cont
                       if (question.evidence == 0) return;
                       const HeadExplanation head(model.head, context, map,
                                                  tokens_of(model.vocabulary, question));
-                      if (only_right && !answers_rightly(head.scores(), question)) return;
+                      if (only_right && !answers_rightly(head.scores(), question.answer)) return;
                       const HeadTarget target{.said = {{0, question.answer}}};
                       count(scene, question.evidence, head.maps({&target, 1}, options).front().map,
                             rates[static_cast<std::size_t>(question.family)]);

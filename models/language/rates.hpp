@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "models/language/decoder.hpp"
 #include "models/language/head_explanation.hpp"
@@ -38,6 +39,8 @@ struct AnswerRates {
   Share all;
   std::array<Share, kFamilies> families;
 };
+/// Whether the largest of an answerer's scores is that of this answer; nothing is an answer that it does not have.
+bool answers_rightly(const Tensor& scores, std::optional<std::int64_t> answer);
 /// Over the first `questions` questions about the first `scenes` scenes of a seed, otherwise as caption_rates.
 AnswerRates answer_rates(const LanguageModel& model, Context& context, std::uint64_t seed,
                          std::int64_t scenes, std::int64_t questions, bool blind = false);

@@ -1,6 +1,5 @@
 #include "models/language/set_rates.hpp"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <vector>
@@ -37,12 +36,6 @@ void for_each_of(const LanguageModel& model, Context& context, const QuestionSet
   }
 }
 
-/// Whether the head answers as the set says, which must be an answer that it has.
-bool is_right(const HeadExplanation& head, std::optional<std::int64_t> answer) {
-  const auto values = head.scores().values();
-  return answer == std::ranges::max_element(values) - values.begin();
-}
-
 void count_in(SetRates& rates, const SetQuestion& question, bool hit) {
   rates.all.count(hit);
   rates.answers[question.answer].count(hit);
@@ -54,7 +47,7 @@ SetRates set_rates(const LanguageModel& model, Context& context, const QuestionS
   SetRates rates;
   for_each_of(model, context, set, blind, [&](std::size_t i, const Tensor& map, const auto& tokens) {
     const HeadExplanation head(model.head, context, map, tokens);
-    count_in(rates, set.questions[i], is_right(head, answer_of(model.vocabulary, set, i)));
+    count_in(rates, set.questions[i], answers_rightly(head.scores(), answer_of(model.vocabulary, set, i)));
   });
   return rates;
 }
@@ -69,7 +62,7 @@ SetRates set_pointing(const LanguageModel& model, Context& context, const Questi
                 const SetQuestion& question = set.questions[i];
                 const std::optional<std::int64_t> answer = answer_of(model.vocabulary, set, i);
                 const HeadExplanation head(model.head, context, map, tokens);
-                if (!figures[question.picture] || !is_right(head, answer)) return;
+                if (!figures[question.picture] || !answers_rightly(head.scores(), answer)) return;
                 const HeadTarget target{.said = {{0, *answer}}};
                 const std::vector<ClassMap> maps = head.maps({&target, 1}, options);
                 const Tensor& shown = maps.front().map;
