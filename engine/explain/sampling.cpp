@@ -58,8 +58,7 @@ struct Moments {
   }
 };
 
-}  // namespace
-
+/// How many inputs like the probe's go through its network together: as many as the bytes hold activations of.
 std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes) {
   constexpr std::int64_t kMost = 32;
   const Tensor& x = probe.input();
@@ -68,6 +67,8 @@ std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes) {
   const auto bytes = values * static_cast<std::int64_t>(size_of(x.dtype()));
   return std::clamp<std::int64_t>(batch_bytes / std::max<std::int64_t>(bytes, 1), 1, kMost);
 }
+
+}  // namespace
 
 Tensor scores_of_variants(const Probe& probe, std::int64_t image, std::int64_t variants, MakeVariant make,
                           std::int64_t batch_bytes,

@@ -12,9 +12,6 @@
 
 namespace backlight {
 
-/// How many inputs like the probe's go through its network together: as many as the bytes hold activations of.
-std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes);
-
 /// Fills the C·H·W values of variant `variant`, which are the picture's when it is called.
 using MakeVariant = FunctionRef<void(std::int64_t variant, std::span<double> x)>;
 
