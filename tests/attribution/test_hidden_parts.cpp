@@ -258,7 +258,11 @@ TEST_CASE("hidden parts: channels that are constant share one pass") {
   CHECK(alpha[2] > 0);
   asked.preset = Preset::paper_code;
   const std::vector<Result> code = at.results("score-cam", asked);
-  for (std::size_t k = 0; k < 8; ++k) CHECK((code.front().map->alpha.values()[k] == 0) == (k == 2 || k == 5));
+  const auto values = code.front().map->alpha.values();
+  for (std::size_t k = 0; k < 8; ++k) CHECK((values[k] == 0) == (k == 2 || k == 5));
+  // Nothing of the picture comes through them.
+  const double black = at.probe.scores_of(Tensor::zeros(at.input().shape())).values()[1];
+  CHECK(std::abs(std::log(alpha[2] / alpha[0]) - (black - values[0])) <= 1e-5);
 }
 
 TEST_CASE("hidden parts: occlusion's windows cover the picture and rise's masks follow from the seed") {

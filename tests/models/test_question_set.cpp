@@ -102,6 +102,9 @@ TEST_CASE("question set: questions of both forms, their pictures once, words and
   const auto figure = figure_of(set.pictures[1]);
   CHECK(figure == Box{9, 4, 15, 10});
   CHECK_FALSE(figure_of(Image(8, 8, 30)));
+  Image slanted(8, 8, 30);
+  slanted.at(5, 1)[0] = slanted.at(2, 6)[2] = 255;
+  CHECK(figure_of(slanted) == Box{2, 1, 6, 7});
 
   const Tensor x = input_of(folder.context, set, folder.how, std::vector<std::size_t>{1, 0});
   CHECK(x.shape() == Shape{2, 3, 16, 16});

@@ -229,6 +229,11 @@ TEST_CASE("ask: a panel has a row per answer and attention beside the first, wha
     CHECK(spot.x > left.x + 240);
     left = spot;
   }
+  // The panel is named by the question alone.
+  check_refused(work,
+                {"ask", picture, kQuestion, "--weights", weights, "-o", work.str("out"), "--skip-existing",
+                 "--answer", "red,yes", "--format", "panel"},
+                2, "is not of this run: its maps are");
   const Json attention = run({"--attention", "--format", "panel", "--layer", "all"});
   CHECK(attention["maps"].size() == 3);
   CHECK(read_image(attention["files"]["panel"].get<std::string>()).height < 2 * 240);
