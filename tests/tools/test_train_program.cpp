@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "engine/image/image.hpp"
 #include "engine/image/write.hpp"
@@ -35,8 +36,10 @@ struct Interrupted {
   bool went_on = false;  ///< after a step that an earlier run had done
 };
 
-/// Kills a run that resumes again and again, later every time, until it is done.
+/// Kills a run of `train` that resumes again and again, later every time, until its result is there: one may be killed
+/// between that and its end.
 Interrupted train_interrupted(const std::vector<std::string>& arguments) {
+  const fs::path result_file = *std::next(std::ranges::find(arguments, "--out"));
   Interrupted run;
   for (double seconds = 0.1; seconds < 100; seconds *= 1.3) {
     std::vector<std::string> command{"/usr/bin/timeout", "-s", "KILL", std::to_string(seconds),
@@ -47,6 +50,7 @@ Interrupted train_interrupted(const std::vector<std::string>& arguments) {
     if (result.exit_code == 0) break;
     REQUIRE(result.exit_code == 137);
     ++run.kills;
+    if (fs::exists(result_file)) break;
   }
   return run;
 }
