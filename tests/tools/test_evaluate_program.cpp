@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <iterator>
 #include <map>
 #include <sstream>
 
+#include "support/skip.hpp"
 #include "tools/program.hpp"
 
 using namespace backlight;
@@ -262,4 +264,81 @@ TEST_CASE("evaluate: measures that ask the network again, to the same bytes with
   const ProcessResult wrong = work.run(evaluate(work, {"--fill", "grey", "--out", work.str("none")}));
   CHECK(wrong.exit_code == 2);
   CHECK(contains(wrong.err, "unknown fill 'grey'"));
+}
+
+TEST_CASE("evaluate: ranks share the pictures, to the same bytes as one process, and outlive one that dies") {
+  const Workspace work;
+  draw_scenes(work, "24");
+  fs::remove(work / "scenes/scene_000003.png");
+  work.file("scenes/scene_000005.png", "no picture");
+  const auto command = [&](const std::string& out) {
+    return evaluate(work, {"--method", "grad-cam,saliency", "--measure", "pointing,insertion", "--points",
+                           "5", "--threads", "1", "--out", work.str(out)});
+  };
+  ProcessOptions options;
+  options.environment = {{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}};
+#ifndef BACKLIGHT_MPIEXEC
+  const ProcessResult refused = work.run(command("refused"), options);
+  CHECK(refused.exit_code == 4);
+  CHECK(contains(refused.err, "started by mpirun, but built without MPI"));
+  skip("the program was built without MPI");
+#else
+  const auto files = [&](const std::string& folder) {
+    std::string all;
+    for (const std::string& name : work.names_in(folder))
+      all += name + "\n" + read_text(work / (folder + "/" + name));
+    return all;
+  };
+  const auto start = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), BACKLIGHT_MPIEXEC);
+    options.environment = {{"XDG_CACHE_HOME", work.str("cache")},
+                           {"OMPI_ALLOW_RUN_AS_ROOT", "1"},
+                           {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
+                           {"OMPI_MCA_rmaps_base_oversubscribe", "1"}};
+    return run_process(arguments, options);
+  };
+  const ProcessResult alone = work.run(command("alone"));
+  CHECK(alone.exit_code == 6);
+  const std::string expected = files("alone");
+  for (const std::string ranks : {"2", "4"}) {
+    CAPTURE(ranks);
+    std::vector<std::string> arguments{"-n", ranks, BACKLIGHT_PROGRAM};
+    std::ranges::copy(command(ranks), std::back_inserter(arguments));
+    const ProcessResult together = start(arguments);
+    CAPTURE(together.err);
+    CHECK(together.exit_code == 6);
+    CHECK(together.out == alone.out);
+    CHECK(files(ranks) == expected);
+    const std::size_t said = together.err.find("scene_000005: ");
+    CHECK(said < together.err.size());
+    CHECK(together.err.find("scene_000005: ", said + 1) == std::string::npos);
+  }
+  // The second rank is killed when four pictures have been written.
+  work.file("dies.sh", R"sh(written=$1
+    shift
+    "$@" &
+    while kill -0 $! && [ "$(cat "$written" 2> /dev/null | wc -l)" -lt 5 ]; do sleep 0.01; done
+    kill -9 $!
+    wait $!)sh");
+  std::vector<std::string> arguments{"-n", "1", BACKLIGHT_PROGRAM};
+  std::ranges::copy(command("dead"), std::back_inserter(arguments));
+  for (const std::string& word :
+       {std::string(":"), std::string("-n"), std::string("1"), std::string("sh"), work.str("dies.sh"),
+        work.str("dead/pictures.csv"), std::string(BACKLIGHT_PROGRAM)})
+    arguments.push_back(word);
+  std::ranges::copy(command("dead"), std::back_inserter(arguments));
+  CHECK(start(arguments).exit_code != 0);
+  CHECK_FALSE(fs::exists(work / "dead/evaluation.json"));
+  const std::string kept = read_text(work / "dead/pictures.csv");
+  CHECK(expected.find(kept) != std::string::npos);
+  const auto lines = std::ranges::count(kept, '\n');
+  CHECK(lines >= 5);
+  CHECK(lines < 23);
+  arguments = command("dead");
+  arguments.push_back("--resume");
+  const ProcessResult resumed = work.run(arguments);
+  CHECK(resumed.exit_code == 6);
+  CHECK(contains(resumed.err, std::to_string(lines - 1) + " pictures were done before"));
+  CHECK(files("dead") == expected);
+#endif
 }

@@ -18,6 +18,8 @@ class Console {
  public:
   /// Adds `-q/--quiet` and `-v/--verbose`.
   void add_options(CLI::App& command);
+  /// As -q does.
+  void be_quiet() { quiet_ = true, verbose_ = false; }
 
   /// Data. Whether stdout took it is checked once, by `flush_stdout`.
   void print(std::string_view text);

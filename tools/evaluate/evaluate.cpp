@@ -1,21 +1,20 @@
 // backlight evaluate: how good maps are, measured over the pictures of a data set.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
+#include "engine/core/processors.hpp"
 #include "engine/core/random.hpp"
 #include "engine/evaluate/baselines.hpp"
+#include "engine/runtime/cuda/devices.hpp"
 #include "models/pictures.hpp"
 #include "tools/backlight/batch.hpp"
-#include "tools/backlight/class_names.hpp"
 #include "tools/backlight/commands.hpp"
-#include "tools/backlight/interrupt.hpp"
 #include "tools/backlight/looks.hpp"
 #include "tools/backlight/map_options.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "tools/backlight/table.hpp"
-#include "tools/evaluate/evaluator.hpp"
+#include "tools/evaluate/evaluation_run.hpp"
 #include "tools/evaluate/measures.hpp"
 #include "tools/evaluate/plots.hpp"
 #include "tools/evaluate/readers.hpp"
@@ -76,12 +75,13 @@ MapOptions map_options_of(const EvaluateOptions& options) {
   return map;
 }
 
-DataSet read_data(const EvaluateOptions& options, Console& console) {
+DataSet read_data(const EvaluateOptions& options, const Ranks& ranks, Console& console) {
   DataSetOptions how{options.pictures};
   if (!options.boxes.empty())
     how.boxes = parse_choice("meaning of a box's numbers", options.boxes, kBoxNumbers);
   DataSet set = read_data_set(options.data, how);
-  for (const DataProblem& problem : set.problems) console.error(problem.where, ": ", problem.what);
+  if (ranks.first())
+    for (const DataProblem& problem : set.problems) console.error(problem.where, ": ", problem.what);
   if (set.without_objects > 0)
     console.note(counted(set.without_objects, "picture"), " without an object left out");
   return set;
@@ -115,14 +115,14 @@ Tensor first_inputs(std::span<const AnnotatedPicture> pictures, const Model& mod
   return batch;
 }
 
-/// `NAME, 3 min left`.
-std::string with_time_left(const std::string& name, std::chrono::steady_clock::time_point start,
-                           std::size_t done, std::size_t left) {
-  if (done == 0) return name;
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-  const double seconds = passed.count() / static_cast<double>(done) * static_cast<double>(left);
-  return name + (seconds < 90 ? text(", ", decimal(seconds, 0), " s left")
-                              : text(", ", decimal(seconds / 60, 0), " min left"));
+/// Ranks of one machine share its processors, and take a GPU each where none is named by its number.
+DeviceOptions device_of(DeviceOptions device, const Ranks& ranks) {
+  if (ranks.here() == 1) return device;
+  if (device.threads == 0) device.threads = std::max(1, usable_processors() / ranks.here());
+  const auto gpus = std::ssize(cuda::devices().found);
+  if (gpus > 0 && (device.device.empty() || device.device == "auto" || device.device == "cuda"))
+    device.device = text("cuda:", ranks.rank_here() % gpus);
+  return device;
 }
 
 /// What a run must have in common with the one that it goes on with.
@@ -139,97 +139,6 @@ void check_run(const fs::path& file, Json head, bool resume) {
   }
   write_text(file, dump(head));
 }
-
-class EvaluationRun {
- public:
-  EvaluationRun(EvaluateOptions& options, DataSet set, const Model& model, const Evaluator& evaluator,
-                Journal& journal, ExifOrientation exif)
-      : options_(options),
-        set_(std::move(set)),
-        model_(model),
-        evaluator_(evaluator),
-        journal_(journal),
-        exif_(exif) {
-    for (const DataProblem& problem : set_.problems)
-      note_error(problem.where, ErrorKind::bad_input, problem.what);
-  }
-
-  /// Whether it came to the end.
-  bool run() {
-    take_down_interrupts();
-    const auto start = std::chrono::steady_clock::now();
-    std::size_t done = 0, resumed = 0;
-    for (std::size_t i = 0; i < set_.pictures.size(); ++i) {
-      if (interrupted_by() != 0) break;
-      const AnnotatedPicture& picture = set_.pictures[i];
-      if (journal_.find(picture.name)) {
-        ++resumed;
-      } else {
-        options_.console.progress(i + 1, set_.pictures.size(),
-                                  with_time_left(picture.name, start, done, set_.pictures.size() - i));
-        attempt(picture);
-        ++done;
-      }
-    }
-    options_.console.end_progress();
-    if (resumed > 0) options_.console.note(counted(resumed, "picture"), " were done before");
-    return done + resumed == set_.pictures.size();
-  }
-
-  std::vector<const PictureFindings*> findings() const {
-    std::vector<const PictureFindings*> found;
-    for (const AnnotatedPicture& picture : set_.pictures)
-      if (const PictureFindings* of_picture = journal_.find(picture.name)) found.push_back(of_picture);
-    return found;
-  }
-  const Json& errors() const { return errors_; }
-
- private:
-  void attempt(const AnnotatedPicture& picture) {
-    const auto failed = [&](ErrorKind kind, const std::string& what) {
-      options_.console.error(picture.name, ": ", what);
-      note_error(picture.name, kind, what);
-    };
-    try {
-      const Image image = PictureSource{picture.file.string(), ""}.read(
-          exif_, model_.info.preprocessing.alpha(), options_.console);
-      const auto index_of = [&](std::string_view name) { return class_of(std::string(name)); };
-      journal_.add(picture.name,
-                   evaluator_.evaluate(picture.name, image, objects_on(picture, image, index_of)));
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::resources) throw;
-      failed(error.kind(), error.what());
-    } catch (const std::bad_alloc&) {
-      failed(ErrorKind::resources, "out of memory");
-    }
-  }
-
-  std::int64_t class_of(const std::string& name) {
-    const auto [at, added] = classes_.emplace(name, 0);
-    if (!added) return at->second;
-    try {
-      const ClassChoice choice = find_class(model_.labels, model_.wordnet_ids, name);
-      if (!choice.remark.empty()) options_.console.note("the class ", choice.remark);
-      return at->second = choice.index;
-    } catch (...) {
-      classes_.erase(at);
-      throw;
-    }
-  }
-
-  void note_error(const std::string& file, ErrorKind kind, const std::string& what) {
-    errors_.push_back({{"file", file}, {"kind", name_of(kind)}, {"message", what}});
-  }
-
-  EvaluateOptions& options_;
-  DataSet set_;
-  const Model& model_;
-  const Evaluator& evaluator_;
-  Journal& journal_;
-  ExifOrientation exif_;
-  std::map<std::string, std::int64_t> classes_;
-  Json errors_ = Json::array();
-};
 
 /// What is refused before a network is loaded.
 Request parse_evaluation(const EvaluateOptions& options, std::vector<const Method*>& methods) {
@@ -250,7 +159,9 @@ Request parse_evaluation(const EvaluateOptions& options, std::vector<const Metho
 }
 
 void run_evaluate(EvaluateOptions& options) {
+  Ranks ranks;
   Console& console = options.console;
+  if (!ranks.first()) console.be_quiet();
   std::vector<const Method*> methods;
   Request request = parse_evaluation(options, methods);
   const AskedClasses asked = parse_choice("classes", options.classes, kAsked);
@@ -267,7 +178,7 @@ void run_evaluate(EvaluateOptions& options) {
     how.similarity.*parse_choice("similarity", name, kSimilarities) = true;
   if (!(how.threshold > 0 && how.threshold <= 1))
     throw Error(ErrorKind::usage, "--threshold is ", how.threshold, ", expected above 0 and at most 1");
-  DataSet set = read_data(options, console);
+  DataSet set = read_data(options, ranks, console);
   const Json data{{"path", options.data.string()},
                   {"format", set.format},
                   {"pictures", set.pictures.size()},
@@ -278,7 +189,7 @@ void run_evaluate(EvaluateOptions& options) {
 
   Model model = load_network(options.network, console);
   note_labels(model, console);
-  Context context = make_context(options.device, console);
+  Context context = make_context(device_of(options.device, ranks), console);
   model.network.to(context);
   // Its pictures are small.
   if (!options.tolerance && model.info.name == "backlight_scenes") how.tolerance = 0;
@@ -293,6 +204,11 @@ void run_evaluate(EvaluateOptions& options) {
   Programs programs(model.network, optimisations(options.device, set.pictures.size()));
   Replays replays(programs, context);
   const Evaluator evaluator(model, replays, request, measures, asked, seed_of(options));
+  EvaluationRun run(console, set, model, evaluator, request.exif);
+  if (!ranks.first()) {
+    run.run(ranks, nullptr);
+    return;
+  }
 
   Json head = run_json("evaluation", model, request.fit, request.exif, context);
   head["data"] = data;
@@ -325,12 +241,11 @@ void run_evaluate(EvaluateOptions& options) {
   make_folder(options.out);
   Journal journal(options.out, measures, evaluator.candidates(), options.resume);
   check_run(options.out / "run.json", head, options.resume);
-  EvaluationRun run(options, std::move(set), model, evaluator, journal, request.exif);
-  if (!run.run()) {
+  if (const int signal = run.run(ranks, &journal); signal != 0) {
     console.note("interrupted; --resume goes on with ", options.out.string());
-    throw CLI::RuntimeError(128 + interrupted_by());
+    throw CLI::RuntimeError(128 + signal);
   }
-  const std::vector<const PictureFindings*> found = run.findings();
+  const std::vector<const PictureFindings*> found = run.findings(journal);
   if (found.empty())
     throw Error(ErrorKind::bad_input, options.data.string(), ": none of its pictures could be evaluated");
   const Bootstrap draws{.seed = seed_of(options)};
