@@ -55,6 +55,14 @@ struct ForwardArgs {
   const Tensor* packed = nullptr;  ///< what pack() made of w; null where it was not asked or made nothing
 };
 
+/// What weights are to be arranged for.
+struct PackArgs {
+  const Context& context;
+  std::span<const Tensor* const> w;  ///< in the order of parameters()
+  std::span<const Shape> x_shapes;
+  bool winograd = false;  ///< whether other roundings may come of it
+};
+
 struct BackwardArgs {
   Context& context;
   std::span<const Tensor* const> x;  ///< null entries unless needs().inputs
@@ -68,6 +76,7 @@ struct BackwardArgs {
   std::span<Tensor* const> dw;  ///< one per parameter, accumulated into; empty, or null where not wanted
   BackwardRule rule = BackwardRule::standard;
   Mode mode = {};
+  const Tensor* packed = nullptr;  ///< what pack_backward() made of w; null where it was not asked or made nothing
 };
 
 /// A tensor that a layer computes with, under PyTorch's name ("weight", "bias", "running_mean").
@@ -114,7 +123,9 @@ class Layer {
 
   /// The parameters as forward reads them on the context's device, arranged once for any number of calls; undefined
   /// where there is nothing to arrange.
-  virtual Tensor pack(const Context&, std::span<const Tensor* const> /*w*/) const { return {}; }
+  virtual Tensor pack(const PackArgs&) const { return {}; }
+  /// The same as backward reads them for the gradients of its inputs.
+  virtual Tensor pack_backward(const PackArgs&) const { return {}; }
   virtual void forward(const ForwardArgs& args) const = 0;
   virtual void backward(const BackwardArgs& args) const = 0;
 

@@ -145,18 +145,25 @@ void Program::fold(const Context& context) {
 void Program::pack(const Context& context) {
   made_of_ = network_.weights();
   packed_.resize(nodes_.size());
+  packed_backward_.resize(nodes_.size());
   for (const Step& step : steps_) {
     const Node& node = nodes_[at(step.node)];
     std::vector<const Tensor*> w;
     for (const std::size_t i : node.parameters) w.push_back(&parameter(i, made_of_));
     // Weights that lie elsewhere are refused by name when the program runs.
     const bool held = std::ranges::all_of(w, [&](const Tensor* tensor) { return context.holds(*tensor); });
-    if (!w.empty() && held) packed_[at(step.node)] = node.layer->pack(context, w);
+    if (w.empty() || !held) continue;
+    std::vector<Shape> x;
+    for (const NodeId from : node.inputs) x.push_back(shape(from));
+    const PackArgs args{context, w, x, options_.optimise.winograd};
+    packed_[at(step.node)] = node.layer->pack(args);
+    if (std::ranges::any_of(node.inputs, [&](NodeId from) { return is_differentiable(from); }))
+      packed_backward_[at(step.node)] = node.layer->pack_backward(args);
   }
 }
 
-const Tensor* Program::packed(NodeId id) const {
-  return packed_.empty() || !packed_[at(id)].defined() ? nullptr : &packed_[at(id)];
+const Tensor* Program::made(const std::vector<Tensor>& all, NodeId id) {
+  return all.empty() || !all[at(id)].defined() ? nullptr : &all[at(id)];
 }
 
 bool Program::is_made_of(const Weights& weights) const {

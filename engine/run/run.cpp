@@ -276,7 +276,8 @@ void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<
                         .dx = dx,
                         .dw = dw,
                         .rule = rule,
-                        .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)}});
+                        .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)},
+                        .packed = program_->packed_backward(id)});
   for (std::size_t i = 0; i < terms.size(); ++i) {
     if (!terms[i].defined()) continue;
     Tensor& sum = dvalues[at(node.inputs[i])];

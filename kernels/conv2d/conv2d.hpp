@@ -10,6 +10,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/cost.hpp"
 #include "kernels/epilogue.hpp"
@@ -35,21 +36,35 @@ struct Conv2dParams {
   friend auto operator<=>(const Conv2dParams&, const Conv2dParams&) = default;
 };
 
+/// The convolution over dy whose result is dx, with the filters turned around: for stride 1 and one group.
+constexpr Conv2dParams gradient_params(const Conv2dParams& p) {
+  Conv2dParams gradient = p;
+  std::swap(gradient.in_channels, gradient.out_channels);
+  std::swap(gradient.in_height, gradient.out_height);
+  std::swap(gradient.in_width, gradient.out_width);
+  gradient.pad_top = (p.kernel_height - 1) * p.dilation_height - p.pad_top;
+  gradient.pad_left = (p.kernel_width - 1) * p.dilation_width - p.pad_left;
+  return gradient;
+}
+
 namespace cpu {
 
 /// `bias` has out_channels elements or is null. Overwrites y.
 template <class T>
 void conv2d_forward(Context& context, const Conv2dParams& params, const T* x, const T* w, const T* bias,
                     T* y);
-/// The weights as the forward reads them, arranged once for inputs of any extent, in the host's memory; undefined
-/// where there is nothing to arrange. Only channels, groups and kernel of `params` are read.
+/// The weights as the forward reads them, arranged once, in the host's memory; undefined where there is nothing to
+/// arrange. `winograd`: where it is faster, for that algorithm, whose result is rounded otherwise.
 template <class T>
-Tensor conv2d_pack(const Conv2dParams& params, const T* w);
+Tensor conv2d_pack(const Context& context, const Conv2dParams& params, const T* w, bool winograd);
+/// The weights with which conv2d_fused_forward computes backward_data, given gradient_params and no w.
+template <class T>
+Tensor conv2d_pack_gradient(const Context& context, const Conv2dParams& params, const T* w, bool winograd);
 /// As conv2d_forward, and then the epilogue, whose residual lies apart from y. `packed`: what conv2d_pack made of w,
 /// or null.
 template <class T>
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const T* x, const T* w,
-                          const T* packed, const T* bias, const Epilogue<T>& epilogue, T* y);
+                          const Tensor* packed, const T* bias, const Epilogue<T>& epilogue, T* y);
 /// Overwrites dx.
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const T* dy, const T* w, T* dx);
@@ -70,9 +85,11 @@ namespace cuda {
 void conv2d_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
                     const float* bias, float* y);
 /// Nothing: cuDNN arranges weights itself.
-Tensor conv2d_pack(const Conv2dParams& params, const float* w);
+Tensor conv2d_pack(const Context& context, const Conv2dParams& params, const float* w, bool winograd);
+Tensor conv2d_pack_gradient(const Context& context, const Conv2dParams& params, const float* w,
+                            bool winograd);
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
-                          const float* packed, const float* bias, const Epilogue<float>& epilogue, float* y);
+                          const Tensor* packed, const float* bias, const Epilogue<float>& epilogue, float* y);
 void conv2d_backward_data(Context& context, const Conv2dParams& params, const float* dy, const float* w,
                           float* dx);
 void conv2d_backward_filter(Context& context, const Conv2dParams& params, const float* x, const float* dy,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/runtime/device.hpp"
+#include "kernels/conv2d/winograd.hpp"
 #include "kernels/grain.hpp"
 
 namespace backlight::cpu {
@@ -76,7 +77,9 @@ void backward_phase(Context& context, const MicroKernels<T>& kernels, const Conv
 
 template <class T>
 void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a, const T* x,
-                       const T* w, const T* bias, T* y, const T* packed, const Epilogue<T>& epilogue) {
+                       const T* w, const T* bias, T* y, const Tensor* packed, const Epilogue<T>& epilogue) {
+  if (packed && is_winograd(*packed))
+    return winograd_forward(context, kernels, a, x, packed->data<T>(), bias, epilogue, y);
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
   const auto behind = [&](std::int64_t offset) {
@@ -113,7 +116,7 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
     const std::int64_t g = i % a.groups, at = i * e.o * e.out_plane;
     problems.push_back({&weights[static_cast<std::size_t>(g)], &patches[static_cast<std::size_t>(i)],
                         bias ? bias + g * e.o : nullptr, y + at,
-                        packed ? packed + g * group_weights : nullptr, behind(at)});
+                        packed ? packed->data<T>() + g * group_weights : nullptr, behind(at)});
   }
   gemm<T>(context, kernels, {.m = e.o, .n = e.out_plane, .k = e.c * e.taps, .ldc = e.out_plane}, problems);
 }
@@ -162,7 +165,8 @@ void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T
   conv2d_forward_by(context, micro_kernels<T>(), a, x, w, bias, y);
 }
 template <class T>
-Tensor conv2d_pack(const Conv2dParams& a, const T* w) {
+Tensor conv2d_pack(const Context& context, const Conv2dParams& a, const T* w, bool winograd) {
+  if (winograd && winograd_pays(a)) return winograd_pack(context, micro_kernels<T>(), a, w);
   const Extents e(a);
   if (is_depthwise(e)) return {};
   Tensor packed({a.out_channels, e.c, e.taps}, dtype_of<T>);
@@ -173,8 +177,14 @@ Tensor conv2d_pack(const Conv2dParams& a, const T* w) {
   return packed;
 }
 template <class T>
-void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* packed,
-                          const T* bias, const Epilogue<T>& epilogue, T* y) {
+Tensor conv2d_pack_gradient(const Context& context, const Conv2dParams& a, const T* w, bool winograd) {
+  return winograd && winograd_pays(gradient_params(a))
+             ? winograd_pack_gradient(context, micro_kernels<T>(), a, w)
+             : Tensor();
+}
+template <class T>
+void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w,
+                          const Tensor* packed, const T* bias, const Epilogue<T>& epilogue, T* y) {
   conv2d_forward_by(context, micro_kernels<T>(), a, x, w, bias, y, packed, epilogue);
 }
 template <class T>
@@ -201,14 +211,15 @@ void conv2d_backward_bias(Context& context, const Conv2dParams& a, const T* dy, 
 
 #define BACKLIGHT_INSTANTIATE(T)                                                                             \
   template void conv2d_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, T*);             \
-  template Tensor conv2d_pack(const Conv2dParams&, const T*);                                                \
-  template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const T*, const T*,  \
-                                     const Epilogue<T>&, T*);                                                \
+  template Tensor conv2d_pack(const Context&, const Conv2dParams&, const T*, bool);                          \
+  template Tensor conv2d_pack_gradient(const Context&, const Conv2dParams&, const T*, bool);                 \
+  template void conv2d_fused_forward(Context&, const Conv2dParams&, const T*, const T*, const Tensor*,       \
+                                     const T*, const Epilogue<T>&, T*);                                      \
   template void conv2d_backward_data(Context&, const Conv2dParams&, const T*, const T*, T*);                 \
   template void conv2d_backward_filter(Context&, const Conv2dParams&, const T*, const T*, T*);               \
   template void conv2d_backward_bias(Context&, const Conv2dParams&, const T*, T*);                           \
   template void conv2d_forward_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*, const T*, \
-                                  const T*, T*, const T*, const Epilogue<T>&);                               \
+                                  const T*, T*, const Tensor*, const Epilogue<T>&);                          \
   template void conv2d_backward_data_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,     \
                                         const T*, T*);                                                       \
   template void conv2d_backward_filter_by(Context&, const MicroKernels<T>&, const Conv2dParams&, const T*,   \

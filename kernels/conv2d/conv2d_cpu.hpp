@@ -13,7 +13,7 @@ namespace backlight::cpu {
 /// `packed`: the weights as conv2d_pack arranged them for these kernels, or null.
 template <class T>
 void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params,
-                       const T* x, const T* w, const T* bias, T* y, const T* packed = nullptr,
+                       const T* x, const T* w, const T* bias, T* y, const Tensor* packed = nullptr,
                        const Epilogue<T>& epilogue = {});
 template <class T>
 void conv2d_backward_data_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& params,

@@ -88,10 +88,11 @@ void conv2d_forward(Context& context, const Conv2dParams& params, const float* x
   conv2d_fused_forward(context, params, x, w, nullptr, bias, {}, y);
 }
 
-Tensor conv2d_pack(const Conv2dParams&, const float*) { return {}; }
+Tensor conv2d_pack(const Context&, const Conv2dParams&, const float*, bool) { return {}; }
+Tensor conv2d_pack_gradient(const Context&, const Conv2dParams&, const float*, bool) { return {}; }
 
 void conv2d_fused_forward(Context& context, const Conv2dParams& params, const float* x, const float* w,
-                          const float* /*packed*/, const float* bias, const Epilogue<float>& epilogue, float* y) {
+                          const Tensor* /*packed*/, const float* bias, const Epilogue<float>& epilogue, float* y) {
   if (is_depthwise(params)) {
     const auto upper = static_cast<float>(epilogue.upper);
     depthwise_forward(context, params, x, w, {bias, epilogue.relu && !epilogue.residual, upper}, y);

@@ -63,10 +63,17 @@ class Conv2d final : public Layer {
     return {x[0][0], out_, vertical.out, horizontal.out};
   }
 
-  Tensor pack(const Context& context, std::span<const Tensor* const> w) const override {
+  Tensor pack(const PackArgs& a) const override {
     Tensor packed;
-    dispatch(context, w[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
-      packed = k.conv2d_pack(params({1, in_, 1, 1}), w[0]->data<T>());
+    dispatch(a.context, a.w[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      packed = k.conv2d_pack(a.context, params(a.x_shapes[0]), a.w[0]->data<T>(), a.winograd);
+    });
+    return packed;
+  }
+  Tensor pack_backward(const PackArgs& a) const override {
+    Tensor packed;
+    dispatch(a.context, a.w[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
+      packed = k.conv2d_pack_gradient(a.context, params(a.x_shapes[0]), a.w[0]->data<T>(), a.winograd);
     });
     return packed;
   }
@@ -74,8 +81,8 @@ class Conv2d final : public Layer {
   void forward(const ForwardArgs& a) const override {
     dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       k.conv2d_fused_forward(a.context, params(a.x[0]->shape()), a.x[0]->data<T>(), a.w[0]->data<T>(),
-                             a.packed ? a.packed->data<T>() : nullptr, o_.bias ? a.w[1]->data<T>() : nullptr,
-                             epilogue_as<T>(a.epilogue), a.y[0]->data<T>());
+                             a.packed, o_.bias ? a.w[1]->data<T>() : nullptr, epilogue_as<T>(a.epilogue),
+                             a.y[0]->data<T>());
     });
   }
 
@@ -83,7 +90,11 @@ class Conv2d final : public Layer {
     const Conv2dParams p = params(a.x_shapes[0]);
     dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       const T* dy = a.dy[0]->data<T>();
-      if (a.dx[0]) k.conv2d_backward_data(a.context, p, dy, a.w[0]->data<T>(), a.dx[0]->data<T>());
+      if (a.dx[0] && a.packed)
+        k.conv2d_fused_forward(a.context, gradient_params(p), dy, nullptr, a.packed, nullptr, {},
+                               a.dx[0]->data<T>());
+      else if (a.dx[0])
+        k.conv2d_backward_data(a.context, p, dy, a.w[0]->data<T>(), a.dx[0]->data<T>());
       if (a.dw.size() > 0 && a.dw[0])
         k.conv2d_backward_filter(a.context, p, a.x[0]->data<T>(), dy, a.dw[0]->data<T>());
       if (a.dw.size() > 1 && a.dw[1]) k.conv2d_backward_bias(a.context, p, dy, a.dw[1]->data<T>());

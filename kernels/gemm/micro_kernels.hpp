@@ -22,6 +22,12 @@ struct Run {
   int first, last;
 };
 
+/// `count` neighbours, at most a vector, of a plane and of a buffer of lines.
+struct LineRun {
+  std::int64_t plane;
+  int line, count;
+};
+
 /// One vector of a depthwise convolution's output: y[y_at + j] for j < count, whose tap t reads
 /// x[x_at + offsets[t] + j].
 struct DepthwiseSlot {
@@ -62,6 +68,16 @@ struct MicroKernels {
   /// y[n·y_stride + o] = bias[o] + Σ_i w[o·in + i] · x[n·in + i], in interleaved lanes that are then summed.
   using Dot = void (*)(std::int64_t in, const T* w, const T* x, const T* bias, T* y, std::int64_t y_stride);
   Dot dot[4][3];  ///< by rows of w - 1 and images - 1, up to dot_rows and dot_images
+
+  /// Winograd's input transform of a vector of tiles: v[(6·i + j)·v_stride + lane] = (Bᵀ d B)[i, j] of the lane's tile.
+  /// Lines 2·i and 2·i + 1, of 4 · lanes elements, hold columns 0 to 3 and 4 to 7 of row i of every tile; the runs
+  /// fill them from the plane, and what none of them fills stays.
+  void (*winograd_input)(const LineRun* runs, int run_count, const T* plane, T* lines, T* v,
+                         std::int64_t v_stride);
+  /// The output transform: (Aᵀ m A)[i, j] + bias of every tile is element 4 · lane + j of line i, and the runs take
+  /// from these lines to the plane, past a residual, or null, and a ReLU with its upper end.
+  void (*winograd_output)(const T* m, std::int64_t m_stride, T bias, const LineRun* runs, int run_count,
+                          const T* residual, bool relu, T upper, T* plane);
 
   /// y[i] += Σ_r scale[r] · rows[r][i] for i < count, at most kAxpyRows rows.
   void (*axpy)(int row_count, const T* scale, const T* const* rows, std::int64_t count, T* y);

@@ -29,6 +29,37 @@ struct Avx2 {
   static void store(float* p, Mask mask, Reg v) { _mm256_maskstore_ps(p, mask, v); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
 
+  /// Where v is NaN, so is the result: both instructions return their second operand then.
+  static Reg at_least(Reg least, Reg v) { return _mm256_max_ps(least, v); }
+  static Reg at_most(Reg most, Reg v) { return _mm256_min_ps(most, v); }
+
+  /// Each of the four rows of four elements in a half of a register becomes a column of them.
+  static void transpose_fours(Reg (&r)[4]) {
+    const Reg a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
+    const Reg c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm256_shuffle_ps(a, c, 0x44);
+    r[1] = _mm256_shuffle_ps(a, c, 0xee);
+    r[2] = _mm256_shuffle_ps(b, d, 0x44);
+    r[3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+  /// Four elements are half of a register: halves i and i + 4 side by side, then transposed.
+  static void split(const float* p, Reg (&part)[4]) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i)
+      part[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 4 * i)),
+                                     _mm_loadu_ps(p + 4 * i + 16), 1);
+    transpose_fours(part);
+  }
+  static void merge(const Reg (&part)[4], float* p) {
+    Reg rows[4] = {part[0], part[1], part[2], part[3]};
+    transpose_fours(rows);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      _mm_storeu_ps(p + 4 * i, _mm256_castps256_ps128(rows[i]));
+      _mm_storeu_ps(p + 4 * i + 16, _mm256_extractf128_ps(rows[i], 1));
+    }
+  }
+
   /// Exchanges halves of pairs of rows: of 2×2, of 4×4 elements, then of the 128-bit parts.
   static void transpose(Reg (&r)[8]) {
     Reg t[8];

@@ -21,6 +21,38 @@ struct Avx512 {
   static void store(float* p, Mask mask, Reg v) { _mm512_mask_storeu_ps(p, mask, v); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
 
+  /// Where v is NaN, so is the result: both instructions return their second operand then.
+  static Reg at_least(Reg least, Reg v) { return _mm512_max_ps(least, v); }
+  static Reg at_most(Reg most, Reg v) { return _mm512_min_ps(most, v); }
+
+  /// Parts 0 and 1, then 2 and 3, of half of the elements each; then the halves together.
+  static void split(const float* p, Reg (&part)[4]) {
+    const __m512i first = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+    const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(2));
+    const Reg a = load(p), b = load(p + 16), c = load(p + 32), d = load(p + 48);
+    const Reg low01 = _mm512_permutex2var_ps(a, first, b), high01 = _mm512_permutex2var_ps(c, first, d);
+    const Reg low23 = _mm512_permutex2var_ps(a, second, b), high23 = _mm512_permutex2var_ps(c, second, d);
+    part[0] = _mm512_shuffle_f32x4(low01, high01, 0x44);
+    part[1] = _mm512_shuffle_f32x4(low01, high01, 0xee);
+    part[2] = _mm512_shuffle_f32x4(low23, high23, 0x44);
+    part[3] = _mm512_shuffle_f32x4(low23, high23, 0xee);
+  }
+  /// Pairs of parts 0 and 1, and of 2 and 3; then pairs of pairs.
+  static void merge(const Reg (&part)[4], float* p) {
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    const __m512i pairs = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11),
+                  last_pairs = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      const __m512i from = half ? high : low;
+      const __m512d left = _mm512_castps_pd(_mm512_permutex2var_ps(part[0], from, part[1]));
+      const __m512d right = _mm512_castps_pd(_mm512_permutex2var_ps(part[2], from, part[3]));
+      store(p + 32 * half, _mm512_castpd_ps(_mm512_permutex2var_pd(left, pairs, right)));
+      store(p + 32 * half + 16, _mm512_castpd_ps(_mm512_permutex2var_pd(left, last_pairs, right)));
+    }
+  }
+
   /// Four steps, each of which exchanges halves of pairs of rows: of 2×2, then 4×4 elements within every
   /// 128 bits, then of the 128-bit parts themselves.
   static void transpose(Reg (&r)[16]) {

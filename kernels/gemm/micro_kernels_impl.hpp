@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernels/gemm/micro_kernels.hpp"
+#include "kernels/gemm/winograd_impl.hpp"
 
 namespace backlight::cpu {
 namespace {
@@ -32,6 +33,7 @@ void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const 
     }
   }
   for (std::int64_t p = 0; p < k; ++p, a += R, b += N * V::kLanes) {
+    __builtin_prefetch(a + 40 * R);
     typename V::Reg column[N];
 #pragma GCC unroll 4
     for (int j = 0; j < N; ++j) column[j] = V::load(b + j * V::kLanes);
@@ -262,6 +264,8 @@ constexpr MicroKernels<typename V::T> make_micro_kernels(Isa isa) {
   kernels.copy_runs = copy_runs<V>;
   kernels.depthwise = depthwise<V>;
   kernels.axpy = axpy<V>;
+  kernels.winograd_input = winograd_input<V>;
+  kernels.winograd_output = winograd_output<V>;
   set_tiles<V, V::kRows>(kernels);
   set_dots<V, V::kDotRows, V::kDotImages>(kernels);
   return kernels;

@@ -35,6 +35,14 @@ struct Portable {
     for (int i = mask.first; i < mask.last; ++i) p[i] = v[i];
   }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+  static Reg at_least(Reg least, Reg v) { return v < least ? least : v; }
+  static Reg at_most(Reg most, Reg v) { return v > most ? most : v; }
+  static void split(const T* p, Reg (&part)[4]) {
+    for (int i = 0; i < 4 * kLanes; ++i) part[i % 4][i / 4] = p[i];
+  }
+  static void merge(const Reg (&part)[4], T* p) {
+    for (int i = 0; i < 4 * kLanes; ++i) p[i] = part[i % 4][i / 4];
+  }
   static void transpose(Reg (&r)[kLanes]) {
     for (int i = 0; i < kLanes; ++i)
       for (int j = 0; j < i; ++j) {

@@ -65,6 +65,7 @@ TEST_CASE("program: every optimisation alone and all together give the plain res
       CAPTURE(optimise.fuse);
       CAPTURE(optimise.fold);
       CAPTURE(optimise.pack);
+      CAPTURE(optimise.winograd);
       CAPTURE(optimise.arena);
       const Answer found = answer(optimise, rule);
       const double tolerance = tolerance_on(context.device(), exact ? 0 : 2e-6);

@@ -43,7 +43,7 @@ bool emulated() {
 TEST_SUITE("device") {
   TEST_CASE("bench network: a line of milliseconds per forward pass") {
     const NetworkOptions options{.device = test_device(), .threads = 1, .repeat = 3, .batch = 2};
-    const auto write = [&](std::ostream& out) { bench_forward("resnet20_cifar", options, false, out); };
+    const auto write = [&](std::ostream& out) { bench_network("resnet20_cifar", Job::guided_grad_cam, options, false, out); };
     if (emulated()) {
       std::ostringstream out;
       CHECK_THROWS_WITH_AS(write(out), doctest::Contains("say nothing about a card"), Error);

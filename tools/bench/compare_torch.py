@@ -39,6 +39,8 @@ class Backlight:
         self.process = subprocess.Popen(
             [program, "network", name, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        if self.process.stdout.readline().strip() != "ready":
+            raise SystemExit(f"{program} ended with status {self.process.wait()}")
 
     def forward_ms(self):
         self.process.stdin.write("\n")

@@ -112,11 +112,18 @@ void bench_peak(int threads, int repeat) {
 const std::map<std::string, Precision> kPrecisions{
     {"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}};
 
+const std::map<std::string, Job> kJobs{{"forward", Job::forward},
+                                       {"grad-cam", Job::grad_cam},
+                                       {"guided-backprop", Job::guided_backprop},
+                                       {"guided-grad-cam", Job::guided_grad_cam}};
+const std::map<std::string, Optimisations> kOptimisations{
+    {"none", Optimisations::none()}, {"exact", Optimisations::exact()}, {"all", Optimisations::all()}};
+
 int run(int argc, char** argv) {
   CLI::App app("Timings of backlight on this machine, on random numbers", "backlight-bench");
   app.require_subcommand(1);
   NetworkOptions options;
-  std::string name, device = "cpu", precision = "strict";
+  std::string name, device = "cpu", precision = "strict", job = "forward", optimise = "all";
   std::vector<std::string> names;
   bool paced = false;
   const auto common = [&](CLI::App* command) {
@@ -136,12 +143,22 @@ int run(int argc, char** argv) {
         ->check(CLI::IsMember(kPrecisions))
         ->type_name("NAME")
         ->capture_default_str();
+    command->add_option("--optimise", optimise, "as in backlight: none, exact or all")
+        ->check(CLI::IsMember(kOptimisations))
+        ->type_name("NAME")
+        ->capture_default_str();
     command->add_flag("--autotune", options.tune, "choose cuDNN's plans by measuring them");
   };
-  CLI::App* network = app.add_subcommand("network", "forward passes of a network: one line each, in ms");
+  CLI::App* network =
+      app.add_subcommand("network", "what a network does, time and again: one line each, in ms");
   network->add_option("name", name, "e.g. vgg16")->required();
-  network->add_flag("--paced", paced,
-                    "wait for a line of input before each call, so that a script can interleave");
+  network->add_option("--job", job, "forward, grad-cam, guided-backprop or guided-grad-cam")
+      ->check(CLI::IsMember(kJobs))
+      ->type_name("NAME")
+      ->capture_default_str();
+  network->add_flag(
+      "--paced", paced,
+      "say `ready`, then wait for a line of input before each, so that a script can interleave");
   on_device(network);
   CLI::App* explain = app.add_subcommand(
       "explain",
@@ -168,7 +185,8 @@ int run(int argc, char** argv) {
 
   options.device = Device::parse(device);
   options.precision = kPrecisions.at(precision);
-  if (network->parsed()) bench_forward(name, options, paced, std::cout);
+  options.optimise = kOptimisations.at(optimise);
+  if (network->parsed()) bench_network(name, kJobs.at(job), options, paced, std::cout);
   if (explain->parsed() && !bench_explanations(names, options, std::cout)) return 1;
   if (conv->parsed()) {
     std::printf("%-30s %27s   %27s\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");

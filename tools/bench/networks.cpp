@@ -72,7 +72,7 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
   const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), 7);
   const Tensor x = context.copy(subject.x);
   NetworkTimes times{};
-  Programs programs(subject.network);
+  Programs programs(subject.network, options.optimise);
   times.forward_ms = time_calls(options.repeat, [&] {
                        const Run run(program_for(programs, context, x), context, tensors(context.copy(x)));
                        context.synchronize();
@@ -102,21 +102,34 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
   return times;
 }
 
-void bench_forward(const std::string& name, const NetworkOptions& options, bool paced, std::ostream& out) {
+void bench_network(const std::string& name, Job job, const NetworkOptions& options, bool paced,
+                   std::ostream& out) {
   Context context = timed_context(options);
   const Subject subject(name, context, options.batch);
-  const Tensor x = context.copy(subject.x);
-  Programs programs(subject.network);
-  std::string line;
-  for (int i = -1; i < options.repeat; ++i) {
-    if (paced && i >= 0 && !std::getline(std::cin, line)) return;
-    const auto begin = std::chrono::steady_clock::now();
-    {
-      const Run run(program_for(programs, context, x), context, tensors(context.copy(x)));
+  const NodeId layer = subject.network.find(model_info(name).default_layers.pytorch_grad_cam);
+  const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), 7);
+  Programs programs(subject.network, options.optimise);
+  const auto once = [&] {
+    if (job == Job::forward) {
+      const Run run(program_for(programs, context, subject.x), context, tensors(context.copy(subject.x)));
       context.synchronize();
+      return;
     }
+    Explanation explanation(programs, context, context.copy(subject.x), {layer}, job != Job::grad_cam);
+    const Seed target = explanation.target(classes);
+    if (job != Job::guided_backprop) explanation.grad_cam(layer, target);
+    if (job != Job::grad_cam) explanation.gradient(target, BackwardRule::guided);
+    context.synchronize();
+  };
+  once();
+  if (paced) out << "ready" << std::endl;
+  std::string line;
+  for (int i = 0; i < options.repeat; ++i) {
+    if (paced && !std::getline(std::cin, line)) return;
+    const auto begin = std::chrono::steady_clock::now();
+    once();
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
-    if (i >= 0) out << std::fixed << std::setprecision(4) << elapsed.count() << std::endl;
+    out << std::fixed << std::setprecision(4) << elapsed.count() << std::endl;
   }
 }
 

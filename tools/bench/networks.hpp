@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/graph/network.hpp"
+#include "engine/run/program.hpp"
 #include "engine/runtime/device.hpp"
 
 namespace backlight::bench {
@@ -25,7 +26,12 @@ struct NetworkOptions {
   int repeat = 20;
   std::int64_t batch = 1;
   bool tune = false;  ///< cuDNN's plans are chosen by measuring them
+  Optimisations optimise = Optimisations::all();
 };
+
+/// What is timed: the scores; Grad-CAM of one class at the default layer; the input's gradient of that class under the
+/// guided rule; both.
+enum class Job : std::uint8_t { forward, grad_cam, guided_backprop, guided_grad_cam };
 
 /// What an explanation asks for after the first of its shape.
 struct Allocations {
@@ -45,12 +51,14 @@ struct NetworkTimes {
 /// and is done when the device is. Throws Error(usage) for an unknown name, and what the context throws.
 NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options);
 
-/// Writes the milliseconds of every forward pass, a line each. `paced`: waits for a line on stdin before
-/// each. Throws Error(unsupported) for a device that this build emulates, and as Context does.
-void bench_forward(const std::string& name, const NetworkOptions& options, bool paced, std::ostream& out);
+/// Writes the milliseconds of every time the job is done, a line each, after a first that is not counted. `paced`:
+/// writes `ready` then, and waits for a line on stdin before each. Throws Error(unsupported) for a device that this
+/// build emulates, and as Context does.
+void bench_network(const std::string& name, Job job, const NetworkOptions& options, bool paced,
+                   std::ostream& out);
 
 /// Writes a Markdown table of time_network, a row per network. One that fails has a row that says why;
-/// returns whether none did. Throws as bench_forward does.
+/// returns whether none did. Throws as bench_network does.
 bool bench_explanations(const std::vector<std::string>& names, const NetworkOptions& options,
                         std::ostream& out);
 
