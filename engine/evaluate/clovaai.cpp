@@ -46,30 +46,6 @@ std::vector<CubicTaps> cubic_taps(std::int64_t in) {
   return taps;
 }
 
-/// Its levels, 0…255; all 0 where it is constant.
-std::vector<std::uint8_t> levels_of(const Tensor& map) {
-  const MapSize size = require_map(map, "clovaai");
-  const auto columns = cubic_taps(size.width), rows = cubic_taps(size.height);
-  const auto values = map.values();
-  std::vector<float> wide(static_cast<std::size_t>(size.height * kSide)), large(kSide * kSide);
-  for (std::int64_t y = 0; y < size.height; ++y)
-    for (int x = 0; x < kSide; ++x)
-      for (int k = 0; k < 4; ++k)
-        wide[y * kSide + x] += values[y * size.width + columns[x].at[k]] * columns[x].weight[k];
-  for (int y = 0; y < kSide; ++y)
-    for (int k = 0; k < 4; ++k)
-      for (int x = 0; x < kSide; ++x)
-        large[y * kSide + x] += wide[rows[y].at[k] * kSide + x] * rows[y].weight[k];
-  const float least = *std::min_element(large.begin(), large.end());
-  for (float& value : large) value -= least;
-  const float most = *std::max_element(large.begin(), large.end());
-  std::vector<std::uint8_t> levels(large.size());
-  if (most > 0)
-    std::ranges::transform(large, levels.begin(),
-                           [&](float v) { return static_cast<std::uint8_t>(v / most * 255); });
-  return levels;
-}
-
 /// A border of a set of pixels: an outer one, or one around a hole.
 struct Contour {
   WholeBox box;
@@ -152,8 +128,41 @@ WholeBox one_too_large(const WholeBox& box) {
 
 }  // namespace
 
+Tensor clovaai_map(const Tensor& map) {
+  const MapSize size = require_map(map, "clovaai");
+  const auto columns = cubic_taps(size.width), rows = cubic_taps(size.height);
+  const auto values = map.values();
+  std::vector<float> wide(static_cast<std::size_t>(size.height * kSide));
+  for (std::int64_t y = 0; y < size.height; ++y)
+    for (int x = 0; x < kSide; ++x)
+      for (int k = 0; k < 4; ++k)
+        wide[y * kSide + x] += values[y * size.width + columns[x].at[k]] * columns[x].weight[k];
+  Tensor large = Tensor::zeros({kSide, kSide});
+  const auto to = large.values();
+  for (int y = 0; y < kSide; ++y)
+    for (int k = 0; k < 4; ++k)
+      for (int x = 0; x < kSide; ++x)
+        to[y * kSide + x] += wide[rows[y].at[k] * kSide + x] * rows[y].weight[k];
+  const float least = *std::ranges::min_element(to);
+  for (float& value : to) value -= least;
+  const float most = *std::ranges::max_element(to);
+  if (most > 0)
+    for (float& value : to) value /= most;
+  return large;
+}
+
+PixelSet clovaai_pixels(const PixelSet& set) {
+  PixelSet resized{kSide, kSide, {}};
+  for (std::int64_t y = 0; y < kSide; ++y)
+    for (std::int64_t x = 0; x < kSide; ++x)
+      resized.in.push_back(set.in[y * set.height / kSide * set.width + x * set.width / kSide]);
+  return resized;
+}
+
 OverlapByThreshold clovaai_overlap(const Tensor& map, int width, int height, std::span<const Box> truth) {
-  const std::vector<std::uint8_t> levels = levels_of(map);
+  const Tensor large = clovaai_map(map);
+  std::vector<std::uint8_t> levels;
+  for (const float value : large.values()) levels.push_back(static_cast<std::uint8_t>(value * 255));
   std::vector<WholeBox> boxes;
   for (const Box& box : truth)
     boxes.push_back({static_cast<int>(box.x0 * kSide / width), static_cast<int>(box.y0 * kSide / height),

@@ -192,13 +192,15 @@ double loc(const Tensor& map, const PixelSet& set, double delta) {
   return all > 0 ? static_cast<double>(inside) / static_cast<double>(all) : 0;
 }
 
-PixelHistogram pixel_histogram(const Tensor& map, const PixelSet& set, int levels) {
+PixelHistogram pixel_histogram(const Tensor& map, const PixelSet& set, int levels, const PixelSet* ignored) {
   const auto values = values_on(map, set, "histogram");
+  if (ignored) values_on(map, *ignored, "histogram");
   if (levels < 1) throw Error(ErrorKind::usage, levels, " levels were asked for, expected 1 or more");
   const auto bins = static_cast<std::size_t>(levels) + 1;
   PixelHistogram histogram{std::vector<std::int64_t>(bins), std::vector<std::int64_t>(bins)};
   const double maximum = maximum_of(values);
   for (std::size_t i = 0; i < values.size(); ++i) {
+    if (ignored && ignored->in[i] && !set.in[i]) continue;
     const double level = maximum > 0 ? std::clamp(values[i] / maximum, 0.0, 1.0) * levels : 0;
     ++(set.in[i] ? histogram.inside : histogram.outside)[static_cast<std::size_t>(level)];
   }

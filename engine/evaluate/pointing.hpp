@@ -82,7 +82,9 @@ double loc(const Tensor& map, const PixelSet& set, double delta);
 struct PixelHistogram {
   std::vector<std::int64_t> inside, outside;
 };
-PixelHistogram pixel_histogram(const Tensor& map, const PixelSet& set, int levels = 100);
+/// Pixels of `ignored`, of the same size, that the set has not are in none.
+PixelHistogram pixel_histogram(const Tensor& map, const PixelSet& set, int levels = 100,
+                               const PixelSet* ignored = nullptr);
 /// PxAP (arXiv:2007.04178): Σ precision · Δrecall over the bins, descending. NaN without a pixel inside.
 double pxap(std::span<const double> inside, std::span<const double> outside);
 

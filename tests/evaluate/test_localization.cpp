@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "engine/evaluate/clovaai.hpp"
 #include "engine/evaluate/localization.hpp"
@@ -116,4 +117,14 @@ TEST_CASE("localization: wsolevaluation's protocol, as its code with OpenCV comp
   Tensor constant({7, 7});
   std::ranges::fill(constant.values(), 0.25f);
   agree("constant", constant, 100, 100, {{10, 10, 59, 59}});
+
+  // Of masks, one over the other, and of what is ignored only what lies on neither.
+  const std::vector<Box> masks{{20, 30, 100, 90}, {90, 10, 200, 77}}, ignored{{60, 70, 290, 170}};
+  const PixelSet object = clovaai_pixels(PixelSet::of(301, 187, masks)),
+                 unknown = clovaai_pixels(PixelSet::of(301, 187, ignored));
+  const PixelHistogram histogram = pixel_histogram(clovaai_map(map("masks", {7, 7})), object, 100, &unknown);
+  const std::vector<double> inside(histogram.inside.begin(), histogram.inside.end()),
+      outside(histogram.outside.begin(), histogram.outside.end());
+  CHECK(std::accumulate(inside.begin(), inside.end(), 0.0) == double(object.count()));
+  CHECK(std::abs(pxap(inside, outside) - golden("localization", "pxap.masks").values()[0]) < 1e-7);
 }

@@ -62,6 +62,20 @@ def iou(a, b):
     return common / (area(a) + area(b) - common)
 
 
+def get_mask(masks, ignored):
+    def at_side(picture):
+        return cv2.resize(np.float32(picture), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0.5
+
+    on = np.stack([at_side(mask) for mask in masks]).any(axis=0)
+    return on.astype(np.uint8) + 255 * (at_side(ignored) & ~on).astype(np.uint8)
+
+
+def box_mask(size, x0, y0, x1, y1):
+    mask = np.zeros(size[::-1], np.uint8)
+    mask[y0:y1, x0:x1] = 255
+    return mask
+
+
 def pxap(scoremap, mask):
     edges = np.append(THRESHOLDS, [1.0, 2.0, 3.0])
     true = np.histogram(scoremap[mask == 1], bins=edges)[0].astype(float)
@@ -87,4 +101,8 @@ mask = np.zeros((32, 32), int)
 mask[8:20, 4:25] = 1
 golden.add("average_precision", np.array([average_precision_score(mask.ravel(), scores.ravel())], np.float32))
 golden.add("pxap", np.array([pxap(scores / scores.max(), mask)], np.float32))
+masks = [box_mask((301, 187), 20, 30, 100, 90), box_mask((301, 187), 90, 10, 200, 77)]
+ignored = box_mask((301, 187), 60, 70, 290, 170)
+scoremap = normalize_scoremap(cv2.resize(raw_map("masks", (7, 7), False), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
+golden.add("pxap.masks", np.array([pxap(scoremap, get_mask(masks, ignored))], np.float32))
 golden.save()

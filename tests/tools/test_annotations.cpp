@@ -249,6 +249,57 @@ TEST_CASE("annotations: wsolevaluation's lists, ILSVRC's ground truth by WordNet
   CHECK(contains(error_of(data / "none"), "holds no annotations"));
 }
 
+TEST_CASE(
+    "annotations: wsolevaluation's masks are files, each scaled to its picture, one of them to be ignored") {
+  const Data data;
+  for (const char* name : {"a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"}) data.picture(name);
+  const auto mask = [&](const char* name, int x, int y) {
+    Image image(6, 4, 0);
+    image.at(x, y)[1] = 255;
+    write_png((data / name).string(), image);
+  };
+  mask("a1.png", 0, 1);
+  mask("a2.png", 5, 3);
+  mask("ignored.png", 3, 0);
+  data.file("class_labels.txt", "a.jpg,7\nb.jpg,7\nc.jpg,7\nd.jpg,7\ne.jpg,7\n");
+  data.file("localization.txt",
+            "a.jpg,a1.png,ignored.png\na.jpg,a2.png,\nb.jpg,,\nc.jpg,lost.png,\nd.jpg,a1.png,ignored.png\n"
+            "d.jpg,a2.png,ignored.png\ne.jpg,a1.png\n");
+  const DataSet set = read_data_set(data / "");
+  REQUIRE(names_of(set) == Names{"a.jpg"});
+  CHECK(contains(problem_of(set, "b.jpg"), "no mask (line 3 of localization.txt)"));
+  CHECK(contains(problem_of(set, "c.jpg"), "the mask lost.png is not in"));
+  CHECK(contains(problem_of(set, "d.jpg"), "a second mask of what to ignore (line 6"));
+  CHECK(contains(problem_of(set, "e.jpg"), "2 fields, expected a box's 5 or a mask's 3 (line 7"));
+  CHECK(set.problems.size() == 4);
+  // As tall as wide: turned by EXIF, the stored picture's right end becomes the lower one.
+  Image image(8, 8);
+  image.provenance.exif_orientation = 6;
+  image.provenance.orientation_applied = true;
+  const auto index_of = [](std::string_view name) { return std::int64_t(name.size()); };
+  const std::vector<TrueObject> objects = objects_on(set.pictures[0], image, index_of);
+  REQUIRE(objects.size() == 2);
+  // Of 8 pixels those 0, 1; 2, 3 … and 0, 1; 2; 3; 4, 5; 6; 7 lie in the mask's 4 and 6.
+  const auto box_of_mask = [](const std::vector<std::uint8_t>& pixels) {
+    Box box{9, 9, 0, 0};
+    int count = 0;
+    for (int i = 0; i < 64; ++i)
+      if (pixels[i] != 0) {
+        ++count;
+        box = {std::min(box.x0, i % 8 + 0.0), std::min(box.y0, i / 8 + 0.0), std::max(box.x1, i % 8 + 1.0),
+               std::max(box.y1, i / 8 + 1.0)};
+      }
+    CHECK(count == (box.x1 - box.x0) * (box.y1 - box.y0));
+    return box;
+  };
+  CHECK(box_of_mask(objects[0].mask) == Box{4, 0, 6, 2});
+  CHECK(box_of_mask(objects[1].mask) == Box{0, 7, 2, 8});
+  CHECK(box_of_mask(ignored_on(set.pictures[0], image)) == Box{6, 4, 8, 6});
+  CHECK(ignored_on({"a", "a.png"}, image).empty());
+  data.file("a2.png", "no picture");
+  CHECK_THROWS_WITH_AS(objects_on(set.pictures[0], image, index_of), doctest::Contains("a2.png"), Error);
+}
+
 TEST_CASE("annotations: masks as pycocotools decodes them") {
   const std::int64_t width = 24, height = 17;
   const auto agree = [&](const MaskCode& mask, const char* name) {

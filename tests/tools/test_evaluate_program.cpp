@@ -6,8 +6,10 @@
 #include <csignal>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <sstream>
 
+#include "engine/image/write.hpp"
 #include "support/skip.hpp"
 #include "tools/program.hpp"
 
@@ -88,7 +90,8 @@ TEST_CASE("evaluate: methods and baselines on scenes, every number pinned") {
 }
 
 TEST_CASE(
-    "evaluate: VOC's difficult objects count beside others, and a class of them alone is not asked for") {
+    "evaluate: difficult objects count beside others, masks by their pixels, and what is to be ignored not "
+    "at all") {
   const Workspace work;
   draw_scenes(work, "2");
   std::vector<std::int64_t> classes;  // of the objects that were annotated
@@ -131,6 +134,37 @@ TEST_CASE(
   CHECK(coco.exit_code == 0);
   CHECK(contains(coco.err, "1 picture without an object left out"));
   CHECK(Json::parse(read_text(work / "coco/evaluation.json"))["data"]["without_objects"] == 1);
+  // wsolevaluation's masks: an object's and what is to be ignored, of which only pixels beside the object are.
+  fs::copy(work / "scenes", work / "masks");
+  const auto mask = [&](const char* name, int from, int to) {
+    Image image(48, 48, 0);
+    for (int y = from; y < to; ++y) std::fill_n(image.at(from, y), 3 * (to - from), std::uint8_t{255});
+    write_png(work.str(std::string("masks/") + name), image);
+  };
+  mask("object.png", 10, 30);
+  mask("all.png", 0, 48);
+  work.file("masks/class_labels.txt", "scene_000000.png,0\nscene_000001.png,0\n");
+  work.file("masks/localization.txt", "scene_000000.png,object.png,all.png\nscene_000001.png,object.png,\n");
+  for (const auto& [protocol, side] : {std::pair{"backlight", 96}, std::pair{"clovaai", 224}}) {
+    const ProcessResult masks =
+        work.run({"evaluate", work.str("masks"), "--model", "backlight_scenes", "--measure", "pxap",
+                  "--protocol", protocol, "--out", work.str(protocol)});
+    CHECK(masks.exit_code == 0);
+    std::istringstream lines(read_text(work / (std::string(protocol) + "/pxap.csv")));
+    std::string line;
+    std::getline(lines, line);
+    for (int i = 0; std::getline(lines, line); ++i) {
+      std::istringstream stream(line);
+      std::vector<double> counts;
+      for (std::string field; std::getline(stream, field, ',');)
+        counts.push_back(counts.size() < 3 ? 0 : std::stod(field));
+      REQUIRE(counts.size() == 3 + 2 * 101);
+      const double inside = std::accumulate(counts.begin() + 3, counts.begin() + 104, 0.0),
+                   outside = std::accumulate(counts.begin() + 104, counts.end(), 0.0);
+      CHECK(inside == doctest::Approx(side * side * 400.0 / 48 / 48).epsilon(0.02));
+      CHECK(outside == (line.starts_with("scene_000000") ? 0 : side * side - inside));
+    }
+  }
 }
 
 TEST_CASE(

@@ -26,6 +26,19 @@ fs::path find_picture(const std::string& name, const std::vector<fs::path>& fold
   return {};
 }
 
+/// Where the files of a picture's masks are; the name of one that is in no folder, otherwise nothing.
+std::string find_masks(AnnotatedPicture& picture, const std::vector<fs::path>& folders) {
+  std::vector<fs::path*> masks{&picture.ignored};
+  for (AnnotatedObject& object : picture.objects) masks.push_back(&object.mask_file);
+  for (fs::path* mask : masks) {
+    if (mask->empty()) continue;
+    const fs::path file = find_picture(mask->string(), folders);
+    if (file.empty()) return mask->string();
+    *mask = file;
+  }
+  return {};
+}
+
 DataSet read_class_folders(const fs::path& folder) {
   FolderListing listing = list_folder(folder, /*recursive=*/true);
   DataSet set{"class-folders"};
@@ -65,6 +78,30 @@ std::vector<std::uint8_t> turned(const std::vector<std::uint8_t>& mask, int orie
   for (std::size_t i = 0; i < mask.size(); ++i) upright[i] = picture.rgb[3 * i];
   return upright;
 }
+
+/// A mask's file, on a picture of this size: each pixel as OpenCV's INTER_NEAREST takes it.
+std::vector<std::uint8_t> read_mask(const fs::path& file, int width, int height) {
+  const Image mask = read_image(file.string(), ExifOrientation::ignore);
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  for (std::int64_t y = 0; y < height; ++y)
+    for (std::int64_t x = 0; x < width; ++x) {
+      const std::uint8_t* rgb =
+          mask.at(static_cast<int>(x * mask.width / width), static_cast<int>(y * mask.height / height));
+      pixels.push_back(std::max({rgb[0], rgb[1], rgb[2]}) > 0);
+    }
+  return pixels;
+}
+
+/// How a picture was stored, before EXIF turned it.
+struct Stored {
+  int orientation, width, height;
+
+  explicit Stored(const Image& image)
+      : orientation(image.provenance.orientation_applied ? image.provenance.exif_orientation : 1),
+        width(orientation >= 5 ? image.height : image.width),
+        height(orientation >= 5 ? image.width : image.height) {}
+};
 
 /// Cut at the edges of a picture of this size.
 Box cut_to(const Box& box, double width, double height) {
@@ -161,6 +198,8 @@ DataSet Gathered::finish(std::string format, const fs::path& data, const std::ve
     else if (picture.file.empty())
       problems_.push_back({picture.name, "the picture is not in " + folders.front().string() +
                                              "; --pictures names the folder of the pictures"});
+    else if (const std::string lost = find_masks(picture, folders); !lost.empty())
+      problems_.push_back({picture.name, "the mask " + lost + " is not in " + folders.front().string()});
     else
       set.pictures.push_back(std::move(picture));
   }
@@ -200,10 +239,7 @@ DataSet read_data_set(const fs::path& data, const DataSetOptions& options) {
 
 std::vector<TrueObject> objects_on(const AnnotatedPicture& picture, const Image& image,
                                    const std::function<std::int64_t(std::string_view)>& index_of) {
-  const Provenance& from = image.provenance;
-  const int orientation = from.orientation_applied ? from.exif_orientation : 1;
-  const int width = orientation >= 5 ? image.height : image.width,
-            height = orientation >= 5 ? image.width : image.height;
+  const auto [orientation, width, height] = Stored(image);
   if (picture.size && *picture.size != std::pair<std::int64_t, std::int64_t>(width, height))
     throw Error(ErrorKind::bad_input, "the picture is ", width, "×", height, ", its annotation is of one of ",
                 picture.size->first, "×", picture.size->second);
@@ -216,8 +252,16 @@ std::vector<TrueObject> objects_on(const AnnotatedPicture& picture, const Image&
     if (from_file.box) object.box = turned(cut_to(*from_file.box, width, height), orientation, width, height);
     if (from_file.mask)
       object.mask = turned(from_file.mask->pixels(width, height), orientation, width, height);
+    if (!from_file.mask_file.empty())
+      object.mask = turned(read_mask(from_file.mask_file, width, height), orientation, width, height);
   }
   return objects;
+}
+
+std::vector<std::uint8_t> ignored_on(const AnnotatedPicture& picture, const Image& image) {
+  if (picture.ignored.empty()) return {};
+  const auto [orientation, width, height] = Stored(image);
+  return turned(read_mask(picture.ignored, width, height), orientation, width, height);
 }
 
 }  // namespace backlight::tools

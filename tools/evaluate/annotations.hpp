@@ -22,6 +22,7 @@ struct AnnotatedObject {
   std::string class_name;       ///< as the file has it: a name, a WordNet id, an index
   std::optional<Box> box = {};  ///< by its edges
   std::shared_ptr<const MaskCode> mask = {};
+  std::filesystem::path mask_file = {};  ///< a picture that is not black on the object
   bool difficult = false, crowd = false;
 };
 
@@ -30,7 +31,8 @@ struct AnnotatedPicture {
   std::filesystem::path file;
   std::vector<AnnotatedObject> objects = {};
   std::optional<std::pair<std::int64_t, std::int64_t>> size =
-      {};  ///< width and height as stored, where they are said
+      {};                              ///< width and height as stored, where they are said
+  std::filesystem::path ignored = {};  ///< a picture that is not black where nobody says what is there
 };
 
 /// Why a picture is left out.
@@ -59,7 +61,7 @@ struct DataSetOptions {
 
 /// Reads annotations, told by what they look like:
 ///   folder of XML files       PASCAL VOC, boxes counted from 1; ILSVRC's where the names are WordNet ids, from 0
-///   image_ids.txt, …          wsolevaluation's lists, in a folder
+///   class_labels.txt, …       wsolevaluation's lists, in a folder, of boxes or of masks (OpenImages)
 ///   folder of JSON files      what `backlight scenes` writes
 ///   folder of folders         a class each, named by index, name or WordNet id
 ///   .json                     COCO
@@ -72,8 +74,11 @@ DataSet read_data_set(const std::filesystem::path& data, const DataSetOptions& o
 
 /// The objects on the picture that was read: with the class that `index_of` gives a name, turned with the picture. A
 /// box that reaches less than a pixel beyond the picture is cut. Throws Error(bad_input) for another size than the
-/// annotation's, and for boxes and masks that do not fit the picture.
+/// annotation's, and for boxes and masks that do not fit the picture. Files of masks are scaled to it, by the nearest
+/// pixel, since OpenImages' are of other sizes.
 std::vector<TrueObject> objects_on(const AnnotatedPicture& picture, const Image& image,
                                    const std::function<std::int64_t(std::string_view)>& index_of);
+/// Of the picture that was read, the pixels of `ignored`, as objects_on takes a mask from its file; empty without one.
+std::vector<std::uint8_t> ignored_on(const AnnotatedPicture& picture, const Image& image);
 
 }  // namespace backlight::tools

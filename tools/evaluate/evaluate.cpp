@@ -328,9 +328,8 @@ void add_evaluate_command(CLI::App& app) {
       "N", "Measures")
       ->check(CLI::Range(0.0, 1000.0));
   add("--protocol", options->protocol,
-      "Whose boxes max-box takes: backlight, clovaai (wsolevaluation); and whose pixels road removes: "
-      "backlight, "
-      "pytorch-grad-cam",
+      "Whose boxes max-box, and whose pixels pxap takes: backlight, clovaai (wsolevaluation); and whose road "
+      "removes: backlight, pytorch-grad-cam",
       "NAME", "Measures")
       ->capture_default_str();
   add("--points", options->points, "Of insertion's and deletion's curves [one more than the input has rows]",

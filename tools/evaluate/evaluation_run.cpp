@@ -92,7 +92,8 @@ std::string EvaluationRun::evaluate(const AnnotatedPicture& picture) {
     const Image image =
         PictureSource{picture.file.string(), ""}.read(exif_, model_.info.preprocessing.alpha(), console_);
     const auto index_of = [&](std::string_view name) { return class_of(std::string(name)); };
-    return packed(evaluator_.evaluate(picture.name, image, objects_on(picture, image, index_of)));
+    return packed(evaluator_.evaluate(picture.name, image, objects_on(picture, image, index_of),
+                                      ignored_on(picture, image)));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::resources) throw;
     return failed(error.kind(), error.what());

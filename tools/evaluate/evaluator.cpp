@@ -43,11 +43,12 @@ EvaluatedMap Evaluator::map_of(Probe& probe, const Look& look, std::int64_t inde
 }
 
 PictureFindings Evaluator::evaluate(const std::string& name, const Image& image,
-                                    const std::vector<TrueObject>& objects) const {
+                                    const std::vector<TrueObject>& objects,
+                                    const std::vector<std::uint8_t>& ignored) const {
   Fitted fitted = fit_picture(image, model_, request_.fit, request_.input_gradient);
   Probe probe(replays_, std::move(fitted.x), request_.layers, request_.input_gradient, request_.tails);
   const ClassScores scores = class_scores(probe.scores().values(), model_.scores);
-  EvaluatedPicture picture{name, image, fitted.placement, objects, model_, probe, scores, {}, seed_};
+  EvaluatedPicture picture{name, image, fitted.placement, objects, ignored, model_, probe, scores, {}, seed_};
   picture.asked = asked_ == AskedClasses::annotated ? classes_of(objects)
                                                     : scores.best(asked_ == AskedClasses::top5 ? 5 : 1);
 

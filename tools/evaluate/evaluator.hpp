@@ -25,7 +25,8 @@ class Evaluator {
   const std::vector<std::string>& candidates() const { return names_; }
   /// Throws Error for a picture or an annotation that does not serve.
   PictureFindings evaluate(const std::string& name, const Image& image,
-                           const std::vector<TrueObject>& objects) const;
+                           const std::vector<TrueObject>& objects,
+                           const std::vector<std::uint8_t>& ignored = {}) const;
 
  private:
   Question question_of(const Probe& probe, const Look& look, std::int64_t index) const;

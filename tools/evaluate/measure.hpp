@@ -31,6 +31,7 @@ struct EvaluatedPicture {
   const Image& image;  ///< upright
   const Placement& placement;
   const std::vector<TrueObject>& objects;
+  const std::vector<std::uint8_t>& ignored;  ///< as a mask: where nobody says what is there; or empty
   const Model& model;
   Probe& probe;
   const ClassScores& scores;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/evaluate/clovaai.hpp"
 #include "engine/evaluate/intervals.hpp"
 #include "engine/evaluate/pointing.hpp"
 #include "tools/evaluate/measures.hpp"
@@ -163,16 +164,27 @@ class OfPixels : public Measure {
   std::vector<MeasureRows> rows(const EvaluatedPicture& picture,
                                 std::span<const Candidate> candidates) const override {
     std::vector<MeasureRows> all(candidates.size());
+    std::optional<PixelSet> ignored;
+    if (!picture.ignored.empty())
+      ignored = measured({picture.image.width, picture.image.height, picture.ignored}, picture.placement);
     for (const std::int64_t index : classes(picture)) {
-      const PixelSet object = seen_by_input(pixels_of(picture, index), picture.placement);
+      const PixelSet object = measured(pixels_of(picture, index), picture.placement);
       for (std::size_t i = 0; i < candidates.size(); ++i)
-        all[i].push_back({index, values(candidates[i].maps.at(index).evidence, object)});
+        all[i].push_back(
+            {index, values(candidates[i].maps.at(index), object, ignored ? &*ignored : nullptr)});
     }
     return all;
   }
 
+ protected:
+  /// A set of the picture's pixels at the size at which it is compared with the map.
+  virtual PixelSet measured(const PixelSet& set, const Placement& placement) const {
+    return seen_by_input(set, placement);
+  }
+
  private:
-  virtual std::vector<double> values(const Tensor& evidence, const PixelSet& object) const = 0;
+  virtual std::vector<double> values(const EvaluatedMap& map, const PixelSet& object,
+                                     const PixelSet* ignored) const = 0;
 };
 
 class Energy : public OfPixels {
@@ -191,7 +203,9 @@ class Energy : public OfPixels {
   }
 
  private:
-  std::vector<double> values(const Tensor& evidence, const PixelSet& object) const override {
+  std::vector<double> values(const EvaluatedMap& map, const PixelSet& object,
+                             const PixelSet*) const override {
+    const Tensor& evidence = map.evidence;
     return {energy_inside(evidence, object),
             object.share(),
             pixel_average_precision(evidence, object),
@@ -206,6 +220,8 @@ class Energy : public OfPixels {
 
 class PxAp : public OfPixels {
  public:
+  explicit PxAp(const MeasureOptions& options) : clovaai_(options.clovaai) {}
+
   std::string_view name() const override { return "pxap"; }
   std::vector<std::string> columns() const override {
     std::vector<std::string> titles;
@@ -229,12 +245,20 @@ class PxAp : public OfPixels {
  private:
   static constexpr std::size_t kBins = 101;
 
-  std::vector<double> values(const Tensor& evidence, const PixelSet& object) const override {
-    const PixelHistogram histogram = pixel_histogram(evidence, object, kBins - 1);
+  PixelSet measured(const PixelSet& set, const Placement& placement) const override {
+    return clovaai_ ? clovaai_pixels(set) : OfPixels::measured(set, placement);
+  }
+  std::vector<double> values(const EvaluatedMap& map, const PixelSet& object,
+                             const PixelSet* ignored) const override {
+    const PixelHistogram histogram = clovaai_
+                                         ? pixel_histogram(clovaai_map(map.raw), object, kBins - 1, ignored)
+                                         : pixel_histogram(map.evidence, object, kBins - 1, ignored);
     std::vector<double> all(histogram.inside.begin(), histogram.inside.end());
     all.insert(all.end(), histogram.outside.begin(), histogram.outside.end());
     return all;
   }
+
+  bool clovaai_;
 };
 
 }  // namespace
@@ -248,6 +272,6 @@ std::unique_ptr<Measure> make_rejection(const MeasureOptions& options) {
 std::unique_ptr<Measure> make_energy(const MeasureOptions& options) {
   return std::make_unique<Energy>(options);
 }
-std::unique_ptr<Measure> make_pxap(const MeasureOptions&) { return std::make_unique<PxAp>(); }
+std::unique_ptr<Measure> make_pxap(const MeasureOptions& options) { return std::make_unique<PxAp>(options); }
 
 }  // namespace backlight::tools

@@ -101,16 +101,13 @@ DataSet read_csv(const fs::path& file, const DataSetOptions& options) {
 DataSet read_wsolevaluation(const fs::path& folder, const DataSetOptions& options) {
   Gathered gathered;
   std::map<std::string, std::string> classes;
-  const auto each = [&](const char* name, std::size_t fields, auto&& fn) {
+  const auto each = [&](const char* name, auto&& fn) {
     const fs::path file = folder / name;
     const std::string text = read_text_file(file);
-    for_each_line(text, file, 0, gathered, [&](std::string_view line) {
-      const std::vector<std::string> found = fields_of(line);
-      require_fields(found, fields);
-      fn(found);
-    });
+    for_each_line(text, file, 0, gathered, [&](std::string_view line) { fn(fields_of(line)); });
   };
-  each("class_labels.txt", 2, [&](const std::vector<std::string>& fields) {
+  each("class_labels.txt", [&](const std::vector<std::string>& fields) {
+    require_fields(fields, 2);
     if (gathered.has(fields[0])) throw Error(ErrorKind::bad_input, "is listed twice");
     gathered.picture(fields[0]).objects.push_back({fields[1]});
     classes[fields[0]] = fields[1];
@@ -121,15 +118,28 @@ DataSet read_wsolevaluation(const fs::path& folder, const DataSetOptions& option
   };
   std::error_code none;
   if (fs::exists(folder / "image_sizes.txt", none))
-    each("image_sizes.txt", 3, [&](const std::vector<std::string>& fields) {
+    each("image_sizes.txt", [&](const std::vector<std::string>& fields) {
+      require_fields(fields, 3);
       listed(fields[0]).size = size_of_fields(fields[1], fields[2]);
     });
   if (fs::exists(folder / "localization.txt", none))
-    each("localization.txt", 5, [&](const std::vector<std::string>& fields) {
+    each("localization.txt", [&](const std::vector<std::string>& fields) {
       AnnotatedPicture& picture = listed(fields[0]);
-      const Box box = box_of_fields(options.boxes.value_or(BoxNumbers::inclusive), fields, 1);
-      if (picture.objects.back().box) picture.objects.push_back({classes[fields[0]]});
-      picture.objects.back().box = box;
+      AnnotatedObject object{classes[fields[0]]};
+      if (fields.size() == 3) {  // OpenImages: a mask, and in one of a picture's lines what is to be ignored
+        if (fields[1].empty() || (!fields[2].empty() && !picture.ignored.empty()))
+          throw Error(ErrorKind::bad_input,
+                      fields[1].empty() ? "no mask" : "a second mask of what to ignore");
+        object.mask_file = fields[1];
+        if (!fields[2].empty()) picture.ignored = fields[2];
+      } else if (fields.size() != 5) {
+        throw Error(ErrorKind::bad_input, fields.size(), " fields, expected a box's 5 or a mask's 3");
+      } else {
+        object.box = box_of_fields(options.boxes.value_or(BoxNumbers::inclusive), fields, 1);
+      }
+      const AnnotatedObject& first = picture.objects.front();
+      if (!first.box && first.mask_file.empty()) picture.objects.clear();
+      picture.objects.push_back(std::move(object));
     });
   return gathered.finish("wsolevaluation", folder, picture_folders(options, {folder}));
 }
