@@ -84,7 +84,7 @@ void conv2d_planes(Context& context, const MicroKernels<T>& kernels, const Axis&
     plane.copy(v, h, problem.x, padded);
     kernels.depthwise(slots.data(), std::ssize(slots), padded, problem.w, offsets.data(), taps, problem.bias,
                       problem.y);
-    apply(problem.epilogue, 0, v.out * h.out, problem.y);
+    apply_by(kernels, problem.epilogue, 0, v.out * h.out, problem.y);
   });
 }
 

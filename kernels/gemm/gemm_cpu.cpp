@@ -119,7 +119,8 @@ void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& sha
                                                    problem.c + i * shape.ldc + j, shape.ldc, columns);
           if (d + 1 < depths.count) continue;
           for (std::int64_t row = i; row < i + rows; ++row)
-            apply(problem.epilogue, row * shape.ldc + j, columns, problem.c + row * shape.ldc + j);
+            apply_by(kernels, problem.epilogue, row * shape.ldc + j, columns,
+                     problem.c + row * shape.ldc + j);
         }
       }
     }

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/epilogue.hpp"
+
 namespace backlight::cpu {
 
 enum class Isa : std::uint8_t { portable, avx2, avx512 };
@@ -79,9 +81,22 @@ struct MicroKernels {
   void (*winograd_output)(const T* m, std::int64_t m_stride, T bias, const LineRun* runs, int run_count,
                           const T* residual, bool relu, T upper, T* plane);
 
+  /// What follows an operation: y := y + residual, or y where it is null; then, with `relu`, what of it lies between 0
+  /// and `upper`. To `count` elements; the bits of apply().
+  void (*finish)(const T* residual, bool relu, T upper, std::int64_t count, T* y);
+
   /// y[i] += Σ_r scale[r] · rows[r][i] for i < count, at most kAxpyRows rows.
   void (*axpy)(int row_count, const T* scale, const T* const* rows, std::int64_t count, T* y);
 };
+
+/// apply(), by the kernels' instructions.
+template <class T>
+void apply_by(const MicroKernels<T>& kernels, const Epilogue<T>& epilogue, std::int64_t offset,
+              std::int64_t count, T* y) {
+  if (!epilogue.residual && !epilogue.relu) return;
+  kernels.finish(epilogue.residual ? epilogue.residual + offset : nullptr, epilogue.relu,
+                 static_cast<T>(epilogue.upper), count, y);
+}
 
 /// float64 is computed in wider registers only, not by fused instructions. Throws Error(internal) for an instruction
 /// set that is not available.

@@ -207,6 +207,23 @@ void dot(std::int64_t in, const typename V::T* w, const typename V::T* x, const 
   }
 }
 
+template <class V>
+void finish(const typename V::T* residual, bool relu, typename V::T upper, std::int64_t count,
+            typename V::T* y) {
+  const auto zero = V::zero(), most = V::set(upper);
+  const auto finished = [&](typename V::Reg v, typename V::Reg r) {
+    if (residual) v = v + r;
+    return relu ? V::at_most(most, V::at_least(zero, v)) : v;
+  };
+  std::int64_t i = 0;
+  for (; i + V::kLanes <= count; i += V::kLanes)
+    V::store(y + i, finished(V::load(y + i), residual ? V::load(residual + i) : zero));
+  if (i == count) return;
+  const auto mask = V::mask(0, static_cast<int>(count - i));
+  V::store(y + i, mask,
+           finished(V::load(zero, mask, y + i), residual ? V::load(zero, mask, residual + i) : zero));
+}
+
 template <class V, int R>
 void axpy_rows(const typename V::T* scale, const typename V::T* const* rows, std::int64_t count,
                typename V::T* y) {
@@ -264,6 +281,7 @@ constexpr MicroKernels<typename V::T> make_micro_kernels(Isa isa) {
   kernels.copy_runs = copy_runs<V>;
   kernels.depthwise = depthwise<V>;
   kernels.axpy = axpy<V>;
+  kernels.finish = finish<V>;
   kernels.winograd_input = winograd_input<V>;
   kernels.winograd_output = winograd_output<V>;
   set_tiles<V, V::kRows>(kernels);

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/runtime/device.hpp"
 #include "kernels/conv2d/patches.hpp"
@@ -135,6 +136,32 @@ TEST_CASE("micro-kernels: rows are packed side by side, with zeros up to the wid
               panel[static_cast<std::size_t>(k * width + i)] != (i < count ? x.data<float>()[i * 37 + k] : 0);
       CHECK(wrong == 0);
       CHECK(panel.back() == 7);
+    }
+  }
+}
+
+TEST_CASE("micro-kernels: what follows an operation has the bits of its own, and stays within its elements") {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(),
+                  kInfinity = std::numeric_limits<float>::infinity();
+  for (const cpu::Isa isa : {cpu::Isa::portable, cpu::Isa::avx2, cpu::Isa::avx512}) {
+    if (!cpu::available(isa)) continue;
+    CAPTURE(static_cast<int>(isa));
+    const auto& kernels = cpu::micro_kernels<float>(isa);
+    for (std::int64_t count : {1, 3, 16, 40}) {
+      CAPTURE(count);
+      Tensor y = random_tensor({count + 2}, "finish.y"),
+             residual = random_tensor({count + 2}, "finish.residual");
+      const float special[] = {-0.0F, kNan, kInfinity, -kInfinity, 7};
+      for (std::int64_t i = 0; i < std::min<std::int64_t>(count, 5); ++i) y.data<float>()[i + 1] = special[i];
+      residual.data<float>()[1] = -0.0F;
+      for (const bool with_residual : {false, true})
+        for (const double upper : {0.0, 6.0, double{kInfinity}}) {  // 0 stands for no ReLU
+          const Epilogue<float> epilogue{with_residual ? residual.data<float>() : nullptr, upper > 0, upper};
+          Tensor expected = y.clone(), found = y.clone();
+          apply(epilogue, 1, count, expected.data<float>() + 1);
+          cpu::apply_by(kernels, epilogue, 1, count, found.data<float>() + 1);
+          CHECK(same_bits(found, expected));
+        }
     }
   }
 }
