@@ -123,7 +123,7 @@ TEST_CASE("annotations: CSV says what its numbers are by option alone") {
   data.file(
       "boxes.csv",
       "file,class,x0,y0,x1,y1,width,height\r\na.png,cat,1,2,3,4,30,20\na.png,\"dog, hound\",5,6,7,8,30,20\n"
-      "\"b, c.png\",7,0,0,2,2,9,9\nwrong.png,cat,1,2,3\n");
+      "\"b, c.png\",7,0,0,2,2,9,9\nwrong.png,cat,1,2,3\nhuge.png,cat,1,2,3,4,1e300,9\n");
   DataSetOptions options{data / "p"};
   CHECK(contains(error_of(data / "boxes.csv", options), "say with --boxes what x0,y0,x1,y1 are"));
   options.boxes = BoxNumbers::xywh;
@@ -134,6 +134,7 @@ TEST_CASE("annotations: CSV says what its numbers are by option alone") {
   CHECK(set.pictures[0].objects[0].box == Box{1, 2, 4, 6});
   CHECK(set.pictures[0].objects[1].class_name == "dog, hound");
   CHECK(problem_of(set, "wrong.png") == "5 fields, expected 8 (line 5 of boxes.csv)");
+  CHECK(contains(problem_of(set, "huge.png"), "the size 1e+300×9 is none of a picture"));
   options.boxes = BoxNumbers::inclusive;
   CHECK(read_data_set(data / "boxes.csv", options).pictures[0].objects[0].box == Box{1, 2, 4, 5});
 
@@ -195,6 +196,20 @@ TEST_CASE("annotations: COCO's JSON, with gaps in its categories, crowds, masks,
   CHECK(set.without_objects == 1);  // c.jpg
   CHECK(problem_of(file(image(1, "a.jpg") + "," + image(2, "a.jpg"), annotation(1, "")), "a.jpg") ==
         "is listed twice");
+  // What is wrong with an entry is that entry's.
+  const DataSet some =
+      file(image(1, "a.jpg") + "," + image(2, "b.jpg") + "," + image(2, "c.jpg") + R"(, {"id": 3, "file_name":
+          "d.jpg", "height": 17}, {"id": 4, "file_name": "e.jpg", "width": 24.5, "height": 17}, {"id": 5})",
+           annotation(1, "") + "," + annotation(2, "") + R"(, {"image_id": "a"})");
+  REQUIRE(names_of(some) == Names{"a.jpg"});
+  for (const char* name : {"b.jpg", "c.jpg"})
+    CHECK(problem_of(some, name) == "has the id 2, which another picture has");
+  CHECK(contains(problem_of(some, "d.jpg"), "'width' not found"));
+  CHECK(problem_of(some, "e.jpg") == "the size 24.5×17 is none of a picture");
+  CHECK(contains(problem_of(some, "a picture without a name"), "'file_name' not found"));
+  CHECK(contains(problem_of(some, "an annotation"), "must be number"));
+  CHECK(some.problems.size() == 6);
+  CHECK(some.without_objects == 0);
   data.file("coco.json", "{");
   CHECK(contains(error_of(data / "coco.json"), "coco.json: is not as expected"));
   data.file("coco.json", R"({"images": []})");

@@ -177,6 +177,14 @@ double number_of(std::string_view text) {
   return value;
 }
 
+std::pair<std::int64_t, std::int64_t> size_of(double width, double height) {
+  constexpr double kLargest = 1e9;
+  for (const double extent : {width, height})
+    if (!(extent >= 0 && extent <= kLargest && extent == std::floor(extent)))
+      throw Error(ErrorKind::bad_input, "the size ", width, "×", height, " is none of a picture");
+  return {static_cast<std::int64_t>(width), static_cast<std::int64_t>(height)};
+}
+
 AnnotatedPicture& Gathered::picture(const std::string& name) {
   const auto [at, added] = index_.emplace(name, pictures_.size());
   if (added) pictures_.push_back({name, {}});

@@ -27,8 +27,8 @@ AnnotatedPicture scene_of(const fs::path& file) {
     const AnyJson json = AnyJson::parse(read_text_file(file));
     if (json.at("schema") != "backlight.scene") throw Error(ErrorKind::bad_input, "is of no drawn scene");
     AnnotatedPicture picture{file.stem().string(), {}};
-    const auto size = json.at("size").get<std::int64_t>();
-    picture.size = {size, size};
+    const auto size = json.at("size").get<double>();
+    picture.size = size_of(size, size);
     for (const AnyJson& object : json.at("objects")) {
       const AnyJson& box = object.at("box");
       picture.objects.push_back(
@@ -82,38 +82,52 @@ DataSet read_scenes(const fs::path& folder, const DataSetOptions& options) {
 }
 
 DataSet read_coco(const fs::path& file, const DataSetOptions& options) {
-  const std::string text = read_text_file(file);
+  const std::string content = read_text_file(file);
   Gathered gathered;
   std::size_t without_objects = 0;
   try {
     with_json([&] {
-      const AnyJson json = AnyJson::parse(text);
+      const AnyJson json = AnyJson::parse(content);
       std::map<std::int64_t, std::string> categories;
       std::map<std::int64_t, AnnotatedPicture> listed;  // those of nothing stay here
       std::set<std::string> names;
       for (const AnyJson& category : json.at("categories"))
         categories[category.at("id").get<std::int64_t>()] = category.at("name").get<std::string>();
       for (const AnyJson& image : json.at("images")) {
-        AnnotatedPicture picture{image.at("file_name").get<std::string>(), {}};
-        picture.size = {image.at("width").get<std::int64_t>(), image.at("height").get<std::int64_t>()};
-        if (!names.insert(picture.name).second) gathered.wrong(picture.name, "is listed twice");
-        listed[image.at("id").get<std::int64_t>()] = std::move(picture);
-      }
-      for (const AnyJson& annotation : json.at("annotations")) {
-        const auto id = annotation.at("image_id").get<std::int64_t>();
-        const auto at = listed.find(id);
-        const std::string name = at != listed.end() ? at->second.name : "picture " + std::to_string(id);
+        std::string name = "a picture without a name";
         try {
-          if (at == listed.end()) throw Error(ErrorKind::bad_input, "is annotated, but not listed");
-          AnnotatedPicture& picture = gathered.picture(name);
-          picture.size = at->second.size;
-          picture.objects.push_back(with_json([&] { return object_of(annotation, categories); }));
+          with_json([&] {
+            AnnotatedPicture picture{name = image.at("file_name").get<std::string>(), {}};
+            if (!names.insert(name).second) throw Error(ErrorKind::bad_input, "is listed twice");
+            picture.size = size_of(image.at("width").get<double>(), image.at("height").get<double>());
+            const auto id = image.at("id").get<std::int64_t>();
+            const auto [at, added] = listed.emplace(id, std::move(picture));
+            if (added) return;
+            gathered.wrong(at->second.name, text("has the id ", id, ", which another picture has"));
+            throw Error(ErrorKind::bad_input, "has the id ", id, ", which another picture has");
+          });
         } catch (const Error& error) {
           gathered.wrong(name, error.what());
         }
       }
-      without_objects = static_cast<std::size_t>(
-          std::ranges::count_if(names, [&](const std::string& name) { return !gathered.has(name); }));
+      for (const AnyJson& annotation : json.at("annotations")) {
+        std::string name = "an annotation";
+        try {
+          with_json([&] {
+            const auto id = annotation.at("image_id").get<std::int64_t>();
+            const auto at = listed.find(id);
+            name = at != listed.end() ? at->second.name : "picture " + std::to_string(id);
+            if (at == listed.end()) throw Error(ErrorKind::bad_input, "is annotated, but not listed");
+            AnnotatedPicture& picture = gathered.picture(name);
+            picture.size = at->second.size;
+            picture.objects.push_back(object_of(annotation, categories));
+          });
+        } catch (const Error& error) {
+          gathered.wrong(name, error.what());
+        }
+      }
+      without_objects = static_cast<std::size_t>(std::ranges::count_if(
+          listed, [&](const auto& picture) { return !gathered.has(picture.second.name); }));
     });
   } catch (const Error& error) {
     throw Error(ErrorKind::bad_input, file.string(), ": ", error.what());

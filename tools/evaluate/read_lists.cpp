@@ -32,10 +32,6 @@ void require_fields(const std::vector<std::string>& fields, std::size_t count) {
   if (fields.size() != count) throw Error(ErrorKind::bad_input, fields.size(), " fields, expected ", count);
 }
 
-std::pair<std::int64_t, std::int64_t> size_of_fields(const std::string& width, const std::string& height) {
-  return {static_cast<std::int64_t>(number_of(width)), static_cast<std::int64_t>(number_of(height))};
-}
-
 Box box_of_fields(BoxNumbers meaning, const std::vector<std::string>& fields, std::size_t at) {
   return box_of(meaning, number_of(fields[at]), number_of(fields[at + 1]), number_of(fields[at + 2]),
                 number_of(fields[at + 3]));
@@ -93,7 +89,7 @@ DataSet read_csv(const fs::path& file, const DataSetOptions& options) {
     if (others == 6) object.box = box_of_fields(*options.boxes, fields, 2);
     AnnotatedPicture& picture = gathered.picture(fields[0]);
     picture.objects.push_back(std::move(object));
-    if (sized) picture.size = size_of_fields(fields[others], fields[others + 1]);
+    if (sized) picture.size = size_of(number_of(fields[others]), number_of(fields[others + 1]));
   });
   return gathered.finish("csv", file, folders);
 }
@@ -120,7 +116,7 @@ DataSet read_wsolevaluation(const fs::path& folder, const DataSetOptions& option
   if (fs::exists(folder / "image_sizes.txt", none))
     each("image_sizes.txt", [&](const std::vector<std::string>& fields) {
       require_fields(fields, 3);
-      listed(fields[0]).size = size_of_fields(fields[1], fields[2]);
+      listed(fields[0]).size = size_of(number_of(fields[1]), number_of(fields[2]));
     });
   if (fs::exists(folder / "localization.txt", none))
     each("localization.txt", [&](const std::vector<std::string>& fields) {

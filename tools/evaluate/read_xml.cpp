@@ -32,8 +32,7 @@ AnnotatedPicture picture_of(const fs::path& file, const DataSetOptions& options)
   picture.name = annotation.child("filename").text().get();
   if (picture.name.empty()) picture.name = file.stem().string();
   if (const pugi::xml_node size = annotation.child("size")) {
-    const std::pair stored(static_cast<std::int64_t>(child_number(size, "width")),
-                           static_cast<std::int64_t>(child_number(size, "height")));
+    const std::pair stored = size_of(child_number(size, "width"), child_number(size, "height"));
     if (stored.first != 0 || stored.second != 0) picture.size = stored;  // some tools write 0 for unknown
   }
   for (const pugi::xml_node node : annotation.children("object")) {

@@ -39,6 +39,8 @@ std::vector<std::string_view> lines_of(std::string_view text);
 std::vector<std::string> fields_of(std::string_view line);
 /// Throws Error(bad_input) for what is no finite number, naming it.
 double number_of(std::string_view text);
+/// A picture's width and height. Throws Error(bad_input) for what are no whole numbers of a picture's.
+std::pair<std::int64_t, std::int64_t> size_of(double width, double height);
 
 DataSet read_xml_folder(const std::filesystem::path& folder, const DataSetOptions& options);
 DataSet read_scenes(const std::filesystem::path& folder, const DataSetOptions& options);
