@@ -58,6 +58,13 @@ TEST_CASE("pointing: pixels of boxes, and a tolerance in Euclid's distance") {
   CHECK_FALSE(points_at({29, 32}, one, 15));  // 15
   CHECK(points_at({29, 32}, one, 15.01));
   CHECK_FALSE(points_at({35, 20}, one, 15));
+  const PixelSet two = PixelSet::of(24, 20, std::vector<Box>{{2, 3, 9, 6}, {20, 17, 21, 18}});
+  for (const int tolerance : {4, 15}) {  // from every pixel, as TorchRay's pointing game decides
+    const Tensor hits = golden("localization", "pointing." + std::to_string(tolerance));
+    REQUIRE(hits.numel() == 20 * 24);
+    for (std::int64_t i = 0; i < hits.numel(); ++i)
+      CHECK(points_at({i % 24, i / 24}, two, tolerance) == (hits.values()[i] == 1));
+  }
   CHECK(points_at({39, 20}, PixelSet::of(40, 40, std::vector<Box>{{30, 0, 40, 40}}), 0));
 }
 

@@ -1,8 +1,11 @@
-"""wsolevaluation's boxes and PxAP restated with OpenCV, scikit-learn's average precision: localization.safetensors."""
+"""wsolevaluation's boxes and PxAP restated with OpenCV, scikit-learn's average precision, TorchRay's pointing game:
+localization.safetensors."""
 
 import cv2
 import numpy as np
+import torch
 from sklearn.metrics import average_precision_score
+from torchray.benchmark.pointing_game import PointingGame
 
 from common import Golden, fill
 
@@ -105,4 +108,11 @@ masks = [box_mask((301, 187), 20, 30, 100, 90), box_mask((301, 187), 90, 10, 200
 ignored = box_mask((301, 187), 60, 70, 290, 170)
 scoremap = normalize_scoremap(cv2.resize(raw_map("masks", (7, 7), False), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
 golden.add("pxap.masks", np.array([pxap(scoremap, get_mask(masks, ignored))], np.float32))
+mask = torch.zeros((20, 24), dtype=torch.uint8)
+mask[3:6, 2:9] = 1
+mask[17, 20] = 1
+for tolerance in (4, 15):
+    game = PointingGame(1, tolerance)
+    golden.add(f"pointing.{tolerance}", np.array(
+        [[game.evaluate(mask, (x, y)) == 1 for x in range(24)] for y in range(20)], np.float32))
 golden.save()
