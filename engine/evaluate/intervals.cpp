@@ -23,6 +23,12 @@ double quantile(std::span<const double> sorted, double q) {
 
 }  // namespace
 
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return n == 0 ? 0 : n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
 Estimate wilson(std::int64_t hits, std::int64_t n) {
   if (n < 1 || hits < 0 || hits > n)
     throw Error(ErrorKind::usage, "a share of ", hits, " in ", n, " was asked for");

@@ -9,6 +9,9 @@
 
 namespace backlight {
 
+/// Of an even number of values the mean of those in the middle; 0 of none.
+double median(std::vector<double> values);
+
 /// A value, and the interval of 95 % around it.
 struct Estimate {
   double value = 0, low = 0, high = 0;

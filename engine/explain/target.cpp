@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/core/nearest.hpp"
+#include "engine/explain/softmax.hpp"
 
 namespace backlight {
 namespace {
@@ -18,17 +19,6 @@ constexpr double kTorchCamStrength = 0.6;
 
 bool is_finer(Aim aim) {
   return aim == Aim::finer || aim == Aim::finer_pytorch_grad_cam || aim == Aim::finer_torch_cam;
-}
-
-/// softmax of the scores of some classes.
-std::vector<double> softmax_of(const std::vector<double>& y, const std::vector<std::size_t>& classes) {
-  std::vector<double> p;
-  for (const std::size_t c : classes) p.push_back(y[c]);
-  const double largest = std::ranges::max(p);
-  for (double& v : p) v = std::exp(v - largest);
-  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
-  for (double& v : p) v /= sum;
-  return p;
 }
 
 /// The target of one image, as it is added up.
@@ -63,15 +53,13 @@ struct ImageTarget {
   }
 
   void add_softmax(std::size_t n, double weight) {
-    std::vector<std::size_t> all(y.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    const std::vector<double> p = softmax_of(y, all);
+    const std::vector<double> p = softmax_of(y);
     const bool plain = target.aim == Aim::probability;
     const double largest = std::ranges::max(y), slope = weight * (plain ? p[n] : 1);
     const double sum = std::accumulate(y.begin(), y.end(), 0.0,
                                        [&](double to, double v) { return to + std::exp(v - largest); });
     value += weight * (plain ? p[n] : y[n] - largest - std::log(sum));
-    for (const std::size_t c : all) dy[c] += slope * ((c == n ? 1 : 0) - p[c]);
+    for (std::size_t c = 0; c < y.size(); ++c) dy[c] += slope * ((c == n ? 1 : 0) - p[c]);
   }
 
   void add_finer(std::size_t n, double weight) {
@@ -81,7 +69,9 @@ struct ImageTarget {
     std::ranges::stable_sort(
         nearest, [&](std::size_t a, std::size_t b) { return std::abs(y[a] - y[n]) < std::abs(y[b] - y[n]); });
     nearest.resize(std::min(nearest.size(), kFinerReferences));
-    std::vector<double> q = softmax_of(y, nearest);
+    std::vector<double> q;
+    for (const std::size_t c : nearest) q.push_back(y[c]);
+    q = softmax_of(std::move(q));
     if (target.aim == Aim::finer_torch_cam)
       std::ranges::fill(q, kTorchCamStrength / static_cast<double>(q.size()));
     double mean = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/core/rows.hpp"
+#include "engine/evaluate/intervals.hpp"
 #include "engine/evaluate/pointing.hpp"
 #include "engine/explain/display.hpp"
 #include "engine/run/run.hpp"
@@ -115,13 +116,6 @@ RegionMaps region_maps(const LanguageModel& model, Context& context, Run& cnn, c
   Tensor backprop = guided_backprop(head, cnn, caption);
   return {std::move(head.maps({&caption, 1}, options).front().map),
           std::move(backprop).reshaped({3, kSceneSize, kSceneSize})};
-}
-
-/// Of an even number the mean of those in the middle; 0 of none.
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t n = values.size();
-  return n == 0 ? 0 : n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
 }  // namespace

@@ -99,6 +99,12 @@ TEST_CASE("intervals: a difference is paired, seeded, and a statistic without a 
   CHECK_THROWS_AS(mean_of(a, {.draws = 0}), Error);
 }
 
+TEST_CASE("intervals: the median of an even number lies between two values") {
+  CHECK(median({5, 1, 9}) == 5);
+  CHECK(median({9, 1, 2, 4}) == 3);
+  CHECK(median({}) == 0);
+}
+
 TEST_CASE("intervals: rows are summed as often as they were drawn") {
   const std::vector<float> table{1, 2, 10, 20, 100, 200};
   std::vector<double> sums{7, 7};

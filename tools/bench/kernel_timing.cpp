@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/core/random.hpp"
+#include "engine/evaluate/intervals.hpp"
 #include "engine/runtime/cuda/check.hpp"
 #include "engine/runtime/cuda/devices.hpp"
 #include "engine/runtime/cuda/stream.hpp"
@@ -54,11 +55,6 @@ Tensor uniform_square(const Context& context, std::int64_t extent, std::uint64_t
   for (std::int64_t i = 0; i < host.numel(); ++i)
     data[i] = static_cast<float>(2 * random_uniform(seed, static_cast<std::uint64_t>(i)) - 1);
   return context.copy(host);
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "engine/explain/methods/layer_map.hpp"
 #include "engine/explain/methods/list.hpp"
 #include "engine/explain/sampling.hpp"
+#include "engine/explain/softmax.hpp"
 #include "kernels/upsample/upsample.hpp"
 
 namespace backlight {
@@ -40,14 +41,6 @@ Tensor score_mask(Tensor channel, Preset preset, std::int64_t height, std::int64
   Tensor mask = upsample(channel, height, width, mode);
   if (preset != Preset::torch_cam) scale_to_unit(mask, epsilon);
   return mask;
-}
-
-std::vector<double> softmax_over(std::vector<double> values) {
-  const double greatest = *std::ranges::max_element(values);
-  double sum = 0;
-  for (double& v : values) sum += v = std::exp(v - greatest);
-  for (double& v : values) v /= sum;
-  return values;
 }
 
 /// w of one image of a layer's value of this shape.
@@ -78,7 +71,7 @@ std::vector<double> score_weights(const LayerValues& at, const Shape& layer, Pro
   const bool code = question.preset == Preset::paper_code;
   std::vector<double> weights(static_cast<std::size_t>(at.channels), code ? 0 : values.back());
   for (std::size_t i = 0; i < live.size(); ++i) weights[static_cast<std::size_t>(live[i])] = values[i];
-  return code ? weights : softmax_over(std::move(weights));
+  return code ? weights : softmax_of(std::move(weights));
 }
 
 std::vector<Result> answer_score_cam(Probe& probe, const Question& question, BackwardRule) {
