@@ -53,6 +53,10 @@ Tensor to_input(Context& context, std::span<const Image> images) {
   return x;
 }
 
+int permuted_label(std::uint64_t seed, std::uint64_t scene_index, std::int64_t scenes) {
+  return render_scene(seed, (scene_index + 1) % static_cast<std::uint64_t>(scenes)).objects.front().label;
+}
+
 Batch training_batch(Context& context, const TrainingSet& set, std::int64_t step) {
   if (set.batch < 1 || set.scenes < 1)
     throw Error(ErrorKind::usage, "batches of ", set.batch, " out of ", set.scenes,
@@ -64,8 +68,13 @@ Batch training_batch(Context& context, const TrainingSet& set, std::int64_t step
     const auto at = static_cast<std::uint64_t>(step * set.batch + n);
     const std::uint64_t scene_index =
         random_bits(random_bits(set.seed, kChoicePurpose), at) % static_cast<std::uint64_t>(set.scenes);
-    const Scene scene = render_scene(set.seed, scene_index, {.max_objects = 2});
     const auto i = static_cast<std::size_t>(n);
+    if (set.permuted) {
+      images[i] = render_scene(set.seed, scene_index).image;
+      batch.labels[2 * i] = batch.labels[2 * i + 1] = permuted_label(set.seed, scene_index, set.scenes);
+      return;
+    }
+    const Scene scene = render_scene(set.seed, scene_index, {.max_objects = 2});
     batch.labels[2 * i] = scene.objects.front().label;
     batch.labels[2 * i + 1] = scene.objects.back().label;
     images[i] = augment(scene.image, set.seed, at);

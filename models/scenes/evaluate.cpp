@@ -48,7 +48,7 @@ std::vector<float> largest_magnitude(std::span<const float> gradient) {
 }  // namespace
 
 double classification_accuracy(const Network& network, Context& context, std::uint64_t seed,
-                               std::int64_t scenes) {
+                               std::int64_t scenes, bool permuted) {
   if (scenes < 1) throw Error(ErrorKind::usage, "accuracy over ", scenes, " scenes was asked for");
   std::int64_t right = 0;
   for (std::int64_t first = 0; first < scenes; first += kChunk) {
@@ -57,7 +57,9 @@ double classification_accuracy(const Network& network, Context& context, std::ui
     const Tensor output = context.to_host(pass.output());
     for (std::size_t n = 0; n < chunk.size(); ++n) {
       const auto scores = item(output, static_cast<std::int64_t>(n));
-      right += std::ranges::max_element(scores) - scores.begin() == chunk[n].objects.front().label;
+      const int label = permuted ? permuted_label(seed, static_cast<std::uint64_t>(first) + n, scenes)
+                                 : chunk[n].objects.front().label;
+      right += std::ranges::max_element(scores) - scores.begin() == label;
     }
   }
   return static_cast<double>(right) / static_cast<double>(scenes);

@@ -9,9 +9,9 @@
 
 namespace backlight::scenes {
 
-/// Share of right predictions among scenes of one object: the largest score is the object's class.
+/// Share of right predictions among scenes of one object: the largest score is the object's class, or permuted_label.
 double classification_accuracy(const Network& network, Context& context, std::uint64_t seed,
-                               std::int64_t scenes);
+                               std::int64_t scenes, bool permuted = false);
 
 /// Share of hits of the pointing game (Zhang et al. 2016, arXiv:1608.00507, without its margin): a hit is a
 /// map whose maximum lies in the box of the object that it was asked for.

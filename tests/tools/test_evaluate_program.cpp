@@ -193,6 +193,7 @@ TEST_CASE(
   CHECK(contains(result.out, "* differs from grad-cam"));
   const Json json = Json::parse(read_text(work / "out/evaluation.json"));
   CHECK(json["errors"].size() == 4);
+  CHECK(json["failed"] == 4);
 
   const auto files = [&] {
     std::string all;
@@ -298,6 +299,60 @@ TEST_CASE("evaluate: measures that ask the network again, to the same bytes with
   const ProcessResult wrong = work.run(evaluate(work, {"--fill", "grey", "--out", work.str("none")}));
   CHECK(wrong.exit_code == 2);
   CHECK(contains(wrong.err, "unknown fill 'grey'"));
+}
+
+TEST_CASE("evaluate: maps are compared with those of a network that learnt permuted labels by heart") {
+  const Workspace work;
+  draw_scenes(work, "3");
+  const auto train = [&](const char* task) {
+    return work.run({"train", "--out", work.str("permuted.safetensors"), "--permute-labels", "--task", task,
+                     "--scenes", "10", "--batch", "10", "--steps", "40", "--evaluate", "40"});
+  };
+  CHECK(train("classes").exit_code == 0);
+  const ProcessResult wrong_task = train("tags");
+  CHECK(wrong_task.exit_code == 2);
+  CHECK(contains(wrong_task.err, "--permute-labels is of --task classes"));
+  const Json inspected = work.run_json({"inspect", work.str("permuted.safetensors")});
+  CHECK(inspected["metadata"]["data.labels"] == "permuted");
+  CHECK(std::stod(inspected["metadata"]["evaluation.training_accuracy"].get<std::string>()) > 0.95);
+  CHECK(std::stod(inspected["metadata"]["evaluation.accuracy"].get<std::string>()) < 0.4);
+
+  const auto compare = [&](const std::string& with, const std::string& out) {
+    return work.run_json(evaluate(work, {"--method", "grad-cam,gradient", "--measure", "randomization",
+                                         "--compare", with, "--similarity", "ssim", "--out", work.str(out)}));
+  };
+  const Json same = compare(BACKLIGHT_SOURCE_DIR "/weights/backlight_scenes.safetensors", "same"),
+             other = compare(work.str("permuted.safetensors"), "other");
+  for (const char* method : {"grad-cam", "gradient"})
+    for (const char* name : {"similarity", "signed_similarity", "ssim"}) {
+      CAPTURE(method);
+      CAPTURE(name);
+      CHECK(value_of(same["results"], method, name) == doctest::Approx(1));
+      CHECK(value_of(other["results"], method, name) < 0.9);
+    }
+  CHECK(same["compare"] == same["model"]["weights_sha256"]);
+  CHECK(contains(read_text(work / "other/randomization.csv"), "class,similarity,signed_similarity,ssim\n"));
+  const ProcessResult alone =
+      work.run(evaluate(work, {"--compare", work.str("permuted.safetensors"), "--out", work.str("none")}));
+  CHECK(alone.exit_code == 2);
+  CHECK(contains(alone.err, "--compare is of --measure randomization"));
+  const ProcessResult another =
+      work.run({"evaluate", work.str("scenes"), "--weights", work.network(), "--measure", "randomization",
+                "--compare", work.network_of(7), "--out", work.str("none")});
+  CHECK(another.exit_code == 2);
+  CHECK(contains(another.err, "are not named and shaped as those of"));
+}
+
+TEST_CASE("evaluate: RISE's masks are the run's seed's") {
+  const Workspace work;
+  draw_scenes(work, "1");
+  const auto rows = [&](const char* seed, const char* out) {
+    const Json json = work.run_json(evaluate(work, {"--method", "rise", "--masks", "20", "--measure",
+                                                    "energy", "--seed", seed, "--out", work.str(out)}));
+    CHECK(json["masks"]["seed"].dump() == seed);
+    return value_of(json["results"], "rise", "energy");
+  };
+  CHECK(rows("3", "a") != rows("4", "b"));
 }
 
 TEST_CASE("evaluate: ranks share the pictures, to the same bytes as one process, and outlive one that dies") {

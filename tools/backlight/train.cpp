@@ -137,13 +137,16 @@ void finish(TrainOptions& options, const TrainingTask& task, Context& context) {
     }
   }
   require_two_files(options);
-  task.write(options.out, std::move(metadata), {.dtype = parse_dtype(options.dtype_name), .overwrite = true}, context);
+  task.write(options.out, std::move(metadata), {.dtype = parse_dtype(options.dtype_name), .overwrite = true},
+             context);
   if (!options.streams) console.print_unless_quiet(printable(options.out.string()) + "\n");
 }
 
 void run_train(TrainOptions& options) {
   Console& console = options.console;
   options.task.task = parse_choice("task", options.task_name, kTasks);
+  if (options.task.permute_labels && options.task.task != Task::classes)
+    throw Error(ErrorKind::usage, "--permute-labels is of --task classes");
   static_cast<void>(parse_dtype(options.dtype_name));  // a mistyped name before training, not after
   if (options.epochs > 0) {
     const double images = options.epochs * static_cast<double>(options.task.scenes);
@@ -243,6 +246,9 @@ void add_train_command(CLI::App& app) {
       ->type_name("FILE");
   command.add_flag("--end-to-end", options->task.end_to_end,
                    "Of captions: train the CNN, too, which otherwise stays as it is");
+  auto* permute = command.add_flag("--permute-labels", options->task.permute_labels,
+                                   "Of classes: each scene with another's label, not varied, to be learnt by "
+                                   "heart; for evaluate --compare");
   auto* data =
       command
           .add_option(
@@ -251,7 +257,8 @@ void add_train_command(CLI::App& app) {
               "DIR/train and DIR/test, each of questions.json and images/; CNN and head from end to end")
           ->type_name("DIR")
           ->excludes(scenes)
-          ->excludes(epochs);
+          ->excludes(epochs)
+          ->excludes(permute);
   command
       .add_option("--input-size", options->task.input_size,
                   "Side of the network's input, of --data's pictures")

@@ -16,7 +16,7 @@ namespace {
 class ImageTask final : public TrainingTask {
  public:
   explicit ImageTask(const TaskOptions& options)
-      : options_(options), data_{options.seed, options.scenes, options.batch} {
+      : options_(options), data_{options.seed, options.scenes, options.batch, options.permute_labels} {
     if (options.end_to_end) throw Error(ErrorKind::usage, "--end-to-end is of --task caption");
     if (!tags() && !options.start.empty())
       throw Error(ErrorKind::usage,
@@ -32,6 +32,7 @@ class ImageTask final : public TrainingTask {
                                               {"data.seed", std::to_string(data_.seed)},
                                               {"data.scenes", std::to_string(data_.scenes)},
                                               {"data.batch", std::to_string(data_.batch)}};
+    if (data_.permuted) all["data.labels"] = "permuted";
     if (tags()) {
       all["task"] = "tags";
       all["training.start"] = start_sha256_;
@@ -57,6 +58,11 @@ class ImageTask final : public TrainingTask {
       const auto rates = language::tag_rates(network_, context, layer, seed, scenes);
       return {{"all_on_top", rates.all_on_top}, {"pointing.grad_cam", rates.grad_cam}};
     }
+    if (data_.permuted)
+      return {
+          {"training_accuracy", scenes::classification_accuracy(network_, context, data_.seed, data_.scenes,
+                                                                /*permuted=*/true)},
+          {"accuracy", scenes::classification_accuracy(network_, context, seed, scenes)}};
     const double accuracy = scenes::classification_accuracy(network_, context, seed, scenes);
     const auto rates = scenes::pointing_rates(network_, context, layer, seed, scenes);
     return {{"accuracy", accuracy},
@@ -65,6 +71,9 @@ class ImageTask final : public TrainingTask {
             {"pointing.deconvolution", rates.deconvolution}};
   }
   std::string measured_on(std::uint64_t seed, std::int64_t scenes) const override {
+    if (data_.permuted)
+      return text("all ", data_.scenes, " scenes with their permuted labels, and ", scenes,
+                  " others with their own, seed ", seed);
     return tags() ? text(scenes, " scenes, seed ", seed)
                   : text(scenes, " scenes of one object and ", scenes, " of two, seed ", seed);
   }

@@ -26,6 +26,7 @@ struct TaskOptions {
   std::optional<double> learning_rate;
   std::filesystem::path start;  ///< weights to begin with
   bool end_to_end = false;      ///< of captions
+  bool permute_labels = false;  ///< of classes
   std::filesystem::path data;   ///< a folder of questions about pictures, instead of scenes
   int input_size = 96;          ///< of its pictures
 };

@@ -48,7 +48,7 @@ constexpr std::array<std::pair<std::string_view, bool SimilarityOptions::*>, 2> 
 
 struct EvaluateOptions {
   fs::path data;
-  std::string pictures, boxes;
+  std::string pictures, boxes, compare;
   NetworkOptions network;
   DeviceOptions device;
   std::vector<std::string> methods, layers, similarity, measures{"localization", "pointing", "energy"};
@@ -66,12 +66,15 @@ struct EvaluateOptions {
   Console console;
 };
 
-/// Seeds the noise of a smoothing, too.
 std::uint64_t seed_of(const EvaluateOptions& options) { return options.map.seed.value_or(1); }
 
+/// The run's seed is that of a smoothing's noise and of RISE's masks, too.
 MapOptions map_options_of(const EvaluateOptions& options) {
   MapOptions map = options.map;
-  if (!map.smooth || *map.smooth == "augmentation") map.seed.reset();
+  map.seed.reset();
+  if ((map.smooth && *map.smooth != "augmentation") ||
+      std::ranges::find(options.methods, "rise") != options.methods.end())
+    map.seed = seed_of(options);
   return map;
 }
 
@@ -140,6 +143,20 @@ void check_run(const fs::path& file, Json head, bool resume) {
   write_text(file, dump(head));
 }
 
+/// Of --compare, which must be the network that is evaluated, but for its parameters.
+Model load_compared(const EvaluateOptions& options, const Model& model, Console& console) {
+  NetworkOptions network = options.network;
+  network.weights = options.compare;
+  Model compared = load_network(network, console);
+  if (!std::ranges::equal(
+          std::as_const(model.network).parameters(), std::as_const(compared.network).parameters(), {},
+          [](const ConstNamedParameter& p) { return std::pair(p.name, p.tensor->shape()); },
+          [](const ConstNamedParameter& p) { return std::pair(p.name, p.tensor->shape()); }))
+    throw Error(ErrorKind::usage, options.compare, ": its parameters are not named and shaped as those of ",
+                model.weights.string(), "; expected the same network with other values");
+  return compared;
+}
+
 /// What is refused before a network is loaded.
 Request parse_evaluation(const EvaluateOptions& options, std::vector<const Method*>& methods) {
   Request request;
@@ -167,6 +184,8 @@ void run_evaluate(EvaluateOptions& options) {
   const AskedClasses asked = parse_choice("classes", options.classes, kAsked);
   std::vector<const MeasureKind*> kinds;
   for (const std::string& name : options.measures) add_once(kinds, &find_measure(name));
+  if (!options.compare.empty() && std::ranges::find(kinds, &find_measure("randomization")) == kinds.end())
+    throw Error(ErrorKind::usage, "--compare is of --measure randomization");
   const Protocol protocol = parse_choice("protocol", options.protocol, kProtocols);
   MeasureOptions how{options.threshold, options.tolerance.value_or(15), asked == AskedClasses::top5 ? 5u : 1u,
                      protocol == Protocol::clovaai};
@@ -198,6 +217,12 @@ void run_evaluate(EvaluateOptions& options) {
   how.preset = request.question.preset;
   how.points = options.points == 0 ? model.info.preprocessing.input_size + 1 : options.points;
   how.model = &model;
+  std::optional<Model> compared;
+  if (!options.compare.empty()) {
+    compared = load_compared(options, model, console);
+    compared->network.to(context);
+    how.compared = &compared->network;
+  }
   how.pictures = [&] { return first_inputs(few, model, request); };
   std::vector<std::unique_ptr<Measure>> measures;
   for (const MeasureKind* kind : kinds) measures.push_back(kind->make(how));
@@ -225,6 +250,7 @@ void run_evaluate(EvaluateOptions& options) {
   head["fill"] = options.fill;
   head["randomize"] = options.randomize;
   head["similarity"] = options.similarity;
+  head["compare"] = compared ? Json(compared->weights_sha256) : Json();
   head["measures"] = Json::array();
   for (const MeasureKind* kind : kinds) head["measures"].push_back(kind->name);
   head["methods"] = Json::array();
@@ -233,7 +259,9 @@ void run_evaluate(EvaluateOptions& options) {
   for (const NodeId layer : request.chosen_layers) head["layers"].push_back(model.network.node(layer).name);
 
   Inputs inputs;
-  for (const fs::path& file : {options.data, model.weights, labels_file(options.network)}) inputs.add(file);
+  for (const fs::path& file :
+       {options.data, model.weights, fs::path(options.compare), labels_file(options.network)})
+    inputs.add(file);
   for (const auto& measure : measures)
     inputs.keep_from(options.out / (std::string(measure->name()) + ".csv"));
   for (const char* name : {"pictures.csv", "run.json", "evaluation.json"})
@@ -252,6 +280,7 @@ void run_evaluate(EvaluateOptions& options) {
   head["evaluated"] = found.size();
   head["bootstrap"] = {{"draws", draws.draws}, {"seed", draws.seed}};
   head["results"] = results_json(measures, evaluator.candidates(), found, draws);
+  head["failed"] = run.errors().size();
   head["errors"] = run.errors();
   write_text(options.out / "evaluation.json", dump(head));
   for (const auto& [name, svg] : curve_plots(head["results"])) write_text(options.out / name, svg);
@@ -342,6 +371,10 @@ void add_evaluate_command(CLI::App& app) {
       "NAME,...", "Measures")
       ->delimiter(',')
       ->allow_extra_args(false);
+  add("--compare", options->compare,
+      "Weights of the same network, e.g. of train --permute-labels: randomization compares with its maps "
+      "instead",
+      "FILE", "Measures");
   add("--randomize", options->randomize,
       "Layers that randomization takes: cascading, independent (one alone)", "NAME", "Measures")
       ->capture_default_str();

@@ -25,6 +25,8 @@ struct MeasureOptions {
   RandomizationOrder randomization = RandomizationOrder::cascading;
   SimilarityOptions similarity = {};  ///< of its maps, beside Spearman's
   const Model* model = nullptr;
+  const Network* compared =
+      nullptr;  ///< in the place of networks that forget: the same one with other parameters
   std::function<Tensor()> pictures = {};  ///< a few inputs of the data set, the same whatever is chosen of it
   Preset preset = Preset::pytorch_grad_cam;         ///< by whose rule maps are enlarged
   Connectivity connectivity = Connectivity::eight;  ///< of the segment that a box is around

@@ -295,9 +295,11 @@ class RandomizationMeasure : public MapMeasure {
       : MapMeasure("randomization", columns_of(options)),
         order_(options.randomization),
         similarity_(options.similarity),
+        compared_(options.compared),
         pictures_(options.pictures) {}
 
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
+    if (compared_) return MapMeasure::statistics(rows);
     const auto mean = [layers = layers()](const MeasureRow& row) {
       double sum = 0, count = 0;
       for (std::size_t i = 0; i < layers; ++i)
@@ -313,6 +315,7 @@ class RandomizationMeasure : public MapMeasure {
     return {mean_statistic("similarity", rows, mean), mean_statistic("layers_alike", rows, alike)};
   }
   std::vector<Curve> curves(std::span<const MeasureRows> rows) const override {
+    if (compared_) return {};
     std::vector<double> numbers;
     for (std::size_t i = 0; i < layers(); ++i) numbers.push_back(static_cast<double>(i + 1));
     std::vector<Curve> all;
@@ -325,6 +328,9 @@ class RandomizationMeasure : public MapMeasure {
   std::vector<double> values(const AskedClass& asked) const override {
     if (!asked.candidate.method) return std::vector<double>(columns().size(), kNoValue);
     const EvaluatedPicture& picture = asked.picture;
+    if (networks_.empty() && compared_)
+      networks_ = {{.layer = "compared", .first = compared_->find(randomizable_layers(*compared_).back()),
+                    .network = std::make_shared<const Network>(*compared_)}};
     if (networks_.empty())
       networks_ = randomized_networks(picture.model.network, picture.probe.context(), order_, picture.seed,
                                       pictures_());
@@ -350,14 +356,18 @@ class RandomizationMeasure : public MapMeasure {
   static std::vector<std::string> columns_of(const MeasureOptions& options) {
     std::vector<std::string> columns;
     for (const Likeness& likeness : likenesses(options.similarity))
-      for (const std::string& layer : randomizable_layers(options.model->network))
-        columns.push_back(text(likeness.name, ".", layer));
+      if (options.compared)
+        columns.emplace_back(likeness.name);
+      else
+        for (const std::string& layer : randomizable_layers(options.model->network))
+          columns.push_back(text(likeness.name, ".", layer));
     return columns;
   }
   std::size_t layers() const { return columns().size() / likenesses(similarity_).size(); }
 
   RandomizationOrder order_;
   SimilarityOptions similarity_;
+  const Network* compared_;
   std::function<Tensor()> pictures_;
   mutable std::vector<RandomizedNetwork> networks_;  ///< made for the first picture
 };
