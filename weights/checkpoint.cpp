@@ -180,6 +180,7 @@ void Checkpoint::choose_network(const std::string& prefix) {
 
 std::size_t Checkpoint::file_bytes() const { return file_->bytes().size(); }
 const std::string& Checkpoint::sha256() const { return file_->sha256(); }
+void Checkpoint::forget_bytes() const { file_->forget(file_->bytes()); }
 
 std::optional<NameHash> Checkpoint::name_hash() const {
   const std::string stem = path_.stem().string();

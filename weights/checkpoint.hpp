@@ -66,6 +66,8 @@ class Checkpoint {
   Container container() const { return container_; }
   /// Of the whole file, 64 lower-case hexadecimal digits; computed on the first call.
   const std::string& sha256() const;
+  /// Gives back the memory in which the file was read; tensors that are read later read it again.
+  void forget_bytes() const;
   /// Nothing where the file's name ends in no hash.
   std::optional<NameHash> name_hash() const;
 

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "engine/core/error.hpp"
@@ -53,8 +55,25 @@ FileBytes::~FileBytes() {
   if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+void FileBytes::forget(std::span<const std::byte> part) const {
+  if (!mapped_) return;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<std::uintptr_t>(part.data());
+  const std::uintptr_t begin = address & ~(page - 1);
+  ::madvise(reinterpret_cast<void*>(begin), address + part.size() - begin, MADV_DONTNEED);
+}
+
 const std::string& FileBytes::sha256() const {
-  std::call_once(hashed_, [this] { sha256_ = sha256_hex(bytes()); });
+  std::call_once(hashed_, [this] {
+    constexpr std::size_t kPiece = std::size_t{4} << 20;
+    Sha256 hash;
+    for (std::size_t at = 0; at < bytes_.size(); at += kPiece) {
+      const auto piece = bytes_.subspan(at, std::min(kPiece, bytes_.size() - at));
+      hash.update(piece);
+      forget(piece);
+    }
+    sha256_ = hash.hex();
+  });
   return sha256_;
 }
 

@@ -20,6 +20,8 @@ class FileBytes {
   ~FileBytes();
 
   std::span<const std::byte> bytes() const { return bytes_; }
+  /// Gives the memory back in which `part` of bytes() was read from the disk; whoever reads it again waits for it again.
+  void forget(std::span<const std::byte> part) const;
   const std::string& sha256() const;
 
  private:

@@ -227,6 +227,10 @@ Tensor StoredTensor::to_f32() const {
   const weights::SharedBytes source = storage_->read();
   const std::vector<Axis> axes = merged_axes(stored_shape_, strides_);
   const std::size_t size = size_of(dtype_);
+  if (dtype_ == StoredType::f32 && !storage_->big_endian && axes.size() == 1 && axes[0].stride == 1) {
+    std::memcpy(out.raw(), source.bytes.data() + offset_ * static_cast<std::int64_t>(size), bytes());
+    return out;
+  }
   constexpr std::int64_t kChunk = 4096;
   std::array<std::byte, kChunk * 8> chunk;
   float* to = out.data<float>();

@@ -11,6 +11,7 @@
 #include "support/skip.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/published.hpp"
+#include "weights/sha256.hpp"
 #include "weights/support.hpp"
 
 using namespace backlight;
@@ -131,6 +132,21 @@ TEST_CASE("checkpoint: content in memory goes by the name that it is given") {
           Checkpoint::open(std::span(content).first(100), "the buffer");
         }).starts_with("the buffer: "));
   CHECK(refusal([&] { Checkpoint::open(std::span<const std::byte>(), "nothing"); }).starts_with("nothing: "));
+}
+
+TEST_CASE("checkpoint: what was forgotten is read again, from a file and from memory") {
+  const auto content = test::in_memory(test::read_file(golden_file("zip_protocol2.pth")));
+  for (const Checkpoint& checkpoint :
+       {Checkpoint::open(golden_file("zip_protocol2.pth")), Checkpoint::open(content, "in memory")}) {
+    CAPTURE(checkpoint.path());
+    for (const StoredTensor& tensor : checkpoint.tensors()) {
+      const auto before = tensor.to_bytes();
+      checkpoint.forget_bytes();
+      CHECK(tensor.to_bytes() == before);
+    }
+    CHECK(checkpoint.sha256() == sha256_hex(content));
+    CHECK(!checkpoint.tensors().front().to_bytes().empty());
+  }
 }
 
 TEST_CASE("checkpoint: several threads read one deflated file alike") {
