@@ -20,6 +20,14 @@ std::string enumerated(std::span<const std::string> names, std::string_view last
   return out;
 }
 
+/// `silu (4 layers) and multiply (1 layer)`.
+std::string layers_by_kind(const std::map<OpKind, int>& kinds) {
+  std::vector<std::string> all;
+  for (const auto& [kind, layers] : kinds)
+    all.push_back(text(kind, " (", layers, layers == 1 ? " layer)" : " layers)"));
+  return enumerated(all, " and ");
+}
+
 std::string no_meaning_for(const Method& method, bool (*has)(const Method&)) {
   return text("has no meaning for ", method.name, "; it has for ", names_of_methods(has));
 }
@@ -80,7 +88,8 @@ std::span<const Method> methods() {
                                method::guided_backprop(),    method::deconvnet(),
                                method::guided_grad_cam(),    method::deconv_grad_cam(),
                                method::gradient(),           method::saliency(),
-                               method::input_x_gradient(),   method::integrated_gradients()};
+                               method::input_x_gradient(),   method::integrated_gradients(),
+                               method::gradient_shap(),      method::full_grad()};
   return kAll;
 }
 
@@ -155,7 +164,26 @@ std::string Method::no_path_average() const {
   return no_meaning_for(*this, [](const Method& method) { return method.takes_path_average(); });
 }
 
+void Method::require_network(const Network& network) const {
+  if (!is_defined_for) return;
+  const NodeId score = score_node(network), input = network.input();
+  const std::vector<bool> decided = decided_by(network, {&input, 1});
+  std::vector<bool> read(at(network.size()), false);
+  read[at(score)] = true;
+  std::map<OpKind, int> refused;
+  for (NodeId id = score; id > 0; --id) {
+    const Node& node = network.node(id);
+    if (!read[at(id)] || !decided[at(id)]) continue;
+    for (const NodeId from : node.inputs) read[at(from)] = true;
+    if (node.computes() && !is_defined_for(node.kind())) ++refused[node.kind()];
+  }
+  if (!refused.empty())
+    throw Error(ErrorKind::unsupported, name, " is not defined for ", layers_by_kind(refused),
+                ", which this network has; use integrated-gradients, which asks nothing of a network");
+}
+
 std::optional<NodeId> Method::layer_in(const Network& network, NodeId chosen) const {
+  require_network(network);
   if (!needs.cam_head) return needs.layer ? std::optional(chosen) : std::nullopt;
   if (const auto head = find_cam_head(network)) return head->features;
   throw Error(ErrorKind::unsupported, name,
@@ -172,11 +200,9 @@ std::map<OpKind, int> Method::plain_gradient_at(const Network& network) const {
 }
 
 std::string Method::plain_gradient_note(const Network& network) const {
-  std::vector<std::string> kinds;
-  for (const auto& [kind, layers] : plain_gradient_at(network))
-    kinds.push_back(text(kind, " (", layers, layers == 1 ? " layer)" : " layers)"));
+  const std::map<OpKind, int> kinds = plain_gradient_at(network);
   if (kinds.empty()) return {};
-  return text(name, "'s rule is not defined at ", enumerated(kinds, " and "),
+  return text(name, "'s rule is not defined at ", layers_by_kind(kinds),
               ": the plain gradient is taken there, as captum and pytorch-grad-cam do");
 }
 
@@ -211,6 +237,7 @@ std::vector<Result> Method::ask(Probe& probe, const Question& question) const {
 
 std::vector<Result> Method::explain(Probe& probe, const Question& question) const {
   require_defined(question);
+  require_network(probe.network());
   if (needs.layer && !question.layer)
     throw Error(ErrorKind::usage, name, " looks at a layer, and none was named");
   std::vector<Result> results = smoothed(probe, *this, question);

@@ -27,12 +27,12 @@ enum class PathRule : std::uint8_t { gauss_legendre, trapezoid };
 /// How C×H×W values become a map of H×W.
 enum class ChannelReduction : std::uint8_t { max_abs, sum_abs, sum };
 
-/// From where integrated gradients come, and how.
+/// From where integrated gradients and their kin come, and how.
 struct Path {
-  std::shared_ptr<const Tensor> baseline =
-      {};  ///< 1×C×H×W; null: zeros, the mean colour of a normalised input
+  /// 1×C×H×W, of GradientSHAP M×C×H×W, from which it draws; null: zeros, the mean colour of a normalised input.
+  std::shared_ptr<const Tensor> baseline = {};
   PathRule rule = PathRule::gauss_legendre;
-  int steps = 50;
+  int steps = 50;  ///< GradientSHAP's draws, too
 };
 
 /// What occlusion slides over the input, in its pixels. The last windows of a row and column are cut at the rim.
@@ -65,7 +65,8 @@ struct Question {
   Smoothing smoothing = Smoothing::none;
   int samples = 25;        ///< of a smoothing by noise
   double noise = 0.15;     ///< σ as a share of the input's range
-  std::uint64_t seed = 0;  ///< of the noise and of RISE's masks, which are the same for every picture
+  /// Of the noise, of RISE's masks and of GradientSHAP's draws, which are the same for every picture.
+  std::uint64_t seed = 0;
   /// Its pixels become the path's baseline. Without: a 14th of the input's shorter side, one behind the other.
   std::optional<Window> window = {};
   RandomMasks masks = {};
@@ -138,6 +139,8 @@ struct Method {
   std::optional<ChannelReduction> channels =
       {};  ///< where a question names none; without, the gradient is the result
   std::span<const Preset> presets = kPresets;  ///< that define it
+  /// Whether it has a meaning for a network with such an operation between its input and its scores; null: for all.
+  bool (*is_defined_for)(OpKind kind) = nullptr;
   std::vector<Result> (*answer)(Probe& probe, const Question& question, BackwardRule rule) = nullptr;
 
   /// Whether it weighs by a layer's gradient, which a path average can stand for.
@@ -149,8 +152,10 @@ struct Method {
     return needs.input_gradient && !question.channels && !channels;
   }
   /// Where it looks in a network: at `chosen`, at its head, or nowhere. Throws Error(unsupported) for a network
-  /// without the head that it needs.
+  /// without the head that it needs, and as require_network.
   std::optional<NodeId> layer_in(const Network& network, NodeId chosen) const;
+  /// Throws Error(unsupported), naming them, where a network has operations that it is not defined for.
+  void require_network(const Network& network) const;
   /// Activations of a network at which its rule is not defined, and how many layers are of each kind. The plain
   /// gradient is taken there.
   std::map<OpKind, int> plain_gradient_at(const Network& network) const;

@@ -76,6 +76,22 @@ Tensor Probe::scores_of(Tensor x) const {
   return context_.to_host(run.value(score));
 }
 
+Propagated Probe::propagate(Tensor x, Tensor dscores, std::vector<NodeId> wrt,
+                            std::vector<NodeId> keep) const {
+  const std::vector<TensorType> type{{x.dtype(), x.shape()}};
+  const NodeId score = score_node(network_);
+  Run run(programs_->get(context_, type, {.outputs = {score}, .keep = keep, .gradients_at = wrt}), context_,
+          tensors(std::move(x)));
+  Propagated made;
+  made.scores = context_.to_host(run.value(score));
+  for (const NodeId node : keep) made.values.emplace(node, context_.to_host(run.value(node)));
+  const Gradients gradients =
+      run.backward({score, std::move(dscores)}, {.wrt = std::move(wrt), .last = true});
+  for (const auto& [node, gradient] : gradients.nodes)
+    made.gradients.emplace(node, context_.to_host(gradient));
+  return made;
+}
+
 Tensor Probe::activation(NodeId layer) const {
   return ask([&](const auto& explanation) { return context_.to_host(explanation.activations(layer)); });
 }
@@ -86,6 +102,11 @@ std::vector<double> Probe::values(const Target& target) const {
   if (target.direction == Direction::counterfactual)
     for (double& v : values) v = -v;
   return values;
+}
+
+Tensor Probe::score_gradient(const Target& target) const {
+  require_any_scores(target);
+  return evaluate(target, scores_).gradient;
 }
 
 Seed Probe::seed_of(const Target& target) const {

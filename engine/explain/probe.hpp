@@ -19,6 +19,13 @@ struct PathAverage {
   std::int64_t batch_bytes = kTailBytes;  ///< of points that go together, which changes no bit
 };
 
+/// What one forward and one backward made, in the host's memory.
+struct Propagated {
+  Tensor scores;                       ///< N×K, before any softmax
+  std::map<NodeId, Tensor> values;     ///< of the nodes to be kept
+  std::map<NodeId, Tensor> gradients;  ///< ∂ Σ dscores ∘ scores / ∂(value of node)
+};
+
 /// One forward of one batch and every question about it, for all front ends. An Explanation answers anew each
 /// time and on its device; a probe brings answers to the host and keeps those about the target asked last,
 /// since methods share maps and gradients but targets share nothing: any number of classes take the memory of
@@ -50,11 +57,16 @@ class Probe {
   Probe at(Tensor x) const;
   /// The scores of other inputs, N×K for any N: their forward and nothing else.
   Tensor scores_of(Tensor x) const;
+  /// Of other inputs, of any number, their forward and one backward from dscores, N×K, to the nodes of `wrt`.
+  Propagated propagate(Tensor x, Tensor dscores, std::vector<NodeId> wrt,
+                       std::vector<NodeId> keep = {}) const;
 
   /// N×K, before any softmax.
   const Tensor& scores() const { return scores_; }
   /// What the target is of each image.
   std::vector<double> values(const Target& target) const;
+  /// ∂target/∂scores, N×K. Throws Error(usage) for a target of one's own.
+  Tensor score_gradient(const Target& target) const;
   /// N×K×h×w, of one of the layers named at the start.
   Tensor activation(NodeId layer) const;
 

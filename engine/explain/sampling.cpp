@@ -118,13 +118,21 @@ std::vector<double> values_of_variants(Probe& probe, const Question& question, s
   return evaluate(there, scores).values;
 }
 
-Tensor baseline_of(const Question& question, const Tensor& x) {
+Tensor baselines_of(const Question& question, const Tensor& x) {
   const Shape one = x.shape().with(0, 1);
   if (!question.path.baseline) return Tensor::zeros(one, DType::f64);
   const Tensor& given = *question.path.baseline;
-  if (given.shape() != one)
+  if (given.shape().rank() != 4 || given.shape()[0] < 1 || given.shape().with(0, 1) != one)
     throw Error(ErrorKind::usage, "the baseline is ", given.shape(), ", the input ", one);
   return given.to(DType::f64);
+}
+
+Tensor baseline_of(const Question& question, const Tensor& x) {
+  Tensor baseline = baselines_of(question, x);
+  if (baseline.shape()[0] != 1)
+    throw Error(ErrorKind::usage, baseline.shape()[0],
+                " baselines were given, expected one; gradient-shap takes several");
+  return baseline;
 }
 
 double standard_normal(std::uint64_t seed, std::int64_t draw, std::int64_t i) {

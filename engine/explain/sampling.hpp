@@ -29,6 +29,8 @@ std::vector<double> values_of_variants(Probe& probe, const Question& question, s
 /// x′ of a question about inputs like x, N×C×H×W: its path's baseline, or zeros, 1×C×H×W of double. Throws Error(usage)
 /// for one of another shape.
 Tensor baseline_of(const Question& question, const Tensor& x);
+/// The same where there may be M of them: M×C×H×W.
+Tensor baselines_of(const Question& question, const Tensor& x);
 
 /// Value i of a draw from N(0, 1), the same for every picture of a size (Box and Muller).
 double standard_normal(std::uint64_t seed, std::int64_t draw, std::int64_t i);

@@ -157,6 +157,8 @@ OwnTarget masked_sum(NodeId node, const Tensor& y, std::span<const std::int64_t>
   return result;
 }
 
+bool is_sum_of_scores(const Target& target) { return !target.own && target.aim == Aim::score; }
+
 TargetValues evaluate(const Target& target, const Tensor& scores) {
   if (scores.shape().rank() != 2 || scores.shape()[0] != static_cast<std::int64_t>(target.classes.size()))
     throw Error(ErrorKind::usage, target.classes.size(), " classes were given for scores of ", scores.shape(),

@@ -71,6 +71,9 @@ struct Target {
   friend bool operator==(const Target&, const Target&) = default;
 };
 
+/// Whether it is Σ_k c_k y_k with c the same at all scores y.
+bool is_sum_of_scores(const Target& target);
+
 /// A target at certain scores.
 struct TargetValues {
   std::vector<double> values;  ///< one per image

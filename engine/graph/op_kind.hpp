@@ -39,4 +39,25 @@ constexpr bool is_activation(OpKind kind) {
 #undef BACKLIGHT_ROW
 }
 
+/// Linear in its inputs, but for a constant, outside training.
+constexpr bool is_affine(OpKind kind) {
+  switch (kind) {
+    case OpKind::adaptive_avg_pool2d:
+    case OpKind::add:
+    case OpKind::avg_pool2d:
+    case OpKind::batch_norm1d:
+    case OpKind::batch_norm2d:
+    case OpKind::broadcast_add:
+    case OpKind::concat:
+    case OpKind::conv2d:
+    case OpKind::dropout:
+    case OpKind::flatten:
+    case OpKind::linear:
+    case OpKind::strided_identity_pad:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace backlight

@@ -137,8 +137,9 @@ TEST_CASE("methods: each needs no more than it says" * doctest::test_suite("devi
     if (method.name == "rise") CHECK(passes - 5 == method.forwards - RandomMasks().count);
     const bool weighs_gradient =
         method.needs.layer && method.class_dependent && method.tails.empty() && method.passes.empty();
-    const int backwards = weighs_gradient + method.needs.input_gradient;
-    CHECK(method.backwards == (method.name == "integrated-gradients" ? method.forwards - 2 : backwards));
+    const int backwards = weighs_gradient + (method.needs.input_gradient || method.name == "fullgrad");
+    const bool along_path = method.name == "integrated-gradients" || method.name == "gradient-shap";
+    CHECK(method.backwards == (along_path ? method.forwards - 2 : backwards));
   }
 }
 

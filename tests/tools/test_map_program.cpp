@@ -201,6 +201,12 @@ TEST_CASE("explain: maps at the input say how they were made and whether they ad
   const ProcessResult text = work.run(run({"--method", "integrated-gradients", "--steps", "4"}));
   CHECK(contains(text.out, ": adds up to "));
 
+  const Json drawn = work.run_json(run({"--method", "gradient-shap,fullgrad", "--steps", "4", "--seed", "5",
+                                        "--baseline", "black", "--preset", "pytorch-grad-cam"}));
+  CHECK(drawn["draws"] == Json{{"baseline", "black"}, {"count", 4}, {"seed", 5}});
+  CHECK(drawn["path"].is_null());
+  CHECK(drawn["images"][0]["results"][1]["map"]["height"] == 32);
+
   const Json saliency = work.run_json(run({"--method", "saliency", "--box"}));
   CHECK(result_of(saliency)["map"]["height"] == 32);
   CHECK(result_of(saliency)["map"]["min"].get<double>() >= 0);
@@ -230,7 +236,7 @@ TEST_CASE("explain: maps at the input say how they were made and whether they ad
   refused({"--smooth", "augmentation", "--noise", "0.1"}, 2, "are of a smoothing by noise");
   refused({"--smooth", "smoothgrad", "--samples", "0"}, 2, "--samples");
   refused({"--smooth", "smoothgrad", "--noise", "nan"}, 2, "a noise of nan");
-  refused({"--steps", "5"}, 2, "are of integrated-gradients");
+  refused({"--steps", "5"}, 2, "--steps are of integrated-gradients and of gradient-shap");
   refused({"--method", "integrated-gradients", "--path-rule", "simpson"}, 2, "unknown path rule 'simpson'");
   refused({"--method", "integrated-gradients", "--baseline", work.str("none.png")}, 3, "none.png");
 }
@@ -276,9 +282,9 @@ TEST_CASE("explain: windows and masks are choices that names, documents and maps
   };
   refused({"--window", "3"}, "--window and --stride are of occlusion, which is not among");
   refused({"--method", "occlusion", "--grid", "3"}, "--masks, --keep and --grid are of rise");
-  refused({"--method", "occlusion", "--seed", "3"}, "--seed is of a smoothing by noise and of rise");
+  refused({"--method", "occlusion", "--seed", "3"}, "--seed is of a smoothing by noise, of gradient-shap and of rise");
   refused({"--method", "rise", "--baseline", "black"},
-          "--baseline is of integrated-gradients and of occlusion");
+          "--baseline is of integrated-gradients, of gradient-shap and of occlusion");
   refused({"--method", "occlusion", "--stride", "3"}, "a stride of the window's side at most");
   refused({"--method", "rise", "--keep", "0"}, "a probability above 0");
 }

@@ -117,14 +117,16 @@ void add_map_options(CLI::App& command, MapOptions& options) {
   add("--samples", options.samples, "Draws of the noise [25]", "N")->check(CLI::Range(1, 100'000));
   add("--noise", options.noise, "σ of the noise, as a share of the input's range [0.15]", "SHARE")
       ->check(CLI::Range(0.0, 10.0));
-  add("--seed", options.seed, "Of the noise and of rise's masks, which are the same for every picture [0]",
+  add("--seed", options.seed,
+      "Of the noise, of gradient-shap's draws and of rise's masks, which are the same for every picture [0]",
       "N");
   add("--baseline", options.baseline,
-      "From where integrated-gradients come, and what occlusion puts in a window: mean, black, blur, or a "
-      "picture [mean]",
+      "From where integrated-gradients and gradient-shap come, and what occlusion puts in a window: mean, "
+      "black, blur, or a picture [mean]",
       "NAME|FILE");
   add("--path-rule", options.rule, "How they are summed: gauss-legendre, trapezoid [gauss-legendre]", "NAME");
-  add("--steps", options.steps, "Steps of their path [50]", "N")->check(CLI::Range(2, 100'000));
+  add("--steps", options.steps, "Steps of their path, and draws of gradient-shap [50]", "N")
+      ->check(CLI::Range(2, 100'000));
   add("--window", options.window, "Side of occlusion's window, in pixels of the input [a 14th of its side]",
       "N")
       ->check(CLI::Range(1, 100'000));
@@ -204,25 +206,27 @@ Json ask_map_options(const MapOptions& options, const Model& model, Request& req
   const auto asks_for = [&](std::string_view name) {
     return std::ranges::any_of(request.looks, [&](const Look& look) { return look.method->name == name; });
   };
-  const bool integrates = asks_for("integrated-gradients"), occludes = asks_for("occlusion"),
-             masks = asks_for("rise");
+  const bool integrates = asks_for("integrated-gradients"), draws = asks_for("gradient-shap"),
+             occludes = asks_for("occlusion"), masks = asks_for("rise");
   const auto refuse = [](bool given, const char* what) {
     if (given) throw Error(ErrorKind::usage, what, ", which is not among the methods asked for");
   };
-  refuse(!integrates && (options.rule || options.steps),
-         "--path-rule and --steps are of integrated-gradients");
-  refuse(!integrates && !occludes && options.baseline,
-         "--baseline is of integrated-gradients and of occlusion");
+  refuse(!integrates && options.rule, "--path-rule is of integrated-gradients");
+  refuse(!integrates && !draws && options.steps, "--steps are of integrated-gradients and of gradient-shap");
+  refuse(!integrates && !draws && !occludes && options.baseline,
+         "--baseline is of integrated-gradients, of gradient-shap and of occlusion");
   refuse(!occludes && (options.window || options.stride), "--window and --stride are of occlusion");
   refuse(!masks && (options.masks || options.keep || options.grid), "--masks, --keep and --grid are of rise");
-  refuse(!masks && !noisy && options.seed,
-         "--seed is of a smoothing by noise and of rise");
-  json["path"] = json["occlusion"] = json["masks"] = Json();
-  const Json from = integrates || occludes ? choose_baseline(options, model, request, console) : Json();
+  refuse(!masks && !draws && !noisy && options.seed,
+         "--seed is of a smoothing by noise, of gradient-shap and of rise");
+  json["path"] = json["draws"] = json["occlusion"] = json["masks"] = Json();
+  const Json from =
+      integrates || draws || occludes ? choose_baseline(options, model, request, console) : Json();
   if (integrates)
     json["path"] = {{"baseline", from},
                     {"rule", choice_of(question.path.rule, kRules)},
                     {"steps", question.path.steps}};
+  if (draws) json["draws"] = {{"baseline", from}, {"count", question.path.steps}, {"seed", question.seed}};
   if (occludes) {
     const int side = options.window.value_or(std::max(1, model.info.preprocessing.input_size / 14));
     question.window = {.side = side, .stride = options.stride.value_or(side)};

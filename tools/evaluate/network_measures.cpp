@@ -240,9 +240,10 @@ class InfidelityMeasure : public MapMeasure {
     if (asked.candidate.method && asked.candidate.method->needs.input_gradient) {
       Question question = asked.candidate.question(asked.index);
       question.channels.reset();
-      attribution = asked.candidate.method->ask(asked.picture.probe, question).front().gradient.clone();
-      options.multiplied = asked.candidate.method->name == "input-x-gradient" ||
-                           asked.candidate.method->name == "integrated-gradients";
+      const Result result = std::move(asked.candidate.method->ask(asked.picture.probe, question).front());
+      attribution = result.gradient.clone();
+      // What adds up to a difference of scores has the picture as a factor.
+      options.multiplied = asked.candidate.method->name == "input-x-gradient" || result.completeness;
     }
     std::vector<double> values;
     for (const Perturbation perturbation : {Perturbation::square, Perturbation::gaussian}) {

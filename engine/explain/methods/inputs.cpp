@@ -4,11 +4,16 @@
 //   input-x-gradient       x ∘ ∂y/∂x, x as the network gets it       Shrikumar et al. 2016, arXiv:1605.01713
 //   integrated-gradients   (x − x′) ∘ Σ_m ω_m ∂y/∂x at x′ + t_m (x − x′)
 //                                                                    Sundararajan et al. 2017, arXiv:1703.01365
+//   gradient-shap          mean over draws of (x − x′) ∘ ∂y/∂x at x′ + t (x − x′), x′ one of M baselines and t in
+//                          0…1 at random: expected gradients          Erion et al. 2019, arXiv:1906.10670
 //
-// Integrated gradients add up to y(x) − y(x′), up to the rule's error: the result says both.
+// Integrated gradients add up to y(x) − y(x′), up to the rule's error, and gradient-shap to y(x) − mean y(x′) of what
+// was drawn, the more nearly the more draws there are: the result says both.
 #include <algorithm>
 #include <functional>
+#include <numeric>
 
+#include "engine/core/random.hpp"
 #include "engine/explain/methods/list.hpp"
 #include "engine/explain/methods/per_image.hpp"
 #include "engine/explain/sampling.hpp"
@@ -29,45 +34,79 @@ std::vector<Result> answer_input_gradient(Probe& probe, const Question& question
   return per_image(nullptr, &product);
 }
 
-std::vector<Result> answer_integrated(Probe& probe, const Question& question, BackwardRule) {
-  const Tensor x = probe.input().to(DType::f64), from = baseline_of(question, x);
-  const std::vector<QuadratureNode> nodes = quadrature(question.path.rule, question.path.steps);
+/// A point on the way from a baseline to the picture, and what its gradient counts.
+struct PathPoint {
+  std::size_t baseline = 0;  ///< its place among them
+  double at = 0, weight = 0;
+};
+
+/// Σ_m ω_m (x − x′_m) ∘ ∂y/∂x at x′_m + t_m (x − x′_m), which is to add up to y(x) − Σ_m ω_m y(x′_m).
+std::vector<Result> along_paths(Probe& probe, const Question& question, const Tensor& baselines,
+                                const std::vector<PathPoint>& points) {
+  const Tensor x = probe.input().to(DType::f64);
   const auto images = static_cast<std::size_t>(x.shape()[0]);
-  const std::size_t size = from.values<double>().size();
-  const auto difference = [&](std::size_t image, std::size_t i) {
-    return x.values<double>()[image * size + i] - from.values<double>()[i];
+  const std::size_t size = x.values<double>().size() / images;
+  const auto from = [&](std::size_t baseline) {
+    return baselines.values<double>().subspan(baseline * size, size);
   };
-  std::vector<double> sums(images * size, 0.0), at_baseline(images, 0.0);
-  // One variant more than nodes: the baseline itself, for the target's value there.
-  const auto last = static_cast<std::int64_t>(nodes.size());
+  const auto picture = [&](std::size_t image) { return x.values<double>().subspan(image * size, size); };
+  std::vector<double> share(static_cast<std::size_t>(baselines.shape()[0]), 0.0);
+  for (const PathPoint& point : points) share[point.baseline] += point.weight;
+  Tensor sums = Tensor::zeros(x.shape(), DType::f64);
+  std::vector<double> at_baselines(images, 0.0);
+  // Behind the points the baselines themselves, for the target's values there.
+  const std::size_t all = points.size() + share.size();
   for_each_variant(
-      probe, method::gradient(), question, last + 1,
-      [&](std::int64_t image, std::int64_t m, std::span<double> to) {
-        const double t = m == last ? 0 : nodes[static_cast<std::size_t>(m)].at;
-        for (std::size_t i = 0; i < size; ++i)
-          to[i] = from.values<double>()[i] + t * difference(static_cast<std::size_t>(image), i);
+      probe, method::gradient(), question, static_cast<std::int64_t>(all),
+      [&](std::int64_t image, std::int64_t variant, std::span<double> to) {
+        const auto m = static_cast<std::size_t>(variant);
+        const PathPoint point = m < points.size() ? points[m] : PathPoint{m - points.size()};
+        const auto start = from(point.baseline), end = picture(static_cast<std::size_t>(image));
+        for (std::size_t i = 0; i < size; ++i) to[i] = start[i] + point.at * (end[i] - start[i]);
       },
-      [&](std::int64_t image, std::int64_t m, const Result& result, double value) {
-        const auto n = static_cast<std::size_t>(image);
-        if (m == last) {
-          at_baseline[n] = value;
+      [&](std::int64_t image, std::int64_t variant, const Result& result, double value) {
+        const auto n = static_cast<std::size_t>(image), m = static_cast<std::size_t>(variant);
+        if (m >= points.size()) {
+          at_baselines[n] += share[m - points.size()] * value;
           return;
         }
         const Tensor gradient = result.gradient.to(DType::f64);
+        const auto start = from(points[m].baseline), end = picture(n);
+        double* const sum = sums.data<double>() + n * size;
         for (std::size_t i = 0; i < size; ++i)
-          sums[n * size + i] += nodes[static_cast<std::size_t>(m)].weight * gradient.values<double>()[i];
+          sum[i] += points[m].weight * (end[i] - start[i]) * gradient.values<double>()[i];
       });
   const std::vector<double> at_input = probe.values(question.target);
   std::vector<Result> results(images);
   for (std::size_t n = 0; n < images; ++n) {
-    Tensor exact(Shape(x.shape().extents().subspan(1)), DType::f64);
-    Completeness& total = results[n].completeness.emplace();
-    for (std::size_t i = 0; i < size; ++i)
-      total.sum += exact.values<double>()[i] = difference(n, i) * sums[n * size + i];
-    total.expected = at_input[n] - at_baseline[n];
+    const Tensor exact = image_of(sums, n);
+    const std::span<const double> values = exact.values<double>();
+    results[n].completeness = {std::accumulate(values.begin(), values.end(), 0.0),
+                               at_input[n] - at_baselines[n]};
     results[n].gradient = exact.to(probe.input().dtype());
   }
   return results;
+}
+
+std::vector<Result> answer_integrated(Probe& probe, const Question& question, BackwardRule) {
+  std::vector<PathPoint> points;
+  for (const QuadratureNode& node : quadrature(question.path.rule, question.path.steps))
+    points.push_back({0, node.at, node.weight});
+  return along_paths(probe, question, baseline_of(question, probe.input()), points);
+}
+
+std::vector<Result> answer_gradient_shap(Probe& probe, const Question& question, BackwardRule) {
+  const int draws = question.path.steps;
+  if (draws < 1) throw Error(ErrorKind::usage, draws, " draws were asked for, expected 1 at least");
+  const Tensor baselines = baselines_of(question, probe.input());
+  std::vector<PathPoint> points;
+  for (int m = 0; m < draws; ++m) {
+    const std::uint64_t stream =
+        random_bits(question.seed ^ hash_of("gradient-shap"), static_cast<std::uint64_t>(m));
+    const double which = random_uniform(stream, 1) * static_cast<double>(baselines.shape()[0]);
+    points.push_back({static_cast<std::size_t>(which), random_uniform(stream, 0), 1.0 / draws});
+  }
+  return along_paths(probe, question, baselines, points);
 }
 
 }  // namespace
@@ -103,6 +142,17 @@ Method integrated_gradients() {
           .backwards = Path().steps,
           .counterfactual = true,
           .answer = answer_integrated};
+}
+
+Method gradient_shap() {
+  return {.name = "gradient-shap",
+          .summary = "integrated gradients at random places between random baselines and the picture",
+          .paper = "arXiv:1906.10670",
+          .needs = {.input_gradient = true},
+          .forwards = 2 + Path().steps,
+          .backwards = Path().steps,
+          .counterfactual = true,
+          .answer = answer_gradient_shap};
 }
 
 }  // namespace method

@@ -34,5 +34,8 @@ Method gradient();
 Method saliency();
 Method input_x_gradient();
 Method integrated_gradients();
+Method gradient_shap();
+// At the input and at every bias: full_grad.cpp.
+Method full_grad();
 
 }  // namespace backlight::method

@@ -1,0 +1,204 @@
+// Maps that need a rule or every bias of a network, against their authors' code, pytorch-grad-cam, captum and zennit
+// (tests/golden/make_rules.py).
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "attribution/small_network.hpp"
+#include "engine/explain/methods.hpp"
+#include "support/compare.hpp"
+#include "support/device.hpp"
+#include "support/fill_network.hpp"
+#include "support/golden.hpp"
+#include "support/squeeze_excitation.hpp"
+
+using namespace backlight;
+using namespace backlight::test;
+
+namespace {
+
+constexpr double kRuleTolerance = 2e-5;
+
+/// Batch norm behind convolutions with a bias and without, and an activation that ends.
+Network small_normed_network() {
+  Network network(3);
+  network.add("conv1", conv2d(3, 6, {.kernel = 3, .padding = 1, .bias = false}));
+  network.add("bn1", batch_norm2d(6));
+  network.add("relu1", relu6());
+  network.add("conv2", conv2d(6, 8, {.kernel = 3, .stride = 2, .padding = 1}));
+  network.add("bn2", batch_norm2d(8));
+  network.add("relu2", relu());
+  network.add("avgpool", adaptive_avg_pool2d(1));
+  network.add("flatten", flatten());
+  network.add("fc", linear(8, 5));
+  Context context({}, 1);
+  fill_network(network, context);
+  return network;
+}
+
+Tensor rule_pictures(double scale = 1) {
+  Tensor x = random_tensor({2, 3, 13, 18}, "layer_maps.x");
+  for (float& v : x.values()) v *= static_cast<float>(scale);
+  return x;
+}
+
+std::shared_ptr<const Tensor> rule_baselines(std::int64_t count) {
+  const Tensor all = random_tensor({3, 3, 13, 18}, "rules.baselines");
+  return std::make_shared<const Tensor>(
+      Tensor::from({count, 3, 13, 18}, all.values().first(static_cast<std::size_t>(count * 3 * 13 * 18))));
+}
+
+/// A network and a batch of two.
+struct Ruled {
+  explicit Ruled(Network built, Tensor x = rule_pictures())
+      : context(test_context(2)),
+        network(placed(std::move(built), context)),
+        probe(network, context, std::move(x), {}, /*input_gradient=*/true) {}
+
+  Question question() const {
+    Question question{.target = {{1, 4}}, .preset = Preset::paper};
+    question.path.steps = 7;
+    question.seed = 3;
+    return question;
+  }
+  std::vector<Result> results(const char* method, const Question& of) {
+    return find_method(method).explain(probe, of);
+  }
+
+  Context context;
+  Network network;
+  Probe probe;
+};
+
+/// Both images' results, one behind the other.
+Tensor together(const std::vector<Result>& results) {
+  std::vector<std::int64_t> extents{2};
+  std::ranges::copy(results[0].raw().shape().extents(), std::back_inserter(extents));
+  Tensor all{Shape(extents)};
+  float* to = all.data<float>();
+  for (const Result& result : results) to = std::ranges::copy(result.raw().values(), to).out;
+  return all;
+}
+
+void check_complete(const std::vector<Result>& results, double tolerance) {
+  for (const Result& result : results) {
+    CHECK(std::abs(result.completeness.value().expected) > 1e-3);
+    CHECK(std::abs(result.completeness->sum - result.completeness->expected) <=
+          tolerance * std::max(1.0, std::abs(result.completeness->expected)));
+  }
+}
+
+struct NamedNetwork {
+  const char* name;
+  Network (*make)();
+};
+constexpr NamedNetwork kRuledNetworks[] = {
+    {"pooled", small_residual_network}, {"dense", small_dense_network}, {"normed", small_normed_network}};
+
+/// The same bits from a batch as from its images, and whatever goes together.
+void check_batch(const char* method, const Question& asked) {
+  CAPTURE(method);
+  for (const NamedNetwork& of : kRuledNetworks) {
+    Ruled at(of.make());
+    Question question = asked;
+    const Tensor both = together(at.results(method, question));
+    question.batch_bytes = 1;
+    CHECK(same_bits(together(at.results(method, question)), both));
+    const Tensor x = rule_pictures();
+    const std::size_t size = x.values().size() / 2, values = both.values().size() / 2;
+    for (std::size_t n = 0; n < 2; ++n) {
+      question.target.classes = {asked.target.classes[n]};
+      Probe one(at.network, at.context, Tensor::from({1, 3, 13, 18}, x.values().subspan(n * size, size)), {},
+                true);
+      const Tensor alone = find_method(method).explain(one, question).front().raw().clone();
+      CHECK(same_bits(alone, Tensor::from(alone.shape(), both.values().subspan(n * values, values))));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("rules: fullgrad equals its authors' and pytorch-grad-cam's and adds up" *
+          doctest::test_suite("device")) {
+  for (const NamedNetwork& of : kRuledNetworks) {
+    CAPTURE(of.name);
+    Ruled at(of.make());
+    const double tolerance = tolerance_on(at.context.device(), kRuleTolerance);
+    for (const Preset preset : find_method("fullgrad").presets) {
+      CAPTURE(name_of(preset));
+      Question question = at.question();
+      question.preset = preset;
+      const std::vector<Result> results = at.results("fullgrad", question);
+      CHECK(relative_error(together(results),
+                           golden("rules", text(of.name, ".fullgrad.", name_of(preset)))) <= tolerance);
+      check_complete(results, tolerance);
+    }
+  }
+}
+
+TEST_CASE("rules: fullgrad counts what ReLU6 holds back" * doctest::test_suite("device")) {
+  Ruled at(small_normed_network(), rule_pictures(30));
+  Run run(at.network, at.context, rule_pictures(30), {.keep = {at.network.find("relu1")}});
+  const Tensor a = at.context.to_host(run.value(at.network.find("relu1")));
+  CHECK(std::ranges::count(a.values(), 6.0f) > 100);
+  check_complete(at.results("fullgrad", at.question()), tolerance_on(at.context.device(), 1e-4));
+  // What does not add up to a target that is no sum of scores promises nothing.
+  Question question = at.question();
+  question.target.aim = Aim::probability;
+  CHECK_FALSE(at.results("fullgrad", question).front().completeness);
+}
+
+TEST_CASE("rules: gradient-shap equals captum's of the same draws and nearly adds up" *
+          doctest::test_suite("device")) {
+  for (const NamedNetwork& of : kRuledNetworks) {
+    CAPTURE(of.name);
+    Ruled at(of.make());
+    Question question = at.question();
+    question.path.baseline = rule_baselines(3);
+    CHECK(relative_error(together(at.results("gradient-shap", question)),
+                         golden("rules", text(of.name, ".gradient-shap"))) <=
+          tolerance_on(at.context.device(), kRuleTolerance));
+    // Of many draws the integral is left.
+    question.path.baseline = rule_baselines(1);
+    question.path.steps = 600;
+    for (const Result& result : at.results("gradient-shap", question))
+      CHECK(std::abs(result.completeness->sum - result.completeness->expected) <= 0.1);
+  }
+}
+
+TEST_CASE("rules: neither the batch nor what goes together changes a bit") {
+  Question question{.target = {{1, 4}}, .preset = Preset::paper};
+  question.path.baseline = rule_baselines(3);
+  question.path.steps = 3;
+  check_batch("fullgrad", question);
+  check_batch("gradient-shap", question);
+}
+
+TEST_CASE("rules: what is not defined for a network or fit to be asked is refused with the reason") {
+  Context context = test_context(1);
+  const Network gated = placed(squeeze_excitation_network(), context);
+  Probe probe(gated, context, random_tensor({1, 3, 32, 32}, "rules.x"), {}, true);
+  const Question question{.target = {{1}}, .preset = Preset::paper};
+  CHECK_THROWS_WITH_AS(
+      find_method("fullgrad").explain(probe, question),
+      "fullgrad is not defined for sigmoid (1 layer), silu (4 layers) and multiply (1 layer), which "
+      "this network has; use integrated-gradients, which asks nothing of a network",
+      Error);
+  CHECK_THROWS_WITH_AS(find_method("fullgrad").layer_in(gated, 0), doctest::Contains("is not defined for"),
+                       Error);
+
+  Ruled at(small_dense_network());
+  Question several = at.question();
+  several.path.baseline = rule_baselines(3);
+  CHECK_THROWS_WITH_AS(at.results("integrated-gradients", several),
+                       "3 baselines were given, expected one; gradient-shap takes several", Error);
+  several.path.steps = 0;
+  CHECK_THROWS_WITH_AS(at.results("gradient-shap", several), "0 draws were asked for, expected 1 at least",
+                       Error);
+  several.path = {.baseline = std::make_shared<const Tensor>(Tensor::zeros({2, 3, 13, 17}))};
+  CHECK_THROWS_WITH_AS(at.results("gradient-shap", several), "the baseline is 2×3×13×17, the input 1×3×13×18",
+                       Error);
+}
