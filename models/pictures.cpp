@@ -84,9 +84,24 @@ Fitted fit_picture(const Image& image, const Model& model, Fit fit, bool backwar
   return preprocess(image, model.info.preprocessing, fit);
 }
 
+std::shared_ptr<const InputRange> input_range(const Method& method, const Tensor& x,
+                                              const Preprocessing& how) {
+  if (method.rule != BackwardRule::lrp_gamma_box) return nullptr;
+  InputRange range{Tensor(x.shape().with(0, 1)), Tensor(x.shape().with(0, 1))};
+  const auto plane = static_cast<std::size_t>(x.shape()[2] * x.shape()[3]);
+  for (std::size_t i = 0; i < range.least.values().size(); ++i) {
+    const std::size_t c = i / plane;
+    range.least.values()[i] = -how.mean[c] / how.std[c];
+    range.greatest.values()[i] = (255 / how.divisor - how.mean[c]) / how.std[c];
+  }
+  return std::make_shared<const InputRange>(std::move(range));
+}
+
 Result explain_picture(Probe& probe, const Method& method, const Question& question,
                        const Preprocessing& how) {
-  Result result = std::move(method.explain(probe, question).front());
+  Question asked = question;
+  if (!asked.range) asked.range = input_range(method, probe.input(), how);
+  Result result = std::move(method.explain(probe, asked).front());
   require_finite("the result of " + std::string(method.name), result.raw());
   if (result.gradient.defined()) result.gradient = to_rgb_order(std::move(result.gradient), how);
   return result;

@@ -17,8 +17,12 @@ enum class Baseline : std::uint8_t { mean, black, blur };
 /// 1×C×H×W, for an input x of this shape in the host's memory. Of a network of four channels alpha stays the input's.
 Tensor baseline(Baseline which, const Tensor& x, const Preprocessing& how);
 
+/// What LRP's z-box rule asks of an input x of this shape, black to white; null for methods that do not.
+std::shared_ptr<const InputRange> input_range(const Method& method, const Tensor& x,
+                                              const Preprocessing& how);
+
 /// The method's answer about the only picture of a probe, a gradient in the order R G B whatever order the
-/// network takes. Throws as Method::explain, Error(bad_input) for a result that is not finite.
+/// network takes. A question without a range has the input's. Throws as Method::explain, Error(bad_input) for a result that is not finite.
 Result explain_picture(Probe& probe, const Method& method, const Question& question,
                        const Preprocessing& how);
 

@@ -89,7 +89,10 @@ std::span<const Method> methods() {
                                method::guided_grad_cam(),    method::deconv_grad_cam(),
                                method::gradient(),           method::saliency(),
                                method::input_x_gradient(),   method::integrated_gradients(),
-                               method::gradient_shap(),      method::full_grad()};
+                               method::gradient_shap(),      method::full_grad(),
+                               method::deep_lift(),          method::lrp_epsilon(),
+                               method::lrp_gamma_box(),      method::lrp_plus_flat(),
+                               method::lrp_alpha_beta_flat()};
   return kAll;
 }
 
@@ -193,6 +196,7 @@ std::optional<NodeId> Method::layer_in(const Network& network, NodeId chosen) co
 
 std::map<OpKind, int> Method::plain_gradient_at(const Network& network) const {
   std::map<OpKind, int> layers;
+  if (reads_values(rule)) return layers;  // require_network refuses them
   for (const Node& node : network.nodes())
     if (node.computes() && is_activation(node.kind()) && !is_defined_at(rule, node.kind()))
       ++layers[node.kind()];

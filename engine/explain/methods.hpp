@@ -35,6 +35,11 @@ struct Path {
   int steps = 50;  ///< GradientSHAP's draws, too
 };
 
+/// The least and the greatest values that an input can have, black's and white's of pictures: 1×C×H×W each.
+struct InputRange {
+  Tensor least, greatest;
+};
+
 /// What occlusion slides over the input, in its pixels. The last windows of a row and column are cut at the rim.
 struct Window {
   int side = 0;    ///< of the square
@@ -70,6 +75,8 @@ struct Question {
   /// Its pixels become the path's baseline. Without: a 14th of the input's shorter side, one behind the other.
   std::optional<Window> window = {};
   RandomMasks masks = {};
+  /// Of LRP's z-box rule; null: what each channel of each picture has itself.
+  std::shared_ptr<const InputRange> range = {};
   /// How many inputs go through the network together; no bit of the answer depends on it.
   std::int64_t batch_bytes = kTailBytes;
   /// Called, where it is given, while changed pictures go through the network: how many of them are done.

@@ -76,17 +76,18 @@ Tensor Probe::scores_of(Tensor x) const {
   return context_.to_host(run.value(score));
 }
 
-Propagated Probe::propagate(Tensor x, Tensor dscores, std::vector<NodeId> wrt,
-                            std::vector<NodeId> keep) const {
+Propagated Probe::propagate(Tensor x, Tensor dscores, Propagation how) const {
   const std::vector<TensorType> type{{x.dtype(), x.shape()}};
   const NodeId score = score_node(network_);
-  Run run(programs_->get(context_, type, {.outputs = {score}, .keep = keep, .gradients_at = wrt}), context_,
-          tensors(std::move(x)));
+  const ProgramOptions options{
+      .outputs = {score}, .keep = how.keep, .gradients_at = how.wrt, .rule = how.rule};
+  Run run(programs_->get(context_, type, options), context_, tensors(std::move(x)));
   Propagated made;
   made.scores = context_.to_host(run.value(score));
-  for (const NodeId node : keep) made.values.emplace(node, context_.to_host(run.value(node)));
+  for (const NodeId node : how.keep) made.values.emplace(node, context_.to_host(run.value(node)));
   const Gradients gradients =
-      run.backward({score, std::move(dscores)}, {.wrt = std::move(wrt), .last = true});
+      run.backward({score, std::move(dscores)},
+                   {.rule = how.rule, .box = std::move(how.box), .wrt = std::move(how.wrt), .last = true});
   for (const auto& [node, gradient] : gradients.nodes)
     made.gradients.emplace(node, context_.to_host(gradient));
   return made;

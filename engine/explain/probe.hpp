@@ -19,11 +19,20 @@ struct PathAverage {
   std::int64_t batch_bytes = kTailBytes;  ///< of points that go together, which changes no bit
 };
 
-/// What one forward and one backward made, in the host's memory.
+/// Of one forward and one backward by themselves.
+struct Propagation {
+  std::vector<NodeId> wrt;  ///< nodes at which the backward arrives
+  std::vector<NodeId> keep = {};
+  BackwardRule rule = BackwardRule::standard;
+  InputBox box = {};  ///< for rules that ask for it
+};
+
+/// What they made, in the host's memory.
 struct Propagated {
   Tensor scores;                       ///< N×K, before any softmax
   std::map<NodeId, Tensor> values;     ///< of the nodes to be kept
-  std::map<NodeId, Tensor> gradients;  ///< ∂ Σ dscores ∘ scores / ∂(value of node)
+  std::map<NodeId, Tensor>
+      gradients;  ///< ∂ Σ dscores ∘ scores / ∂(value of node), or what the rule makes of it
 };
 
 /// One forward of one batch and every question about it, for all front ends. An Explanation answers anew each
@@ -57,9 +66,8 @@ class Probe {
   Probe at(Tensor x) const;
   /// The scores of other inputs, N×K for any N: their forward and nothing else.
   Tensor scores_of(Tensor x) const;
-  /// Of other inputs, of any number, their forward and one backward from dscores, N×K, to the nodes of `wrt`.
-  Propagated propagate(Tensor x, Tensor dscores, std::vector<NodeId> wrt,
-                       std::vector<NodeId> keep = {}) const;
+  /// Of other inputs, of any number, their forward and one backward from dscores, N×K.
+  Propagated propagate(Tensor x, Tensor dscores, Propagation how) const;
 
   /// N×K, before any softmax.
   const Tensor& scores() const { return scores_; }

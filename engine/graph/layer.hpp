@@ -63,6 +63,11 @@ struct PackArgs {
   bool winograd = false;  ///< whether other roundings may come of it
 };
 
+/// How far values lie from the least and from the greatest that an input can have, of the input's shape.
+struct InputBox {
+  Tensor above_least, below_greatest;  ///< x − least, not below 0, and x − greatest, not above
+};
+
 struct BackwardArgs {
   Context& context;
   std::span<const Tensor* const> x;  ///< null entries unless needs().inputs
@@ -74,7 +79,10 @@ struct BackwardArgs {
       dy;                       ///< one per output, null where the target does not depend on it; never all
   std::span<Tensor* const> dx;  ///< one per input, overwritten; null where not wanted
   std::span<Tensor* const> dw;  ///< one per parameter, accumulated into; empty, or null where not wanted
+  /// Under one that reads values x and y are there, whatever needs() says.
   BackwardRule rule = BackwardRule::standard;
+  bool at_input = false;          ///< whether x[0] is the network's input
+  const InputBox* box = nullptr;  ///< where one was given
   Mode mode = {};
   const Tensor* packed = nullptr;  ///< what pack_backward() made of w; null where it was not asked or made nothing
 };

@@ -60,7 +60,7 @@ Program::Program(const Network& network, const Context& context, std::vector<Giv
   choose_wanted();
   if (options_.optimise.drop_dead) drop_dead();
   const bool weights_stay = !options_.training && !options_.parameter_gradients;
-  if (options_.optimise.fold && weights_stay) fold(context);
+  if ((options_.optimise.fold || is_lrp(options_.rule)) && weights_stay) fold(context);
   prepare_backward();
   plan_steps();
   if (options_.optimise.arena) plan_memory();
@@ -192,6 +192,7 @@ std::vector<bool> Program::reached_from(std::span<const NodeId> nodes, bool from
 }
 
 Needs Program::needs(NodeId id) const {
+  if (backward_ready_[at(id)] && reads_values(options_.rule)) return {.inputs = true, .outputs = true};
   return backward_ready_[at(id)]
              ? nodes_[at(id)].layer->needs(options_.parameter_gradients || options_.training)
              : Needs{};

@@ -47,6 +47,9 @@ struct ProgramOptions {
   std::vector<NodeId> gradients_at = {};
   bool parameter_gradients = false;
   bool training = false;
+  /// Under which a backward will run, where that reads every layer's values: all are kept then. Batch norm becomes part
+  /// of the convolution before it for LRP, whatever `optimise` says: its rules are of the two as one.
+  BackwardRule rule = BackwardRule::standard;
   /// Nodes from which runs will go on with other values: what else the nodes behind them read is kept.
   std::vector<NodeId> resume_at = {};
   Optimisations optimise = {};

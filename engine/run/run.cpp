@@ -179,6 +179,16 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
   if (options.parameter_gradients && !program_->options().parameter_gradients)
     throw Error(ErrorKind::usage,
                 "parameter gradients were asked for, but forward was not told to prepare them");
+  if (reads_values(options.rule) && program_->options().rule != options.rule)
+    throw Error(
+        ErrorKind::usage,
+        "a backward under a rule that reads values was asked for, but forward was not told to keep them: "
+        "name the rule in ProgramOptions::rule");
+  if (reads_values(options.rule) && options.parameter_gradients)
+    throw Error(ErrorKind::usage, "parameters have gradients under the standard rule alone");
+  if (const std::int64_t rows = program_->given().front().type.shape[0];
+      options.rule == BackwardRule::rescale && rows % 2 != 0)
+    throw Error(ErrorKind::usage, "a batch of ", rows, " was given, expected as many references as pictures");
   for (const NodeId id : options.wrt)
     if (!program_->is_differentiable(static_cast<NodeId>(program_->checked(id))))
       throw Error(ErrorKind::usage, "a gradient at '", network.node(id).name,
@@ -213,12 +223,15 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
       result.parameters.push_back(p.trainable ? context_.zeros(p.tensor->shape(), p.tensor->dtype())
                                               : Tensor());
 
+  std::optional<InputBox> box;
+  if (options.box.above_least.defined())
+    box = {context_.copy(options.box.above_least), context_.copy(options.box.below_greatest)};
   Operands operands(context_);
   for (NodeId id = network.last(); id >= 0; --id) {
     if (program_->node(id).output > 0) continue;  // with the first of its layer's values
     const int values = program_->node(id).layer ? program_->node(id).layer->output_count() : 1;
     if (program_->is_backward_ready(id))
-      layer_backward(id, wanted, dvalues, result.parameters, options.rule, operands);
+      layer_backward(id, wanted, dvalues, result.parameters, options.rule, box ? &*box : nullptr, operands);
     for (NodeId value = id; value < id + values; ++value) {
       Tensor& dvalue = dvalues[at(value)];
       if (dvalue.defined() && std::ranges::find(options.wrt, value) != options.wrt.end())
@@ -238,7 +251,8 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
 }
 
 void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<Tensor>& dvalues,
-                         std::vector<Tensor>& dparameters, BackwardRule rule, Operands& operands) {
+                         std::vector<Tensor>& dparameters, BackwardRule rule, const InputBox* box,
+                         Operands& operands) {
   const Node& node = program_->node(id);
   const Needs needs = program_->needs(id);
   operands.clear();
@@ -276,6 +290,8 @@ void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<
                         .dx = dx,
                         .dw = dw,
                         .rule = rule,
+                        .at_input = program_->network().node(node.inputs.front()).kind() == OpKind::input,
+                        .box = box,
                         .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)},
                         .packed = program_->packed_backward(id)});
   for (std::size_t i = 0; i < terms.size(); ++i) {

@@ -25,7 +25,10 @@ Seed one_hot(NodeId node, const Shape& shape, std::span<const std::int64_t> inde
 std::vector<Tensor> tensors(Tensor one);
 
 struct BackwardOptions {
+  /// One that reads values must be the program's, too.
   BackwardRule rule = BackwardRule::standard;
+  /// For rules that ask for it, in any memory.
+  InputBox box = {};
   /// Nodes whose gradients are wanted. Backward goes no further than these need.
   std::vector<NodeId> wrt = {};
   bool parameter_gradients = false;
@@ -57,7 +60,7 @@ class Run {
   const Tensor& output() const { return value(program_->options().outputs.front()); }
   const Shape& shape(NodeId node) const { return program_->shape(node); }
 
-  /// Gradients of the sum of the seeds' targets. Standard backpropagation, but for the rule at each ReLU.
+  /// Gradients of the sum of the seeds' targets. Standard backpropagation, but for the rule.
   /// Throws Error(usage) when forward was not told to prepare for what is asked.
   Gradients backward(std::span<const Seed> seeds, const BackwardOptions& options);
   Gradients backward(const Seed& seed, const BackwardOptions& options) {
@@ -83,7 +86,8 @@ class Run {
   void forward();
   struct Operands;
   void layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<Tensor>& dvalues,
-                      std::vector<Tensor>& dparameters, BackwardRule rule, Operands& operands);
+                      std::vector<Tensor>& dparameters, BackwardRule rule, const InputBox* box,
+                      Operands& operands);
   Tensor rows_of(const Tensor& value, std::span<const std::int64_t> rows) const;
 
   std::shared_ptr<const Program> program_;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/dispatch.hpp"
+#include "kernels/relevance/relevance_layer.hpp"
 
 namespace backlight {
 namespace {
@@ -37,6 +38,7 @@ class ActivationLayer final : public Layer {
       k.activation_backward(a.context, a.dy[0]->numel(), activation_, saved.data<T>(), a.dy[0]->data<T>(),
                             a.dx[0]->data<T>());
     });
+    if (reads_values(a.rule)) secant_backward(a);
   }
 
  private:

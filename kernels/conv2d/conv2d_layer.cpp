@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/dispatch.hpp"
+#include "kernels/relevance/relevance_layer.hpp"
 
 namespace backlight {
 namespace {
@@ -88,6 +89,7 @@ class Conv2d final : public Layer {
 
   void backward(const BackwardArgs& a) const override {
     const Conv2dParams p = params(a.x_shapes[0]);
+    if (is_lrp(a.rule)) return relevance_backward(a, p);
     dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       const T* dy = a.dy[0]->data<T>();
       if (a.dx[0] && a.packed)
@@ -99,6 +101,24 @@ class Conv2d final : public Layer {
         k.conv2d_backward_filter(a.context, p, a.x[0]->data<T>(), dy, a.dw[0]->data<T>());
       if (a.dw.size() > 1 && a.dw[1]) k.conv2d_backward_bias(a.context, p, dy, a.dw[1]->data<T>());
     });
+  }
+
+  void relevance_backward(const BackwardArgs& a, const Conv2dParams& p) const {
+    backlight::relevance_backward(kind(), a,
+                                  {.forward =
+                                       [&](const Tensor& x, const Tensor& w, const Tensor* bias, Tensor& y) {
+                                         dispatch(a.context, y.dtype(), [&]<class T>(const Kernels<T>& k) {
+                                           k.conv2d_forward(a.context, p, x.data<T>(), w.data<T>(),
+                                                            bias ? bias->data<T>() : nullptr, y.data<T>());
+                                         });
+                                       },
+                                   .backward =
+                                       [&](const Tensor& dy, const Tensor& w, Tensor& dx) {
+                                         dispatch(a.context, dx.dtype(), [&]<class T>(const Kernels<T>& k) {
+                                           k.conv2d_backward_data(a.context, p, dy.data<T>(), w.data<T>(),
+                                                                  dx.data<T>());
+                                         });
+                                       }});
   }
 
   Conv2dParams params(const Shape& x) const {

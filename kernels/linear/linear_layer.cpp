@@ -1,6 +1,7 @@
 #include "kernels/linear/linear_layer.hpp"
 
 #include "kernels/dispatch.hpp"
+#include "kernels/relevance/relevance_layer.hpp"
 
 namespace backlight {
 namespace {
@@ -40,6 +41,7 @@ class Linear final : public Layer {
 
   void backward(const BackwardArgs& a) const override {
     const LinearParams p = params(a.dy[0]->shape());
+    if (is_lrp(a.rule)) return relevance_backward(a, p);
     dispatch(a.context, a.dy[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       const T* dy = a.dy[0]->data<T>();
       if (a.dx[0]) k.linear_backward_data(a.context, p, dy, a.w[0]->data<T>(), a.dx[0]->data<T>());
@@ -50,6 +52,23 @@ class Linear final : public Layer {
   }
 
  private:
+  void relevance_backward(const BackwardArgs& a, const LinearParams& p) const {
+    backlight::relevance_backward(kind(), a,
+                                  {.forward =
+                                       [&](const Tensor& x, const Tensor& w, const Tensor* bias, Tensor& y) {
+                                         dispatch(a.context, y.dtype(), [&]<class T>(const Kernels<T>& k) {
+                                           k.linear_forward(a.context, p, x.data<T>(), w.data<T>(),
+                                                            bias ? bias->data<T>() : nullptr, y.data<T>());
+                                         });
+                                       },
+                                   .backward =
+                                       [&](const Tensor& dy, const Tensor& w, Tensor& dx) {
+                                         dispatch(a.context, dx.dtype(), [&]<class T>(const Kernels<T>& k) {
+                                           k.linear_backward_data(a.context, p, dy.data<T>(), w.data<T>(),
+                                                                  dx.data<T>());
+                                         });
+                                       }});
+  }
   LinearParams params(const Shape& y) const {
     return {.batch = y.numel() / out_, .in = in_, .out = out_, .words = y.rank() == 3};
   }

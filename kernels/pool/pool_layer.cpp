@@ -105,6 +105,26 @@ class MaxPool2d final : public Pool2d {
       k.max_pool2d_backward(a.context, params(a.x_shapes[0], a.dy[0]->shape()),
                             a.saved.indices.data<std::int32_t>(), a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
+    if (a.rule == BackwardRule::rescale) rescale_backward(a);
+  }
+
+ private:
+  /// Of the maximum y and its reference y′, max(y, y′) − y′ is given to the place of y, y − max(y, y′) to that of y′: the
+  /// difference, all of it. The gradient is in dx.
+  void rescale_backward(const BackwardArgs& a) const {
+    const Tensor &x = *a.x[0], &y = *a.y[0], &dy = *a.dy[0];
+    Tensor parts = a.context.empty(y.shape(), y.dtype()), given = a.context.empty(x.shape(), x.dtype());
+    dispatch(a.context, x.dtype(), [&]<class T>(const Kernels<T>& k) {
+      const std::int64_t outputs = y.numel() / 2, inputs = x.numel() / 2;
+      const T *at = y.data<T>(), *reference = at + outputs;
+      k.difference_part(a.context, outputs, {1, 0}, at, reference, dy.data<T>(), parts.data<T>());
+      k.difference_part(a.context, outputs, {0, 1}, at, reference, dy.data<T>(), parts.data<T>() + outputs);
+      k.max_pool2d_backward(a.context, params(x.shape(), y.shape()), a.saved.indices.data<std::int32_t>(),
+                            parts.data<T>(), given.data<T>());
+      T *const to = given.data<T>(), *const dx = a.dx[0]->data<T>();
+      k.add_forward(a.context, inputs, to, to + inputs, to);
+      k.over_difference(a.context, inputs, x.data<T>(), x.data<T>() + inputs, to, dx, dx);
+    });
   }
 };
 

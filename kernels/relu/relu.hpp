@@ -27,7 +27,7 @@ namespace cpu {
 template <class T>
 void relu_forward(Context& context, const ReluParams& params, const T* x, T* y);
 
-/// dx may be dy.
+/// dx may be dy. `rule` is one of those three.
 template <class T>
 void relu_backward(Context& context, const ReluParams& params, BackwardRule rule, const T* y, const T* dy,
                    T* dx);

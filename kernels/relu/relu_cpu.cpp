@@ -25,12 +25,12 @@ void relu_backward(Context& context, const ReluParams& params, BackwardRule rule
     });
   };
   switch (rule) {
-    case BackwardRule::standard:
-      return each([=](T yi, T) { return (yi > T{0}) & (yi < upper); });
     case BackwardRule::deconvnet:
       return each([](T, T dyi) { return dyi > T{0}; });
     case BackwardRule::guided:
       return each([=](T yi, T dyi) { return (yi > T{0}) & (yi < upper) & (dyi > T{0}); });
+    default:
+      return each([=](T yi, T) { return (yi > T{0}) & (yi < upper); });
   }
 }
 

@@ -40,12 +40,12 @@ void relu_backward(Context& context, const ReluParams& params, BackwardRule rule
                    const float* dy, float* dx) {
   const float upper = static_cast<float>(params.upper);
   switch (rule) {
-    case BackwardRule::standard:
-      return elementwise(context, params.count, StandardBackward{upper}, dx, y, dy);
     case BackwardRule::deconvnet:
       return elementwise(context, params.count, DeconvnetBackward{}, dx, dy);
     case BackwardRule::guided:
       return elementwise(context, params.count, GuidedBackward{upper}, dx, y, dy);
+    default:
+      return elementwise(context, params.count, StandardBackward{upper}, dx, y, dy);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/dispatch.hpp"
+#include "kernels/relevance/relevance_layer.hpp"
 
 namespace backlight {
 namespace {
@@ -33,6 +34,7 @@ class Relu final : public Layer {
       k.relu_backward(a.context, {a.dy[0]->numel(), upper_}, rule_at(kind_, a.rule), a.y[0]->data<T>(),
                       a.dy[0]->data<T>(), a.dx[0]->data<T>());
     });
+    if (reads_values(a.rule)) secant_backward(a);
   }
 
  private:

@@ -29,9 +29,9 @@ class Known {
 
   Result result(const Method& method, Preset preset, std::int64_t index, Direction direction) {
     const NodeId chosen = layer_of(preset);
-    return std::move(
-        method.explain(probe_, {{{index}, direction}, method.layer_in(model_.network, chosen), preset})
-            .front());
+    Question question{{{index}, direction}, method.layer_in(model_.network, chosen), preset};
+    question.range = input_range(method, fitted_.x, model_.info.preprocessing);
+    return std::move(method.explain(probe_, question).front());
   }
   std::vector<std::uint8_t> overlay(const Result& result, Preset preset) const {
     return result.overlay(image_, fitted_.placement, preset).rgb;

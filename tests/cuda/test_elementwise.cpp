@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "kernels/add/add.hpp"
+#include "kernels/relevance/relevance.hpp"
 #include "kernels/relu/relu.hpp"
 #include "modes.hpp"
 #include "sentinel.hpp"
@@ -145,4 +146,44 @@ TEST_CASE("costs: bytes and operations follow from the equations") {
   CHECK(cuda::relu_backward_cost({100, 6}, BackwardRule::guided) == Cost{1200, 300});
   CHECK(cuda::add_forward_cost(100) == Cost{1200, 100});
   CHECK(cuda::add_backward_cost(100) == Cost{800, 0});
+}
+
+TEST_CASE("relevance: each step on CUDA equals the CPU's on every tail") {
+  for_every_count([](std::int64_t count, std::int64_t offset) {
+    Context host({}, 1), device({Device::Kind::cuda}, 1);
+    const std::vector<float> a = awkward_values(count, "cuda.relevance.a"),
+                             b = awkward_values(count, "cuda.relevance.b"),
+                             c = awkward_values(count, "cuda.relevance.c"),
+                             d = awkward_values(count, "cuda.relevance.d");
+    std::vector<float> expected(a.size());
+    Guarded da(device, a, offset), db(device, b, offset), dc(device, c, offset), dd(device, d, offset),
+        y(device, std::vector<float>(a.size(), -1.0f), offset);
+    const auto same = [&] { check_same(y.values(), expected); };
+    cpu::difference_part(host, count, {2, -3}, a.data(), b.data(), c.data(), expected.data());
+    cuda::difference_part(device, count, {2, -3}, da.data(), db.data(), dc.data(), y.data());
+    same();
+    cpu::over_difference(host, count, a.data(), b.data(), c.data(), d.data(), expected.data());
+    cuda::over_difference(device, count, da.data(), db.data(), dc.data(), dd.data(), y.data());
+    same();
+    for (const bool below : {true, false}) {
+      const ShareParams params{.count = count, .scale = -2, .below = below};
+      cpu::share(host, params, a.data(), b.data(), c.data(), expected.data());
+      cuda::share(device, params, da.data(), db.data(), dc.data(), y.data());
+      same();
+    }
+    cpu::slopes(host, count, {1.25, 0}, a.data(), expected.data());
+    cuda::slopes(device, count, {1.25, 0}, da.data(), y.data());
+    same();
+    cpu::by_sign(host, count, a.data(), b.data(), c.data(), expected.data());
+    cuda::by_sign(device, count, da.data(), db.data(), dc.data(), y.data());
+    same();
+  });
+}
+
+TEST_CASE("relevance: the costs are the traffic and the operations of the equations") {
+  CHECK(cuda::difference_part_cost(5) == Cost{80, 20});
+  CHECK(cuda::over_difference_cost(5) == Cost{100, 15});
+  CHECK(cuda::share_cost(5) == Cost{80, 35});
+  CHECK(cuda::slopes_cost(5) == Cost{40, 10});
+  CHECK(cuda::by_sign_cost(5) == Cost{80, 10});
 }

@@ -34,8 +34,10 @@ std::vector<Tensor> all_answers(Probe& probe, NodeId layer) {
     // Nothing of theirs is replayed.
     if (!method.tails.empty() || !method.passes.empty() || method.name == "rise") continue;
     const std::optional<NodeId> at = method.layer_in(probe.network(), layer);
+    const bool shares = reads_values(method.rule);
     for (const Target& target :
-         {Target{{1, 2}}, Target{{4, 2}}, Target{.classes = {1, 2}, .aim = Aim::log_probability}})
+         {Target{{1, 2}}, Target{{4, 2}},
+          Target{.classes = {1, 2}, .aim = shares ? Aim::score : Aim::log_probability}})
       for (backlight::Result& result :
            method.explain(probe, {.target = target, .layer = at, .path = {.steps = 2}})) {
         if (result.map) all.push_back(std::move(result.map->map));

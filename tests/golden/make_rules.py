@@ -235,9 +235,9 @@ def main():
         merge = {"canonizers": [SequentialMergeBatchNorm()]}
         composites = {
             "lrp-epsilon": LayerMapComposite(layer_map_base() + [(Linear, Epsilon(1e-6))], **merge),
-            "lrp-epsilon-gamma-box": EpsilonGammaBox(low=low, high=high, **merge),
-            "lrp-epsilon-plus-flat": EpsilonPlusFlat(**merge),
-            "lrp-epsilon-alpha2-beta1-flat": EpsilonAlpha2Beta1Flat(**merge),
+            "lrp-gamma-box": EpsilonGammaBox(low=low, high=high, **merge),
+            "lrp-plus-flat": EpsilonPlusFlat(**merge),
+            "lrp-alpha-beta-flat": EpsilonAlpha2Beta1Flat(**merge),
         }
         for method, composite in composites.items():
             golden.add(f"{name}.{method}", relevance(make(), x, composite))

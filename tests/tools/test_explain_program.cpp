@@ -317,7 +317,8 @@ TEST_CASE("explain: counterfactual maps are the negated ones and are named so") 
         "backlight: error: --counterfactual has no meaning for guided-backprop; it has for grad-cam, cam, "
         "grad-cam++, xgrad-cam, hirescam, grad-cam-elementwise, layercam, eigen-grad-cam, ablation-cam, "
         "recipro-cam, score-cam, occlusion, rise, guided-grad-cam, deconv-grad-cam, input-x-gradient, "
-        "integrated-gradients and gradient-shap\n");
+        "integrated-gradients, gradient-shap, deep-lift, lrp-epsilon, lrp-gamma-box, "
+        "lrp-plus-flat and lrp-alpha-beta-flat\n");
 }
 
 TEST_CASE("explain: no positive evidence is a finding with the plain picture and no box") {

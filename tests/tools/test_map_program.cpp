@@ -201,6 +201,10 @@ TEST_CASE("explain: maps at the input say how they were made and whether they ad
   const ProcessResult text = work.run(run({"--method", "integrated-gradients", "--steps", "4"}));
   CHECK(contains(text.out, ": adds up to "));
 
+  const Json shared = work.run_json(run({"--method", "deep-lift,lrp-gamma-box", "--baseline", "blur"}));
+  CHECK(shared["deep_lift"] == Json{{"baseline", "blur"}});
+  CHECK(std::abs(result_of(shared)["completeness"]["delta"].get<double>()) <= 1e-3);
+  CHECK(result_of(shared)["files"]["npy"].get<std::string>().ends_with("_deep-lift_blur_gradient.npy"));
   const Json drawn = work.run_json(run({"--method", "gradient-shap,fullgrad", "--steps", "4", "--seed", "5",
                                         "--baseline", "black", "--preset", "pytorch-grad-cam"}));
   CHECK(drawn["draws"] == Json{{"baseline", "black"}, {"count", 4}, {"seed", 5}});
@@ -284,7 +288,7 @@ TEST_CASE("explain: windows and masks are choices that names, documents and maps
   refused({"--method", "occlusion", "--grid", "3"}, "--masks, --keep and --grid are of rise");
   refused({"--method", "occlusion", "--seed", "3"}, "--seed is of a smoothing by noise, of gradient-shap and of rise");
   refused({"--method", "rise", "--baseline", "black"},
-          "--baseline is of integrated-gradients, of gradient-shap and of occlusion");
+          "--baseline is of integrated-gradients, gradient-shap, deep-lift and occlusion");
   refused({"--method", "occlusion", "--stride", "3"}, "a stride of the window's side at most");
   refused({"--method", "rise", "--keep", "0"}, "a probability above 0");
 }

@@ -264,8 +264,7 @@ TEST_CASE("methods: lists what the library has and explain takes each by its nam
           (method.needs.layer || method.needs.cam_head || !method.gives_gradient({})));
     CHECK(results[i]["gradient"].is_null() != method.gives_gradient({}));
     CHECK(results[i]["completeness"].is_null() !=
-          (method.name == "integrated-gradients" || method.name == "gradient-shap" ||
-           method.name == "fullgrad"));
+          (method.name == "integrated-gradients" || method.name == "gradient-shap" || method.is_defined_for));
   }
 }
 

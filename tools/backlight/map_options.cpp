@@ -121,8 +121,8 @@ void add_map_options(CLI::App& command, MapOptions& options) {
       "Of the noise, of gradient-shap's draws and of rise's masks, which are the same for every picture [0]",
       "N");
   add("--baseline", options.baseline,
-      "From where integrated-gradients and gradient-shap come, and what occlusion puts in a window: mean, "
-      "black, blur, or a picture [mean]",
+      "From where integrated-gradients and gradient-shap come, what deep-lift compares with, and what "
+      "occlusion puts in a window: mean, black, blur, or a picture [mean]",
       "NAME|FILE");
   add("--path-rule", options.rule, "How they are summed: gauss-legendre, trapezoid [gauss-legendre]", "NAME");
   add("--steps", options.steps, "Steps of their path, and draws of gradient-shap [50]", "N")
@@ -207,26 +207,27 @@ Json ask_map_options(const MapOptions& options, const Model& model, Request& req
     return std::ranges::any_of(request.looks, [&](const Look& look) { return look.method->name == name; });
   };
   const bool integrates = asks_for("integrated-gradients"), draws = asks_for("gradient-shap"),
-             occludes = asks_for("occlusion"), masks = asks_for("rise");
+             compares = asks_for("deep-lift"), occludes = asks_for("occlusion"), masks = asks_for("rise"),
+             starts = integrates || draws || compares || occludes;
   const auto refuse = [](bool given, const char* what) {
     if (given) throw Error(ErrorKind::usage, what, ", which is not among the methods asked for");
   };
   refuse(!integrates && options.rule, "--path-rule is of integrated-gradients");
   refuse(!integrates && !draws && options.steps, "--steps are of integrated-gradients and of gradient-shap");
-  refuse(!integrates && !draws && !occludes && options.baseline,
-         "--baseline is of integrated-gradients, of gradient-shap and of occlusion");
+  refuse(!starts && options.baseline,
+         "--baseline is of integrated-gradients, gradient-shap, deep-lift and occlusion");
   refuse(!occludes && (options.window || options.stride), "--window and --stride are of occlusion");
   refuse(!masks && (options.masks || options.keep || options.grid), "--masks, --keep and --grid are of rise");
   refuse(!masks && !draws && !noisy && options.seed,
          "--seed is of a smoothing by noise, of gradient-shap and of rise");
-  json["path"] = json["draws"] = json["occlusion"] = json["masks"] = Json();
-  const Json from =
-      integrates || draws || occludes ? choose_baseline(options, model, request, console) : Json();
+  json["path"] = json["draws"] = json["deep_lift"] = json["occlusion"] = json["masks"] = Json();
+  const Json from = starts ? choose_baseline(options, model, request, console) : Json();
   if (integrates)
     json["path"] = {{"baseline", from},
                     {"rule", choice_of(question.path.rule, kRules)},
                     {"steps", question.path.steps}};
   if (draws) json["draws"] = {{"baseline", from}, {"count", question.path.steps}, {"seed", question.seed}};
+  if (compares) json["deep_lift"] = {{"baseline", from}};
   if (occludes) {
     const int side = options.window.value_or(std::max(1, model.info.preprocessing.input_size / 14));
     question.window = {.side = side, .stride = options.stride.value_or(side)};

@@ -27,6 +27,7 @@ Question Evaluator::question_of(const Probe& probe, const Look& look, std::int64
   question.target.classes = {index};
   question.layer = look.layer;
   question.more_layers = look.more_layers;
+  question.range = input_range(*look.method, probe.input(), model_.info.preprocessing);
   if (look.method->gives_gradient(question)) question.channels = ChannelReduction::max_abs;
   if (request_.baseline && !question.path.baseline)
     question.path.baseline = std::make_shared<const Tensor>(

@@ -89,7 +89,8 @@ class FullGrad {
     for (const auto& [node, bias] : biases_) wrt.push_back(node);
     std::ranges::copy(ceilings_, std::back_inserter(wrt));
     const Tensor exact = x.to(DType::f64);
-    const Propagated made = probe_.propagate(std::move(x), std::move(dscores), std::move(wrt), ceilings_);
+    const Propagated made =
+        probe_.propagate(std::move(x), std::move(dscores), {.wrt = std::move(wrt), .keep = ceilings_});
     Sums sums{0, Tensor::zeros({exact.shape()[2], exact.shape()[3]}, DType::f64)};
     add(sums, made.gradients.at(input),
         [&](std::size_t i, std::size_t) { return exact.values<double>()[i]; });

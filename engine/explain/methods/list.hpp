@@ -37,5 +37,11 @@ Method integrated_gradients();
 Method gradient_shap();
 // At the input and at every bias: full_grad.cpp.
 Method full_grad();
+// At the input, by rules that read every layer's values: relevance.cpp.
+Method deep_lift();
+Method lrp_epsilon();
+Method lrp_gamma_box();
+Method lrp_plus_flat();
+Method lrp_alpha_beta_flat();
 
 }  // namespace backlight::method
