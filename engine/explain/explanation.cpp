@@ -17,6 +17,11 @@ ProgramOptions question(const Network& network, const std::vector<NodeId>& layer
   ProgramOptions options{.outputs = {score_node(network)}, .keep = layers, .gradients_at = layers};
   if (input_gradient) options.gradients_at.push_back(network.input());
   if (tails) options.resume_at = layers;
+  for (const NodeId layer : tails ? std::span(layers) : std::span<const NodeId>())
+    if (const auto linear = linear_behind(network, layer)) {
+      options.resume_at.push_back(*linear);
+      options.outputs.insert(options.outputs.end(), {*linear, network.node(*linear).inputs.front()});
+    }
   return options;
 }
 
@@ -61,6 +66,33 @@ std::optional<CamHead> find_cam_head(const Network& network) {
   }
   if (node == network.input()) return std::nullopt;
   return CamHead{node, *classifier};
+}
+
+std::optional<NodeId> linear_behind(const Network& network, NodeId layer) {
+  const std::vector<int> readers = readers_of(network.nodes());
+  const NodeId score = score_node(network);
+  NodeId node = layer;
+  while (readers[at(node)] == 1 && node < score) {
+    const auto next = std::ranges::find_if(network.nodes().subspan(at(node) + 1), [&](const Node& reader) {
+      return std::ranges::find(reader.inputs, node) != reader.inputs.end();
+    });
+    node = static_cast<NodeId>(next - network.nodes().begin());
+    switch (next->kind()) {
+      case OpKind::linear:
+        return node;
+      case OpKind::adaptive_avg_pool2d:
+      case OpKind::avg_pool2d:
+      case OpKind::dropout:
+      case OpKind::flatten:
+      case OpKind::max_pool2d:
+      case OpKind::relu:
+      case OpKind::relu6:
+        continue;
+      default:
+        return std::nullopt;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string grad_cam_obstacle(const Network& network, NodeId node, const Shape& shape) {

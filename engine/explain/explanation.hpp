@@ -35,6 +35,11 @@ std::optional<CamHead> find_cam_head(const Network& network);
 /// The node whose value holds the scores: the output, or what a final softmax or log-softmax reads.
 NodeId score_node(const Network& network);
 
+/// The fully connected layer that follows a layer where all between them works channel by channel, makes 0 of a channel
+/// of zeros, and reads the layer alone: pooling, ReLUs, dropout, flattening. Without channel k that layer's value is
+/// less by W_k p_k, of the columns and of what it reads of that channel. Nothing for other layers.
+std::optional<NodeId> linear_behind(const Network& network, NodeId layer);
+
 /// Why Grad-CAM cannot use this node when its value has this shape; an empty string when it can. It needs
 /// N×K×h×w activations that the input decides and that the scores depend on.
 std::string grad_cam_obstacle(const Network& network, NodeId node, const Shape& shape);

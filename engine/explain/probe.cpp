@@ -204,6 +204,59 @@ std::vector<double> Probe::values_from(NodeId layer, const Target& target, std::
   return values;
 }
 
+std::vector<double> Probe::linear_shares(NodeId linear, std::int64_t image, std::int64_t layer_channels,
+                                         std::span<const std::int64_t> channels) const {
+  const Node& node = network_.node(linear);
+  const Tensor p = activation(node.inputs.front()).to(DType::f64);
+  const Tensor& own = network_.weights()[node.parameters.front()];
+  const Tensor copied = own.on_host() ? Tensor() : own.to_host();
+  const Tensor& weight = own.on_host() ? own : copied;
+  const auto out = static_cast<std::size_t>(weight.shape()[0]),
+             in = static_cast<std::size_t>(weight.shape()[1]);
+  const std::size_t block = in / static_cast<std::size_t>(layer_channels);
+  const auto values = p.values<double>().subspan(static_cast<std::size_t>(image) * in, in);
+  std::vector<double> shares(channels.size() * out, 0.0);
+  dispatch_dtype(weight.dtype(), [&]<class T>() {
+    context_.parallel_for(static_cast<std::int64_t>(out), [&](std::int64_t row, int) {
+      const auto o = static_cast<std::size_t>(row);
+      for (std::size_t k = 0; k < channels.size(); ++k) {
+        const std::size_t first = static_cast<std::size_t>(channels[k]) * block;
+        const T* const w = weight.data<T>() + o * in + first;
+        double sum = 0;
+        for (std::size_t i = 0; i < block; ++i) sum += w[i] * values[first + i];
+        shares[k * out + o] = sum;
+      }
+    });
+  });
+  return shares;
+}
+
+std::vector<double> Probe::values_without(NodeId layer, const Target& target, std::int64_t image,
+                                          std::span<const std::int64_t> channels,
+                                          std::int64_t batch_bytes) const {
+  const std::int64_t all = std::ssize(channels);
+  const Shape& shape = whole_run().shape(layer);
+  if (const auto linear = linear_behind(network_, layer)) {
+    const std::vector<double> shares = linear_shares(*linear, image, shape[1], channels);
+    return values_from(
+        *linear, target, image, all + 1,
+        [&](std::int64_t k, std::span<double> z) {
+          for (std::size_t o = 0; k < all && o < z.size(); ++o)
+            z[o] -= shares[static_cast<std::size_t>(k) * z.size() + o];
+        },
+        batch_bytes);
+  }
+  const auto plane = static_cast<std::size_t>(shape[2] * shape[3]);
+  return values_from(
+      layer, target, image, all + 1,
+      [&](std::int64_t k, std::span<double> a) {
+        if (k == all) return;
+        const auto channel = static_cast<std::size_t>(channels[static_cast<std::size_t>(k)]);
+        std::ranges::fill(a.subspan(channel * plane, plane), 0.0);
+      },
+      batch_bytes);
+}
+
 const ClassMap& Probe::grad_cam(NodeId layer, const Target& target, AlphaReduction reduction,
                                 const PathAverage& path) {
   Answers& answers = about(target);

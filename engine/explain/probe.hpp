@@ -90,6 +90,11 @@ class Probe {
                                   std::int64_t variants,
                                   FunctionRef<void(std::int64_t variant, std::span<double> a)> make,
                                   std::int64_t batch_bytes = kTailBytes) const;
+  /// The target's values of image `image` without each of these channels of the layer, and last with all of them. Where
+  /// `linear_behind` finds one only what follows that layer runs, by other roundings. Throws as the path average.
+  std::vector<double> values_without(NodeId layer, const Target& target, std::int64_t image,
+                                     std::span<const std::int64_t> channels,
+                                     std::int64_t batch_bytes = kTailBytes) const;
   /// Where the scores that `name` says of an image, which are of every target, are kept: undefined until a caller puts
   /// them there.
   Tensor& kept_scores(std::int64_t image, const std::string& name) { return kept_scores_[{image, name}]; }
@@ -120,6 +125,9 @@ class Probe {
   Answers& about(const Target& target);
   Seed seed_of(const Target& target) const;
   ClassMap to_host(const ClassMap& maps) const;
+  /// W_k p_k of image `image` for each of these channels k, row by row, of a `linear_behind` a layer of so many.
+  std::vector<double> linear_shares(NodeId linear, std::int64_t image, std::int64_t layer_channels,
+                                    std::span<const std::int64_t> channels) const;
 
   const Network& network_;
   Context& context_;

@@ -349,3 +349,37 @@ TEST_CASE("recipro-cam and ablation-cam: what a probe cannot be asked is refused
     CHECK_THROWS_WITH_AS(at.results(method, asked), doctest::Contains("a target of one's own"), Error);
   }
 }
+
+TEST_CASE(
+    "ablation-cam: what a linear layer has of a channel is taken off it, as if the channel were not there" *
+    doctest::test_suite("device")) {
+  const auto check = [](Tailed at, const char* behind) {
+    const std::optional<NodeId> linear = linear_behind(at.network, at.layer);
+    CHECK(linear == (behind ? std::optional(at.network.find(behind)) : std::nullopt));
+    const Tensor a = at.probe.activation(at.layer);
+    const std::vector<std::int64_t> channels{0, 3, 5};
+    const auto plane = static_cast<std::size_t>(a.shape()[2] * a.shape()[3]);
+    for (std::int64_t image = 0; image < 2; ++image) {
+      const std::vector<double> found = at.probe.values_without(at.layer, tails_target(), image, channels);
+      const std::vector<double> whole = at.probe.values_from(
+          at.layer, tails_target(), image, 4, [&](std::int64_t i, std::span<double> values) {
+            if (i == 3) return;
+            const auto k = static_cast<std::size_t>(channels[static_cast<std::size_t>(i)]);
+            std::ranges::fill(values.subspan(k * plane, plane), 0.0);
+          });
+      REQUIRE(found.size() == 4);
+      for (std::size_t i = 0; i < 4; ++i)
+        CHECK(std::abs(found[i] - whole[i]) <=
+              tolerance_on(at.context.device(), 2e-6) * (1 + std::abs(whole[i])));
+      CHECK(std::abs(found[3] - found[0]) > 1e-4);
+      if (!linear) CHECK(found == whole);
+    }
+  };
+  check(Tailed(small_residual_network(), "block.relu_1"), "fc");
+  check(Tailed(small_residual_network(), "block.add"), "fc");
+  check(Tailed(small_residual_network(), "relu1"), nullptr);  // two read it
+  check(Tailed(small_residual_network(), "block.relu"), nullptr);
+  check(Tailed(small_dense_network(), "relu2"), "fc1");
+  check(Tailed(small_dense_network(), "conv2"), "fc1");
+  check(Tailed(small_dense_network(), "conv1"), nullptr);
+}

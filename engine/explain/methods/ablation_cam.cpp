@@ -38,16 +38,8 @@ std::vector<double> ablation_weights(const LayerValues& at, const Probe& probe, 
   for (std::int64_t k = 0; k < at.channels; ++k)
     if (std::any_of(at.activations(k), at.activations(k) + at.plane, [](double v) { return v != 0; }))
       live.push_back(k);
-  const auto plane = static_cast<std::size_t>(at.plane);
-  const std::int64_t nothing = std::ssize(live);
-  const std::vector<double> without = probe.values_from(
-      *question.layer, question.target, at.image, nothing + 1,
-      [&](std::int64_t i, std::span<double> a) {
-        if (i == nothing) return;
-        const auto k = static_cast<std::size_t>(live[static_cast<std::size_t>(i)]);
-        std::ranges::fill(a.subspan(k * plane, plane), 0.0);
-      },
-      question.batch_bytes);
+  const std::vector<double> without =
+      probe.values_without(*question.layer, question.target, at.image, live, question.batch_bytes);
   const double y = without.back();
   std::vector<double> weights(static_cast<std::size_t>(at.channels), 0.0);
   for (std::size_t i = 0; i < live.size() && y != 0; ++i)
