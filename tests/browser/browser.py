@@ -59,7 +59,8 @@ class Browser:
              "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"],
             preexec_fn=place, pass_fds=(3, 4), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, env=os.environ | {"HOME": str(profile), "XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)})
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"HOME": str(profile), "XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)})
         os.close(to_child)
         os.close(from_child)
         self._buffer = b""

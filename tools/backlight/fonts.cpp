@@ -1,25 +1,10 @@
 #include "tools/backlight/fonts.hpp"
 
-// The paths come from the build; see CMakeLists.txt.
-#define EMBED(symbol, path)            \
-  asm(".pushsection .rodata\n"         \
-      ".global " #symbol               \
-      "_begin\n"                       \
-      ".global " #symbol               \
-      "_end\n"                         \
-      ".hidden " #symbol               \
-      "_begin\n"                       \
-      ".hidden " #symbol               \
-      "_end\n"                         \
-      ".balign 16\n" #symbol           \
-      "_begin:\n"                      \
-      ".incbin \"" path "\"\n" #symbol \
-      "_end:\n"                        \
-      ".popsection\n");                \
-  extern "C" const std::uint8_t symbol##_begin[], symbol##_end[]
+#include "tools/backlight/embed.hpp"
 
-EMBED(backlight_font_regular, BACKLIGHT_FONT_REGULAR);
-EMBED(backlight_font_bold, BACKLIGHT_FONT_BOLD);
+// The paths come from the build; see CMakeLists.txt.
+BACKLIGHT_EMBED(backlight_font_regular, BACKLIGHT_FONT_REGULAR);
+BACKLIGHT_EMBED(backlight_font_bold, BACKLIGHT_FONT_BOLD);
 
 namespace backlight {
 

@@ -104,6 +104,7 @@ int run(int argc, char** argv) {
   add_caption_command(app);
   add_ask_command(app);
   add_evaluate_command(app);
+  add_report_command(app);
   add_methods_command(app);
   add_layers_command(app);
   add_inspect_command(app);

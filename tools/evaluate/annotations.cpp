@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "tools/backlight/common.hpp"
 #include "tools/backlight/folder.hpp"
 #include "tools/backlight/names.hpp"
 #include "tools/evaluate/readers.hpp"
@@ -14,6 +15,12 @@ namespace backlight::tools {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::array<std::pair<std::string_view, BoxNumbers>, 4> kBoxNumbers{
+    {{"inclusive", BoxNumbers::inclusive},
+     {"edges", BoxNumbers::edges},
+     {"xywh", BoxNumbers::xywh},
+     {"voc", BoxNumbers::voc}}};
 
 /// The picture of this name in one of the folders; empty where there is none.
 fs::path find_picture(const std::string& name, const std::vector<fs::path>& folders) {
@@ -112,6 +119,10 @@ Box cut_to(const Box& box, double width, double height) {
 }
 
 }  // namespace
+
+BoxNumbers parse_box_numbers(std::string_view name) {
+  return parse_choice("meaning of a box's numbers", name, kBoxNumbers);
+}
 
 Box box_of(BoxNumbers meaning, double a, double b, double c, double d) {
   Box box{a, b, c, d};

@@ -51,6 +51,11 @@ struct DataSet {
 /// What four numbers of a box mean, in pixels counted from 0: the first and the last pixel, edges, corner and size;
 /// VOC's are the first and the last pixel counted from 1.
 enum class BoxNumbers : std::uint8_t { inclusive, edges, xywh, voc };
+/// "inclusive", "edges", "xywh", "voc". Throws Error(usage) for another name.
+BoxNumbers parse_box_numbers(std::string_view name);
+inline constexpr const char* kBoxesHelp =
+    "What a box's numbers are: inclusive (first and last pixel), edges, xywh, voc (inclusive, from 1) [the "
+    "format's]";
 /// The box by its edges. Throws Error(bad_input) for one that is empty or not finite.
 Box box_of(BoxNumbers meaning, double a, double b, double c, double d);
 

@@ -29,11 +29,6 @@ constexpr std::array<std::pair<std::string_view, AskedClasses>, 3> kAsked{
     {{"predicted", AskedClasses::predicted},
      {"true", AskedClasses::annotated},
      {"top5", AskedClasses::top5}}};
-constexpr std::array<std::pair<std::string_view, BoxNumbers>, 4> kBoxNumbers{
-    {{"inclusive", BoxNumbers::inclusive},
-     {"edges", BoxNumbers::edges},
-     {"xywh", BoxNumbers::xywh},
-     {"voc", BoxNumbers::voc}}};
 enum class Protocol : std::uint8_t { backlight, clovaai, pytorch_grad_cam };
 constexpr std::array<std::pair<std::string_view, Protocol>, 3> kProtocols{
     {{"backlight", Protocol::backlight},
@@ -80,8 +75,7 @@ MapOptions map_options_of(const EvaluateOptions& options) {
 
 DataSet read_data(const EvaluateOptions& options, const Ranks& ranks, Console& console) {
   DataSetOptions how{options.pictures};
-  if (!options.boxes.empty())
-    how.boxes = parse_choice("meaning of a box's numbers", options.boxes, kBoxNumbers);
+  if (!options.boxes.empty()) how.boxes = parse_box_numbers(options.boxes);
   DataSet set = read_data_set(options.data, how);
   if (ranks.first())
     for (const DataProblem& problem : set.problems) console.error(problem.where, ": ", problem.what);
@@ -322,10 +316,7 @@ void add_evaluate_command(CLI::App& app) {
   };
   add("DATA", options->data, "Annotations of pictures; see below", "PATH", "Data")->required();
   add("--pictures", options->pictures, "Where the pictures are [beside the annotations]", "DIR", "Data");
-  add("--boxes", options->boxes,
-      "What a box's numbers are: inclusive (first and last pixel), edges, xywh, voc (inclusive, from 1) [the "
-      "format's]",
-      "NAME", "Data");
+  add("--boxes", options->boxes, kBoxesHelp, "NAME", "Data");
   add("--limit", options->limit, "Only so many pictures, chosen by the seed", "N", "Data");
   add("--exif", options->exif, kExifHelp, "NAME", "Data")->capture_default_str();
   add("--method", options->methods, "One or several; see `backlight methods` [grad-cam]", "NAME,...",

@@ -5,7 +5,6 @@
 
 #include "models/pictures.hpp"
 #include "tools/backlight/batch.hpp"
-#include "tools/backlight/class_names.hpp"
 #include "tools/backlight/interrupt.hpp"
 #include "tools/backlight/table.hpp"
 
@@ -38,7 +37,7 @@ std::string packed(const nlohmann::json& json) {
 
 EvaluationRun::EvaluationRun(Console& console, const DataSet& set, const Model& model,
                              const Evaluator& evaluator, ExifOrientation exif)
-    : console_(console), set_(set), model_(model), evaluator_(evaluator), exif_(exif) {
+    : console_(console), set_(set), model_(model), evaluator_(evaluator), exif_(exif), class_of_(model, console) {
   for (const DataProblem& problem : set_.problems)
     note_error(problem.where, name_of(ErrorKind::bad_input), problem.what);
 }
@@ -91,27 +90,13 @@ std::string EvaluationRun::evaluate(const AnnotatedPicture& picture) {
   try {
     const Image image =
         PictureSource{picture.file.string(), ""}.read(exif_, model_.info.preprocessing.alpha(), console_);
-    const auto index_of = [&](std::string_view name) { return class_of(std::string(name)); };
-    return packed(evaluator_.evaluate(picture.name, image, objects_on(picture, image, index_of),
+    return packed(evaluator_.evaluate(picture.name, image, objects_on(picture, image, class_of_),
                                       ignored_on(picture, image)));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::resources) throw;
     return failed(error.kind(), error.what());
   } catch (const std::bad_alloc&) {
     return failed(ErrorKind::resources, "out of memory");
-  }
-}
-
-std::int64_t EvaluationRun::class_of(const std::string& name) {
-  const auto [at, added] = classes_.emplace(name, 0);
-  if (!added) return at->second;
-  try {
-    const ClassChoice choice = find_class(model_.labels, model_.wordnet_ids, name);
-    if (!choice.remark.empty()) console_.note("the class ", choice.remark);
-    return at->second = choice.index;
-  } catch (...) {
-    classes_.erase(at);
-    throw;
   }
 }
 

@@ -1,13 +1,13 @@
 // The pictures of a data set, one after the other, on all ranks.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "tools/backlight/console.hpp"
 #include "tools/backlight/result_json.hpp"
 #include "tools/evaluate/annotations.hpp"
+#include "tools/evaluate/class_lookup.hpp"
 #include "tools/evaluate/evaluator.hpp"
 #include "tools/evaluate/journal.hpp"
 #include "tools/evaluate/ranks.hpp"
@@ -32,7 +32,6 @@ class EvaluationRun {
  private:
   /// The findings of a picture, or why there are none, as CBOR.
   std::string evaluate(const AnnotatedPicture& picture);
-  std::int64_t class_of(const std::string& name);
   void note_error(const std::string& file, const std::string& kind, const std::string& what);
 
   Console& console_;
@@ -40,7 +39,7 @@ class EvaluationRun {
   const Model& model_;
   const Evaluator& evaluator_;
   ExifOrientation exif_;
-  std::map<std::string, std::int64_t> classes_;
+  ClassLookup class_of_;
   Json errors_ = Json::array();
 };
 
