@@ -82,6 +82,22 @@ std::vector<const Method*> averaging_methods() {
   return all;
 }
 
+/// Two heads read one layer.
+Network two_headed_network() {
+  Network network(3);
+  network.add("conv", conv2d(3, 8, {.kernel = 3}));
+  const NodeId shared = network.add("relu", relu());
+  std::vector<NodeId> heads;
+  for (const std::string name : {"a", "b"}) {
+    const NodeId pooled = network.add(name + ".pool", adaptive_avg_pool2d(1), {shared});
+    const NodeId flat = network.add(name + ".flatten", flatten(), {pooled});
+    heads.push_back(network.add(name + ".fc", linear(8, 5), {flat}));
+  }
+  network.add("add", add(), heads);
+  fill_parameters(network, 0.4);
+  return network;
+}
+
 }  // namespace
 
 TEST_CASE("path average: hirescam adds up to what the layer's value made of the target" *
@@ -379,6 +395,7 @@ TEST_CASE(
   check(Tailed(small_residual_network(), "block.add"), "fc");
   check(Tailed(small_residual_network(), "relu1"), nullptr);  // two read it
   check(Tailed(small_residual_network(), "block.relu"), nullptr);
+  check(Tailed(two_headed_network(), "relu"), nullptr);
   check(Tailed(small_dense_network(), "relu2"), "fc1");
   check(Tailed(small_dense_network(), "conv2"), "fc1");
   check(Tailed(small_dense_network(), "conv1"), nullptr);
