@@ -180,6 +180,49 @@ TEST_CASE("program on cuda: training ends where it ends on the CPU") {
   }
 }
 
+TEST_CASE("program on cuda: maps are measured as on the CPU") {
+  const Workspace work;
+  REQUIRE(work.run({"scenes", "--count", "1", "--objects", "2", "--out", work.str("scenes")}).exit_code == 0);
+  const auto evaluate = [&](const std::string& device) {
+    return std::vector<std::string>{"evaluate",
+                                    work.str("scenes"),
+                                    "--model",
+                                    "backlight_scenes",
+                                    "--device",
+                                    device,
+                                    "--out",
+                                    work.str(device),
+                                    "--method",
+                                    "grad-cam,guided-backprop",
+                                    "--points",
+                                    "3",
+                                    "--measure",
+                                    "localization,pointing,energy,drop,insertion,deletion,road,infidelity,"
+                                    "sensitivity,sparseness,randomization"};
+  };
+  CHECK(work.run(evaluate("cpu")).exit_code == 0);
+  const ProcessResult on_cuda = run_emulated(work, evaluate("cuda"));
+  CAPTURE(on_cuda.err);
+  REQUIRE(on_cuda.exit_code == 0);
+  const Json ours = Json::parse(read_text(work / "cuda/evaluation.json")),
+             theirs = Json::parse(read_text(work / "cpu/evaluation.json"));
+  CHECK(ours["device"] == "cuda:0");
+  REQUIRE(ours["results"].size() == theirs["results"].size());
+  std::size_t compared = 0;
+  for (std::size_t i = 0; i < ours["results"].size(); ++i)
+    for (std::size_t k = 0; k < ours["results"][i]["statistics"].size(); ++k) {
+      const Json &a = ours["results"][i]["statistics"][k], &b = theirs["results"][i]["statistics"][k];
+      CAPTURE(ours["results"][i]["method"].get<std::string>());
+      CAPTURE(a["name"].get<std::string>());
+      REQUIRE(a["value"].is_null() == b["value"].is_null());
+      if (a["value"].is_null()) continue;
+      const double value = b["value"];
+      CHECK(std::abs(a["value"].get<double>() - value) <= 1e-3 * std::max(1.0, std::abs(value)));
+      ++compared;
+    }
+  CHECK(compared > 100);
+}
+
 TEST_CASE("program on cuda: words and answers are explained as on the CPU") {
   const Workspace work;
   const auto check = [&](const std::string& command, const std::vector<std::string>& options) {
@@ -207,9 +250,9 @@ TEST_CASE("program on cuda: words and answers are explained as on the CPU") {
   };
   check("caption", {"--weights", work.language_model(language::LanguageTask::caption), "--word", "all",
                     "--sentence", "--guided"});
-  check("ask", {"what colour is the star", "--weights",
-                work.language_model(language::LanguageTask::coattention), "--answer", "red", "--attention",
-                "--layer", "layer1,layer2"});
+  check("ask",
+        {"what colour is the star", "--weights", work.language_model(language::LanguageTask::coattention),
+         "--answer", "red", "--attention", "--layer", "layer1,layer2"});
 }
 
 TEST_CASE("program on cuda: the emulated device is listed and auto leaves it alone") {

@@ -116,9 +116,10 @@ Tensor first_inputs(std::span<const AnnotatedPicture> pictures, const Model& mod
 DeviceOptions device_of(DeviceOptions device, const Ranks& ranks) {
   if (ranks.here() == 1) return device;
   if (device.threads == 0) device.threads = std::max(1, usable_processors() / ranks.here());
-  const auto gpus = std::ssize(cuda::devices().found);
-  if (gpus > 0 && (device.device.empty() || device.device == "auto" || device.device == "cuda"))
-    device.device = text("cuda:", ranks.rank_here() % gpus);
+  const cuda::Devices all = cuda::devices();
+  const bool automatic = (device.device.empty() || device.device == "auto") && all.build == cuda::Build::real;
+  if (!all.found.empty() && (automatic || device.device == "cuda"))
+    device.device = text("cuda:", ranks.rank_here() % std::ssize(all.found));
   return device;
 }
 
