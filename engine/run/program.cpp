@@ -157,7 +157,9 @@ void Program::pack(const Context& context) {
     for (const NodeId from : node.inputs) x.push_back(shape(from));
     const PackArgs args{context, w, x, options_.optimise.winograd};
     packed_[at(step.node)] = node.layer->pack(args);
-    if (std::ranges::any_of(node.inputs, [&](NodeId from) { return is_differentiable(from); }))
+    // LRP's products are of other weights.
+    if (!is_lrp(options_.rule) &&
+        std::ranges::any_of(node.inputs, [&](NodeId from) { return is_differentiable(from); }))
       packed_backward_[at(step.node)] = node.layer->pack_backward(args);
   }
 }

@@ -386,3 +386,22 @@ TEST_CASE("rules: a run under a rule that reads values was prepared for it and h
                        doctest::Contains("a batch of 1 was given, expected as many references as pictures"),
                        Error);
 }
+
+TEST_CASE("rules: a program for LRP folds batch norm always and arranges no weights for gradients") {
+  Context context({}, 1);
+  const Network network = small_normed_network();
+  Network plain(16);
+  const NodeId tiled = plain.add("conv", conv2d(16, 16, {.kernel = 3, .padding = 1}));
+  const std::vector<TensorType> x{{DType::f32, {2, 3, 13, 18}}}, planes{{DType::f32, {2, 16, 8, 8}}};
+  for (const BackwardRule rule : {BackwardRule::standard, BackwardRule::rescale, BackwardRule::lrp_epsilon}) {
+    const bool lrp = is_lrp(rule);
+    const Program program(network, context, x,
+                          {.gradients_at = {0}, .rule = rule, .optimise = Optimisations::exact()});
+    CHECK((program.node(network.find("conv1")).layer == nullptr) == lrp);
+    CHECK(program.node(network.find("bn1")).kind() == (lrp ? OpKind::conv2d : OpKind::batch_norm2d));
+    const Program arranged(plain, context, planes,
+                           {.gradients_at = {0}, .rule = rule, .optimise = Optimisations::all()});
+    CHECK(arranged.packed(tiled) != nullptr);
+    CHECK((arranged.packed_backward(tiled) == nullptr) == lrp);
+  }
+}
