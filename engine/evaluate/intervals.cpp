@@ -13,15 +13,14 @@ namespace {
 
 constexpr double kZ = 1.959963984540054;  // the normal distribution's 97.5 %
 
-/// NumPy's: linear between the values of a sorted list.
+}  // namespace
+
 double quantile(std::span<const double> sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(at);
   const std::size_t above = std::min(below + 1, sorted.size() - 1);
   return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
-
-}  // namespace
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);

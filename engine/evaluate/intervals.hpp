@@ -22,6 +22,9 @@ struct Estimate {
 /// z √(p(1−p)/n + z²/4n²) / (1 + z²/n), z = 1.96. Throws Error(usage) unless 0 ≤ hits ≤ n and n > 0.
 Estimate wilson(std::int64_t hits, std::int64_t n);
 
+/// Of a sorted list of at least one value, linear between them as NumPy's.
+double quantile(std::span<const double> sorted, double q);
+
 struct Bootstrap {
   std::uint64_t seed = 1;
   int draws = 10'000;

@@ -1,16 +1,21 @@
-// Wilson's interval against known figures, the bootstrap against the distributions that it draws from.
+// Wilson's interval against known figures, bootstraps against the distributions that they draw from.
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <tuple>
 
 #include "engine/core/error.hpp"
 #include "engine/core/random.hpp"
+#include "engine/evaluate/crossed.hpp"
 #include "engine/evaluate/intervals.hpp"
+#include "support/sanitized.hpp"
 
 using namespace backlight;
+using backlight::test::sanitized;
 
 namespace {
 
@@ -38,7 +43,118 @@ std::vector<Estimate> means_of(std::span<const double> a, std::span<const double
   return bootstrap(std::ssize(a), 3, means, how);
 }
 
+/// A study of 24 people and 40 pictures, each seen once by everybody under one of four techniques, by turns: right with
+/// a technique's rate, and by how able the person is, how easy the picture, how plain what is shown of it.
+constexpr std::array kRates{0.61, 0.6, 0.53, 0.44};
+std::vector<Rating> study_of(std::uint64_t seed) {
+  std::vector<Rating> ratings;
+  const auto spread = [&](std::uint64_t of, std::int64_t index, double most) {
+    return most *
+           (2 * random_uniform(random_bits(seed, of), static_cast<std::uint64_t>(index)) - 1);
+  };
+  for (std::int64_t person = 0; person < 24; ++person)
+    for (std::int64_t item = 0; item < 40; ++item) {
+      const std::int64_t shown = (item + person) % 8;
+      const auto technique = static_cast<std::size_t>(shown % 4);
+      const double rate = kRates[technique] + spread(0, person, 0.15) + spread(1, item, 0.15) +
+                          spread(2, item * 8 + shown, 0.1);
+      const double draw =
+          random_uniform(random_bits(seed, 3), static_cast<std::uint64_t>(person * 40 + item));
+      ratings.push_back({person, item, technique, draw < rate ? 1.0 : 0.0});
+    }
+  return ratings;
+}
+
+bool holds(const Estimate& estimate, double truth) {
+  return estimate.low <= truth && truth <= estimate.high;
+}
+
 }  // namespace
+
+TEST_CASE("intervals: of crossed people and pictures they hold the truth in 95 of 100 studies") {
+  const int studies = sanitized() ? 100 : 1000;
+  int shares = 0, differences = 0, independent = 0;
+  for (std::uint64_t study = 0; study < static_cast<std::uint64_t>(studies); ++study) {
+    const std::vector<Rating> ratings = study_of(study);
+    const CrossedMeans found = crossed_bootstrap(ratings, 4, {.seed = study, .draws = 200});
+    REQUIRE(found.means.size() == 4);
+    REQUIRE(found.differences.size() == 6);
+    for (std::size_t a = 0, d = 0; a < 4; ++a) {
+      shares += holds(found.means[a], kRates[a]);
+      const auto right = static_cast<std::int64_t>(std::llround(found.means[a].value * 240));
+      independent += holds(wilson(right, 240), kRates[a]);
+      for (std::size_t b = a + 1; b < 4; ++b, ++d)
+        differences += holds(found.differences[d], kRates[b] - kRates[a]);
+    }
+  }
+  const auto percent = [studies](int covered, int each) { return 100.0 * covered / (each * studies); };
+  CAPTURE(percent(shares, 4));
+  CAPTURE(percent(differences, 6));
+  const double tolerance = sanitized() ? 4 : 1.5;
+  CHECK(std::abs(percent(shares, 4) - 95) < tolerance);
+  CHECK(std::abs(percent(differences, 6) - 95) < tolerance);
+  CHECK(percent(independent, 4) < 91);  // what taking every answer for independent comes to
+}
+
+TEST_CASE("intervals: of crossed people and pictures, what they are of and what they do not depend on") {
+  std::vector<Rating> ratings = study_of(1);
+  const CrossedMeans found = crossed_bootstrap(ratings, 4, {.draws = 300});
+  double right = 0;
+  for (const Rating& rating : ratings) right += rating.group == 2 ? rating.value / 240 : 0;
+  CHECK(std::abs(found.means[2].value - right) < 1e-12);
+  CHECK(std::abs(found.differences[4].value - (found.means[3].value - found.means[1].value)) < 1e-12);
+  std::ranges::reverse(ratings);
+  for (Rating& rating : ratings) rating.item = 1000 - 3 * (39 - rating.item);
+  const CrossedMeans again = crossed_bootstrap(ratings, 4, {.draws = 300});
+  CHECK(again.means == found.means);
+  CHECK(again.differences == found.differences);
+  CHECK(crossed_bootstrap(ratings, 4, {.seed = 2, .draws = 300}).means != found.means);
+
+  // All right: no scatter. Of three people an interval is wide, but not beyond what can be. Without people to draw there
+  // is none.
+  for (Rating& rating : ratings)
+    rating.value = rating.group == 3 && rating.person == 0 && rating.item < 950 ? 0 : 1;
+  std::erase_if(ratings, [](const Rating& rating) { return rating.person > 2; });
+  const CrossedMeans high = crossed_bootstrap(ratings, 5, {.draws = 300});
+  CHECK(high.means[0] == Estimate{1, 1, 1});
+  CHECK(high.means[3].value < 1);
+  CHECK(high.means[3].high == 1);
+  CHECK(high.differences[2].high - high.differences[2].low > high.means[3].high - high.means[3].low);
+  CHECK(std::isnan(high.means[4].value));
+  CHECK(std::isnan(high.differences[3].low));
+  std::erase_if(ratings, [](const Rating& rating) { return rating.person > 0; });
+  CHECK(std::isnan(crossed_bootstrap(ratings, 4, {.draws = 300}).means[1].low));
+  CHECK_THROWS_AS(crossed_bootstrap(ratings, 3), Error);
+  CHECK_THROWS_AS(crossed_bootstrap(ratings, 4, {.draws = 0}), Error);
+}
+
+TEST_CASE("intervals: permutations within items against all of them, and the sign test") {
+  // Four items, of which each had group 0 by two people and group 1 by one.
+  std::vector<Rating> ratings;
+  for (const auto& [item, a, b, c] :
+       {std::tuple{0, 0, 1, 1}, {1, 0, 0, 1}, {2, 1, 0, 1}, {3, 1, 1, 0}})
+    for (const auto& [person, group, value] : {std::tuple{0, 0u, a}, {1, 0u, b}, {2, 1u, c}})
+      ratings.push_back({person, item, group, static_cast<double>(value)});
+  const std::array<std::array<double, 4>, 4> sums{{{1, 2, 1, 1}, {0, 2, 1, 1}, {1, 2, 1, 1}, {2, 2, 0, 1}}};
+  const auto difference = [&](unsigned swaps) {
+    std::array<double, 4> all{};
+    for (unsigned i = 0; i < 4; ++i)
+      for (unsigned k = 0; k < 4; ++k) all[k] += sums[i][swaps >> i & 1 ? (k + 2) % 4 : k];
+    return std::abs(all[0] / all[1] - all[2] / all[3]);
+  };
+  int as_large = 0;
+  for (unsigned swaps = 0; swaps < 16; ++swaps) as_large += difference(swaps) >= difference(0) - 1e-12;
+  CHECK(as_large > 1);
+  CHECK(as_large < 16);
+  CHECK(std::abs(permutation_p(ratings, 0, 1) - as_large / 16.0) < 0.02);
+  CHECK(permutation_p(ratings, 0, 1) == permutation_p(ratings, 1, 0));
+  CHECK(std::isnan(permutation_p(ratings, 0, 2)));
+
+  CHECK(std::abs(sign_test_p(8, 2) - 0.109375) < 1e-9);
+  CHECK(std::abs(sign_test_p(0, 6) - 0.03125) < 1e-9);
+  CHECK(sign_test_p(5, 5) == 1);
+  CHECK(sign_test_p(0, 0) == 1);
+}
 
 TEST_CASE("intervals: Wilson's") {
   const auto is = [](const Estimate& found, double value, double low, double high) {
