@@ -14,6 +14,7 @@ void add_caption_command(CLI::App& app);
 void add_ask_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_report_command(CLI::App& app);
+void add_study_command(CLI::App& app);
 void add_methods_command(CLI::App& app);
 void add_layers_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);

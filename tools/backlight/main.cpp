@@ -29,7 +29,13 @@ Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 bad input, 4 not supporte
 /// The subcommand that was typed, or the program itself.
 const CLI::App& active(const CLI::App& app) {
   const auto subcommands = app.get_subcommands();
-  return subcommands.empty() ? app : *subcommands.front();
+  return subcommands.empty() ? app : active(*subcommands.front());
+}
+
+/// `backlight COMMAND`, as it was typed.
+std::string full_name(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return (parent ? full_name(*parent) + " " : "") + command.get_name();
 }
 
 std::vector<std::string> option_names(const CLI::App& command) {
@@ -74,7 +80,7 @@ void require_values(std::span<char* const> arguments) {
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
                           std::span<char* const> arguments) {
   const CLI::App& command = active(app);
-  const std::string name = (&command == &app ? "" : app.get_name() + " ") + command.get_name();
+  const std::string name = full_name(command);
   if (const auto file = dashed_file(arguments))
     return "'" + *file +
            "' was taken for an option, but there is a file of that name: write `--` before it, `" + name +
@@ -87,8 +93,9 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
     const std::string typed = option->substr(0, option->find('='));
     return "unknown option '" + typed + "'" + did_you_mean(typed, option_names(command)) + see;
   }
-  if (&command == &app && !left.empty())
-    return "unknown command '" + left.front() + "'" + did_you_mean(left.front(), subcommand_names(app)) + see;
+  const std::vector<std::string> commands = subcommand_names(command);
+  if (!commands.empty() && !left.empty())
+    return "unknown command '" + left.front() + "'" + did_you_mean(left.front(), commands) + see;
   if (!left.empty()) return "unexpected argument '" + left.front() + "'" + see;
   return error.what() + see;
 }
@@ -105,6 +112,7 @@ int run(int argc, char** argv) {
   add_ask_command(app);
   add_evaluate_command(app);
   add_report_command(app);
+  add_study_command(app);
   add_methods_command(app);
   add_layers_command(app);
   add_inspect_command(app);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "engine/core/random.hpp"
 #include "tools/backlight/common.hpp"
 #include "tools/backlight/folder.hpp"
 #include "tools/backlight/names.hpp"
@@ -281,6 +282,15 @@ std::vector<std::uint8_t> ignored_on(const AnnotatedPicture& picture, const Imag
   if (picture.ignored.empty()) return {};
   const auto [orientation, width, height] = Stored(image);
   return turned(read_mask(picture.ignored, width, height), orientation, width, height);
+}
+
+void choose_pictures(std::vector<AnnotatedPicture>& pictures, std::size_t limit, std::uint64_t seed) {
+  if (limit == 0 || pictures.size() <= limit) return;
+  const auto draw = [&](const AnnotatedPicture& picture) { return random_bits(seed, hash_of(picture.name)); };
+  std::vector<std::uint64_t> draws;
+  for (const AnnotatedPicture& picture : pictures) draws.push_back(draw(picture));
+  std::ranges::nth_element(draws, draws.begin() + static_cast<std::ptrdiff_t>(limit));
+  std::erase_if(pictures, [&](const AnnotatedPicture& picture) { return draw(picture) >= draws[limit]; });
 }
 
 }  // namespace backlight::tools

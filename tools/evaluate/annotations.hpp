@@ -86,4 +86,7 @@ std::vector<TrueObject> objects_on(const AnnotatedPicture& picture, const Image&
 /// Of the picture that was read, the pixels of `ignored`, as objects_on takes a mask from its file; empty without one.
 std::vector<std::uint8_t> ignored_on(const AnnotatedPicture& picture, const Image& image);
 
+/// So many of them by seed, in the order in which they stood; all where `limit` is 0.
+void choose_pictures(std::vector<AnnotatedPicture>& pictures, std::size_t limit, std::uint64_t seed);
+
 }  // namespace backlight::tools

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "engine/core/processors.hpp"
-#include "engine/core/random.hpp"
 #include "engine/evaluate/baselines.hpp"
 #include "engine/runtime/cuda/devices.hpp"
 #include "models/pictures.hpp"
@@ -82,16 +81,6 @@ DataSet read_data(const EvaluateOptions& options, const Ranks& ranks, Console& c
   if (set.without_objects > 0)
     console.note(counted(set.without_objects, "picture"), " without an object left out");
   return set;
-}
-
-/// So many of them by seed, in the order in which they stood.
-void choose_pictures(std::vector<AnnotatedPicture>& pictures, std::size_t limit, std::uint64_t seed) {
-  if (limit == 0 || pictures.size() <= limit) return;
-  const auto draw = [&](const AnnotatedPicture& picture) { return random_bits(seed, hash_of(picture.name)); };
-  std::vector<std::uint64_t> draws;
-  for (const AnnotatedPicture& picture : pictures) draws.push_back(draw(picture));
-  std::ranges::nth_element(draws, draws.begin() + static_cast<std::ptrdiff_t>(limit));
-  std::erase_if(pictures, [&](const AnnotatedPicture& picture) { return draw(picture) >= draws[limit]; });
 }
 
 /// Inputs of the first pictures of a data set that can be read, of one size.
