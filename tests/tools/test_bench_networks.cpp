@@ -1,14 +1,23 @@
 // Timings of whole networks: which are given, and that there are none of an emulated card.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "engine/core/error.hpp"
+#include "engine/explain/explanation.hpp"
+#include "engine/image/write.hpp"
 #include "engine/runtime/cuda/devices.hpp"
+#include "models/registry.hpp"
 #include "support/device.hpp"
+#include "support/temporary_folder.hpp"
 #include "tools/bench/networks.hpp"
+#include "weights/safetensors.hpp"
 
 using namespace backlight;
 using namespace backlight::bench;
@@ -32,6 +41,11 @@ std::vector<std::string> cells_of(const std::string& row) {
   std::vector<std::string> cells;
   for (std::string cell; std::getline(in, cell, '|');) cells.push_back(cell);
   return cells;
+}
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 bool emulated() {
@@ -91,4 +105,57 @@ TEST_SUITE("device") {
     CHECK(lines[3].find("failed: ") != std::string::npos);
     CHECK(cells_of(lines[3]).size() == 7);
   }
+}
+
+TEST_CASE("bench network: the result is that of the weights and the input that are given") {
+  const TemporaryFolder folder;
+  const auto path = [&](const char* name) { return (folder.path() / name).string(); };
+  Network network = build_model("resnet20_cifar", 10);
+  randomise(network);
+  std::vector<TensorToWrite> tensors;
+  for (const NamedParameter& p : network.parameters()) {
+    // Other than without a file, and so that maps have what speaks for the class.
+    if (p.name == model_info("resnet20_cifar").classifier + ".weight") fill_uniform(*p.tensor, 50, 0, 1);
+    tensors.push_back({p.name, p.tensor});
+  }
+  write_safetensors(path("weights.safetensors"), tensors);
+  Tensor x({2, 3, 32, 32});
+  fill_uniform(x, 49, -1, 1);
+  std::ofstream(path("input"), std::ios::binary)
+      .write(static_cast<const char*>(x.raw()), static_cast<long>(x.bytes()));
+
+  const NetworkOptions options{.threads = 1, .repeat = 1, .batch = 2, .optimise = Optimisations::exact()};
+  const auto result = [&](Job job) {
+    std::ostringstream out;
+    bench_network("resnet20_cifar", job, options, false, out,
+                  {path("weights.safetensors"), path("input"), path("result.npy")});
+    return bytes_of(path("result.npy"));
+  };
+  const auto npy = [](const Tensor& tensor) {
+    const auto bytes = encode_npy(tensor);
+    return std::string(bytes.begin(), bytes.end());
+  };
+
+  Context context({}, 1);
+  const NodeId layer = network.find(model_info("resnet20_cifar").default_layers.pytorch_grad_cam);
+  Programs programs(network, options.optimise);
+  Explanation explanation(programs, context, context.copy(x), {layer}, true);
+  const Seed target = explanation.target(std::vector<std::int64_t>{7, 7});
+  const Tensor map = explanation.grad_cam(layer, target).map.clone();
+  const Tensor gradient = explanation.gradient(target, BackwardRule::guided).clone();
+  REQUIRE(map.shape() == Shape{2, 8, 8});
+  CHECK(result(Job::forward) == npy(explanation.scores()));
+  CHECK(result(Job::grad_cam) == npy(map));
+  CHECK(result(Job::guided_backprop) == npy(gradient));
+  Tensor product = gradient.clone();
+  for (std::int64_t i = 0; i < product.numel(); ++i) {
+    const std::int64_t n = i / (3 * 32 * 32), row = i / 32 % 32, column = i % 32;
+    product.values()[static_cast<std::size_t>(i)] *=
+        std::max(0.0F, map.values()[static_cast<std::size_t>((n * 8 + row / 4) * 8 + column / 4)]);
+  }
+  CHECK(result(Job::guided_grad_cam) == npy(product));
+  CHECK(std::ranges::any_of(product.values(), [](float value) { return value != 0; }));
+
+  std::ofstream(path("input"), std::ios::binary) << "short";
+  CHECK_THROWS_WITH_AS(result(Job::forward), doctest::Contains("input: has 5 bytes, but float32 of"), Error);
 }

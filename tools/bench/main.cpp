@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <map>
 #include <string>
@@ -109,6 +110,20 @@ void bench_peak(int threads, int repeat) {
               flop / timing.cpu_ms * 1e-6);
 }
 
+/// How fast the threads together read what no cache holds.
+void bench_read(int threads, int repeat) {
+  const std::int64_t slice = (std::int64_t{1} << 30) / threads;
+  const std::vector<char> zeros(static_cast<std::size_t>(slice * threads));
+  Context context({}, threads);
+  const Timing timing = time_calls(repeat, [&] {
+    context.parallel_for(threads, [&](std::int64_t item, int) {
+      [[maybe_unused]] const void* volatile nowhere =
+          std::memchr(zeros.data() + item * slice, 1, static_cast<std::size_t>(slice));
+    });
+  });
+  std::printf("%.1f GB/s read\n", static_cast<double>(zeros.size()) / timing.wall_ms * 1e-6);
+}
+
 const std::map<std::string, Precision> kPrecisions{
     {"strict", Precision::strict}, {"tf32", Precision::tf32}, {"f16", Precision::f16}};
 
@@ -125,6 +140,7 @@ int run(int argc, char** argv) {
   NetworkOptions options;
   std::string name, device = "cpu", precision = "strict", job = "forward", optimise = "all";
   std::vector<std::string> names;
+  NetworkFiles files;
   bool paced = false;
   const auto common = [&](CLI::App* command) {
     command->add_option("--threads", options.threads, "threads; 0 takes all processors")
@@ -159,6 +175,9 @@ int run(int argc, char** argv) {
   network->add_flag(
       "--paced", paced,
       "say `ready`, then wait for a line of input before each, so that a script can interleave");
+  network->add_option("--weights", files.weights, "a file of its weights; random ones by default");
+  network->add_option("--input", files.input, "a file of raw float32, N×3×H×W; random by default");
+  network->add_option("--output", files.output, "write the job's result to this .npy, replacing it");
   on_device(network);
   CLI::App* explain = app.add_subcommand(
       "explain",
@@ -168,7 +187,7 @@ int run(int argc, char** argv) {
   CLI::App* conv = app.add_subcommand("conv2d", "convolutions of the networks, one by one");
   conv->add_option("filter", name, "only those whose name contains this");
   common(conv);
-  CLI::App* peak = app.add_subcommand("peak", "rate of the micro-kernel alone");
+  CLI::App* peak = app.add_subcommand("peak", "rates of the micro-kernel alone and of reading memory");
   common(peak);
   KernelsOptions kernels_options;
   CLI::App* kernels =
@@ -186,7 +205,7 @@ int run(int argc, char** argv) {
   options.device = Device::parse(device);
   options.precision = kPrecisions.at(precision);
   options.optimise = kOptimisations.at(optimise);
-  if (network->parsed()) bench_network(name, kJobs.at(job), options, paced, std::cout);
+  if (network->parsed()) bench_network(name, kJobs.at(job), options, paced, std::cout, files);
   if (explain->parsed() && !bench_explanations(names, options, std::cout)) return 1;
   if (conv->parsed()) {
     std::printf("%-30s %27s   %27s\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");
@@ -195,8 +214,11 @@ int run(int argc, char** argv) {
         bench_conv2d(c, options.threads, options.repeat, options.batch);
   }
   if (kernels->parsed()) bench_kernels(kernels_options);
-  if (peak->parsed())
-    bench_peak(options.threads > 0 ? options.threads : Context({}, 0).threads(), options.repeat);
+  if (peak->parsed()) {
+    const int threads = options.threads > 0 ? options.threads : Context({}, 0).threads();
+    bench_peak(threads, options.repeat);
+    bench_read(threads, options.repeat);
+  }
   return 0;
 }
 

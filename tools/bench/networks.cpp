@@ -1,18 +1,24 @@
 #include "tools/bench/networks.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
 
 #include "engine/core/error.hpp"
 #include "engine/core/random.hpp"
+#include "engine/explain/display.hpp"
 #include "engine/explain/explanation_graph.hpp"
+#include "engine/explain/methods/per_image.hpp"
+#include "engine/image/write.hpp"
 #include "engine/runtime/cuda/devices.hpp"
-#include "models/registry.hpp"
+#include "models/model.hpp"
 #include "tools/bench/allocations.hpp"
 #include "tools/bench/timing.hpp"
+#include "weights/file_bytes.hpp"
 
 namespace backlight::bench {
 namespace {
@@ -30,18 +36,51 @@ std::shared_ptr<const Program> program_for(Programs& programs, const Context& co
   return programs.get(context, std::vector<TensorType>{{x.dtype(), x.shape()}}, {});
 }
 
-/// A network with random weights in the context's memory, and an input for it in the host's.
-struct Subject {
-  Subject(const std::string& name, const Context& context, std::int64_t batch)
-      : network(build_model(name, 1000)),
-        x({batch, 3, model_info(name).preprocessing.input_size, model_info(name).preprocessing.input_size}) {
-    randomise(network);
-    network.to(context);
+/// What is asked about, of every image.
+constexpr std::int64_t kClass = 7;
+
+Network network_of(const std::string& name, const std::string& weights) {
+  if (!weights.empty()) return load_model(weights, {.model = name}).network;
+  Network network = build_model(name, 1000);
+  randomise(network);
+  return network;
+}
+
+Tensor input_of(const std::string& name, std::int64_t batch, const std::string& file) {
+  const std::int64_t size = model_info(name).preprocessing.input_size;
+  Tensor x({batch, 3, size, size});
+  if (file.empty()) {
     fill_uniform(x, 99, -1, 1);
+    return x;
+  }
+  const weights::FileBytes content = weights::open_file(file);
+  if (content.bytes().size() != x.bytes())
+    throw Error(ErrorKind::bad_input, file, ": has ", content.bytes().size(), " bytes, but float32 of ",
+                x.shape(), " are ", x.bytes(), "; --batch says how many images there are");
+  std::memcpy(x.raw(), content.bytes().data(), x.bytes());
+  return x;
+}
+
+/// A network in the context's memory, and an input for it in the host's.
+struct Subject {
+  Subject(const std::string& name, const Context& context, std::int64_t batch, const NetworkFiles& files = {})
+      : network(network_of(name, files.weights)), x(input_of(name, batch, files.input)) {
+    network.to(context);
   }
   Network network;
   Tensor x;
 };
+
+/// Guided Grad-CAM as captum has it, N×C×H×W in the host's memory: so are the gradients and the maps (N×h×w).
+Tensor guided_products(const Tensor& gradients, const Tensor& maps) {
+  Tensor products(gradients.shape());
+  auto next = products.values().begin();
+  for (std::size_t n = 0; n < static_cast<std::size_t>(gradients.shape()[0]); ++n) {
+    const Tensor product = guided_product(image_of(gradients, n), image_of(maps, n), Preset::captum);
+    next = std::ranges::copy(product.values(), next).out;
+  }
+  return products;
+}
 
 }  // namespace
 
@@ -69,7 +108,7 @@ void randomise(Network& network) {
 NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options) {
   const Subject subject(name, context, options.batch);
   const NodeId layer = subject.network.find(model_info(name).default_layers.pytorch_grad_cam);
-  const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), 7);
+  const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), kClass);
   const Tensor x = context.copy(subject.x);
   NetworkTimes times{};
   Programs programs(subject.network, options.optimise);
@@ -103,25 +142,27 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
 }
 
 void bench_network(const std::string& name, Job job, const NetworkOptions& options, bool paced,
-                   std::ostream& out) {
+                   std::ostream& out, const NetworkFiles& files) {
   Context context = timed_context(options);
-  const Subject subject(name, context, options.batch);
+  const Subject subject(name, context, options.batch, files);
   const NodeId layer = subject.network.find(model_info(name).default_layers.pytorch_grad_cam);
-  const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), 7);
+  const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), kClass);
   Programs programs(subject.network, options.optimise);
-  const auto once = [&] {
+  const auto once = [&]() -> Tensor {
     if (job == Job::forward) {
       const Run run(program_for(programs, context, subject.x), context, tensors(context.copy(subject.x)));
-      context.synchronize();
-      return;
+      return context.to_host(run.output());
     }
     Explanation explanation(programs, context, context.copy(subject.x), {layer}, job != Job::grad_cam);
     const Seed target = explanation.target(classes);
-    if (job != Job::guided_backprop) explanation.grad_cam(layer, target);
-    if (job != Job::grad_cam) explanation.gradient(target, BackwardRule::guided);
-    context.synchronize();
+    Tensor map, gradient;
+    if (job != Job::guided_backprop) map = context.to_host(explanation.grad_cam(layer, target).map);
+    if (job == Job::grad_cam) return map;
+    gradient = context.to_host(explanation.gradient(target, BackwardRule::guided));
+    return job == Job::guided_backprop ? std::move(gradient) : guided_products(gradient, map);
   };
-  once();
+  const Tensor result = once();
+  if (!files.output.empty()) write_npy(files.output, result);
   if (paced) out << "ready" << std::endl;
   std::string line;
   for (int i = 0; i < options.repeat; ++i) {

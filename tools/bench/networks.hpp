@@ -29,9 +29,19 @@ struct NetworkOptions {
   Optimisations optimise = Optimisations::all();
 };
 
-/// What is timed: the scores; Grad-CAM of one class at the default layer; the input's gradient of that class under the
-/// guided rule; both.
+/// What is timed, until its result is in the host's memory:
+///   forward          the scores, N×K
+///   grad_cam         the raw signed map of class 7 at pytorch-grad-cam's default layer, N×h×w
+///   guided_backprop  the input's gradient of that class under the guided rule, N×3×H×W
+///   guided_grad_cam  that gradient times the rectified map, enlarged as captum does, N×3×H×W
 enum class Job : std::uint8_t { forward, grad_cam, guided_backprop, guided_grad_cam };
+
+/// Where a network's numbers come from and its result goes; empty: random ones, and nowhere.
+struct NetworkFiles {
+  std::string weights = {};  ///< of the network that is named, as `explain` takes them
+  std::string input = {};    ///< float32 of N×3×H×W, nothing else
+  std::string output = {};   ///< the job's result as .npy, replaced
+};
 
 /// What an explanation asks for after the first of its shape.
 struct Allocations {
@@ -51,11 +61,12 @@ struct NetworkTimes {
 /// and is done when the device is. Throws Error(usage) for an unknown name, and what the context throws.
 NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options);
 
-/// Writes the milliseconds of every time the job is done, a line each, after a first that is not counted. `paced`:
-/// writes `ready` then, and waits for a line on stdin before each. Throws Error(unsupported) for a device that this
-/// build emulates, and as Context does.
+/// Writes the milliseconds of every time the job is done, a line each, after a first that is not counted and whose
+/// result is `files.output`. `paced`: writes `ready` then, and waits for a line on stdin before each. Throws
+/// Error(unsupported) for a device that this build emulates, Error(bad_input) naming an input of another size, and as
+/// Context and load_model do.
 void bench_network(const std::string& name, Job job, const NetworkOptions& options, bool paced,
-                   std::ostream& out);
+                   std::ostream& out, const NetworkFiles& files = {});
 
 /// Writes a Markdown table of time_network, a row per network. One that fails has a row that says why;
 /// returns whether none did. Throws as bench_network does.
