@@ -187,20 +187,21 @@ class Study(unittest.TestCase):
         self.assertEqual(means, [2] * len(means))
 
     def test_where_the_browser_keeps_nothing_it_says_so_and_goes_on(self):
-        page = self.open("discrimination", 5, 8)
-        page.send("Page.addScriptToEvaluateOnNewDocument",
-                  source="Object.defineProperty(window, 'localStorage', {get() { throw Error('not for files') }})")
-        page.go((WORK / "discrimination/pages/list-5.html").as_uri())
-        self.begin(page, 5)
-        self.practise(page, "12")
-        self.question(page)
-        page.press("1")
-        self.question(page)
-        page.click("#stop")
-        self.assertEqual(self.title(page), "Stopped")
-        self.assertIn("keeps nothing", page.run("document.querySelector('#kept').textContent"))
-        self.assertEqual(len(json.loads(self.save(page, "json").read_text())["records"]), 1)
-        self.assertEqual(page.complaints, [])
+        no_storage = "Object.defineProperty(window, 'localStorage', {get() { throw Error('not for files') }})"
+        for number, source in ((5, no_storage), (13, "Storage.prototype.setItem = () => { throw Error('full') }")):
+            page = self.open("discrimination", number, 8)
+            page.send("Page.addScriptToEvaluateOnNewDocument", source=source)
+            page.go((WORK / "discrimination/pages/list-5.html").as_uri())
+            self.begin(page, number)
+            self.practise(page, "12")
+            self.question(page)
+            page.press("1")
+            self.question(page)
+            page.click("#stop")
+            self.assertEqual(self.title(page), "Stopped")
+            self.assertIn("keeps nothing", page.run("document.querySelector('#kept').textContent"))
+            self.assertEqual(len(json.loads(self.save(page, "json").read_text())["records"]), 1)
+            self.assertEqual(page.complaints, [])
 
     def test_a_narrow_window_and_no_scripts(self):
         page = self.open("trust", 1, 4, width=390, phone=True)
