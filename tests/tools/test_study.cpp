@@ -211,6 +211,17 @@ TEST_CASE("study: items are chosen evenly over classes and pairs, by seed") {
   CHECK(balanced_choice(candidates, 30, 1) == chosen);
   CHECK(balanced_choice(candidates, 30, 2) != chosen);
   CHECK(balanced_choice(candidates, 10'000, 1).size() == candidates.size());
+  // A class that stands beside every other one does not come most often because its pairs are most.
+  candidates.clear();
+  for (std::int64_t c = 1; c <= 8; ++c)
+    for (int i = 0; i < 10; ++i) {
+      candidates.push_back({0, c});
+      candidates.push_back({c, c % 2 == 1 ? c + 1 : c - 1});
+    }
+  int often = 0;
+  for (const std::size_t i : balanced_choice(candidates, 18, 1)) often += candidates[i][0] == 0;
+  CHECK(often <= 5);
+  CHECK(often >= 3);
 }
 
 TEST_CASE("study: simulated people come to their known rates, with those left out and without") {
