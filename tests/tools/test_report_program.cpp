@@ -5,6 +5,7 @@
 #include <cmath>
 #include <csignal>
 
+#include "engine/image/resize.hpp"
 #include "tools/program.hpp"
 
 using namespace backlight;
@@ -46,6 +47,14 @@ double overlap(const Json& a, const Json& b) {
   const double h = std::min(edge(a, "y1"), edge(b, "y1")) - std::max(edge(a, "y0"), edge(b, "y0"));
   const double both = std::max(w, 0.0) * std::max(h, 0.0);
   return both / (area(a) + area(b) - both);
+}
+
+/// Mean difference of all samples of two files, of which the second is resized to the first.
+double difference(const fs::path& a, const fs::path& b) {
+  const Image one = read_image(a.string()), other = resize(read_image(b.string()), one.width, one.height);
+  double sum = 0;
+  for (std::size_t i = 0; i < one.rgb.size(); ++i) sum += std::abs(one.rgb[i] - other.rgb[i]);
+  return sum / static_cast<double>(one.rgb.size());
 }
 
 bool has_flag(const Json& picture, const char* name) {
@@ -135,6 +144,41 @@ TEST_CASE("report: numbers, maps and boxes are those of classify and explain") {
   const std::string small = read_text(work / "out/report.html");
   CHECK(contains(small, "src=\"report_pictures/000000.jpg\""));
   CHECK_FALSE(contains(small, "data:image"));
+}
+
+TEST_CASE("report: the pictures of a card are those that explain makes, made smaller") {
+  const Workspace work;
+  const std::string net = work.network();
+  work.picture("data/3/big.png", 600, 400);
+  const Json json = work.run_json({"report", work.str("data"), "--weights", net, "--preset", "torch-cam",
+                                   "--only", "all", "--budget", "0", "--json", "--out", work.str("out")});
+  REQUIRE(json["pictures"][0]["right"] == false);
+  const std::string said = "index:" + json["pictures"][0]["predicted"]["index"].dump();
+  std::vector<fs::path> of_explain{work / "data/3/big.png"};
+  for (const std::vector<std::string>& question : {std::vector<std::string>{"--class", said},
+                                                   {"--class", "index:3"},
+                                                   {"--class", said, "--against", "index:3"}}) {
+    std::vector<std::string> arguments{
+        "explain", work.str("data/3/big.png"), "--weights", net, "--preset", "torch-cam",
+        "--out",   work.str("explained"),      "--json"};
+    arguments.insert(arguments.end(), question.begin(), question.end());
+    of_explain.emplace_back(
+        work.run_json(arguments)["images"][0]["results"][0]["files"]["overlay"].get<std::string>());
+  }
+  CHECK(work.names_in("out/report_pictures").size() == 4);
+  CHECK(read_image(work.str("out/report_pictures/000000.jpg")).width == 256);
+  CHECK(read_image(work.str("out/report_pictures/000000.jpg")).height == 171);
+  for (int i = 0; i < 4; ++i)
+    for (int k = 0; k < 4; ++k) {
+      CAPTURE(i);
+      CAPTURE(k);
+      const double far = difference(work / ("out/report_pictures/00000" + std::to_string(i) + ".jpg"),
+                                    of_explain[static_cast<std::size_t>(k)]);
+      if (i == k)
+        CHECK(far < 5);
+      else
+        CHECK(far > 6);
+    }
 }
 
 TEST_CASE("report: a box that the prediction does not look at is flagged") {
