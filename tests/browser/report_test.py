@@ -47,6 +47,8 @@ class Report(unittest.TestCase):
         report = ("report", WORK / "data", "--model", "backlight_scenes", "--labels", WORK / "labels.txt", "-q")
         backlight(*report, "--only", "all", "--out", WORK / "report")
         backlight(*report, "--limit", "6", "--budget", "0", "--out", WORK / "beside")
+        backlight("report", WORK / "scenes", "--model", "backlight_scenes", "--limit", "3", "--only", "all", "-q",
+                  "--out", WORK / "boxed")
         cls.report = json.loads((WORK / "report" / "report.json").read_text())
         cls.pictures = sorted(cls.report["pictures"], key=lambda picture: -picture["loss"])
         cls.browser = cls.enterClassContext(Browser(WORK))
@@ -204,6 +206,36 @@ class Report(unittest.TestCase):
         page.click("[name=guided]")
         page.wait("location.hash == '#show=wrong&guided=1'")
         page.wait("document.querySelectorAll('.card').length == document.querySelectorAll('.guided[open]').length")
+
+    def test_the_truth_is_listed_among_the_best_or_behind_them(self):
+        page = self.open()
+        rows = page.run("""[...document.querySelectorAll('.card')].map(card =>
+            [...card.querySelectorAll('.scores tr')].map(row =>
+                [row.className, row.querySelector('th').title, row.querySelector('td:last-child').textContent]))""")
+        for picture, found in zip(self.pictures, rows):
+            expected = picture["predictions"] + [picture["true"]] * (picture["true"]["rank"] > 5)
+            kinds = ["true" if one["index"] == picture["true"]["index"] else "" if i else "said"
+                     for i, one in enumerate(expected)]
+            self.assertEqual(found, [[kind, CLASSES[one["index"]], f"{100 * one['probability']:.1f} %"]
+                                     for kind, one in zip(kinds, expected)])
+        self.assertIn(6, map(len, rows))
+
+    def test_boxes_lie_where_they_are(self):
+        report = json.loads((WORK / "boxed" / "report.json").read_text())
+        shown = {picture["file"]: picture for picture in report["pictures"] if picture["maps"]}
+        page = self.open(page="boxed")
+        cards = page.run("""[...document.querySelectorAll('.card')].map(card => [card.querySelector('h3').textContent,
+            ...['truth', 'found'].map(kind => [...card.querySelectorAll('figure:nth-child(2) .' + kind)].map(
+                box => ['left', 'top', 'width', 'height'].map(side => parseFloat(box.style[side]) / 100 * 96)))])""")
+        self.assertEqual(len(cards), 3)
+        for name, truth, found in cards:
+            scene = json.loads((WORK / "scenes" / name).with_suffix(".json").read_text())
+            located = shown[name]["maps"]["box"]["predicted"]
+            for boxes, box in ((truth, scene["objects"][0]["box"]), (found, located)):
+                sides = [box["x0"], box["y0"], box["x1"] - box["x0"], box["y1"] - box["y0"]]
+                self.assertEqual(len(boxes), 1)
+                for side, other in zip(boxes[0], sides):
+                    self.assertAlmostEqual(side, other, places=1)
 
     def test_pictures_beside_the_page(self):
         page = self.open(page="beside")
