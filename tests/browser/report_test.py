@@ -220,6 +220,14 @@ class Report(unittest.TestCase):
                                      for kind, one in zip(kinds, expected)])
         self.assertIn(6, map(len, rows))
 
+    def test_flags_say_how_maps_agree(self):
+        for picture in self.pictures:
+            agreement = picture["maps"]["agreement"]
+            for flag, raised in (("same", agreement is not None and agreement > 0.8),
+                                 ("elsewhere", agreement is not None and agreement < 0.2)):
+                self.assertEqual(flag in picture["flags"], raised, picture)
+            self.assertEqual(agreement is None, picture["right"])
+
     def test_boxes_lie_where_they_are(self):
         report = json.loads((WORK / "boxed" / "report.json").read_text())
         shown = {picture["file"]: picture for picture in report["pictures"] if picture["maps"]}

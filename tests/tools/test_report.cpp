@@ -10,6 +10,7 @@
 #include "support/contains.hpp"
 #include "support/temporary_folder.hpp"
 #include "tools/backlight/html.hpp"
+#include "tools/report/card.hpp"
 #include "tools/report/judgement.hpp"
 #include "tools/report/pictures.hpp"
 #include "tools/report/summary.hpp"
@@ -105,6 +106,10 @@ TEST_CASE("report: a picture is judged by its best-scored annotated class") {
   CHECK(right.right());
   CHECK(right.margin == doctest::Approx(0));
   CHECK(judge_scores(scores, {3}, ScoreFunction::softmax).rank == 2);
+  const std::vector<float> clear{0, 1};
+  const Judgement sure =
+      judge_scores(class_scores(clear, ScoreFunction::softmax), {1}, ScoreFunction::softmax);
+  CHECK(sure.margin == doctest::Approx((std::exp(1) - 1) / (std::exp(1) + 1)));
 
   const Judgement each =
       judge_scores(class_scores(outputs, ScoreFunction::sigmoid), {0}, ScoreFunction::sigmoid);
@@ -120,6 +125,23 @@ TEST_CASE("report: a picture is judged by its best-scored annotated class") {
     const double loss = judge_scores(class_scores(far, function), {1}, function).loss;
     CHECK(loss == doctest::Approx(function == ScoreFunction::softmax ? 4000 : 2000));
   }
+}
+
+TEST_CASE("report: flags by what was said and by how maps agree") {
+  const auto flags = [](double p, std::size_t rank) {
+    Judgement judged = picture_of(0, rank == 1 ? 0 : 1, p, 1, 0);
+    judged.rank = rank;
+    return flags_of(judged);
+  };
+  using Names = std::vector<std::string_view>;
+  CHECK(flags(0.99, 1).empty());
+  CHECK(flags(0.89, 5) == Names{"in-top5"});
+  CHECK(flags(0.91, 6) == Names{"confident"});
+  CHECK(flags(0.91, 2) == Names{"confident", "in-top5"});
+  for (const auto& [agreement, flag] : std::initializer_list<std::pair<double, const char*>>{
+           {0.81, "same"}, {0.79, ""}, {0.21, ""}, {0.19, "elsewhere"}, {-1, "elsewhere"}})
+    CHECK(flag_of_agreement(agreement) == flag);
+  CHECK(flag_of_agreement({}).empty());
 }
 
 TEST_CASE("report: what is shown is drawn by name, in halves, and sorted by loss") {
@@ -199,14 +221,14 @@ TEST_CASE("report: a matrix of many classes has those with most errors, and pair
   for (int c = 0; c < 70; ++c) {
     labels.push_back("class " + std::to_string(c));
     pictures.push_back(picture_of(c, c, 0.9, 0.1, c));
-    if (c >= 60) pictures.push_back(picture_of(c, 69 - c, 0.9, 3, 100 + c));
+    if (c >= 60) pictures.push_back(picture_of(c, 119 - c, 0.9, 3, 100 + c));
   }
-  pictures.push_back(picture_of(65, 4, 0.9, 3, 999));
+  pictures.push_back(picture_of(65, 54, 0.9, 3, 999));
   const Json summary = summary_json(pictures, labels);
   const auto classes = summary["matrix"]["classes"].get<std::vector<std::int64_t>>();
   CHECK(classes.size() == kMatrixClasses);
   CHECK(std::ranges::is_sorted(classes));
-  for (const std::int64_t c : {0, 9, 60, 69}) CHECK(std::ranges::count(classes, c) == 1);
+  for (const std::int64_t c : {50, 59, 60, 69}) CHECK(std::ranges::count(classes, c) == 1);
   CHECK(summary["matrix"]["counts"].size() == kMatrixClasses);
   CHECK(summary["confusions"][0]["true"]["index"] == 65);
   CHECK(summary["confusions"][0]["count"] == 2);

@@ -70,6 +70,11 @@ std::vector<std::string_view> flags_of(const Judgement& judged) {
   return flags;
 }
 
+std::string_view flag_of_agreement(std::optional<double> agreement) {
+  if (!agreement) return "";
+  return *agreement > kSameEvidence ? "same" : *agreement < kElsewhere ? "elsewhere" : "";
+}
+
 Card CardMaker::make(const Judgement& judged, Image image, const std::vector<TrueObject>& objects) const {
   const Preprocessing& how = model_.info.preprocessing;
   const Preset preset = request_.question.preset;
@@ -148,8 +153,7 @@ Card CardMaker::make(const Judgement& judged, Image image, const std::vector<Tru
   const Shape& input = probe.input().shape();
   const std::optional<Pixel> strongest =
       strongest_pixel(enlarged_evidence(maps.front(), preset, input[2], input[3]), placement);
-  if (agreement > kSameEvidence) card.flags.emplace_back("same");
-  if (agreement && *agreement < kElsewhere) card.flags.emplace_back("elsewhere");
+  if (const std::string_view flag = flag_of_agreement(agreement); !flag.empty()) card.flags.push_back(flag);
   if (annotated.count() > 0 && strongest && !points_at(*strongest, annotated, 0))
     card.flags.emplace_back("outside");
   if (!evidence) card.flags.emplace_back("no-evidence");

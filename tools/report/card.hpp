@@ -45,6 +45,9 @@ struct Card {
 /// Flags that need no map.
 std::vector<std::string_view> flags_of(const Judgement& judged);
 
+/// "same", "elsewhere", or nothing, by the rank correlation of a wrong picture's two maps.
+std::string_view flag_of_agreement(std::optional<double> agreement);
+
 class CardMaker {
  public:
   /// Grad-CAM and, where the preset has it, Guided Grad-CAM are the request's looks. All must outlive it.
