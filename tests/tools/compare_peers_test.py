@@ -136,7 +136,7 @@ class ComparePeers(unittest.TestCase):
 
     def test_what_is_not_a_number_disagrees(self):
         for job, result in (("forward", [float("nan"), 2.0]), ("grad-cam", [float("nan"), 2.0]),
-                            ("forward", [0.0, float("inf")])):
+                            ("forward", [0.0, float("nan")]), ("forward", [0.0, float("inf")])):
             _, facts, _ = self.run_it({"torch": {"result": result}}, "--turns=1", f"--jobs={job}", "--peers=torch")
             self.assertFalse(self.row(facts, "torch", job)["agrees"], (job, result))
 
