@@ -9,7 +9,9 @@ import importlib.machinery
 import importlib.util
 import io
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -171,6 +173,19 @@ class ComparePeers(unittest.TestCase):
         for peer, job in (("torch", "grad-cam"), ("backlight", "grad-cam"), ("backlight", "forward")):
             self.assertEqual(len(self.row(facts, peer, job, "grad-cam")["ms"]), 2)
         self.assertIn("interrupted", self.page)
+
+    def test_a_second_signal_does_not_lose_what_the_first_one_keeps(self):
+        end = compare_peers.Program.end
+
+        def disturbed(program):
+            os.kill(os.getpid(), signal.SIGTERM)
+            end(program)
+
+        compare_peers.Program.end = disturbed
+        self.addCleanup(setattr, compare_peers.Program, "end", end)
+        code, facts, _ = self.run_it({"torch": {"interrupts": 1}}, "--turns=3", "--jobs=forward", "--peers=torch")
+        self.assertEqual(code, 130)
+        self.assertEqual(self.row(facts, "torch", "forward")["ms"], [10])
 
     def test_a_peer_that_cannot_be_installed_is_left_out(self):
         compare_peers.install, kept = lambda work, peers: (str(self.fake), ["ncnn"]), compare_peers.install
