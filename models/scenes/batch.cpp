@@ -13,14 +13,16 @@ namespace {
 constexpr std::uint64_t kChoicePurpose = 30, kAugmentPurpose = 31;
 }
 
-Image augment(const Image& square, std::uint64_t seed, std::uint64_t index) {
+Image augment(const Image& square, std::uint64_t seed, std::uint64_t index, bool colours) {
   Draws draws(seed, index, kAugmentPurpose);
   const bool transpose = draws.chance(0.5), flip_x = draws.chance(0.5), flip_y = draws.chance(0.5);
   const int shift_x = draws.between(-4, 4), shift_y = draws.between(-4, 4);
-  const double brightness = draws.uniform(0.8, 1.2);
+  const double brightness = colours ? draws.uniform(0.8, 1.2) : 1;
   std::array<std::size_t, 3> channel{0, 1, 2};
-  std::swap(channel[0], channel[static_cast<std::size_t>(draws.between(0, 2))]);
-  std::swap(channel[1], channel[static_cast<std::size_t>(draws.between(1, 2))]);
+  if (colours) {
+    std::swap(channel[0], channel[static_cast<std::size_t>(draws.between(0, 2))]);
+    std::swap(channel[1], channel[static_cast<std::size_t>(draws.between(1, 2))]);
+  }
   std::array<std::uint8_t, 256> level{};
   for (std::size_t i = 0; i < level.size(); ++i)
     level[i] =

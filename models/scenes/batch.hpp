@@ -27,8 +27,9 @@ Batch training_batch(Context& context, const TrainingSet& set, std::int64_t step
 int permuted_label(std::uint64_t seed, std::uint64_t scene_index, std::int64_t scenes);
 
 /// One of the eight symmetries of the square, a shift of up to four pixels (edges repeated), the colour
-/// channels in another order, and up to a fifth brighter or darker. No class depends on any of these.
-Image augment(const Image& square, std::uint64_t seed, std::uint64_t index);
+/// channels in another order, and up to a fifth brighter or darker. No class depends on any of these. Without `colours`
+/// these two are left out.
+Image augment(const Image& square, std::uint64_t seed, std::uint64_t index, bool colours = true);
 
 /// Pictures of one size as the network's input, N×3×size×size in the host's memory.
 Tensor to_input(Context& context, std::span<const Image> images);

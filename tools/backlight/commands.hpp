@@ -15,6 +15,8 @@ void add_ask_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_study_command(CLI::App& app);
+void add_attack_command(CLI::App& app);
+void add_bias_command(CLI::App& app);
 void add_methods_command(CLI::App& app);
 void add_layers_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);

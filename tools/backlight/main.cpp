@@ -113,6 +113,8 @@ int run(int argc, char** argv) {
   add_evaluate_command(app);
   add_report_command(app);
   add_study_command(app);
+  add_attack_command(app);
+  add_bias_command(app);
   add_methods_command(app);
   add_layers_command(app);
   add_inspect_command(app);

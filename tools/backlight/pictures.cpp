@@ -80,11 +80,11 @@ Image PictureSource::read(ExifOrientation orientation, Alpha alpha, Console& con
   return image;
 }
 
-void add_inputs(CLI::App& command, InputOptions& options) {
+void add_inputs(CLI::App& command, InputOptions& options, bool required) {
   command
       .add_option("IMAGE", options.inputs,
                   "Pictures (PNG, JPEG, BMP, GIF, WebP, TIFF), folders of pictures, or - for standard input")
-      ->required();
+      ->required(required);
   command.add_flag("-r,--recursive", options.recursive, "Take the folders below a folder, too");
 }
 

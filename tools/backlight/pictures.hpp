@@ -30,7 +30,7 @@ struct InputOptions {
 };
 
 /// Adds the positional argument IMAGE|DIR|-, once or several times, and --recursive.
-void add_inputs(CLI::App& command, InputOptions& options);
+void add_inputs(CLI::App& command, InputOptions& options, bool required = true);
 
 struct PictureList {
   std::vector<PictureSource> pictures;

@@ -11,12 +11,6 @@ namespace {
 
 Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
-Json estimate_json(const Estimate& estimate) {
-  return {{"value", finite_or_null(estimate.value)},
-          {"low", finite_or_null(estimate.low)},
-          {"high", finite_or_null(estimate.high)}};
-}
-
 /// One measure of all candidates: its statistics, then their differences from the first candidate's, in one bootstrap.
 Json measure_json(const Measure& measure, std::span<const std::string> candidates,
                   std::span<const std::vector<MeasureRows>> rows, const Bootstrap& how) {
@@ -72,6 +66,12 @@ std::string cell_of(const Json& statistic) {
 }
 
 }  // namespace
+
+Json estimate_json(const Estimate& estimate) {
+  return {{"value", finite_or_null(estimate.value)},
+          {"low", finite_or_null(estimate.low)},
+          {"high", finite_or_null(estimate.high)}};
+}
 
 Json results_json(std::span<const std::unique_ptr<Measure>> measures, std::span<const std::string> candidates,
                   std::span<const PictureFindings* const> pictures, const Bootstrap& how) {

@@ -12,6 +12,9 @@
 
 namespace backlight::tools {
 
+/// `{value, low, high}`, null where a number is none.
+Json estimate_json(const Estimate& estimate);
+
 /// A list with an entry per measure and candidate: its statistics with their intervals, and how much it differs from
 /// the first candidate on the same pictures.
 Json results_json(std::span<const std::unique_ptr<Measure>> measures, std::span<const std::string> candidates,
