@@ -13,6 +13,7 @@
 #include "tools/backlight/commands.hpp"
 #include "tools/backlight/console.hpp"
 #include "tools/backlight/help.hpp"
+#include "tools/backlight/interrupt.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -160,6 +161,7 @@ int run(int argc, char** argv) {
 }  // namespace backlight::tools
 
 int main(int argc, char** argv) {
+  backlight::tools::take_signals_back();
   // A reader that goes away must not end the program between two files: writing to it fails instead, and is
   // reported.
   std::signal(SIGPIPE, SIG_IGN);
