@@ -198,7 +198,7 @@ TEST_CASE("bias: two trainings a seed, rows of every scene, a page and a figure"
   const Json document = work.run_json(into("one"));
   CHECK(document["schema"] == "backlight.bias");
   CHECK(document["agreement"] == Json({0.75, 1.0}));
-  CHECK(document["test_seed"] == 3);
+  CHECK(document["test"] == Json({{"scenes", 8}, {"seed", 3}}));
   CHECK(document["networks"].size() == 4);
   const std::string rows = read_text(work / "one/bias.csv");
   CHECK(std::ranges::count(rows, '\n') == 1 + 4 * 8);

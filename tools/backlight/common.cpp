@@ -185,10 +185,11 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
 
 void add_optimise_option(CLI::App& command, DeviceOptions& options) {
   command
-      .add_option(
-          "--optimise", options.optimise,
-          "none: layer by layer, as the network is written; exact: faster, to the same bits; all: with batch "
-          "norm as part of convolutions, faster for many pictures, with other roundings")
+      .add_option("--optimise", options.optimise,
+                  "none: layer by layer, as the network is written; exact: faster, to the same bits; all: "
+                  "fastest for "
+                  "many pictures, with other roundings, by Winograd's algorithm and batch norm as part of "
+                  "convolutions")
       ->group("Computation")
       ->type_name("NAME")
       ->capture_default_str();

@@ -64,8 +64,7 @@ Json bias_document(const BiasOptions& options, const Context& context) {
   document["learning_rate"] = training.learning_rate;
   document["seed"] = training.seed;
   document["seeds"] = options.seeds;
-  document["test_scenes"] = options.test_scenes;
-  document["test_seed"] = options.test_seed();
+  document["test"] = {{"scenes", options.test_scenes}, {"seed", options.test_seed()}};
   const Bootstrap draws{.seed = training.seed};
   document["bootstrap"] = {{"draws", draws.draws}, {"seed", draws.seed}};
   return document;

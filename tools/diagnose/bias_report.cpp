@@ -182,7 +182,7 @@ std::string bias_page(const Json& document, const std::string& figure) {
       scenes::kBadgeNames[1], " in ", percent(agreement[1]), " of those with a ", scenes::kCueNames[1],
       "; in the balanced ones, as many and but for the badges' colours the same, in half of each. Test "
       "scenes, ",
-      document["test_scenes"], " others, are balanced. For either training there ",
+      document["test"]["scenes"], " others, are balanced. For either training there ",
       document["seeds"] == 1 ? "is " : "are ", counted(document["seeds"].get<std::size_t>(), "network"),
       ", each with scenes and first weights of its own.\n\n");
   std::vector<std::vector<std::string>> rows;
