@@ -77,23 +77,14 @@ std::int64_t padded(std::int64_t elements, std::size_t size) {
   return (ceil_div(elements, line) | 1) * line;
 }
 
-/// Rows of A of the products: output channels, cut into panels as equal as possible.
-struct Panels {
-  Panels(std::int64_t channels, int rows) : whole(channels), count(ceil_div(whole, rows)) {}
-  std::int64_t begin(std::int64_t i) const { return whole * i / count; }
-
-  std::int64_t whole, count;
-};
-
 /// G g Gᵀ of a filter whose taps lie `down` and `across` apart.
 template <class T>
 std::array<double, kPlaces> transformed(const T* g, std::int64_t down, std::int64_t across) {
-  constexpr double kNear = 0.70710678118654752440, kFar = 1.41421356237309504880;
   constexpr double kG[kPatch][3] = {{1, 0, 0},
-                                    {-2.0 / 3, -2.0 / 3 * kNear, -1.0 / 3},
-                                    {-2.0 / 3, 2.0 / 3 * kNear, -1.0 / 3},
-                                    {1.0 / 6, kFar / 6, 1.0 / 3},
-                                    {1.0 / 6, -kFar / 6, 1.0 / 3},
+                                    {-2.0 / 3, -2.0 / 3 * kWinogradNear, -1.0 / 3},
+                                    {-2.0 / 3, 2.0 / 3 * kWinogradNear, -1.0 / 3},
+                                    {1.0 / 6, kWinogradFar / 6, 1.0 / 3},
+                                    {1.0 / 6, -kWinogradFar / 6, 1.0 / 3},
                                     {0, 0, 1}};
   double half[kPatch][3] = {};
   for (int i = 0; i < kPatch; ++i)
@@ -111,7 +102,7 @@ template <class T, class Filter>
 Tensor packed_filters(const Context& context, const MicroKernels<T>& kernels, std::int64_t out,
                       std::int64_t in, const Filter& filter) {
   Tensor packed({kPatch, kPatch, out, in}, dtype_of<T>);
-  const Panels panels(out, kernels.rows);
+  const RowPanels panels(out, kernels.rows);
   context.parallel_for(panels.count, [&](std::int64_t p, int) {
     const std::int64_t begin = panels.begin(p), rows = panels.begin(p + 1) - begin;
     T* const panel = packed.data<T>() + begin * kPlaces * in;
@@ -137,7 +128,7 @@ struct Winograd {
   T* y;
 
   Tiling tiling{p};
-  Panels panels{p.out_channels, kernels.rows};
+  RowPanels panels{p.out_channels, kernels.rows};                      ///< of output channels
   std::int64_t width = std::int64_t{kernels.vectors} * kernels.lanes;  ///< tiles of a block
   std::int64_t blocks = ceil_div(tiling.count, width);
   std::int64_t group = std::max<std::int64_t>(  ///< panels
@@ -226,8 +217,8 @@ void winograd_forward(Context& context, const MicroKernels<T>& kernels, const Co
   const std::int64_t inputs = kPlaces * w.input_stride, products = kPlaces * w.product_stride;
   const int threads = context.threads();
   if (w.blocks >= 4 * threads || threads == 1) {
-    const Tensor scratch = context.empty({threads, inputs + products}, dtype_of<T>);
-    T* const all = const_cast<Tensor&>(scratch).template data<T>();
+    Tensor scratch = context.empty({threads, inputs + products}, dtype_of<T>);
+    T* const all = scratch.data<T>();
     context.parallel_for(w.blocks, [&](std::int64_t block, int worker) {
       T* const own = all + worker * (inputs + products);
       w.transform(block, 0, p.in_channels, own);
@@ -240,8 +231,8 @@ void winograd_forward(Context& context, const MicroKernels<T>& kernels, const Co
   const std::int64_t chunks = ceil_div(p.in_channels, kChannelGrain);
   const std::int64_t group = std::clamp<std::int64_t>(w.blocks * w.panels.count / (4 * threads), 1, w.group);
   const std::int64_t groups = ceil_div(w.panels.count, group);
-  const Tensor scratch = context.empty({w.blocks * inputs + threads * products}, dtype_of<T>);
-  T* const all = const_cast<Tensor&>(scratch).template data<T>();
+  Tensor scratch = context.empty({w.blocks * inputs + threads * products}, dtype_of<T>);
+  T* const all = scratch.data<T>();
   context.parallel_for(w.blocks * chunks, [&](std::int64_t item, int) {
     const std::int64_t c0 = item % chunks * kChannelGrain;
     w.transform(item / chunks, c0, std::min(c0 + kChannelGrain, p.in_channels), all + item / chunks * inputs);

@@ -12,6 +12,7 @@
 
 #include "kernels/epilogue.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight {
 class Context;
@@ -43,6 +44,14 @@ class RowMajor final : public MatrixSource<T> {
  private:
   const T* data_;
   std::int64_t stride_;
+};
+
+/// Row panels of A, at most a tile high and as equal as possible: a panel's rows for one block of depth lie together.
+struct RowPanels {
+  RowPanels(std::int64_t m, int rows) : whole(m), count(ceil_div(whole, rows)) {}
+  std::int64_t begin(std::int64_t i) const { return whole * i / count; }
+
+  std::int64_t whole, count;
 };
 
 struct GemmShape {

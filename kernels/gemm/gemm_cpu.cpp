@@ -27,14 +27,6 @@ struct Depths {
   std::int64_t whole, most, count;
 };
 
-/// Row panels of A, as equal as possible: a panel's rows for one block of depth lie together.
-struct RowPanels {
-  RowPanels(std::int64_t m, int rows) : whole(m), count(ceil_div(whole, rows)) {}
-  std::int64_t begin(std::int64_t i) const { return cut(whole, count, i); }
-
-  std::int64_t whole, count;
-};
-
 struct Grid {
   std::int64_t rows, columns;
 };

@@ -24,6 +24,9 @@ struct Run {
   int first, last;
 };
 
+/// The points of Winograd's transforms beside 0 and infinity, of either sign: 1/√2 and √2.
+inline constexpr double kWinogradNear = 0.70710678118654752440, kWinogradFar = 1.41421356237309504880;
+
 /// `count` neighbours, at most a vector, of a plane and of a buffer of lines.
 struct LineRun {
   std::int64_t plane;

@@ -10,16 +10,13 @@
 namespace backlight::cpu {
 namespace {
 
-/// The two points beside 0 and infinity, of either sign: 1/√2 and √2.
-inline constexpr double kNear = 0.70710678118654752440, kFar = 1.41421356237309504880;
-
 /// d := Bᵀ d
 template <class V>
 inline void winograd_input_line(typename V::Reg (&d)[6]) {
   using T = typename V::T;
   const auto minus_half = V::set(T(-0.5)), minus_two = V::set(T(-2)), minus_sum = V::set(T(-2.5));
-  const auto near = V::set(T(kNear)), minus_near = V::set(T(-kNear)), far = V::set(T(kFar)),
-             minus_far = V::set(T(-kFar));
+  const auto near = V::set(T(kWinogradNear)), minus_near = V::set(T(-kWinogradNear)),
+             far = V::set(T(kWinogradFar)), minus_far = V::set(T(-kWinogradFar));
   const auto even_near = V::fma(minus_two, d[2], d[4]), odd_near = V::fma(minus_two, d[1], d[3]);
   const auto even_far = V::fma(minus_half, d[2], d[4]), odd_far = V::fma(minus_half, d[1], d[3]);
   d[0] = V::fma(minus_sum, d[2], d[4] + d[0]);
@@ -34,8 +31,9 @@ inline void winograd_input_line(typename V::Reg (&d)[6]) {
 template <class V>
 inline void winograd_output_line(const typename V::Reg (&m)[6], typename V::Reg (&o)[4]) {
   using T = typename V::T;
-  const auto half = V::set(T(0.5)), two = V::set(T(2)), near = V::set(T(kNear)), far = V::set(T(kFar));
-  const auto near_cubed = V::set(T(kNear / 2)), far_cubed = V::set(T(kFar * 2));
+  const auto half = V::set(T(0.5)), two = V::set(T(2)), near = V::set(T(kWinogradNear)),
+             far = V::set(T(kWinogradFar));
+  const auto near_cubed = V::set(T(kWinogradNear / 2)), far_cubed = V::set(T(kWinogradFar * 2));
   const auto near_sum = m[1] + m[2], near_difference = m[1] - m[2];
   const auto far_sum = m[3] + m[4], far_difference = m[3] - m[4];
   o[0] = m[0] + near_sum + far_sum;

@@ -1,5 +1,6 @@
 // Files that PyTorch and safetensors wrote (tests/golden/make_checkpoints.py), and real published ones.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +11,7 @@
 
 #include "support/skip.hpp"
 #include "weights/checkpoint.hpp"
+#include "weights/load.hpp"
 #include "weights/published.hpp"
 #include "weights/sha256.hpp"
 #include "weights/support.hpp"
@@ -148,6 +150,39 @@ TEST_CASE("checkpoint: what was forgotten is read again, from a file and from me
     CHECK(!checkpoint.tensors().front().to_bytes().empty());
   }
 }
+
+#ifdef __linux__
+TEST_CASE("checkpoint: neither a tensor that was read nor a hash keeps the file in memory") {
+  const test::TemporaryFolder folder;
+  constexpr std::size_t kBytes = std::size_t{24} << 20;
+  const std::string header =
+      text(R"({"w":{"dtype":"F32","shape":[)", kBytes / 4, R"(],"data_offsets":[0,)", kBytes, "]}}");
+  const auto path = folder.path() / "large.safetensors";
+  {
+    const std::uint64_t length = header.size();
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(&length), sizeof length);
+    file << header << std::string(kBytes, '\0');
+  }
+  // Of files: the third number, in pages.
+  const auto mapped_bytes = [] {
+    std::ifstream statistics("/proc/self/statm");
+    std::size_t size = 0, resident = 0, shared = 0;
+    statistics >> size >> resident >> shared;
+    return static_cast<double>(shared) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  };
+  const Checkpoint checkpoint = Checkpoint::open(path);
+  const double before = mapped_bytes();
+  CHECK(checkpoint.tensors().front().to_bytes().size() == kBytes);
+  CHECK(mapped_bytes() - before > 0.9 * kBytes);
+  checkpoint.forget_bytes();
+  CHECK(mapped_bytes() - before < 0.1 * kBytes);
+  CHECK(read_parameter(checkpoint, checkpoint.tensors().front()).numel() == kBytes / 4);
+  CHECK(mapped_bytes() - before < 0.1 * kBytes);
+  CHECK(checkpoint.sha256().size() == 64);
+  CHECK(mapped_bytes() - before < 0.1 * kBytes);
+}
+#endif
 
 TEST_CASE("checkpoint: several threads read one deflated file alike") {
   const Checkpoint checkpoint = Checkpoint::open(golden_file("zip_deflated.pth"));
