@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "tools/backlight/html.hpp"
 #include "tools/backlight/scores.hpp"
 
 namespace backlight::tools {
@@ -28,21 +29,9 @@ struct Range {
   }
 };
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '&')
-      out += "&amp;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 std::string label(double x, double y, std::string_view anchor, std::string_view what) {
-  return text("<text x=\"", x, "\" y=\"", y, "\" text-anchor=\"", anchor, "\">", escaped(what), "</text>\n");
+  return text("<text x=\"", x, "\" y=\"", y, "\" text-anchor=\"", anchor, "\">", html_escaped(what),
+              "</text>\n");
 }
 
 std::string stroke(double x0, double y0, double x1, double y1, std::string_view style) {
