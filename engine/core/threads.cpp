@@ -1,6 +1,7 @@
 #include "engine/core/threads.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -14,6 +15,29 @@
 
 namespace backlight {
 
+namespace {
+
+/// How long a thread looks for what it waits for before it sleeps: in a network the next job follows within
+/// microseconds, and waking a thread takes longer.
+constexpr std::chrono::microseconds kPatience{50};
+
+/// Whether `ready` came true while there was patience; meanwhile who else wants the processor gets it.
+template <class Ready>
+bool soon(const Ready& ready) {
+  for (int i = 0; i < 200; ++i) {
+    if (ready()) return true;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  for (const auto end = std::chrono::steady_clock::now() + kPatience; std::chrono::steady_clock::now() < end;
+       std::this_thread::yield())
+    if (ready()) return true;
+  return false;
+}
+
+}  // namespace
+
 // One job at a time. A worker joins a job under the mutex and leaves it under the mutex, so that the job's
 // fields never change while somebody works on it; only the item counter is contended.
 struct ThreadPool::State {
@@ -23,8 +47,8 @@ struct ThreadPool::State {
 
   const FunctionRef<void(std::int64_t, int)>* fn = nullptr;
   std::int64_t items = 0;
-  std::uint64_t generation = 0;
-  int active = 0;
+  std::atomic<std::uint64_t> generation = 0;  ///< changes under the mutex, as does:
+  std::atomic<int> active = 0;
   bool stop = false;
   std::exception_ptr failure;
   std::atomic<std::int64_t> next{0};
@@ -52,8 +76,9 @@ struct ThreadPool::State {
 
   void loop(int worker) {
     std::uint64_t seen = 0;
-    std::unique_lock lock(mutex);
     while (true) {
+      soon([&] { return generation != seen; });
+      std::unique_lock lock(mutex);
       job_posted.wait(lock, [&] { return stop || generation != seen; });
       if (stop) return;
       seen = generation;
@@ -101,6 +126,7 @@ void ThreadPool::run(std::int64_t items, FunctionRef<void(std::int64_t, int)> fn
   }
   state.job_posted.notify_all();
   state.work(0);
+  soon([&] { return state.active == 0; });
   std::unique_lock lock(state.mutex);
   state.job_left.wait(lock, [&] { return state.active == 0; });
   state.fn = nullptr;
