@@ -26,6 +26,47 @@ struct Extents {
 /// A filter that reads a single plane is all packing and no product as a GEMM.
 bool is_depthwise(const Extents& e) { return e.c == 1 && e.o <= 4; }
 
+/// Whether the products of a group go by few columns: where the pixels do not fill the lanes, or are fewer than the
+/// filters, which are then worth reading once. Does not depend on the batch.
+bool has_few_columns(const Extents& e) {
+  return e.out_plane <= 64 || (e.out_plane <= std::min<std::int64_t>(e.o, 256) && e.c * e.taps >= 256);
+}
+
+/// Whether conv2d_pack arranged the weights for gemm_of_few_columns: by the rank.
+bool is_in_lanes(const Tensor& packed) { return packed.shape().rank() == 5; }
+
+/// Whether a filter of one tap passes over pixels.
+bool skips_pixels(const Conv2dParams& a) {
+  const auto is_inside = [](const Axis& axis) {
+    return axis.taps == 1 && axis.origin == 0 && (axis.out - 1) * axis.stride < axis.in;
+  };
+  return a.stride_height * a.stride_width > 1 && is_inside(vertical(a)) && is_inside(horizontal(a));
+}
+
+/// The same convolution of the pixels that it reads, at stride 1.
+Conv2dParams without_stride(const Conv2dParams& a) {
+  Conv2dParams dense = a;
+  dense.in_height = a.out_height;
+  dense.in_width = a.out_width;
+  dense.stride_height = dense.stride_width = 1;
+  return dense;
+}
+
+template <class T>
+Tensor read_pixels(Context& context, const Conv2dParams& a, const T* x) {
+  Tensor pixels = context.empty({a.batch * a.in_channels, a.out_height, a.out_width}, dtype_of<T>);
+  T* const to = pixels.data<T>();
+  const std::int64_t rows = a.batch * a.in_channels * a.out_height;
+  context.parallel_ranges(rows, ceil_div(kGrain, a.out_width), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t plane = row / a.out_height, p = row % a.out_height;
+      copy_strided(x + (plane * a.in_height + p * a.stride_height) * a.in_width, a.stride_width, a.out_width,
+                   to + row * a.out_width);
+    }
+  });
+  return pixels;
+}
+
 /// Writes the values of one phase to the positions of dx that it stands for.
 template <class T>
 void scatter(Context& context, const Conv2dParams& a, const GradientPhase& v, const GradientPhase& h,
@@ -98,6 +139,11 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
     conv2d_planes<T>(context, kernels, v, h, problems);
     return;
   }
+  if (skips_pixels(a)) {
+    const Tensor pixels = read_pixels(context, a, x);
+    return conv2d_forward_by(context, kernels, without_stride(a), pixels.data<T>(), w, bias, y, packed,
+                             epilogue);
+  }
   std::int64_t plane = e.in_plane;
   Tensor split;
   if (h.stride > 1) {
@@ -109,6 +155,7 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
   auto weights = context.vector<RowMajor<T>>();
   auto patches = context.vector<Patches<T>>();
   const std::int64_t group_weights = e.o * e.c * e.taps;
+  const std::int64_t packed_weights = packed ? packed->numel() / a.groups : 0;
   for (std::int64_t g = 0; g < a.groups; ++g) weights.emplace_back(w + g * group_weights, e.c * e.taps);
   for (std::int64_t i = 0; i < a.batch * a.groups; ++i) patches.emplace_back(v, h, x + i * e.c * plane);
   auto problems = context.vector<GemmProblem<T>>();
@@ -116,9 +163,13 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
     const std::int64_t g = i % a.groups, at = i * e.o * e.out_plane;
     problems.push_back({&weights[static_cast<std::size_t>(g)], &patches[static_cast<std::size_t>(i)],
                         bias ? bias + g * e.o : nullptr, y + at,
-                        packed ? packed->data<T>() + g * group_weights : nullptr, behind(at)});
+                        packed ? packed->data<T>() + g * packed_weights : nullptr, behind(at)});
   }
-  gemm<T>(context, kernels, {.m = e.o, .n = e.out_plane, .k = e.c * e.taps, .ldc = e.out_plane}, problems);
+  const GemmShape shape{.m = e.o, .n = e.out_plane, .k = e.c * e.taps, .ldc = e.out_plane};
+  if (packed && is_in_lanes(*packed))
+    gemm_of_few_columns<T>(context, kernels, shape, problems);
+  else
+    gemm<T>(context, kernels, shape, problems);
 }
 
 template <class T>
@@ -169,10 +220,15 @@ Tensor conv2d_pack(const Context& context, const Conv2dParams& a, const T* w, bo
   if (winograd && winograd_pays(a)) return winograd_pack(context, micro_kernels<T>(), a, w);
   const Extents e(a);
   if (is_depthwise(e)) return {};
-  Tensor packed({a.out_channels, e.c, e.taps}, dtype_of<T>);
+  const MicroKernels<T>& kernels = micro_kernels<T>();
+  const bool in_lanes = has_few_columns(e);
+  Tensor packed =
+      in_lanes ? Tensor({a.groups, ceil_div(e.o, kernels.lanes), kernels.lanes, e.c, e.taps}, dtype_of<T>)
+               : Tensor({a.out_channels, e.c, e.taps}, dtype_of<T>);
   for (std::int64_t g = 0; g < a.groups; ++g) {
-    const std::int64_t at = g * e.o * e.c * e.taps;
-    pack<T>(micro_kernels<T>(), RowMajor<T>(w + at, e.c * e.taps), e.o, e.c * e.taps, packed.data<T>() + at);
+    const RowMajor<T> rows(w + g * e.o * e.c * e.taps, e.c * e.taps);
+    (in_lanes ? pack_lanes<T> : pack<T>)(kernels, rows, e.o, e.c * e.taps,
+                                         packed.data<T>() + g * packed.numel() / a.groups);
   }
   return packed;
 }

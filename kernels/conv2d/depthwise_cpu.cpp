@@ -50,6 +50,14 @@ struct PaddedPlane {
   std::int64_t stride, phases, pitch;
 };
 
+/// The kernel that reads the image itself, or null: a forward convolution with the usual filters.
+template <class T>
+typename MicroKernels<T>::Plane whole_plane(const MicroKernels<T>& kernels, const Axis& v, const Axis& h) {
+  if (v.taps != h.taps || v.stride != h.stride || v.step != 1 || h.step != 1) return nullptr;
+  if ((v.taps != 3 && v.taps != 5) || v.stride > 2) return nullptr;
+  return kernels.depthwise_plane[v.taps == 5][v.stride == 2];
+}
+
 }  // namespace
 
 template <class T>
@@ -61,6 +69,18 @@ void conv2d_planes(Context& context, const MicroKernels<T>& kernels, const Axis&
       std::fill_n(problem.y, v.out * h.out, problem.bias);
       apply(problem.epilogue, 0, v.out * h.out, problem.y);
     }
+    return;
+  }
+  if (const auto convolve = whole_plane(kernels, v, h)) {
+    const DepthwisePlane plane{v.in, h.in, v.out, h.out, -v.origin, -h.origin};
+    context.parallel_ranges(std::ssize(problems), ceil_div(kGrain, taps * v.out * h.out),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              for (std::int64_t i = begin; i < end; ++i) {
+                                const PlaneProblem<T>& p = problems[static_cast<std::size_t>(i)];
+                                convolve(plane, p.x, p.w, p.bias, p.epilogue.residual, p.epilogue.relu,
+                                         static_cast<T>(p.epilogue.upper), p.y);
+                              }
+                            });
     return;
   }
   const PaddedPlane plane(v, h, kernels.lanes);

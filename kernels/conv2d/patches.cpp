@@ -114,9 +114,8 @@ void Patches<T>::pack(const MicroKernels<T>& kernels, std::int64_t i0, int count
     const Range channels = inside({0, k0 + depth}, taps, tap - k0, depth);
     if (channels.begin == channels.end) continue;
     const int found = runs_of(i0, count, tap / horizontal_.taps, tap % horizontal_.taps, runs);
-    kernels.copy_runs(runs, found, width / kernels.lanes, channels.end - channels.begin,
-                      x_ + channels.begin * plane, plane, panel + (channels.begin * taps + tap - k0) * width,
-                      taps * width);
+    kernels.copy_runs(runs, found, width, channels.end - channels.begin, x_ + channels.begin * plane, plane,
+                      panel + (channels.begin * taps + tap - k0) * width, taps * width);
   }
 }
 

@@ -168,10 +168,10 @@ struct Winograd {
     for (std::int64_t place = 0; place < kPlaces; ++place)
       for (std::int64_t panel = p0; panel < p1; ++panel) {
         const std::int64_t begin = panels.begin(panel), rows = panels.begin(panel + 1) - begin;
-        kernels.tile[rows - 1][count - 1](
-            p.in_channels, packed + (begin * kPlaces + place * rows) * p.in_channels,
-            inputs + place * input_stride, nullptr, false,
-            products + place * product_stride + (begin - first) * row, row, static_cast<int>(row));
+        const T* const filters = packed + (begin * kPlaces + place * rows) * p.in_channels;
+        kernels.tile[rows - 1][count - 1](p.in_channels, filters, inputs + place * input_stride, nullptr,
+                                          false, products + place * product_stride + (begin - first) * row,
+                                          row, static_cast<int>(row), filters + kAhead * rows);
       }
     for (int v = 0; v < count; ++v) {
       const TileVector tiles = runs(block, v);

@@ -36,15 +36,18 @@ template <class T>
 class RowMajor final : public MatrixSource<T> {
  public:
   RowMajor(const T* data, std::int64_t stride) : data_(data), stride_(stride) {}
-  void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int, std::int64_t k0,
+  void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
             std::int64_t depth, T* panel) const override {
-    kernels.pack_rows(data_ + i0 * stride_ + k0, stride_, count, depth, count, panel);
+    kernels.pack_rows(data_ + i0 * stride_ + k0, stride_, count, depth, width, panel);
   }
 
  private:
   const T* data_;
   std::int64_t stride_;
 };
+
+/// Rows of a panel of A that a tile asks for before it reads them, as they come out of the third-level cache or memory.
+inline constexpr std::int64_t kAhead = 40;
 
 /// Row panels of A, at most a tile high and as equal as possible: a panel's rows for one block of depth lie together.
 struct RowPanels {
@@ -66,7 +69,7 @@ struct GemmProblem {
   const MatrixSource<T>* b;
   const T* bias;  ///< one element per row of C, or null; not read when accumulating
   T* c;
-  const T* packed_a = nullptr;  ///< all of A as pack() arranged it; then `a` is not read
+  const T* packed_a = nullptr;  ///< all of A as pack() arranged it, or pack_lanes(); then `a` is not read
   Epilogue<T> epilogue = {};    ///< residual: arranged as C is
 };
 
@@ -79,5 +82,16 @@ void pack(const MicroKernels<T>& kernels, const MatrixSource<T>& a, std::int64_t
 template <class T>
 void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& shape,
           std::span<const GemmProblem<T>> problems);
+
+/// Arranges A for gemm_of_few_columns: ceil(m / lanes)·lanes·k elements.
+template <class T>
+void pack_lanes(const MicroKernels<T>& kernels, const MatrixSource<T>& a, std::int64_t m, std::int64_t k,
+                T* packed);
+
+/// gemm() to the bit, for a C of few columns, ldc = n apart, whose A pack_lanes arranged: columns of C are the rows of
+/// tiles, rows of C the lanes. So 49 columns fill the registers, and A is read from memory once, in order.
+template <class T>
+void gemm_of_few_columns(Context& context, const MicroKernels<T>& kernels, const GemmShape& shape,
+                         std::span<const GemmProblem<T>> problems);
 
 }  // namespace backlight::cpu

@@ -106,9 +106,10 @@ void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& sha
         problem.b->pack(kernels, j, columns, tile_vectors * kernels.lanes, k0, depth, b);
         for (std::int64_t p = p0; p < p1; ++p) {
           const std::int64_t i = panels.begin(p), rows = panels.begin(p + 1) - i;
-          kernels.tile[rows - 1][tile_vectors - 1](depth, a + (i - i0) * depth, b,
-                                                   problem.bias ? problem.bias + i : nullptr, accumulate,
-                                                   problem.c + i * shape.ldc + j, shape.ldc, columns);
+          const T* const panel = a + (i - i0) * depth;
+          kernels.tile[rows - 1][tile_vectors - 1](depth, panel, b, problem.bias ? problem.bias + i : nullptr,
+                                                   accumulate, problem.c + i * shape.ldc + j, shape.ldc,
+                                                   columns, panel + kAhead * rows);
           if (d + 1 < depths.count) continue;
           for (std::int64_t row = i; row < i + rows; ++row)
             apply_by(kernels, problem.epilogue, row * shape.ldc + j, columns,
@@ -119,13 +120,81 @@ void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& sha
   });
 }
 
-template void pack(const MicroKernels<float>&, const MatrixSource<float>&, std::int64_t, std::int64_t,
-                   float*);
-template void pack(const MicroKernels<double>&, const MatrixSource<double>&, std::int64_t, std::int64_t,
-                   double*);
-template void gemm(Context&, const MicroKernels<float>&, const GemmShape&,
-                   std::span<const GemmProblem<float>>);
-template void gemm(Context&, const MicroKernels<double>&, const GemmShape&,
-                   std::span<const GemmProblem<double>>);
+template <class T>
+void pack_lanes(const MicroKernels<T>& kernels, const MatrixSource<T>& a, std::int64_t m, std::int64_t k,
+                T* packed) {
+  const std::int64_t panel = std::int64_t{kernels.vectors} * kernels.lanes;
+  for (std::int64_t i = 0; i < m; i += panel) {
+    const std::int64_t count = std::min(panel, m - i);
+    a.pack(kernels, i, static_cast<int>(count),
+           static_cast<int>(ceil_div(count, kernels.lanes) * kernels.lanes), 0, k, packed + i * k);
+  }
+}
+
+template <class T>
+void gemm_of_few_columns(Context& context, const MicroKernels<T>& kernels, const GemmShape& shape,
+                         std::span<const GemmProblem<T>> problems) {
+  if (shape.m == 0 || shape.n == 0 || problems.empty()) return;
+  const Depths depths(kernels, shape.k);
+  const RowPanels panels(shape.n, kernels.rows);
+  const std::int64_t width = std::int64_t{kernels.vectors} * kernels.lanes;
+  const std::int64_t size = ceil_div(shape.n * shape.k, 16) * 16, tile_size = shape.n * width;
+  Tensor scratch = context.empty({std::ssize(problems) * size + context.threads() * tile_size}, dtype_of<T>);
+  T* const b = scratch.data<T>();
+  T* const tiles = b + std::ssize(problems) * size;
+
+  const std::int64_t parts = depths.count * panels.count;
+  context.parallel_for(std::ssize(problems) * parts, [&](std::int64_t item, int) {
+    const std::int64_t problem = item / parts, d = item % parts / panels.count, p = item % panels.count;
+    const std::int64_t k0 = depths.begin(d), depth = depths.begin(d + 1) - k0;
+    const std::int64_t j = panels.begin(p);
+    const int columns = static_cast<int>(panels.begin(p + 1) - j);
+    problems[static_cast<std::size_t>(problem)].b->pack(kernels, j, columns, columns, k0, depth,
+                                                        b + problem * size + shape.n * k0 + j * depth);
+  });
+  const std::int64_t row_panels = ceil_div(shape.m, width);
+  const std::int64_t chunks =
+      std::min(row_panels, ceil_div(std::int64_t{4} * context.threads(), std::ssize(problems)));
+  context.parallel_for(std::ssize(problems) * chunks, [&](std::int64_t item, int worker) {
+    const std::int64_t index = item / chunks;
+    const GemmProblem<T>& problem = problems[static_cast<std::size_t>(index)];
+    T* const tile = tiles + worker * tile_size;
+    const std::int64_t last = cut(row_panels, chunks, item % chunks + 1);
+    for (std::int64_t panel = cut(row_panels, chunks, item % chunks); panel < last; ++panel) {
+      const std::int64_t i = panel * width;
+      const int rows = static_cast<int>(std::min(width, shape.m - i));
+      const int vectors = static_cast<int>(ceil_div(rows, kernels.lanes));
+      for (std::int64_t j = 0; j < shape.n; ++j)
+        if (problem.bias)
+          std::copy_n(problem.bias + i, rows, tile + j * width);
+        else
+          std::fill_n(tile + j * width, rows, T{0});
+      for (std::int64_t d = 0; d < depths.count; ++d) {
+        const std::int64_t k0 = depths.begin(d), depth = depths.begin(d + 1) - k0;
+        const T* const lanes = problem.packed_a + i * shape.k + k0 * vectors * kernels.lanes;
+        const std::int64_t block = depth * vectors * kernels.lanes;
+        for (std::int64_t p = 0; p < panels.count; ++p) {
+          const std::int64_t j = panels.begin(p);
+          kernels.tile[panels.begin(p + 1) - j - 1][vectors - 1](
+              depth, b + index * size + shape.n * k0 + j * depth, lanes, nullptr, true, tile + j * width,
+              width, rows, lanes + block + cut(block, panels.count, p));
+        }
+      }
+      kernels.pack_rows(tile, width, static_cast<int>(shape.n), rows, static_cast<int>(shape.n),
+                        problem.c + i * shape.n);
+      apply_by(kernels, problem.epilogue, i * shape.n, rows * shape.n, problem.c + i * shape.n);
+    }
+  });
+}
+
+#define BACKLIGHT_INSTANTIATE(T)                                                                            \
+  template void pack(const MicroKernels<T>&, const MatrixSource<T>&, std::int64_t, std::int64_t, T*);       \
+  template void pack_lanes(const MicroKernels<T>&, const MatrixSource<T>&, std::int64_t, std::int64_t, T*); \
+  template void gemm(Context&, const MicroKernels<T>&, const GemmShape&, std::span<const GemmProblem<T>>);  \
+  template void gemm_of_few_columns(Context&, const MicroKernels<T>&, const GemmShape&,                     \
+                                    std::span<const GemmProblem<T>>);
+BACKLIGHT_INSTANTIATE(float)
+BACKLIGHT_INSTANTIATE(double)
+#undef BACKLIGHT_INSTANTIATE
 
 }  // namespace backlight::cpu

@@ -40,6 +40,11 @@ struct DepthwiseSlot {
   int count;
 };
 
+/// Extents of a plane that one filter passes over.
+struct DepthwisePlane {
+  std::int64_t in_height, in_width, out_height, out_width, pad_top, pad_left;
+};
+
 template <class T>
 struct MicroKernels {
   static constexpr int kMaxRows = 14, kMaxVectors = 2;
@@ -54,21 +59,28 @@ struct MicroKernels {
 
   /// c[i·ldc + j] = start + Σ_p a[p·rows + i] · b[p·vectors·lanes + j] for j < columns, where start is
   /// c[i·ldc + j] itself when `accumulate`, else bias[i], or 0 without a bias.
+  /// Asks for what will be read soon, k·rows elements from `ahead` on, which need not exist.
   using Tile = void (*)(std::int64_t k, const T* a, const T* b, const T* bias, bool accumulate, T* c,
-                        std::int64_t ldc, int columns);
+                        std::int64_t ldc, int columns, const T* ahead);
   Tile tile[kMaxRows][kMaxVectors];  ///< by rows - 1 and vectors - 1
 
   /// Transposes: panel[k·width + i] = x[i·x_stride + k] for i < count, zero for count <= i < width, of each k < depth.
   void (*pack_rows)(const T* x, std::int64_t x_stride, int count, std::int64_t depth, int width, T* panel);
 
-  /// Writes `rows` rows of vectors·lanes elements; row i from x + i·x_stride to panel + i·panel_stride. Lanes
-  /// of no run become zero.
-  void (*copy_runs)(const Run* runs, int run_count, int vectors, std::int64_t rows, const T* x,
+  /// Writes `rows` rows of `width` elements; row i from x + i·x_stride to panel + i·panel_stride. Elements of no run
+  /// become zero.
+  void (*copy_runs)(const Run* runs, int run_count, int width, std::int64_t rows, const T* x,
                     std::int64_t x_stride, T* panel, std::int64_t panel_stride);
 
   /// Every slot's elements: bias + Σ_t w[t] · x. Reads whole vectors of x.
   void (*depthwise)(const DepthwiseSlot* slots, std::int64_t slot_count, const T* x, const T* w,
                     const std::int64_t* offsets, std::int64_t taps, T bias, T* y);
+
+  /// The same of a whole plane that needs no padding around it, for 3×3 and 5×5 taps (the first index) at strides 1 and 2
+  /// in both directions; past a residual, or null, and a ReLU with its upper end.
+  using Plane = void (*)(const DepthwisePlane& plane, const T* x, const T* w, T bias, const T* residual,
+                         bool relu, T upper, T* y);
+  Plane depthwise_plane[2][2];
 
   /// y[n·y_stride + o] = bias[o] + Σ_i w[o·in + i] · x[n·in + i], in interleaved lanes that are then summed.
   using Dot = void (*)(std::int64_t in, const T* w, const T* x, const T* bias, T* y, std::int64_t y_stride);

@@ -33,6 +33,12 @@ struct Avx2 {
   static Reg at_least(Reg least, Reg v) { return _mm256_max_ps(least, v); }
   static Reg at_most(Reg most, Reg v) { return _mm256_min_ps(most, v); }
 
+  /// The halves of the registers come in turns, which their exchange undoes.
+  static Reg evens(Reg a, Reg b) {
+    const __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+  }
+
   /// Each of the four rows of four elements in a half of a register becomes a column of them.
   static void transpose_fours(Reg (&r)[4]) {
     const Reg a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);

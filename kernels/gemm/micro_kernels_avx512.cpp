@@ -25,6 +25,11 @@ struct Avx512 {
   static Reg at_least(Reg least, Reg v) { return _mm512_max_ps(least, v); }
   static Reg at_most(Reg most, Reg v) { return _mm512_min_ps(most, v); }
 
+  static Reg evens(Reg a, Reg b) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(a, even, b);
+  }
+
   /// Parts 0 and 1, then 2 and 3, of half of the elements each; then the halves together.
   static void split(const float* p, Reg (&part)[4]) {
     const __m512i first = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);

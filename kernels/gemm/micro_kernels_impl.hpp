@@ -7,6 +7,7 @@
 // v), fma(a, b, c) = a·b + c.
 #pragma once
 
+#include "kernels/gemm/depthwise_impl.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
 #include "kernels/gemm/winograd_impl.hpp"
 
@@ -15,7 +16,7 @@ namespace {
 
 template <class V, int R, int N>
 void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const typename V::T* bias,
-          bool accumulate, typename V::T* c, std::int64_t ldc, int columns) {
+          bool accumulate, typename V::T* c, std::int64_t ldc, int columns, const typename V::T* ahead) {
   typename V::Reg sum[R][N];
   const typename V::Mask last = V::mask(0, columns - (N - 1) * V::kLanes);
   if (accumulate) {
@@ -32,8 +33,8 @@ void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const 
       for (int j = 0; j < N; ++j) sum[i][j] = bias ? V::set(bias[i]) : V::zero();
     }
   }
-  for (std::int64_t p = 0; p < k; ++p, a += R, b += N * V::kLanes) {
-    __builtin_prefetch(a + 40 * R);
+  for (std::int64_t p = 0; p < k; ++p, a += R, b += N * V::kLanes, ahead += R) {
+    __builtin_prefetch(ahead, 0, 2);
     typename V::Reg column[N];
 #pragma GCC unroll 4
     for (int j = 0; j < N; ++j) column[j] = V::load(b + j * V::kLanes);
@@ -74,19 +75,11 @@ void pack_rows(const typename V::T* x, std::int64_t x_stride, int count, std::in
   }
 }
 
-/// p + offset where the address may lie before an array of which only later lanes are read.
-template <class T>
-const T* at(const T* p, std::int64_t offset) {
-  return reinterpret_cast<const T*>(reinterpret_cast<std::intptr_t>(p) +
-                                    offset * static_cast<std::int64_t>(sizeof(T)));
-}
-
 template <class V>
-void copy_runs(const Run* runs, int run_count, int vectors, std::int64_t rows, const typename V::T* x,
+void copy_runs(const Run* runs, int run_count, int width, std::int64_t rows, const typename V::T* x,
                std::int64_t x_stride, typename V::T* panel, std::int64_t panel_stride) {
   using T = typename V::T;
-  for (int v = 0; v < vectors; ++v, panel += V::kLanes) {
-    const int base = v * V::kLanes;
+  for (int base = 0; base < width; base += V::kLanes, panel += V::kLanes) {
     typename V::Mask masks[V::kLanes];
     const T* sources[V::kLanes];
     int pieces = 0;
@@ -98,27 +91,34 @@ void copy_runs(const Run* runs, int run_count, int vectors, std::int64_t rows, c
       masks[pieces] = V::mask(first, last);
       sources[pieces++] = at(x, run.offset + base - run.first);
     }
+    const bool whole = base + V::kLanes <= width;
+    const auto lanes = V::mask(0, whole ? V::kLanes : width - base);
+    const auto write = [&](const auto& vector) {
+      if (whole)
+        for (std::int64_t i = 0; i < rows; ++i) V::store(panel + i * panel_stride, vector(i * x_stride));
+      else
+        for (std::int64_t i = 0; i < rows; ++i)
+          V::store(panel + i * panel_stride, lanes, vector(i * x_stride));
+    };
     if (pieces == 0) {
-      for (std::int64_t i = 0; i < rows; ++i) V::store(panel + i * panel_stride, V::zero());
+      write([](std::int64_t) { return V::zero(); });
     } else if (pieces == 1) {
       const auto mask = masks[0];
       const T* source = sources[0];
-      for (std::int64_t i = 0; i < rows; ++i)
-        V::store(panel + i * panel_stride, V::load(V::zero(), mask, at(source, i * x_stride)));
+      write([=](std::int64_t row) { return V::load(V::zero(), mask, at(source, row)); });
     } else if (pieces == 2) {
       const auto mask0 = masks[0], mask1 = masks[1];
       const T *source0 = sources[0], *source1 = sources[1];
-      for (std::int64_t i = 0; i < rows; ++i) {
-        const auto vector = V::load(V::zero(), mask0, at(source0, i * x_stride));
-        V::store(panel + i * panel_stride, V::load(vector, mask1, at(source1, i * x_stride)));
-      }
+      write([=](std::int64_t row) {
+        return V::load(V::load(V::zero(), mask0, at(source0, row)), mask1, at(source1, row));
+      });
     } else {
-      for (std::int64_t i = 0; i < rows; ++i) {
+      write([&](std::int64_t row) {
         auto vector = V::zero();
         for (int piece = 0; piece < pieces; ++piece)
-          vector = V::load(vector, masks[piece], at(sources[piece], i * x_stride));
-        V::store(panel + i * panel_stride, vector);
-      }
+          vector = V::load(vector, masks[piece], at(sources[piece], row));
+        return vector;
+      });
     }
   }
 }
@@ -280,6 +280,10 @@ constexpr MicroKernels<typename V::T> make_micro_kernels(Isa isa) {
   kernels.pack_rows = pack_rows<V>;
   kernels.copy_runs = copy_runs<V>;
   kernels.depthwise = depthwise<V>;
+  kernels.depthwise_plane[0][0] = depthwise_plane<V, 3, 1>;
+  kernels.depthwise_plane[0][1] = depthwise_plane<V, 3, 2>;
+  kernels.depthwise_plane[1][0] = depthwise_plane<V, 5, 1>;
+  kernels.depthwise_plane[1][1] = depthwise_plane<V, 5, 2>;
   kernels.axpy = axpy<V>;
   kernels.finish = finish<V>;
   kernels.winograd_input = winograd_input<V>;

@@ -60,26 +60,32 @@ void check_gemm(const cpu::MicroKernels<T>& kernels, const GemmCase& c, bool acc
   CHECK(pool->intact());
   if (accumulate) return;
 
-  // The same bits from a packed A, whatever the threads; then the residual and the ReLU6 of each element.
+  // The same bits from a packed A, by rows or by columns of C, whatever the threads; then the residual and the ReLU6 of each element.
   Tensor packed(a.shape(), dtype_of<T>, pool), again(start.shape(), dtype_of<T>, pool);
+  Tensor in_lanes({cpu::ceil_div(c.m, kernels.lanes), kernels.lanes, c.k}, dtype_of<T>, pool);
   cpu::pack<T>(kernels, rows, c.m, c.k, packed.data<T>());
+  cpu::pack_lanes<T>(kernels, rows, c.m, c.k, in_lanes.data<T>());
   const Tensor residual = random_tensor(start.shape(), "gemm.residual", -4, 4, dtype_of<T>);
   for (const int threads : {1, 3}) {
     Context other({}, threads);
-    for (const bool follows : {false, true}) {
-      const cpu::GemmProblem<T> of_packed[] = {
-          {nullptr, &columns, bias.data<T>(), again.data<T>(), packed.data<T>(),
-           follows ? Epilogue<T>{residual.data<T>(), true, 6} : Epilogue<T>{}}};
-      cpu::gemm<T>(other, kernels, {.m = c.m, .n = c.n, .k = c.k, .ldc = c.n}, of_packed);
-      CHECK(pool->intact());
-      std::int64_t different = 0;
-      for (std::int64_t i = 0; i < again.numel(); ++i) {
-        const T plain = result.data<T>()[i];
-        const T expected = follows ? std::clamp(plain + residual.data<T>()[i], T{0}, T{6}) : plain;
-        different += again.data<T>()[i] == expected ? 0 : 1;
+    for (const bool follows : {false, true})
+      for (const bool few_columns : {false, true}) {
+        const cpu::GemmProblem<T> of_packed[] = {
+            {nullptr, &columns, bias.data<T>(), again.data<T>(), (few_columns ? in_lanes : packed).data<T>(),
+             follows ? Epilogue<T>{residual.data<T>(), true, 6} : Epilogue<T>{}}};
+        std::fill_n(again.data<T>(), again.numel(), std::numeric_limits<T>::quiet_NaN());
+        const auto multiply = few_columns ? cpu::gemm_of_few_columns<T> : cpu::gemm<T>;
+        multiply(other, kernels, {.m = c.m, .n = c.n, .k = c.k, .ldc = c.n},
+                 std::span<const cpu::GemmProblem<T>>(of_packed));
+        CHECK(pool->intact());
+        std::int64_t different = 0;
+        for (std::int64_t i = 0; i < again.numel(); ++i) {
+          const T plain = result.data<T>()[i];
+          const T expected = follows ? std::clamp(plain + residual.data<T>()[i], T{0}, T{6}) : plain;
+          different += again.data<T>()[i] == expected ? 0 : 1;
+        }
+        CHECK(different == 0);
       }
-      CHECK(different == 0);
-    }
   }
 }
 
