@@ -7,6 +7,7 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "support/contains.hpp"
 #include "support/temporary_folder.hpp"
@@ -43,7 +44,6 @@ TEST_CASE("statistics: means over rows and over classes, and what is a share") {
   const std::vector<MeasureRows> rows{{{7, {1, 0.5}}, {8, {0, 1}}}, {}, {{7, {0, kEmpty}}}, {{7, {0, 0}}}};
   const Statistic pairs = mean_statistic("pairs", rows, 0), some = mean_statistic("some", rows, 1);
   CHECK(of_all(pairs, 4) == 0.25);
-  CHECK_FALSE(pairs.share);  // two rows of one picture
   CHECK(of_all(some, 4) == 0.5);
   CHECK(some.of(std::vector<std::int64_t>{0, 0, 3}) == 3.0 / 5);
   CHECK(std::isnan(some.of(std::vector<std::int64_t>{1, 2})));
@@ -53,8 +53,33 @@ TEST_CASE("statistics: means over rows and over classes, and what is a share") {
   CHECK(classes.of(std::vector<std::int64_t>{0, 3}) == 0.25);
   CHECK(classes.of(std::vector<std::int64_t>{2, 3}) == 0);
   CHECK(std::isnan(classes.of(std::vector<std::int64_t>{1})));
-  const Statistic share = mean_statistic("share", std::span(rows).subspan(1), 0);
-  CHECK(share.share == std::pair<std::int64_t, std::int64_t>(0, 2));
+  const std::span single = std::span(rows).subspan(1);
+  CHECK(share_statistic("share", single, 0).share == std::pair<std::int64_t, std::int64_t>(0, 2));
+  CHECK(share_statistic("share", rows, 1).share == std::nullopt);  // two of one picture
+  CHECK(of_all(share_statistic("share", rows, 0), 4) == 0.25);
+  CHECK_FALSE(share_statistic("share", single.first(1), 0).share);  // of no picture
+  CHECK_FALSE(mean_statistic("mean", single, 0).share);             // whatever its values
+}
+
+TEST_CASE("statistics: a measure says which of its numbers are shares, whatever the values") {
+  const auto shares_of = [](const Measure& measure) {
+    std::vector<double> values(measure.columns().size());
+    const std::vector<MeasureRows> rows{{{1, values}}, {{1, values}}};
+    std::set<std::string> names;
+    for (const Statistic& statistic : measure.statistics(rows))
+      if (statistic.share) names.insert(statistic.name);
+    return names;
+  };
+  using Names = std::set<std::string>;
+  CHECK(shares_of(*make_localization({.guesses = 5})) ==
+        Names{"gt_known", "no_evidence", "top1_class_error", "top1_error", "top1_error_both",
+              "top1_error_box", "top1_error_label", "top5_class_error", "top5_error", "top5_error_both",
+              "top5_error_box", "top5_error_label"});
+  CHECK(shares_of(*make_pointing({})) == Names{"no_evidence", "pointing_pairs"});
+  CHECK(shares_of(*make_drop({})) == Names{"increase", "win"});
+  CHECK(shares_of(*make_occlusion({})) == Names{"constant"});
+  CHECK(shares_of(*make_energy({})).empty());
+  CHECK(shares_of(*make_sparseness({})).empty());
 }
 
 TEST_CASE(
@@ -198,17 +223,22 @@ TEST_CASE("journal: a run that was cut off anywhere goes on with nothing twice a
 TEST_CASE("report: every number with its interval, and its difference from the first on the same pictures") {
   std::vector<std::unique_ptr<Measure>> measures;
   measures.push_back(make_energy({}));
+  measures.push_back(make_occlusion({}));
   const std::vector<std::string> candidates{"grad-cam", "uniform"};
   std::vector<PictureFindings> findings;
   for (int i = 0; i < 30; ++i) {
     const double area = 0.1 + 0.02 * i;
-    findings.push_back(
-        {9, 9, 0, 1, {{{{1, {area + 0.1, area, 1, 1, 1, 1, 1}}}, {{1, {area, area, 1, 1, 1, 1, 0}}}}}});
+    findings.push_back({9,
+                        9,
+                        0,
+                        1,
+                        {{{{1, {area + 0.1, area, 1, 1, 1, 1, 1}}}, {{1, {area, area, 1, 1, 1, 1, 0}}}},
+                         {{{1, {0.5}}}, {{1, {0.5}}}}}});
   }
   std::vector<const PictureFindings*> all;
   for (const PictureFindings& found : findings) all.push_back(&found);
   const Json results = results_json(measures, candidates, all, {.draws = 500});
-  REQUIRE(results.size() == 2);
+  REQUIRE(results.size() == 4);
   const Json& first = results[0]["statistics"][0];
   CHECK(first["name"] == "energy");
   CHECK(first["value"].get<double>() == doctest::Approx(0.49));
@@ -219,8 +249,11 @@ TEST_CASE("report: every number with its interval, and its difference from the f
   CHECK(difference["low"].get<double>() == doctest::Approx(-0.1));
   CHECK(difference["high"].get<double>() == doctest::Approx(-0.1));
   CHECK(results[0]["pictures"] == 30);
-  CHECK(results[0]["statistics"][6]["interval"] == "wilson");
+  CHECK(results[0]["statistics"][6]["interval"] == "bootstrap");
+  CHECK(results[2]["statistics"][1]["name"] == "constant");
+  CHECK(results[2]["statistics"][1]["interval"] == "wilson");
   const std::string text = results_text(results);
   CHECK(contains(text, "uniform   0.390 ±"));
-  CHECK(contains(text, "0.000 ±0.057*"));  // of the share that differs, and Wilson's half width of 0 in 30
+  CHECK(contains(text, "0.000 ±0.000*"));  // of what was 0 on every picture, and differs
+  CHECK(contains(text, "0.000 ±0.057"));   // of a share that was: Wilson's half width of 0 in 30
 }

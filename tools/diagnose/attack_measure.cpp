@@ -88,7 +88,7 @@ class Outcome : public Measure {
   }
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
     return {mean_statistic("probability_of_false_class", rows, 0),
-            mean_statistic("false_class_best", rows, 1), mean_statistic("present_class_best", rows, 2),
+            share_statistic("false_class_best", rows, 1), share_statistic("present_class_best", rows, 2),
             mean_statistic("steps", rows, 3)};
   }
 

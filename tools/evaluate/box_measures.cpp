@@ -78,10 +78,10 @@ class Localization : public Measure {
 
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
     std::vector<Statistic> all;
-    all.push_back(mean_statistic("gt_known", rows, 5));
+    all.push_back(share_statistic("gt_known", rows, 5));
     all.push_back(mean_statistic("gt_known_iou", rows, 4));
     const auto add = [&](const std::string& name, std::size_t at, auto&& value) {
-      all.push_back(mean_statistic(name, rows, [at, value](const MeasureRow& row) {
+      all.push_back(share_statistic(name, rows, [at, value](const MeasureRow& row) {
         return std::isnan(row.values[at]) ? kNoValue : value(&row.values[at]);
       }));
     };
@@ -95,8 +95,8 @@ class Localization : public Measure {
       add(name + "_error_both", at, [](const double* v) { return double(v[0] == 0 && v[1] == 0); });
       add(name + "_class_error", at, [](const double* v) { return 1 - v[0]; });
     }
-    all.push_back(mean_statistic("no_evidence", rows,
-                                 [](const MeasureRow& row) { return double(std::isnan(row.values[0])); }));
+    all.push_back(share_statistic("no_evidence", rows,
+                                  [](const MeasureRow& row) { return double(std::isnan(row.values[0])); }));
     return all;
   }
 

@@ -96,12 +96,15 @@ class Measure {
   virtual std::vector<Curve> curves(std::span<const MeasureRows>) const { return {}; }
 };
 
-/// The mean of `value` over all rows where it is a number; where all are 0 or 1, and none from the same picture as
-/// another, it is a share.
+/// The mean of `value` over all rows where it is a number.
 Statistic mean_statistic(std::string name, std::span<const MeasureRows> rows,
                          const std::function<double(const MeasureRow&)>& value);
 /// The same of a column.
 Statistic mean_statistic(std::string name, std::span<const MeasureRows> rows, std::size_t column);
+/// The same of a value that is 1 for a hit and 0 for a miss: a share, where no two answers are from the same picture.
+Statistic share_statistic(std::string name, std::span<const MeasureRows> rows,
+                          const std::function<double(const MeasureRow&)>& value);
+Statistic share_statistic(std::string name, std::span<const MeasureRows> rows, std::size_t column);
 /// The mean over classes of the mean over each class's rows.
 Statistic class_mean_statistic(std::string name, std::span<const MeasureRows> rows,
                                const std::function<double(const MeasureRow&)>& value);

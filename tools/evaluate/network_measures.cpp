@@ -107,6 +107,12 @@ class DropMeasure : public MapMeasure {
         all[i][row].values[kWin] = all[i][row].values[kDrop] < all[0][row].values[kDrop] ? 1 : 0;
     return all;
   }
+  std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
+    std::vector<Statistic> all = MapMeasure::statistics(rows);
+    for (const std::size_t column : {kIncrease, kWin})
+      all[column] = share_statistic(all[column].name, rows, column);
+    return all;
+  }
 
  protected:
   std::vector<double> values(const AskedClass& asked) const override {
@@ -122,7 +128,7 @@ class DropMeasure : public MapMeasure {
   }
 
  private:
-  enum : std::size_t { kDrop = 0, kWin = 2 };
+  enum : std::size_t { kDrop, kIncrease, kWin };
   Baseline fill_;
 };
 
@@ -222,9 +228,9 @@ class OcclusionMeasure : public MapMeasure {
     return all;
   }
   std::vector<Statistic> statistics(std::span<const MeasureRows> rows) const override {
-    return {mean_statistic("occlusion", rows, 0), mean_statistic("constant", rows, [](const MeasureRow& row) {
-              return double(std::isnan(row.values[0]));
-            })};
+    return {mean_statistic("occlusion", rows, 0),
+            share_statistic("constant", rows,
+                            [](const MeasureRow& row) { return double(std::isnan(row.values[0])); })};
   }
 };
 

@@ -73,10 +73,10 @@ class PointingGame : public Measure {
     const auto difficult = [](const MeasureRow& row) {
       return row.values[3] == 1 ? row.values[2] : kNoValue;
     };
-    return {class_mean_statistic("pointing", rows, hit), mean_statistic("pointing_pairs", rows, hit),
+    return {class_mean_statistic("pointing", rows, hit), share_statistic("pointing_pairs", rows, hit),
             class_mean_statistic("pointing_difficult", rows, difficult),
-            mean_statistic("no_evidence", rows,
-                           [](const MeasureRow& row) { return double(std::isnan(row.values[0])); })};
+            share_statistic("no_evidence", rows,
+                            [](const MeasureRow& row) { return double(std::isnan(row.values[0])); })};
   }
 
  private:

@@ -20,37 +20,52 @@ double mean_of_part(const MeanPart& part) {
   return part.count > 0 ? part.sum / static_cast<double>(part.count) : kNoValue;
 }
 
+std::function<double(const MeasureRow&)> column_value(std::size_t column) {
+  return [column](const MeasureRow& row) { return row.values[column]; };
+}
+
 }  // namespace
 
 Statistic mean_statistic(std::string name, std::span<const MeasureRows> rows,
                          const std::function<double(const MeasureRow&)>& value) {
   std::vector<MeanPart> parts(rows.size());
-  MeanPart all;
-  bool share = true;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
+  for (std::size_t i = 0; i < rows.size(); ++i)
     for (const MeasureRow& row : rows[i])
-      if (const double v = value(row); !std::isnan(v)) {
-        parts[i].add(v);
-        all.add(v);
-        share &= v == 0 || v == 1;
-      }
-    share &= parts[i].count <= 1;
-  }
-  Statistic statistic{std::move(name), [parts = std::move(parts)](std::span<const std::int64_t> pictures) {
-                        MeanPart sum;
-                        for (const std::int64_t i : pictures) {
-                          sum.sum += parts[i].sum;
-                          sum.count += parts[i].count;
-                        }
-                        return mean_of_part(sum);
-                      }};
-  if (share && all.count > 0) statistic.share = {static_cast<std::int64_t>(all.sum), all.count};
-  return statistic;
+      if (const double v = value(row); !std::isnan(v)) parts[i].add(v);
+  return {std::move(name), [parts = std::move(parts)](std::span<const std::int64_t> pictures) {
+            MeanPart sum;
+            for (const std::int64_t i : pictures) {
+              sum.sum += parts[i].sum;
+              sum.count += parts[i].count;
+            }
+            return mean_of_part(sum);
+          }};
 }
 
 Statistic mean_statistic(std::string name, std::span<const MeasureRows> rows, std::size_t column) {
-  return mean_statistic(std::move(name), rows,
-                        [column](const MeasureRow& row) { return row.values[column]; });
+  return mean_statistic(std::move(name), rows, column_value(column));
+}
+
+Statistic share_statistic(std::string name, std::span<const MeasureRows> rows,
+                          const std::function<double(const MeasureRow&)>& value) {
+  Statistic statistic = mean_statistic(std::move(name), rows, value);
+  std::int64_t hits = 0, pictures = 0;
+  for (const MeasureRows& of_picture : rows) {
+    std::int64_t answers = 0;
+    for (const MeasureRow& row : of_picture)
+      if (const double v = value(row); !std::isnan(v)) {
+        hits += v == 1;
+        ++answers;
+      }
+    if (answers > 1) return statistic;
+    pictures += answers;
+  }
+  if (pictures > 0) statistic.share = {hits, pictures};
+  return statistic;
+}
+
+Statistic share_statistic(std::string name, std::span<const MeasureRows> rows, std::size_t column) {
+  return share_statistic(std::move(name), rows, column_value(column));
 }
 
 Statistic class_mean_statistic(std::string name, std::span<const MeasureRows> rows,
