@@ -4,7 +4,10 @@ fill() gives the same bits as backlight::test::fill() in tests/support/random.hp
 results only; both sides compute the inputs from their names.
 """
 
+import os
 import pathlib
+import sys
+import urllib.request
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -56,6 +59,22 @@ def fill_module(module):
                 low, high = 0.5, 1.5
             tensor.copy_(torch.from_numpy(fill(name, tuple(tensor.shape), low, high)))
     return module.eval()
+
+
+def use_scripts(repository, commit, *files):
+    """Makes scripts of a GitHub repository, which are no package, importable: as they were at a commit.
+
+    They are downloaded once, to ~/.cache/backlight-golden/<repository>/<commit>/ (or below $XDG_CACHE_HOME).
+    """
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    folder = cache / "backlight-golden" / repository / commit
+    for file in files:
+        if not (folder / file).exists():
+            with urllib.request.urlopen(f"https://raw.githubusercontent.com/{repository}/{commit}/{file}") as answer:
+                content = answer.read()
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(content)
+    sys.path.insert(0, str(folder))
 
 
 class Golden:

@@ -1,12 +1,14 @@
 """Measures of maps: what pytorch-grad-cam, torch-cam, captum, SciPy and scikit-image find on a small network.
 
-The network is make_layer_maps.py's Dense; picture, maps and random numbers are computed alike in C++. RISE's metric is
-restated from github eclique/RISE (evaluation.py), ROAD's exact counts from tleemann/road_evaluation (road.py), which are
-scripts, no packages.
+The network is make_layer_maps.py's Dense; picture, maps and random numbers are computed alike in C++. RISE's and ROAD's
+authors' own scripts are run, on a map without ties, which they sort as they come.
 """
 
+import sys
+import types
 import warnings
 from contextlib import nullcontext
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -23,7 +25,7 @@ from skimage.feature import hog
 from skimage.metrics import structural_similarity
 from torchcam.metrics import ClassificationMetric, DeletionInsertionMetric
 
-from common import Golden, fill, random_uniform, seed_of
+from common import Golden, fill, random_uniform, seed_of, use_scripts
 from make_layer_maps import Dense, filled
 
 warnings.filterwarnings("ignore")
@@ -68,36 +70,53 @@ class Fixed:
         return nullcontext()
 
 
-def rise(model, x, map, mode):
-    """CausalMetric.single_run with a row's number of pixels as its step, and gkern(11, 5); the sort made stable."""
-    impulse = np.zeros((11, 11))
-    impulse[5, 5] = 1
-    kernel = np.zeros((3, 3, 11, 11))
-    for c in range(3):
-        kernel[c, c] = gaussian_filter(impulse, 5)
-    blurred = F.conv2d(x, torch.from_numpy(kernel).to(x), padding=5)
-    start, finish = (x, torch.zeros_like(x)) if mode == "del" else (blurred, x)
-    now, finish = start.clone().reshape(3, -1), finish.reshape(3, -1)
-    order = np.argsort(-map.reshape(-1), kind="stable")
-    scores = []
-    for i in range(HEIGHT + 1):
-        scores.append(model(now.reshape(x.shape)).softmax(1)[0, CLASS].item())
-        coords = order[WIDTH * i : WIDTH * (i + 1)]
-        now[:, coords] = finish[:, coords]
-    scores = np.array(scores)
-    return blurred, scores, (scores.sum() - scores[0] / 2 - scores[-1] / 2) / (len(scores) - 1)
+def rise(golden, model, x, map):
+    """eclique/RISE, its GPU being this CPU: a row's number of pixels a step, the blur of its notebooks."""
+    use_scripts("eclique/RISE", "fac5d54225977091dc18cc71ef8e07f726c3bc20", "evaluation.py", "utils.py")
+    import evaluation
+
+    evaluation.HW = map.size
+    kernel = evaluation.gkern(11, 5).to(x)
+    blur = lambda x: F.conv2d(x, kernel, padding=5)
+    golden.add("rise.blurred", blur(x))
+    probabilities = lambda x: model(x).softmax(1)
+    with patch.object(torch.Tensor, "cuda", lambda self: self):
+        for mode, substrate in (("ins", blur), ("del", torch.zeros_like)):
+            metric = evaluation.CausalMetric(probabilities, mode, WIDTH, substrate)
+            scores = metric.single_run(x, map)
+            golden.add(f"rise.{mode}", scores)
+            golden.add(f"rise.{mode}.area", [evaluation.auc(scores)])
 
 
-def exact_road(model, x, map, most_relevant_first):
-    order = np.argsort(-map.reshape(-1), kind="stable")
-    scores = []
-    for share in SHARES:
-        count = int(np.floor(share * map.size + 0.5))
-        mask = np.ones(map.size, np.float32)
-        mask[order[:count] if most_relevant_first else order[map.size - count :]] = 0
-        imputed = road.NoisyLinearImputer(noise=0)(x[0], torch.from_numpy(mask.reshape(map.shape)))
-        scores.append(model(imputed[None]).softmax(1)[0, CLASS].item())
-    return scores
+class FirstClass(torch.nn.Module):
+    """The probability that run_road measures is that of class 0."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x).roll(-CLASS, 1)
+
+
+def original_road(golden, model, x, map):
+    """tleemann/road_evaluation, without noise. A share removed is told in pixels; of LeRF, what is told is kept."""
+    for name, unused in ("gisp.models.gsmv", "GNet_ResNet"), ("gpu_dataloader", "ImputingDataLoaderWrapper"):
+        module = sys.modules[f"road.{name}"] = types.ModuleType(name)  # of another imputation: a trained network's
+        setattr(module, unused, None)
+    files = [f"road/{name}.py" for name in ("__init__", "imputations", "imputed_dataset", "retraining", "road", "utils")]
+    use_scripts("tleemann/road_evaluation", "7e494b45fa8b25f2c41f5a1321e71b442a7eceed", *files)
+    import road as original
+
+    measure = original.road.road_eval  # whose numbers NumPy 2 gives a type that torch refuses
+    original.road.road_eval = lambda *arguments: [float(number) for number in measure(*arguments)]
+    removed = [int(np.floor(share * map.size + 0.5)) for share in SHARES]
+    for order, counts in (("morf", removed), ("lerf", [map.size - count for count in removed])):
+        with patch("numpy.random.randn", lambda *shape: np.zeros(shape)):
+            _, probabilities = original.run_road(
+                FirstClass(model), [(x[0], 0)], [map[..., None]], None, [(count + 0.5) / map.size for count in counts],
+                morf=order == "morf", imputation=original.imputations.NoisyLinearImputer(noise=0))
+        golden.add(f"road.{order}", probabilities)
 
 
 def occlusion(model, x, map, cells):
@@ -119,6 +138,8 @@ def main():
     x32 = torch.from_numpy(fill("faithfulness.x", (1, 3, HEIGHT, WIDTH)))
     x = x32.double()
     map = positive("faithfulness.map", (HEIGHT, WIDTH))
+    untied = fill("faithfulness.untied", (HEIGHT, WIDTH), 0, 1)
+    assert len(np.unique(untied)) == untied.size
     unit = (map - map.min()) / (map.max() - map.min())
     seed = bits_at(SEED, seed_of(PICTURE))
     with torch.no_grad():
@@ -128,11 +149,7 @@ def main():
         metric.update(x, CLASS)
         golden.add("drop.torch_cam", [metric.summary()["avg_drop"]])
 
-        for mode in ("ins", "del"):
-            blurred, scores, area = rise(model, x, map, mode)
-            golden.add(f"rise.{mode}", scores)
-            golden.add(f"rise.{mode}.area", [area])
-        golden.add("rise.blurred", blurred)
+        rise(golden, model, x, untied)
         metric = DeletionInsertionMetric(Fixed(model, map.astype(np.float64)), steps=HEIGHT)
         metric.update(x, CLASS)
         golden.add("torch_cam.areas", [metric.insertion / metric.total, metric.deletion / metric.total])
@@ -141,8 +158,7 @@ def main():
             picture = torch.from_numpy(fill("imputation.x", (2, 24, 31)))
             known = torch.from_numpy(np.float32(~missing()))
             golden.add(f"imputed.{name}", road.NoisyLinearImputer(noise=0)(picture, known))
-        golden.add("road.morf", exact_road(single, x32, map, True))
-        golden.add("road.lerf", exact_road(single, x32, map, False))
+        original_road(golden, single, x32, untied)
         road.NoisyLinearImputer.__init__.__defaults__ = (0.0, road.neighbors_weights)
         percentiles = [round(100 * share) for share in SHARES]
         averagers = {"morf": road.ROADMostRelevantFirstAverage, "lerf": road.ROADLeastRelevantFirstAverage}

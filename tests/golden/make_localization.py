@@ -1,5 +1,8 @@
-"""wsolevaluation's boxes and PxAP restated with OpenCV, scikit-learn's average precision, TorchRay's pointing game:
+"""Boxes and PxAP by wsolevaluation's scripts, scikit-learn's average precision, TorchRay's pointing game:
 localization.safetensors."""
+
+import pathlib
+import tempfile
 
 import cv2
 import numpy as np
@@ -7,7 +10,7 @@ import torch
 from sklearn.metrics import average_precision_score
 from torchray.benchmark.pointing_game import PointingGame
 
-from common import Golden, fill
+from common import Golden, fill, use_scripts
 
 SIDE = 224
 THRESHOLDS = np.arange(0, 1, 0.01)
@@ -29,48 +32,38 @@ def raw_map(name, shape, rectified):
     return np.maximum(cam, 0) if rectified else cam
 
 
-def normalize_scoremap(cam):
-    if np.isnan(cam).any() or cam.min() == cam.max():
-        return np.zeros_like(cam)
-    cam = cam - cam.min()
-    return cam / cam.max()
+def scoremap_of(cam):
+    return inference.normalize_scoremap(cv2.resize(cam.astype(float), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
 
 
-def resize_bbox(box, image_size):
-    (w, h), (x0, y0, x1, y1) = map(float, image_size), map(float, box)
-    return int(x0 * SIDE / w), int(y0 * SIDE / h), int(x1 * SIDE / w), int(y1 * SIDE / h)
+def overlaps(scoremap, truth, size, multi):
+    """By threshold: what BoxEvaluator compares with its thresholds of IoU."""
+    resized = np.array([evaluation.resize_bbox(box, size, (SIDE, SIDE)) for box in truth])
+    boxes, _ = evaluation.compute_bboxes_from_scoremaps(scoremap, THRESHOLDS, multi)
+    return [evaluation.calculate_multiple_iou(at, resized).max() for at in boxes]
 
 
-def boxes_at(scoremap, threshold, multi_contour_eval):
-    image = np.expand_dims((scoremap * 255).astype(np.uint8), 2)
-    _, binary = cv2.threshold(src=image, thresh=int(threshold * np.max(image)), maxval=255, type=cv2.THRESH_BINARY)
-    contours = cv2.findContours(image=binary, mode=cv2.RETR_TREE, method=cv2.CHAIN_APPROX_SIMPLE)[0]
-    if len(contours) == 0:
-        return [(0, 0, 0, 0)]
-    if not multi_contour_eval:
-        contours = [max(contours, key=cv2.contourArea)]
-    height, width = scoremap.shape
-    boxes = []
-    for contour in contours:
-        x, y, w, h = cv2.boundingRect(contour)
-        boxes.append((x, y, min(x + w, width - 1), min(y + h, height - 1)))
-    return boxes
+def evaluated(evaluator, scoremaps, dataset, multi=False, **metadata):
+    """What their evaluator says of scoremaps by picture; metadata's files hold lists of rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, rows in metadata.items():
+            lines = [",".join(map(str, row)) + "\n" for row in rows]
+            pathlib.Path(folder, name + ".txt").write_text("".join(lines))
+        run = evaluator(metadata=evaluation.configure_metadata(folder), dataset_name=dataset, split="test",
+                        cam_threshold_list=list(THRESHOLDS), iou_threshold_list=[30, 50, 70], mask_root=str(MASKS.name),
+                        multi_contour_eval=multi)
+        for name, scoremap in scoremaps.items():
+            run.accumulate(scoremap, name)
+        return np.array(run.compute()) / 100
 
 
-def iou(a, b):
-    def area(box):
-        return (box[2] - box[0] + 1) * (box[3] - box[1] + 1)
-
-    common = max(0, min(a[2], b[2]) - max(a[0], b[0]) + 1) * max(0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
-    return common / (area(a) + area(b) - common)
-
-
-def get_mask(masks, ignored):
-    def at_side(picture):
-        return cv2.resize(np.float32(picture), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0.5
-
-    on = np.stack([at_side(mask) for mask in masks]).any(axis=0)
-    return on.astype(np.uint8) + 255 * (at_side(ignored) & ~on).astype(np.uint8)
+def pxap(scoremap, masks, ignored):
+    """Of one picture of OpenImages: its masks and what is ignored are pictures, 0 or 255."""
+    names = [f"{i}.png" for i in range(len(masks))]
+    for name, picture in zip(names + ["ignored.png"], masks + [ignored]):
+        cv2.imwrite(str(pathlib.Path(MASKS.name, name)), picture)
+    rows = [("picture", name, "" if i else "ignored.png") for i, name in enumerate(names)]
+    return evaluated(evaluation.MaskEvaluator, {"picture": scoremap}, "OpenImages", localization=rows)
 
 
 def box_mask(size, x0, y0, x1, y1):
@@ -79,35 +72,34 @@ def box_mask(size, x0, y0, x1, y1):
     return mask
 
 
-def pxap(scoremap, mask):
-    edges = np.append(THRESHOLDS, [1.0, 2.0, 3.0])
-    true = np.histogram(scoremap[mask == 1], bins=edges)[0].astype(float)
-    false = np.histogram(scoremap[mask == 0], bins=edges)[0].astype(float)
-    tp, fp = true[::-1].cumsum(), false[::-1].cumsum()
-    precision, recall = tp / np.maximum(tp + fp, 1), tp / true.sum()
-    found = (tp + fp) != 0
-    return (precision[1:] * np.diff(recall))[found[1:]].sum()
+np.float = float  # which NumPy no longer has
+use_scripts("clovaai/wsolevaluation", "b98c7d1198e48423b9289ee032a52d2cc0f0f53a", "config.py", "data_loaders.py",
+            "evaluation.py", "inference.py", "util.py")
+import evaluation  # noqa: E402
+import inference  # noqa: E402
 
-
+MASKS = tempfile.TemporaryDirectory()
 golden = Golden("localization")
+scoremaps = {}
 for name, (shape, rectified, size, truth) in CASES.items():
-    cam = raw_map(name, shape, rectified)
-    scoremap = normalize_scoremap(cv2.resize(cam, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
-    resized = [resize_bbox(box, size) for box in truth]
+    scoremaps[name] = scoremap_of(raw_map(name, shape, rectified))
     for kind, multi in (("largest", False), ("best", True)):
-        overlaps = [max(iou(box, other) for box in boxes_at(scoremap, threshold, multi) for other in resized)
-                    for threshold in THRESHOLDS]
-        golden.add(f"{name}.{kind}", np.array(overlaps, np.float32))
+        golden.add(f"{name}.{kind}", overlaps(scoremaps[name], truth, size, multi))
+for kind, multi in (("largest", False), ("best", True)):
+    golden.add(f"max_box_acc.{kind}", evaluated(
+        evaluation.BoxEvaluator, scoremaps, "ILSVRC", multi, image_ids=[(name,) for name in CASES],
+        image_sizes=[(name, *case[2]) for name, case in CASES.items()],
+        localization=[(name, *box) for name, case in CASES.items() for box in case[3]]))
 
 scores = raw_map("pixels", (32, 32), True)
-mask = np.zeros((32, 32), int)
-mask[8:20, 4:25] = 1
-golden.add("average_precision", np.array([average_precision_score(mask.ravel(), scores.ravel())], np.float32))
-golden.add("pxap", np.array([pxap(scores / scores.max(), mask)], np.float32))
+mask = box_mask((32, 32), 4, 8, 25, 20)
+golden.add("average_precision", [average_precision_score(mask.ravel() > 0, scores.ravel())])
+evaluation._RESIZE_LENGTH = 32
+golden.add("pxap", [pxap((scores / scores.max()).astype(float), [mask], np.zeros_like(mask))])
+evaluation._RESIZE_LENGTH = SIDE
 masks = [box_mask((301, 187), 20, 30, 100, 90), box_mask((301, 187), 90, 10, 200, 77)]
 ignored = box_mask((301, 187), 60, 70, 290, 170)
-scoremap = normalize_scoremap(cv2.resize(raw_map("masks", (7, 7), False), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
-golden.add("pxap.masks", np.array([pxap(scoremap, get_mask(masks, ignored))], np.float32))
+golden.add("pxap.masks", [pxap(scoremap_of(raw_map("masks", (7, 7), False)), masks, ignored)])
 mask = torch.zeros((20, 24), dtype=torch.uint8)
 mask[3:6, 2:9] = 1
 mask[17, 20] = 1

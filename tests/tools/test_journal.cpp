@@ -10,6 +10,7 @@
 #include <set>
 
 #include "support/contains.hpp"
+#include "support/golden.hpp"
 #include "support/temporary_folder.hpp"
 #include "tools/evaluate/journal.hpp"
 #include "tools/evaluate/measures.hpp"
@@ -133,6 +134,22 @@ TEST_CASE(
   CHECK(curves.front().points[29].second == doctest::Approx(2.0 / 3));
   CHECK(curves.front().points[60].second == doctest::Approx(1.0 / 3));
   CHECK(curves.front().points[61].second == 0);
+
+  // wsolevaluation's evaluator, of what its boxes overlap.
+  std::vector<MeasureRows> theirs;
+  for (const std::string name : {"coarse", "rectified", "wide", "noise", "fine", "constant"}) {
+    MeasureRow& of_case = theirs.emplace_back().emplace_back();
+    for (const char* kind : {".largest", ".best"}) {
+      const Tensor overlap = test::golden("localization", name + kind);
+      of_case.values.insert(of_case.values.end(), overlap.values().begin(), overlap.values().end());
+    }
+  }
+  const Tensor largest = test::golden("localization", "max_box_acc.largest"),
+               best = test::golden("localization", "max_box_acc.best");
+  const std::vector<Statistic> clovaai = make_max_box({.clovaai = true})->statistics(theirs);
+  CHECK(named(clovaai, "max_box_acc", 6) == doctest::Approx(largest.values()[1]));
+  CHECK(named(clovaai, "max_box_acc_v2", 6) ==
+        doctest::Approx(std::accumulate(best.values().begin(), best.values().end(), 0.0) / 3));
 
   const auto rejection = make_rejection({});
   const std::vector<MeasureRows> cases{{{1, {4, 1, 1}}, {2, {1, 0, 0}}}, {{1, {2, 1, 0}}, {3, {3, 0, 0}}}};
