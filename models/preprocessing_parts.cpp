@@ -150,9 +150,10 @@ void set_part(PreprocessingParts& parts, std::string_view part, std::string_view
     if (text != "RGB" && text != "BGR") refuse(place, text, "RGB or BGR");
     parts.bgr = text == "BGR";
   } else if (part == "interpolation") {
-    if (text != name_of(Filter::bilinear) && text != name_of(Filter::bicubic))
-      refuse(place, text, "bilinear or bicubic");
-    parts.interpolation = text == name_of(Filter::bicubic) ? Filter::bicubic : Filter::bilinear;
+    constexpr std::array kFilters{Filter::bilinear, Filter::bicubic, Filter::lanczos};
+    const auto* const filter = std::ranges::find(kFilters, text, [](Filter each) { return name_of(each); });
+    if (filter == kFilters.end()) refuse(place, text, "bilinear, bicubic or lanczos");
+    parts.interpolation = *filter;
   } else {
     throw Error(place.kind, place.where, ": '", part, "' is no part of a preprocessing");
   }

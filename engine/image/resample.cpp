@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
+
+#include "engine/core/error.hpp"
 
 namespace backlight {
 namespace {
@@ -16,15 +19,40 @@ double bicubic(double x) {
   return 0.0;
 }
 
+double sinc(double x) {
+  x *= std::numbers::pi;
+  return x == 0 ? 1 : std::sin(x) / x;
+}
+double lanczos(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
+
+struct Curve {
+  std::string_view name;
+  double radius;
+  double (*at)(double x);
+};
+
+Curve curve_of(Filter filter) {
+  switch (filter) {
+    case Filter::bilinear:
+      return {"bilinear", 1, bilinear};
+    case Filter::bicubic:
+      return {"bicubic", 2, bicubic};
+    case Filter::lanczos:
+      return {"lanczos", 3, lanczos};
+  }
+  throw Error(ErrorKind::internal, "no such filter");
+}
+
 }  // namespace
 
-std::string_view name_of(Filter filter) { return filter == Filter::bilinear ? "bilinear" : "bicubic"; }
+std::string_view name_of(Filter filter) { return curve_of(filter).name; }
 
 ResampleWeights resample_weights(std::int64_t in, std::int64_t out, std::int64_t begin, std::int64_t end,
                                  Filter filter) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double filter_scale = std::max(scale, 1.0);
-  const double support = (filter == Filter::bilinear ? 1.0 : 2.0) * filter_scale;
+  const Curve curve = curve_of(filter);
+  const double support = curve.radius * filter_scale;
   const double inverse_scale = 1.0 / filter_scale;
 
   ResampleWeights result;
@@ -39,7 +67,7 @@ ResampleWeights resample_weights(std::int64_t in, std::int64_t out, std::int64_t
     double sum = 0;
     for (int k = 0; k < count; ++k) {
       const double x = (static_cast<double>(k + first) - centre + 0.5) * inverse_scale;
-      weights[k] = filter == Filter::bilinear ? bilinear(x) : bicubic(x);
+      weights[k] = curve.at(x);
       sum += weights[k];
     }
     for (int k = 0; k < count && sum != 0; ++k) weights[k] /= sum;

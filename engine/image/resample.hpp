@@ -10,9 +10,10 @@ namespace backlight {
 enum class Filter {
   bilinear,  ///< triangle of radius 1
   bicubic,   ///< Keys' cubic with a = −0.5, radius 2
+  lanczos,   ///< sinc(x)·sinc(x/3), radius 3; Pillow called it ANTIALIAS, too
 };
 
-/// "bilinear", "bicubic".
+/// "bilinear", "bicubic", "lanczos".
 std::string_view name_of(Filter filter);
 
 /// For each output position: the first input position, the number of inputs, and their weights (sum 1).

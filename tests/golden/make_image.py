@@ -130,7 +130,7 @@ def make_files():
 
 # ---- Sizes -----------------------------------------------------------------------------------------------
 
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+FILTERS = {name: Image.Resampling[name.upper()] for name in ("bilinear", "bicubic", "lanczos")}
 
 
 def make_resize():

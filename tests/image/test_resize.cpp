@@ -20,9 +20,8 @@ constexpr ResizeCase kCases[] = {
 TEST_CASE("resize: equals Pillow bit for bit") {
   for (const auto& [width, height, to_width, to_height] : kCases) {
     const std::string source = text("resize.", width, "x", height);
-    for (const Filter filter : {Filter::bilinear, Filter::bicubic}) {
-      const std::string name =
-          text(source, ".", to_width, "x", to_height, filter == Filter::bilinear ? ".bilinear" : ".bicubic");
+    for (const Filter filter : {Filter::bilinear, Filter::bicubic, Filter::lanczos}) {
+      const std::string name = text(source, ".", to_width, "x", to_height, ".", name_of(filter));
       CAPTURE(name);
       const Image result = resize(picture(source, width, height), to_width, to_height, filter);
       CHECK(has_checksum(result, name + ".crc"));

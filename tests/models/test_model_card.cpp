@@ -227,7 +227,7 @@ TEST_CASE("model card: metadata of strangers is refused by file and key") {
   check_refused("input_size", "1000000000000", "from 1 to 16384");
   check_refused("input_size", "22.4", "whole number");
   check_refused("resize_size", "{}", "whole number");
-  check_refused("interpolation", "lanczos", "bilinear or bicubic");
+  check_refused("interpolation", "nearest", "bilinear, bicubic or lanczos");
   check_refused("divisor", "0", "255");
   check_refused("channel_order", "GBR", "RGB or BGR");
   check_refused("labels", R"(["a"])", "has 1 class names, the network has 3 classes");

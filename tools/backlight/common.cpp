@@ -107,7 +107,7 @@ void add_picture_options(CLI::App& command, NetworkOptions& options, const char*
   };
   add_part("input_size", "N", "Side of the network's input in pixels");
   add_part("resize_size", "N", "Length of a picture's short side before the centre crop");
-  add_part("interpolation", "NAME", "How a picture is resized: bilinear, bicubic");
+  add_part("interpolation", "NAME", "How a picture is resized: bilinear, bicubic, lanczos");
   add_part("mean", "R,G,B",
            "What is subtracted from samples of 0 to 1, or of 0 to 255 with a number above 1");
   add_part("std", "R,G,B", "What they are divided by then");
