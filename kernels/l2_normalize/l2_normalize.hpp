@@ -2,6 +2,7 @@
 //
 //   forward    y = s·x / max(‖x‖₂, ε)
 //   backward   dx = s·(dy − x·Σ_j dy_j·x_j / ‖x‖₂²) / ‖x‖₂  where ‖x‖₂ ≥ ε, else s·dy / ε
+//   detached   dx = s·dy / max(‖x‖₂, ε), which is no gradient: the length is taken for a constant
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@ class Context;
 struct L2NormalizeParams {
   std::int64_t rows = 0, width = 0;
   double scale = 1, eps = 1e-12;
+  bool detached = false;
 };
 
 namespace cpu {

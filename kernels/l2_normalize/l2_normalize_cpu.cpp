@@ -39,7 +39,8 @@ template <class T>
 void l2_normalize_backward(Context& context, const L2NormalizeParams& p, const T* x, const T* dy, T* dx) {
   for_each_row(context, p, [=](std::int64_t at) {
     const double length = std::sqrt(product_of(p.width, x + at, x + at));
-    const double along = length < p.eps ? 0 : product_of(p.width, x + at, dy + at) / (length * length);
+    const bool constant = p.detached || length < p.eps;
+    const double along = constant ? 0 : product_of(p.width, x + at, dy + at) / (length * length);
     const double factor = p.scale / std::max(length, p.eps);
     for (std::int64_t i = at; i < at + p.width; ++i)
       dx[i] = static_cast<T>((static_cast<double>(dy[i]) - static_cast<double>(x[i]) * along) * factor);

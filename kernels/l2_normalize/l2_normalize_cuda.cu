@@ -16,7 +16,7 @@ __global__ void __launch_bounds__(kRowThreads)
 }
 
 __global__ void __launch_bounds__(kRowThreads)
-    backward_kernel(std::int64_t width, float scale, float eps, const float* __restrict__ x,
+    backward_kernel(std::int64_t width, float scale, float eps, bool detached, const float* __restrict__ x,
                     const float* __restrict__ dy, float* __restrict__ dx) {
   const std::int64_t at = std::int64_t{blockIdx.x} * width;
   const float square =
@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(kRowThreads)
   const float product =
       row_sum<float>(BlockRow{}, width, [=](std::int64_t i) { return x[at + i] * dy[at + i]; });
   const float length = sqrtf(square), factor = scale / fmaxf(length, eps);
-  const float along = length < eps ? 0.0f : product / square;
+  const float along = detached || length < eps ? 0.0f : product / square;
   BlockRow{}.each(width, [=](std::int64_t i) { dx[at + i] = (dy[at + i] - x[at + i] * along) * factor; });
 }
 
@@ -41,8 +41,8 @@ void l2_normalize_backward(Context& context, const L2NormalizeParams& p, const f
                            float* dx) {
   if (p.rows == 0) return;
   CUDA_CHECK(launch(backward_kernel, blocks_for(p.rows, 1, "l2_normalize"), BlockRow::threads(p.width), 0,
-                    stream_of(context), p.width, static_cast<float>(p.scale), static_cast<float>(p.eps), x,
-                    dy, dx));
+                    stream_of(context), p.width, static_cast<float>(p.scale), static_cast<float>(p.eps),
+                    p.detached, x, dy, dx));
 }
 
 }  // namespace backlight::cuda

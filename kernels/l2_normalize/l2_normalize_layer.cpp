@@ -9,7 +9,7 @@ namespace {
 
 class L2Normalize final : public Layer {
  public:
-  L2Normalize(double scale, double eps) : scale_(scale), eps_(eps) {
+  L2Normalize(double scale, double eps, bool detached) : scale_(scale), eps_(eps), detached_(detached) {
     if (!(scale > 0) || !(eps > 0) || !std::isfinite(scale) || !std::isfinite(eps))
       throw Error(ErrorKind::usage, "[l2_normalize] scale is ", scale, ", eps is ", eps,
                   ", expected positive numbers");
@@ -17,7 +17,7 @@ class L2Normalize final : public Layer {
 
   OpKind kind() const override { return OpKind::l2_normalize; }
   std::vector<Attribute> attributes() const override {
-    return {{"scale", scale_, 1.0}, {"eps", eps_, 1e-12}};
+    return {{"scale", scale_, 1.0}, {"eps", eps_, 1e-12}, {"detached", detached_, false}};
   }
   Needs needs(bool) const override { return {.inputs = true}; }
 
@@ -43,16 +43,21 @@ class L2Normalize final : public Layer {
 
  private:
   L2NormalizeParams params(const Shape& x) const {
-    return {.rows = x[-1] > 0 ? x.numel() / x[-1] : 0, .width = x[-1], .scale = scale_, .eps = eps_};
+    return {.rows = x[-1] > 0 ? x.numel() / x[-1] : 0,
+            .width = x[-1],
+            .scale = scale_,
+            .eps = eps_,
+            .detached = detached_};
   }
 
   double scale_, eps_;
+  bool detached_;
 };
 
 }  // namespace
 
-std::unique_ptr<Layer> l2_normalize(double scale, double eps) {
-  return std::make_unique<L2Normalize>(scale, eps);
+std::unique_ptr<Layer> l2_normalize(double scale, double eps, bool detached) {
+  return std::make_unique<L2Normalize>(scale, eps, detached);
 }
 
 }  // namespace backlight

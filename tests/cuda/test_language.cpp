@@ -193,7 +193,7 @@ TEST_CASE("l2_normalize: CUDA agrees with the CPU on long vectors and on short o
   in_every_mode([] {
     Context host({}, 1), device({Device::Kind::cuda}, 1);
     for (const L2NormalizeParams& p :
-         {L2NormalizeParams{1, 1}, {3, 13}, {2, 300}, {2, 5, 3.0, 9.0}, {0, 5}}) {
+         {L2NormalizeParams{1, 1}, {3, 13}, {2, 300}, {2, 5, 3.0, 9.0}, {3, 13, 1, 1e-12, true}, {0, 5}}) {
       Both x(device, p.rows * p.width, "cuda.normalize.x", 1),
           y(device, p.rows * p.width, "cuda.normalize.y");
       Both dy(device, p.rows * p.width, "cuda.normalize.dy"),

@@ -112,6 +112,7 @@ def shaping():
     case("l2_normalize.rows", lambda x: F.normalize(x, dim=1), (3, 13))
     case("l2_normalize.words", lambda x: F.normalize(x, dim=2), (2, 3, 5))
     case("l2_normalize.short", lambda x: 3 * F.normalize(x, dim=1, eps=2.0), (4, 3))
+    case("l2_normalize.detached", lambda x: x / x.norm(dim=1, keepdim=True).detach(), (3, 13))
     case("positions.map", lambda x: x.flatten(2).mT, (3, 5, 4, 7))
     case("positions.wide", lambda x: x.flatten(2).mT, (1, 3, 1, 127))
     case("positions.vector", lambda x: x[:, None], (3, 13))

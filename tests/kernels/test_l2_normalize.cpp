@@ -22,20 +22,25 @@ const LayerCase kNormalizeCases[] = {
 };
 const LayerCase kShort = {
     .name = "l2_normalize.short", .make = [] { return l2_normalize(3, 2); }, .x = {{4, 3}}};
+const LayerCase kDetached = {
+    .name = "l2_normalize.detached", .make = [] { return l2_normalize(1, 1e-12, true); }, .x = {{3, 13}}};
 
 }  // namespace
 
 TEST_CASE("l2_normalize: agrees with the naive loops" * doctest::test_suite("device")) {
-  const auto naive = [](double scale, double eps) {
-    return [=](const LayerCase&, const LayerInputs& in) { return naive_l2_normalize(scale, eps, in); };
+  const auto naive = [](double scale, double eps, bool detached) {
+    return
+        [=](const LayerCase&, const LayerInputs& in) { return naive_l2_normalize(scale, eps, detached, in); };
   };
-  check_reference(kNormalizeCases, naive(1, 1e-12), 1e-6);
-  check_reference({&kShort, 1}, naive(3, 2), 1e-6);
+  check_reference(kNormalizeCases, naive(1, 1e-12, false), 1e-6);
+  check_reference({&kShort, 1}, naive(3, 2, false), 1e-6);
+  check_reference({&kDetached, 1}, naive(1, 1e-12, true), 1e-6);
 }
 
 TEST_CASE("l2_normalize: agrees with PyTorch" * doctest::test_suite("device")) {
   check_goldens(std::span(kNormalizeCases).first(2), 1e-6, "language");
   check_goldens({&kShort, 1}, 1e-6, "language");
+  check_goldens({&kDetached, 1}, 1e-6, "language");
 }
 
 TEST_CASE("l2_normalize backward: is the gradient") {
