@@ -15,6 +15,13 @@ struct Epilogue {
   double upper = std::numeric_limits<double>::infinity();  ///< where the ReLU ends, as in ReluParams
 };
 
+/// What of it belongs to a part of y that begins at element `offset`.
+template <class T>
+Epilogue<T> behind(Epilogue<T> epilogue, std::int64_t offset) {
+  if (epilogue.residual) epilogue.residual += offset;
+  return epilogue;
+}
+
 /// On the host: to `count` elements of y, from element `offset` of the whole on. The bits of add and relu.
 template <class T>
 void apply(const Epilogue<T>& epilogue, std::int64_t offset, std::int64_t count, T* y) {

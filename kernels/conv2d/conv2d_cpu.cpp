@@ -123,18 +123,13 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
     return winograd_forward(context, kernels, a, x, packed->data<T>(), bias, epilogue, y);
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
-  const auto behind = [&](std::int64_t offset) {
-    Epilogue<T> own = epilogue;
-    if (own.residual) own.residual += offset;
-    return own;
-  };
   if (is_depthwise(e)) {
     auto problems = context.vector<PlaneProblem<T>>();
     for (std::int64_t n = 0; n < a.batch; ++n)
       for (std::int64_t o = 0; o < a.out_channels; ++o) {
         const std::int64_t at = (n * a.out_channels + o) * e.out_plane;
         problems.push_back({x + (n * a.in_channels + o / e.o) * e.in_plane, w + o * e.taps,
-                            bias ? bias[o] : T{0}, y + at, behind(at)});
+                            bias ? bias[o] : T{0}, y + at, behind(epilogue, at)});
       }
     conv2d_planes<T>(context, kernels, v, h, problems);
     return;
@@ -163,7 +158,7 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
     const std::int64_t g = i % a.groups, at = i * e.o * e.out_plane;
     problems.push_back({&weights[static_cast<std::size_t>(g)], &patches[static_cast<std::size_t>(i)],
                         bias ? bias + g * e.o : nullptr, y + at,
-                        packed ? packed->data<T>() + g * packed_weights : nullptr, behind(at)});
+                        packed ? packed->data<T>() + g * packed_weights : nullptr, behind(epilogue, at)});
   }
   const GemmShape shape{.m = e.o, .n = e.out_plane, .k = e.c * e.taps, .ldc = e.out_plane};
   if (packed && is_in_lanes(*packed))

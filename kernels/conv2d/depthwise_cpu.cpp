@@ -72,13 +72,12 @@ void conv2d_planes(Context& context, const MicroKernels<T>& kernels, const Axis&
     return;
   }
   if (const auto convolve = whole_plane(kernels, v, h)) {
-    const DepthwisePlane plane{v.in, h.in, v.out, h.out, -v.origin, -h.origin};
+    const PlaneExtents plane{v.in, h.in, v.out, h.out, -v.origin, -h.origin};
     context.parallel_ranges(std::ssize(problems), ceil_div(kGrain, taps * v.out * h.out),
                             [&](std::int64_t begin, std::int64_t end) {
                               for (std::int64_t i = begin; i < end; ++i) {
                                 const PlaneProblem<T>& p = problems[static_cast<std::size_t>(i)];
-                                convolve(plane, p.x, p.w, p.bias, p.epilogue.residual, p.epilogue.relu,
-                                         static_cast<T>(p.epilogue.upper), p.y);
+                                convolve(plane, p.x, p.w, p.bias, p.epilogue, p.y);
                               }
                             });
     return;
@@ -104,7 +103,7 @@ void conv2d_planes(Context& context, const MicroKernels<T>& kernels, const Axis&
     plane.copy(v, h, problem.x, padded);
     kernels.depthwise(slots.data(), std::ssize(slots), padded, problem.w, offsets.data(), taps, problem.bias,
                       problem.y);
-    apply_by(kernels, problem.epilogue, 0, v.out * h.out, problem.y);
+    kernels.apply(problem.epilogue, v.out * h.out, problem.y);
   });
 }
 

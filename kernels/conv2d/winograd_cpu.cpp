@@ -171,7 +171,7 @@ struct Winograd {
         const T* const filters = packed + (begin * kPlaces + place * rows) * p.in_channels;
         kernels.tile[rows - 1][count - 1](p.in_channels, filters, inputs + place * input_stride, nullptr,
                                           false, products + place * product_stride + (begin - first) * row,
-                                          row, static_cast<int>(row), filters + kAhead * rows);
+                                          row, static_cast<int>(row), filters + kAhead * rows, nullptr);
       }
     for (int v = 0; v < count; ++v) {
       const TileVector tiles = runs(block, v);
@@ -179,8 +179,7 @@ struct Winograd {
         const std::int64_t at = o * p.out_height * p.out_width;
         kernels.winograd_output(products + (o - first) * row + std::int64_t{v} * kernels.lanes,
                                 product_stride, bias ? bias[o] : T{0}, tiles.output.all, tiles.output.count,
-                                epilogue.residual ? epilogue.residual + at : nullptr, epilogue.relu,
-                                static_cast<T>(epilogue.upper), y + at);
+                                behind(epilogue, at), y + at);
       }
     }
   }
@@ -216,7 +215,8 @@ void winograd_forward(Context& context, const MicroKernels<T>& kernels, const Co
   const Winograd<T> w{kernels, p, x, packed, bias, epilogue, y};
   const std::int64_t inputs = kPlaces * w.input_stride, products = kPlaces * w.product_stride;
   const int threads = context.threads();
-  if (w.blocks >= 4 * threads || threads == 1) {
+  // A block stays with one thread, out of whose cache no input then comes, unless threads would stand idle for long.
+  if (5 * ceil_div(w.blocks, threads) * threads <= 6 * w.blocks) {
     Tensor scratch = context.empty({threads, inputs + products}, dtype_of<T>);
     T* const all = scratch.data<T>();
     context.parallel_for(w.blocks, [&](std::int64_t block, int worker) {

@@ -107,13 +107,11 @@ void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& sha
         for (std::int64_t p = p0; p < p1; ++p) {
           const std::int64_t i = panels.begin(p), rows = panels.begin(p + 1) - i;
           const T* const panel = a + (i - i0) * depth;
-          kernels.tile[rows - 1][tile_vectors - 1](depth, panel, b, problem.bias ? problem.bias + i : nullptr,
-                                                   accumulate, problem.c + i * shape.ldc + j, shape.ldc,
-                                                   columns, panel + kAhead * rows);
-          if (d + 1 < depths.count) continue;
-          for (std::int64_t row = i; row < i + rows; ++row)
-            apply_by(kernels, problem.epilogue, row * shape.ldc + j, columns,
-                     problem.c + row * shape.ldc + j);
+          const std::int64_t at = i * shape.ldc + j;
+          const Epilogue<T> epilogue = behind(problem.epilogue, at);
+          kernels.tile[rows - 1][tile_vectors - 1](
+              depth, panel, b, problem.bias ? problem.bias + i : nullptr, accumulate, problem.c + at,
+              shape.ldc, columns, panel + kAhead * rows, d + 1 == depths.count ? &epilogue : nullptr);
         }
       }
     }
@@ -177,12 +175,12 @@ void gemm_of_few_columns(Context& context, const MicroKernels<T>& kernels, const
           const std::int64_t j = panels.begin(p);
           kernels.tile[panels.begin(p + 1) - j - 1][vectors - 1](
               depth, b + index * size + shape.n * k0 + j * depth, lanes, nullptr, true, tile + j * width,
-              width, rows, lanes + block + cut(block, panels.count, p));
+              width, rows, lanes + block + cut(block, panels.count, p), nullptr);
         }
       }
       kernels.pack_rows(tile, width, static_cast<int>(shape.n), rows, static_cast<int>(shape.n),
                         problem.c + i * shape.n);
-      apply_by(kernels, problem.epilogue, i * shape.n, rows * shape.n, problem.c + i * shape.n);
+      kernels.apply(behind(problem.epilogue, i * shape.n), rows * shape.n, problem.c + i * shape.n);
     }
   });
 }

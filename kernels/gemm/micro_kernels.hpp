@@ -1,4 +1,4 @@
-// The innermost loops of the CPU's convolutions and linear layers, compiled once for every instruction set
+// The innermost loops of the CPU's convolutions, linear layers and poolings, compiled once for every instruction set
 // and chosen when the program runs.
 //
 // In every one of them an element of the result is one chain of fused multiply-adds in the order of the
@@ -40,8 +40,8 @@ struct DepthwiseSlot {
   int count;
 };
 
-/// Extents of a plane that one filter passes over.
-struct DepthwisePlane {
+/// Extents of a plane that one filter or window passes over.
+struct PlaneExtents {
   std::int64_t in_height, in_width, out_height, out_width, pad_top, pad_left;
 };
 
@@ -59,9 +59,10 @@ struct MicroKernels {
 
   /// c[i·ldc + j] = start + Σ_p a[p·rows + i] · b[p·vectors·lanes + j] for j < columns, where start is
   /// c[i·ldc + j] itself when `accumulate`, else bias[i], or 0 without a bias.
-  /// Asks for what will be read soon, k·rows elements from `ahead` on, which need not exist.
+  /// Asks for what will be read soon, k·rows elements from `ahead` on, which need not exist. What follows the product,
+  /// or null, is done to c last; its residual is arranged as c is.
   using Tile = void (*)(std::int64_t k, const T* a, const T* b, const T* bias, bool accumulate, T* c,
-                        std::int64_t ldc, int columns, const T* ahead);
+                        std::int64_t ldc, int columns, const T* ahead, const Epilogue<T>* epilogue);
   Tile tile[kMaxRows][kMaxVectors];  ///< by rows - 1 and vectors - 1
 
   /// Transposes: panel[k·width + i] = x[i·x_stride + k] for i < count, zero for count <= i < width, of each k < depth.
@@ -77,10 +78,13 @@ struct MicroKernels {
                     const std::int64_t* offsets, std::int64_t taps, T bias, T* y);
 
   /// The same of a whole plane that needs no padding around it, for 3×3 and 5×5 taps (the first index) at strides 1 and 2
-  /// in both directions; past a residual, or null, and a ReLU with its upper end.
-  using Plane = void (*)(const DepthwisePlane& plane, const T* x, const T* w, T bias, const T* residual,
-                         bool relu, T upper, T* y);
+  /// in both directions; and the epilogue, whose residual is of this plane.
+  using Plane = void (*)(const PlaneExtents& plane, const T* x, const T* w, T bias,
+                         const Epilogue<T>& epilogue, T* y);
   Plane depthwise_plane[2][2];
+
+  /// The greatest of each window of a plane, 2×2 and 3×3 at stride 2, in the order of max_pool2d_forward.
+  void (*max_pool[2])(const PlaneExtents& plane, const T* x, T* y);
 
   /// y[n·y_stride + o] = bias[o] + Σ_i w[o·in + i] · x[n·in + i], in interleaved lanes that are then summed.
   using Dot = void (*)(std::int64_t in, const T* w, const T* x, const T* bias, T* y, std::int64_t y_stride);
@@ -92,26 +96,16 @@ struct MicroKernels {
   void (*winograd_input)(const LineRun* runs, int run_count, const T* plane, T* lines, T* v,
                          std::int64_t v_stride);
   /// The output transform: (Aᵀ m A)[i, j] + bias of every tile is element 4 · lane + j of line i, and the runs take
-  /// from these lines to the plane, past a residual, or null, and a ReLU with its upper end.
+  /// from these lines to the plane, past the epilogue, whose residual is of this plane.
   void (*winograd_output)(const T* m, std::int64_t m_stride, T bias, const LineRun* runs, int run_count,
-                          const T* residual, bool relu, T upper, T* plane);
+                          const Epilogue<T>& epilogue, T* plane);
 
-  /// What follows an operation: y := y + residual, or y where it is null; then, with `relu`, what of it lies between 0
-  /// and `upper`. To `count` elements; the bits of apply().
-  void (*finish)(const T* residual, bool relu, T upper, std::int64_t count, T* y);
+  /// apply() to `count` elements.
+  void (*apply)(const Epilogue<T>& epilogue, std::int64_t count, T* y);
 
   /// y[i] += Σ_r scale[r] · rows[r][i] for i < count, at most kAxpyRows rows.
   void (*axpy)(int row_count, const T* scale, const T* const* rows, std::int64_t count, T* y);
 };
-
-/// apply(), by the kernels' instructions.
-template <class T>
-void apply_by(const MicroKernels<T>& kernels, const Epilogue<T>& epilogue, std::int64_t offset,
-              std::int64_t count, T* y) {
-  if (!epilogue.residual && !epilogue.relu) return;
-  kernels.finish(epilogue.residual ? epilogue.residual + offset : nullptr, epilogue.relu,
-                 static_cast<T>(epilogue.upper), count, y);
-}
 
 /// float64 is computed in wider registers only, not by fused instructions. Throws Error(internal) for an instruction
 /// set that is not available.

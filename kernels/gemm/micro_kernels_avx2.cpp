@@ -33,6 +33,11 @@ struct Avx2 {
   static Reg at_least(Reg least, Reg v) { return _mm256_max_ps(least, v); }
   static Reg at_most(Reg most, Reg v) { return _mm256_min_ps(most, v); }
 
+  static Reg greater(Reg v, Reg best) {
+    return _mm256_blendv_ps(
+        best, v, _mm256_or_ps(_mm256_cmp_ps(v, best, _CMP_GT_OQ), _mm256_cmp_ps(v, v, _CMP_UNORD_Q)));
+  }
+
   /// The halves of the registers come in turns, which their exchange undoes.
   static Reg evens(Reg a, Reg b) {
     const __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));

@@ -25,6 +25,10 @@ struct Avx512 {
   static Reg at_least(Reg least, Reg v) { return _mm512_max_ps(least, v); }
   static Reg at_most(Reg most, Reg v) { return _mm512_min_ps(most, v); }
 
+  static Reg greater(Reg v, Reg best) {
+    const Mask taken = _mm512_cmp_ps_mask(v, best, _CMP_GT_OQ) | _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    return _mm512_mask_mov_ps(best, taken, v);
+  }
   static Reg evens(Reg a, Reg b) {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     return _mm512_permutex2var_ps(a, even, b);

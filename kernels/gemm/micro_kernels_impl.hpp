@@ -8,6 +8,8 @@
 #pragma once
 
 #include "kernels/gemm/depthwise_impl.hpp"
+#include "kernels/gemm/epilogue_impl.hpp"
+#include "kernels/gemm/max_pool_impl.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
 #include "kernels/gemm/winograd_impl.hpp"
 
@@ -16,19 +18,20 @@ namespace {
 
 template <class V, int R, int N>
 void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const typename V::T* bias,
-          bool accumulate, typename V::T* c, std::int64_t ldc, int columns, const typename V::T* ahead) {
+          bool accumulate, typename V::T* c, std::int64_t ldc, int columns, const typename V::T* ahead,
+          const Epilogue<typename V::T>* epilogue) {
   typename V::Reg sum[R][N];
   const typename V::Mask last = V::mask(0, columns - (N - 1) * V::kLanes);
-  if (accumulate) {
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
+  const auto row_of = [&](const typename V::T* from, typename V::Reg(&row)[N]) {
 #pragma GCC unroll 4
-      for (int j = 0; j < N - 1; ++j) sum[i][j] = V::load(c + i * ldc + j * V::kLanes);
-      sum[i][N - 1] = V::load(V::zero(), last, c + i * ldc + (N - 1) * V::kLanes);
-    }
-  } else {
+    for (int j = 0; j < N - 1; ++j) row[j] = V::load(from + j * V::kLanes);
+    row[N - 1] = V::load(V::zero(), last, from + (N - 1) * V::kLanes);
+  };
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
+  for (int i = 0; i < R; ++i) {
+    if (accumulate) {
+      row_of(c + i * ldc, sum[i]);
+    } else {
 #pragma GCC unroll 4
       for (int j = 0; j < N; ++j) sum[i][j] = bias ? V::set(bias[i]) : V::zero();
     }
@@ -47,6 +50,12 @@ void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const 
   }
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i) {
+    if (epilogue) {
+      typename V::Reg residual[N] = {};
+      if (epilogue->residual) row_of(epilogue->residual + i * ldc, residual);
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) sum[i][j] = followed<V>(sum[i][j], residual[j], *epilogue);
+    }
 #pragma GCC unroll 4
     for (int j = 0; j < N - 1; ++j) V::store(c + i * ldc + j * V::kLanes, sum[i][j]);
     V::store(c + i * ldc + (N - 1) * V::kLanes, last, sum[i][N - 1]);
@@ -208,20 +217,13 @@ void dot(std::int64_t in, const typename V::T* w, const typename V::T* x, const 
 }
 
 template <class V>
-void finish(const typename V::T* residual, bool relu, typename V::T upper, std::int64_t count,
-            typename V::T* y) {
-  const auto zero = V::zero(), most = V::set(upper);
-  const auto finished = [&](typename V::Reg v, typename V::Reg r) {
-    if (residual) v = v + r;
-    return relu ? V::at_most(most, V::at_least(zero, v)) : v;
-  };
-  std::int64_t i = 0;
-  for (; i + V::kLanes <= count; i += V::kLanes)
-    V::store(y + i, finished(V::load(y + i), residual ? V::load(residual + i) : zero));
-  if (i == count) return;
-  const auto mask = V::mask(0, static_cast<int>(count - i));
-  V::store(y + i, mask,
-           finished(V::load(zero, mask, y + i), residual ? V::load(zero, mask, residual + i) : zero));
+void apply_epilogue(const Epilogue<typename V::T>& epilogue, std::int64_t count, typename V::T* y) {
+  if (!epilogue.residual && !epilogue.relu) return;
+  for (std::int64_t i = 0; i < count; i += V::kLanes) {
+    const auto lanes = V::mask(0, count - i < V::kLanes ? static_cast<int>(count - i) : V::kLanes);
+    const auto residual = epilogue.residual ? V::load(V::zero(), lanes, epilogue.residual + i) : V::zero();
+    V::store(y + i, lanes, followed<V>(V::load(V::zero(), lanes, y + i), residual, epilogue));
+  }
 }
 
 template <class V, int R>
@@ -284,8 +286,10 @@ constexpr MicroKernels<typename V::T> make_micro_kernels(Isa isa) {
   kernels.depthwise_plane[0][1] = depthwise_plane<V, 3, 2>;
   kernels.depthwise_plane[1][0] = depthwise_plane<V, 5, 1>;
   kernels.depthwise_plane[1][1] = depthwise_plane<V, 5, 2>;
+  kernels.max_pool[0] = max_pool<V, 2>;
+  kernels.max_pool[1] = max_pool<V, 3>;
   kernels.axpy = axpy<V>;
-  kernels.finish = finish<V>;
+  kernels.apply = apply_epilogue<V>;
   kernels.winograd_input = winograd_input<V>;
   kernels.winograd_output = winograd_output<V>;
   set_tiles<V, V::kRows>(kernels);

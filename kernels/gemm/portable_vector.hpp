@@ -37,6 +37,7 @@ struct Portable {
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
   static Reg at_least(Reg least, Reg v) { return v < least ? least : v; }
   static Reg at_most(Reg most, Reg v) { return v > most ? most : v; }
+  static Reg greater(Reg v, Reg best) { return (v > best) | (v != v) ? v : best; }
   static Reg evens(Reg a, Reg b) {
     Reg v{};
     for (int i = 0; i < kLanes; ++i) v[i] = i < kLanes / 2 ? a[2 * i] : b[2 * i - kLanes];

@@ -5,6 +5,7 @@
 // way back.
 #pragma once
 
+#include "kernels/gemm/epilogue_impl.hpp"
 #include "kernels/gemm/micro_kernels.hpp"
 
 namespace backlight::cpu {
@@ -77,8 +78,7 @@ void winograd_input(const LineRun* runs, int run_count, const typename V::T* pla
 
 template <class V>
 void winograd_output(const typename V::T* m, std::int64_t m_stride, typename V::T bias, const LineRun* runs,
-                     int run_count, const typename V::T* residual, bool relu, typename V::T upper,
-                     typename V::T* plane) {
+                     int run_count, const Epilogue<typename V::T>& epilogue, typename V::T* plane) {
   using Reg = typename V::Reg;
   using T = typename V::T;
   constexpr int kLine = 4 * V::kLanes;
@@ -100,14 +100,12 @@ void winograd_output(const typename V::T* m, std::int64_t m_stride, typename V::
     for (int j = 0; j < 4; ++j) o[j] = o[j] + shift;
     V::merge(o, lines + i * kLine);
   }
-  const Reg zero = V::zero(), most = V::set(upper);
   for (int i = 0; i < run_count; ++i) {
     const LineRun& run = runs[i];
     const auto mask = V::mask(0, run.count);
-    Reg y = V::load(lines + run.line);
-    if (residual) y = y + V::load(zero, mask, residual + run.plane);
-    if (relu) y = V::at_most(most, V::at_least(zero, y));
-    V::store(plane + run.plane, mask, y);
+    const Reg residual =
+        epilogue.residual ? V::load(V::zero(), mask, epilogue.residual + run.plane) : V::zero();
+    V::store(plane + run.plane, mask, followed<V>(V::load(lines + run.line), residual, epilogue));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/runtime/device.hpp"
+#include "kernels/gemm/micro_kernels.hpp"
 #include "kernels/grain.hpp"
 #include "kernels/pool/pool.hpp"
 
@@ -43,6 +44,12 @@ void with_stride(std::int64_t stride, const Fn& fn) {
   fn(stride);
 }
 
+/// 2×2 or 3×3 windows at stride 2, for which there are micro-kernels.
+bool is_halving(const Pool2dParams& p) {
+  return p.kernel_height == p.kernel_width && (p.kernel_height == 2 || p.kernel_height == 3) &&
+         p.stride_height == 2 && p.stride_width == 2 && p.dilation_height == 1 && p.dilation_width == 1;
+}
+
 template <class Fn>
 void for_each_plane(Context& context, const Pool2dParams& p, const Fn& fn) {
   const std::int64_t size = std::max<std::int64_t>(1, p.in_height * p.in_width);
@@ -74,6 +81,14 @@ Window adaptive_window(std::int64_t i, std::int64_t size, std::int64_t outputs) 
 
 template <class T>
 void max_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y, std::int32_t* argmax) {
+  if (!argmax && is_halving(p)) {
+    const PlaneExtents extents{p.in_height, p.in_width, p.out_height, p.out_width, p.pad_height, p.pad_width};
+    const auto pool = micro_kernels<T>().max_pool[p.kernel_height - 2];
+    for_each_plane(context, p, [&](std::int64_t plane) {
+      pool(extents, x + plane * p.in_height * p.in_width, y + plane * p.out_height * p.out_width);
+    });
+    return;
+  }
   for_each_plane(context, p, [&](std::int64_t plane) {
     const T* xp = x + plane * p.in_height * p.in_width;
     for (std::int64_t i = 0; i < p.out_height; ++i) {

@@ -165,7 +165,7 @@ TEST_CASE("micro-kernels: what follows an operation has the bits of its own, and
           const Epilogue<float> epilogue{with_residual ? residual.data<float>() : nullptr, upper > 0, upper};
           Tensor expected = y.clone(), found = y.clone();
           apply(epilogue, 1, count, expected.data<float>() + 1);
-          cpu::apply_by(kernels, epilogue, 1, count, found.data<float>() + 1);
+          kernels.apply(behind(epilogue, 1), count, found.data<float>() + 1);
           CHECK(same_bits(found, expected));
         }
     }

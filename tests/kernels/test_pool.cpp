@@ -4,10 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/runtime/device.hpp"
+#include "kernels/gemm/micro_kernels.hpp"
 #include "kernels/pool/naive.hpp"
+#include "kernels/pool/pool.hpp"
 #include "kernels/pool/pool_layer.hpp"
 #include "support/compare.hpp"
 #include "support/layer_case.hpp"
+#include "support/random.hpp"
 
 using namespace backlight;
 using namespace backlight::test;
@@ -154,6 +158,39 @@ TEST_CASE("max_pool2d: NaN wins its window and takes the gradient") {
   CHECK(std::isnan(result.y.values()[0]));
   CHECK(result.y.values()[1] == 7);
   CHECK(std::ranges::equal(result.dx[0].values(), std::vector<float>{0, 5, 6, 0, 0, 0, 0, 0}));
+}
+
+TEST_CASE("max_pool2d: every instruction set halves a plane to the bits of the general loop") {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(),
+                  kInfinity = std::numeric_limits<float>::infinity();
+  Context context({}, 1);
+  for (const std::int64_t kernel : {2, 3})
+    for (const std::int64_t pad : {0, 1})
+      for (const auto& [height, width] : {std::pair<std::int64_t, std::int64_t>{5, 4}, {9, 71}, {3, 2}}) {
+        Pool2dParams p{.planes = 1, .in_height = height, .in_width = width};
+        p.kernel_height = p.kernel_width = kernel;
+        p.stride_height = p.stride_width = 2;
+        p.pad_height = p.pad_width = pad;
+        p.out_height = (height + 2 * pad - kernel + 1) / 2 + 1;  // with a last window that is cut
+        p.out_width = (width + 2 * pad - kernel + 1) / 2 + 1;
+        Tensor x = random_tensor({height, width}, "max_pool.sets");
+        const float special[] = {kNan, -kInfinity, -0.0F, 0.0F, kInfinity, kNan};
+        for (std::int64_t i = 0; i < 6; ++i) x.data<float>()[i * 7 % x.numel()] = special[i];
+        Tensor expected({p.out_height, p.out_width}), argmax(expected.shape(), DType::i32);
+        cpu::max_pool2d_forward(context, p, x.data<float>(), expected.data<float>(),
+                                argmax.data<std::int32_t>());
+        for (const cpu::Isa isa : {cpu::Isa::portable, cpu::Isa::avx2, cpu::Isa::avx512}) {
+          if (!cpu::available(isa)) continue;
+          CAPTURE(static_cast<int>(isa));
+          CAPTURE(kernel);
+          CAPTURE(pad);
+          CAPTURE(width);
+          Tensor y(expected.shape());
+          cpu::micro_kernels<float>(isa).max_pool[kernel - 2](
+              {height, width, p.out_height, p.out_width, pad, pad}, x.data<float>(), y.data<float>());
+          CHECK(same_bits(y, expected));
+        }
+      }
 }
 
 TEST_CASE("max_pool2d: padding never wins even against minus infinity") {
