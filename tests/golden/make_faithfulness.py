@@ -104,8 +104,9 @@ def original_road(golden, model, x, map):
     for name, unused in ("gisp.models.gsmv", "GNet_ResNet"), ("gpu_dataloader", "ImputingDataLoaderWrapper"):
         module = sys.modules[f"road.{name}"] = types.ModuleType(name)  # of another imputation: a trained network's
         setattr(module, unused, None)
-    files = [f"road/{name}.py" for name in ("__init__", "imputations", "imputed_dataset", "retraining", "road", "utils")]
-    use_scripts("tleemann/road_evaluation", "7e494b45fa8b25f2c41f5a1321e71b442a7eceed", *files)
+    files = ("__init__", "imputations", "imputed_dataset", "retraining", "road", "utils")
+    use_scripts("tleemann/road_evaluation", "7e494b45fa8b25f2c41f5a1321e71b442a7eceed",
+                *(f"road/{name}.py" for name in files))
     import road as original
 
     measure = original.road.road_eval  # whose numbers NumPy 2 gives a type that torch refuses
