@@ -229,6 +229,13 @@ TEST_CASE("rules: LRP equals zennit's composites" * doctest::test_suite("device"
     }
 }
 
+TEST_CASE("rules: lrp-epsilon equals captum's LRP but for the size of its ε" *
+          doctest::test_suite("device")) {
+  Ruled at(kRuledNetworks[1].make());
+  CHECK(relative_error(together(at.results("lrp-epsilon", at.question())),
+                       golden("rules", "dense.lrp-epsilon.captum")) <= 5e-4);
+}
+
 TEST_CASE("rules: without biases LRP shares out the score and from nothing deep-lift is the same" *
           doctest::test_suite("device")) {
   Ruled at(unbiased_network(silu));

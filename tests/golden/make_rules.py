@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import torch
 import torch.nn.functional as F
-from captum.attr import DeepLift, GradientShap
+from captum.attr import LRP, DeepLift, GradientShap
 from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR, nonlinear
 from pytorch_grad_cam import FullGrad
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -241,6 +241,10 @@ def main():
         }
         for method, composite in composites.items():
             golden.add(f"{name}.{method}", relevance(make(), x, composite))
+    captum = LRP(filled(Dense())).attribute(x.clone().requires_grad_(True), CLASSES)
+    zennit = relevance(filled(Dense()), x, LayerMapComposite(layer_map_base() + [(Linear, Epsilon(1e-9))]))
+    assert (captum - zennit).abs().max() < 1e-7  # that nothing but ε differs, which captum adds at poolings, too
+    golden.add("dense.lrp-epsilon.captum", captum)
     golden.save()
 
 
