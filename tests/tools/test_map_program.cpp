@@ -211,6 +211,22 @@ TEST_CASE("explain: maps at the input say how they were made and whether they ad
   CHECK(drawn["path"].is_null());
   CHECK(drawn["images"][0]["results"][1]["map"]["height"] == 32);
 
+  // From several pictures: of a folder of one the same as of that one.
+  const std::string wide = work.picture("one/wide.png", 50, 30);
+  const auto shap = [&](const std::string& baseline) {
+    const Json json =
+        work.run_json(run({"--method", "gradient-shap", "--steps", "6", "--baseline", baseline}));
+    CHECK(json["draws"]["baseline"] == baseline);
+    return result_of(json)["files"]["npy"].get<std::string>();
+  };
+  const std::vector<float> alone = read_npy(shap(wide)).values;
+  const std::string folder = shap(work.str("one") + "/");
+  CHECK(folder.ends_with("_one_steps6_gradient.npy"));
+  CHECK(read_npy(folder).values == alone);
+  work.picture("several/tall.png", 20, 60);
+  work.picture("several/wide.png", 50, 30);
+  CHECK(read_npy(shap(work.str("several"))).values != alone);
+
   const Json saliency = work.run_json(run({"--method", "saliency", "--box"}));
   CHECK(result_of(saliency)["map"]["height"] == 32);
   CHECK(result_of(saliency)["map"]["min"].get<double>() >= 0);
@@ -243,6 +259,8 @@ TEST_CASE("explain: maps at the input say how they were made and whether they ad
   refused({"--steps", "5"}, 2, "--steps are of integrated-gradients and of gradient-shap");
   refused({"--method", "integrated-gradients", "--path-rule", "simpson"}, 2, "unknown path rule 'simpson'");
   refused({"--method", "integrated-gradients", "--baseline", work.str("none.png")}, 3, "none.png");
+  refused({"--method", "gradient-shap,deep-lift", "--baseline", work.str("several")}, 2,
+          "several: 2 pictures, from which gradient-shap draws");
 }
 
 TEST_CASE("explain: windows and masks are choices that names, documents and maps hold") {

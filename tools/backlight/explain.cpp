@@ -163,8 +163,8 @@ void run_explain(ExplainOptions& options) {
   head["asked"] = std::move(asked);
   head["preset"] = name_of(request.question.preset);
   head.update(map_facts);
-  Inputs inputs =
-      inputs_of(list, {model.weights, labels_file(options.network), options.map.baseline.value_or("")});
+  Inputs inputs = inputs_of(list, {model.weights, labels_file(options.network)});
+  for (const std::string& file : request.baseline_files) inputs.add(file);
   inputs.keep_from("/dev/stdout");
   const std::filesystem::path folder = request.folder;
   Programs programs(model.network, optimisations(options.device, list.pictures.size()));

@@ -35,6 +35,7 @@ struct Request {
   bool tails = false;                ///< whether what follows those layers runs again
   Question question;                 ///< of each class; without it and a layer
   std::optional<Baseline> baseline;  ///< of the question's path, where that has none
+  std::vector<std::string> baseline_files;  ///< pictures that the question's path has
   Fit fit = Fit::crop;
   ExifOrientation exif = ExifOrientation::apply;
   Formats formats;

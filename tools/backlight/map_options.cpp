@@ -67,7 +67,7 @@ Json choose_target(const MapOptions& options, const Model& model, Request& reque
   return json;
 }
 
-/// A name, or a picture prepared as those that are explained.
+/// A name, or a picture prepared as those that are explained, or all of a folder.
 Json choose_baseline(const MapOptions& options, const Model& model, Request& request, Console& console) {
   const std::string name = options.baseline.value_or("mean");
   for (const auto& [known, baseline] : kBaselines)
@@ -75,10 +75,20 @@ Json choose_baseline(const MapOptions& options, const Model& model, Request& req
       request.baseline = baseline;
       return name;
     }
-  const PictureSource source{name, ""};
-  const Image picture = source.read(request.exif, model.info.preprocessing.alpha(), console);
-  request.question.path.baseline =
-      std::make_shared<const Tensor>(fit_picture(picture, model, request.fit, request.input_gradient).x);
+  const PictureList list = list_pictures({.inputs = {name}}, console);
+  Tensor all;
+  for (const PictureSource& source : list.pictures) {
+    const Image picture = source.read(request.exif, model.info.preprocessing.alpha(), console);
+    const Tensor x = fit_picture(picture, model, request.fit, request.input_gradient).x;
+    if (!all.defined()) all = Tensor(x.shape().with(0, std::ssize(list.pictures)), x.dtype());
+    if (x.shape() != all.shape().with(0, 1))
+      throw Error(ErrorKind::bad_input, source.path, ": ", x.shape(), " to the network, expected ",
+                  all.shape().with(0, 1), " as of ", request.baseline_files.front(),
+                  "; choose another --fit");
+    std::ranges::copy(x.values(), all.data<float>() + std::ssize(request.baseline_files) * x.numel());
+    request.baseline_files.push_back(source.path);
+  }
+  request.question.path.baseline = std::make_shared<const Tensor>(std::move(all));
   return name;
 }
 
@@ -122,8 +132,9 @@ void add_map_options(CLI::App& command, MapOptions& options) {
       "N");
   add("--baseline", options.baseline,
       "From where integrated-gradients and gradient-shap come, what deep-lift compares with, and what "
-      "occlusion puts in a window: mean, black, blur, or a picture [mean]",
-      "NAME|FILE");
+      "occlusion puts in a window: mean, black, blur, or a picture; for gradient-shap also a folder of them, "
+      "from which it draws [mean]",
+      "NAME|FILE|DIR");
   add("--path-rule", options.rule, "How they are summed: gauss-legendre, trapezoid [gauss-legendre]", "NAME");
   add("--steps", options.steps, "Steps of their path, and draws of gradient-shap [50]", "N")
       ->check(CLI::Range(2, 100'000));
@@ -176,7 +187,8 @@ void parse_map_options(const MapOptions& options, Request& request) {
   if (options.samples) choices += text("_n", *options.samples);
   if (options.noise) choices += text("_noise", *options.noise);
   if (options.seed) choices += text("_seed", *options.seed);
-  if (options.baseline) choices += "_" + file_safe(std::filesystem::path(*options.baseline).stem().string());
+  if (options.baseline)
+    choices += "_" + file_safe((std::filesystem::path(*options.baseline) / "").parent_path().stem().string());
   take(options.rule);
   if (options.steps) choices += text("_steps", *options.steps);
   if (options.window) choices += text("_window", *options.window);
@@ -222,6 +234,10 @@ Json ask_map_options(const MapOptions& options, const Model& model, Request& req
          "--seed is of a smoothing by noise, of gradient-shap and of rise");
   json["path"] = json["draws"] = json["deep_lift"] = json["occlusion"] = json["masks"] = Json();
   const Json from = starts ? choose_baseline(options, model, request, console) : Json();
+  if (request.baseline_files.size() > 1 && (integrates || compares || occludes))
+    throw Error(
+        ErrorKind::usage, "--baseline ", *options.baseline, ": ", request.baseline_files.size(),
+        " pictures, from which gradient-shap draws; integrated-gradients, deep-lift and occlusion take one");
   if (integrates)
     json["path"] = {{"baseline", from},
                     {"rule", choice_of(question.path.rule, kRules)},
