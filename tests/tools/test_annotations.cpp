@@ -150,6 +150,21 @@ TEST_CASE("annotations: CSV says what its numbers are by option alone") {
   CHECK(solution.pictures[0].objects[1].box == Box{5, 6, 8, 9});
   CHECK(contains(problem_of(solution, "b"), "3 words, expected five for each box"));
 
+  // A name beside the index is for people, and no number of the box.
+  data.file("named.csv",
+            "file,class index,class name,xmin,ymin,xmax,ymax,width,height\na.png,415,bakery,1,2,3,4,30,20\n"
+            "a.png,7,\"cock, rooster\",1,2,3,4,30,20\n");
+  const DataSet named = read_data_set(data / "named.csv", options);
+  REQUIRE(named.pictures.size() == 1);
+  CHECK(named.pictures[0].objects[0].class_name == "415");
+  CHECK(named.pictures[0].objects[1].class_name == "7");
+  CHECK(named.pictures[0].objects[1].box == Box{1, 2, 4, 5});
+  CHECK(named.pictures[0].size == std::pair<std::int64_t, std::int64_t>(30, 20));
+  CHECK(
+      contains(error_of(data / "named.csv", {data / "p"}), "say with --boxes what xmin,ymin,xmax,ymax are"));
+  data.file("named.csv", "file,class,class name\na.png,n02,bakery\n");
+  CHECK(read_data_set(data / "named.csv", {data / "p"}).pictures.at(0).objects.at(0).class_name == "n02");
+
   data.file("odd.csv", "name,label\n");
   CHECK(contains(error_of(data / "odd.csv"), "the first line is 'name,label'"));
   data.file("empty.csv", "");

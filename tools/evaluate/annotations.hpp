@@ -70,7 +70,8 @@ struct DataSetOptions {
 ///   folder of JSON files      what `backlight scenes` writes
 ///   folder of folders         a class each, named by index, name or WordNet id
 ///   .json                     COCO
-///   .csv                      ImageId,PredictionString (ILSVRC on Kaggle); file,class[,4 numbers][,width,height]
+///   .csv                      ImageId,PredictionString (ILSVRC on Kaggle); file,class[,class name][,4 numbers]
+///                             [,width,height]
 ///   .txt                      ILSVRC's ground truth, the development kit's number of each picture's class, of which
 ///                             map_clsloc.txt beside it says the WordNet id
 /// Throws Error(bad_input) for what is none of them, cannot be read or says nothing at all, Error(usage) for a CSV with

@@ -72,21 +72,24 @@ DataSet read_csv(const fs::path& file, const DataSetOptions& options) {
   const bool sized =
       titles.size() >= 4 && title("width") == titles.size() - 2 && title("height") == titles.size() - 1;
   const std::size_t others = titles.size() - (sized ? 2 : 0);
-  if ((others != 2 && others != 6) || titles[0] != "file" || titles[1] != "class")
-    throw Error(ErrorKind::bad_input, file.string(), ": the first line is '",
-                lines.empty() ? "" : lines.front(),
-                "', expected ImageId,PredictionString or file,class with four columns for a box, and "
-                "width,height, or "
-                "without");
-  if (others == 6 && !options.boxes)
-    throw Error(ErrorKind::usage, file.string(), ": say with --boxes what ", titles[2], ",", titles[3], ",",
-                titles[4], ",", titles[5],
+  // A column of names may follow that of classes, for people to read.
+  const std::size_t box = titles.size() > 2 && titles[2] == "class name" ? 3 : 2;
+  if ((others != box && others != box + 4) || titles[0] != "file" ||
+      (titles[1] != "class" && titles[1] != "class index"))
+    throw Error(
+        ErrorKind::bad_input, file.string(), ": the first line is '", lines.empty() ? "" : lines.front(),
+        "', expected ImageId,PredictionString, or file and class (or class index), then or not class name, "
+        "four columns for a box, width,height");
+  const bool boxed = others > box;
+  if (boxed && !options.boxes)
+    throw Error(ErrorKind::usage, file.string(), ": say with --boxes what ", titles[box], ",",
+                titles[box + 1], ",", titles[box + 2], ",", titles[box + 3],
                 " are: inclusive (first and last pixel, from 0), edges, xywh or voc (from 1)");
   for_each_line(text, file, 1, gathered, [&](std::string_view line) {
     const std::vector<std::string> fields = fields_of(line);
     require_fields(fields, titles.size());
     AnnotatedObject object{fields[1]};
-    if (others == 6) object.box = box_of_fields(*options.boxes, fields, 2);
+    if (boxed) object.box = box_of_fields(*options.boxes, fields, box);
     AnnotatedPicture& picture = gathered.picture(fields[0]);
     picture.objects.push_back(std::move(object));
     if (sized) picture.size = size_of(number_of(fields[others]), number_of(fields[others + 1]));
