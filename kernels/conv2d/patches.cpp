@@ -71,14 +71,21 @@ Patches<T>::Patches(const Axis& vertical, const Axis& horizontal, const T* x)
       horizontal_(horizontal),
       remainders_(remainders(horizontal)),
       pitch_(ceil_div(horizontal.in, horizontal.stride)),
+      are_pixels_(vertical.taps == 1 && horizontal.taps == 1 && vertical.stride == 1 &&
+                  horizontal.stride == 1 && vertical.origin == 0 && horizontal.origin == 0 &&
+                  horizontal.in == horizontal.out),
       x_(x) {
-  // Where the patches are the pixels, the image is one long row.
-  if (vertical.taps == 1 && horizontal.taps == 1 && vertical.stride == 1 && horizontal.stride == 1 &&
-      vertical.origin == 0 && horizontal.origin == 0 && horizontal.in == horizontal.out) {
+  if (are_pixels_) {  // the image is one long row
     horizontal_.in = pitch_ = vertical.in * horizontal.in;
     horizontal_.out = vertical.out * horizontal.out;
     vertical_.in = vertical_.out = 1;
   }
+}
+
+template <class T>
+Stepping<T> Patches<T>::in_memory(std::int64_t i, std::int64_t k) const {
+  if (!are_pixels_) return {};
+  return {x_ + k * pitch_ + i, pitch_};
 }
 
 template <class T>

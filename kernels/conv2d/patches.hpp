@@ -61,12 +61,14 @@ class Patches final : public MatrixSource<T> {
   Patches(const Axis& vertical, const Axis& horizontal, const T* x);
   void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
             std::int64_t depth, T* panel) const override;
+  Stepping<T> in_memory(std::int64_t i, std::int64_t k) const override;
 
  private:
   int runs_of(std::int64_t i0, int count, std::int64_t r, std::int64_t s, Run* runs) const;
 
   Axis vertical_, horizontal_;
   std::int64_t remainders_, pitch_;  ///< split rows of a row, elements in one
+  bool are_pixels_;                  ///< the patches, in the order of the image
   const T* x_;
 };
 

@@ -171,7 +171,7 @@ struct Winograd {
         const T* const filters = packed + (begin * kPlaces + place * rows) * p.in_channels;
         kernels.tile[rows - 1][count - 1](p.in_channels, filters, inputs + place * input_stride, nullptr,
                                           false, products + place * product_stride + (begin - first) * row,
-                                          row, static_cast<int>(row), filters + kAhead * rows, nullptr);
+                                          row, static_cast<int>(row), filters + kAhead * rows, rows, nullptr);
       }
     for (int v = 0; v < count; ++v) {
       const TileVector tiles = runs(block, v);

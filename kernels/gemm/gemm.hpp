@@ -20,6 +20,13 @@ class Context;
 
 namespace backlight::cpu {
 
+/// Elements of memory, `step` apart, or null.
+template <class T>
+struct Stepping {
+  const T* from = nullptr;
+  std::int64_t step = 0;
+};
+
 /// An operand by its elements (i, k): i is the row of A or the column of B.
 template <class T>
 class MatrixSource {
@@ -29,6 +36,8 @@ class MatrixSource {
   /// For A, width is count; for B a whole number of vectors, zero in the columns beyond count.
   virtual void pack(const MicroKernels<T>& kernels, std::int64_t i0, int count, int width, std::int64_t k0,
                     std::int64_t depth, T* panel) const = 0;
+  /// Where (i, k), (i, k + 1) ... are elements of memory a fixed step apart, and (i + 1, k) follows (i, k): that place.
+  virtual Stepping<T> in_memory(std::int64_t, std::int64_t) const { return {}; }
 };
 
 /// A as a matrix in memory: element (i, k) is data[i·stride + k].

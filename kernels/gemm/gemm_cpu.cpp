@@ -72,6 +72,7 @@ void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& sha
   const RowPanels panels(shape.m, kernels.rows);
   const Grid grid = plan(shape, panels.count, static_cast<std::int64_t>(problems.size()), context.threads());
   const std::int64_t panel_width = kernels.vectors * kernels.lanes;
+  constexpr std::int64_t kLine = 64 / sizeof(T);  ///< elements of a line of cache
   const std::int64_t a_size =
       ceil_div(ceil_div(panels.count, grid.rows) * kernels.rows * std::min(depths.most, shape.k), 16) * 16;
   const std::int64_t b_size = panel_width * depths.most;
@@ -104,14 +105,19 @@ void gemm(Context& context, const MicroKernels<T>& kernels, const GemmShape& sha
         const int columns = static_cast<int>(std::min(panel_width, j1 - j));
         const int tile_vectors = static_cast<int>(ceil_div(columns, kernels.lanes));
         problem.b->pack(kernels, j, columns, tile_vectors * kernels.lanes, k0, depth, b);
+        // The panel of B that is packed next, or, where it does not lie in memory or has been asked for, the rows of A.
+        const bool last = j + panel_width >= j1;
+        const Stepping<T> next = problem.b->in_memory(last ? j0 : j + panel_width, last ? k0 + depth : k0);
         for (std::int64_t p = p0; p < p1; ++p) {
           const std::int64_t i = panels.begin(p), rows = panels.begin(p + 1) - i;
           const T* const panel = a + (i - i0) * depth;
           const std::int64_t at = i * shape.ldc + j;
           const Epilogue<T> epilogue = behind(problem.epilogue, at);
+          const bool of_b = next.from && (p - p0) * kLine < panel_width + kLine;
           kernels.tile[rows - 1][tile_vectors - 1](
               depth, panel, b, problem.bias ? problem.bias + i : nullptr, accumulate, problem.c + at,
-              shape.ldc, columns, panel + kAhead * rows, d + 1 == depths.count ? &epilogue : nullptr);
+              shape.ldc, columns, of_b ? next.from + (p - p0) * kLine : panel + kAhead * rows,
+              of_b ? next.step : rows, d + 1 == depths.count ? &epilogue : nullptr);
         }
       }
     }
@@ -175,7 +181,7 @@ void gemm_of_few_columns(Context& context, const MicroKernels<T>& kernels, const
           const std::int64_t j = panels.begin(p);
           kernels.tile[panels.begin(p + 1) - j - 1][vectors - 1](
               depth, b + index * size + shape.n * k0 + j * depth, lanes, nullptr, true, tile + j * width,
-              width, rows, lanes + block + cut(block, panels.count, p), nullptr);
+              width, rows, lanes + block + cut(block, panels.count, p), panels.begin(p + 1) - j, nullptr);
         }
       }
       kernels.pack_rows(tile, width, static_cast<int>(shape.n), rows, static_cast<int>(shape.n),

@@ -55,14 +55,15 @@ struct MicroKernels {
   int lanes;  ///< elements in a vector
   int rows;   ///< a tile has 1 to `rows` rows and 1 to `vectors` vectors of columns
   int vectors;
-  int dot_rows, dot_images;
+  int dot_rows, dot_images;  ///< rows for one image; for several, at most dot_images, half as many
 
   /// c[i·ldc + j] = start + Σ_p a[p·rows + i] · b[p·vectors·lanes + j] for j < columns, where start is
   /// c[i·ldc + j] itself when `accumulate`, else bias[i], or 0 without a bias.
-  /// Asks for what will be read soon, k·rows elements from `ahead` on, which need not exist. What follows the product,
-  /// or null, is done to c last; its residual is arranged as c is.
+  /// Asks for what will be read soon: k elements, ahead_step apart from `ahead` on, which need not exist. What follows
+  /// the product, or null, is done to c last; its residual is arranged as c is.
   using Tile = void (*)(std::int64_t k, const T* a, const T* b, const T* bias, bool accumulate, T* c,
-                        std::int64_t ldc, int columns, const T* ahead, const Epilogue<T>* epilogue);
+                        std::int64_t ldc, int columns, const T* ahead, std::int64_t ahead_step,
+                        const Epilogue<T>* epilogue);
   Tile tile[kMaxRows][kMaxVectors];  ///< by rows - 1 and vectors - 1
 
   /// Transposes: panel[k·width + i] = x[i·x_stride + k] for i < count, zero for count <= i < width, of each k < depth.
@@ -88,7 +89,7 @@ struct MicroKernels {
 
   /// y[n·y_stride + o] = bias[o] + Σ_i w[o·in + i] · x[n·in + i], in interleaved lanes that are then summed.
   using Dot = void (*)(std::int64_t in, const T* w, const T* x, const T* bias, T* y, std::int64_t y_stride);
-  Dot dot[4][3];  ///< by rows of w - 1 and images - 1, up to dot_rows and dot_images
+  Dot dot[8][3];  ///< by rows of w - 1 and images - 1
 
   /// Winograd's input transform of a vector of tiles: v[(6·i + j)·v_stride + lane] = (Bᵀ d B)[i, j] of the lane's tile.
   /// Lines 2·i and 2·i + 1, of 4 · lanes elements, hold columns 0 to 3 and 4 to 7 of row i of every tile; the runs

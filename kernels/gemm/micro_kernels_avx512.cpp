@@ -10,7 +10,7 @@ struct Avx512 {
   using T = float;
   using Reg = __m512;
   using Mask = __mmask16;
-  static constexpr int kLanes = 16, kRows = 14, kDotRows = 4, kDotImages = 3;
+  static constexpr int kLanes = 16, kRows = 14, kDotRows = 8, kDotImages = 3;
 
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg set(float x) { return _mm512_set1_ps(x); }

@@ -19,7 +19,7 @@ namespace {
 template <class V, int R, int N>
 void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const typename V::T* bias,
           bool accumulate, typename V::T* c, std::int64_t ldc, int columns, const typename V::T* ahead,
-          const Epilogue<typename V::T>* epilogue) {
+          std::int64_t ahead_step, const Epilogue<typename V::T>* epilogue) {
   typename V::Reg sum[R][N];
   const typename V::Mask last = V::mask(0, columns - (N - 1) * V::kLanes);
   const auto row_of = [&](const typename V::T* from, typename V::Reg(&row)[N]) {
@@ -36,7 +36,14 @@ void tile(std::int64_t k, const typename V::T* a, const typename V::T* b, const 
       for (int j = 0; j < N; ++j) sum[i][j] = bias ? V::set(bias[i]) : V::zero();
     }
   }
-  for (std::int64_t p = 0; p < k; ++p, a += R, b += N * V::kLanes, ahead += R) {
+  if (epilogue && epilogue->residual) {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) __builtin_prefetch(epilogue->residual + i * ldc + j * V::kLanes);
+    }
+  }
+  for (std::int64_t p = 0; p < k; ++p, a += R, b += N * V::kLanes, ahead = at(ahead, ahead_step)) {
     __builtin_prefetch(ahead, 0, 2);
     typename V::Reg column[N];
 #pragma GCC unroll 4
@@ -165,7 +172,7 @@ void dot(std::int64_t in, const typename V::T* w, const typename V::T* x, const 
          typename V::T* y, std::int64_t y_stride) {
   constexpr int kChains = 2;
   typename V::Reg sum[R][N][kChains];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n) sum[r][n][0] = sum[r][n][1] = V::zero();
@@ -178,7 +185,7 @@ void dot(std::int64_t in, const typename V::T* w, const typename V::T* x, const 
       typename V::Reg image[N];
 #pragma GCC unroll 4
       for (int n = 0; n < N; ++n) image[n] = V::load(x + n * in + at_i);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
         const typename V::Reg weight = V::load(w + r * in + at_i);
 #pragma GCC unroll 4
@@ -189,7 +196,7 @@ void dot(std::int64_t in, const typename V::T* w, const typename V::T* x, const 
   for (int chain = 0; i < in; i += V::kLanes, ++chain) {
     const int left = in - i < V::kLanes ? static_cast<int>(in - i) : V::kLanes;
     const auto mask = V::mask(0, left);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const typename V::Reg weight = V::load(V::zero(), mask, w + r * in + i);
 #pragma GCC unroll 4
@@ -202,7 +209,7 @@ void dot(std::int64_t in, const typename V::T* w, const typename V::T* x, const 
       }
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
@@ -266,8 +273,7 @@ constexpr void set_tiles(MicroKernels<typename V::T>& kernels) {
 template <class V, int R, int N>
 constexpr void set_dots(MicroKernels<typename V::T>& kernels) {
   kernels.dot[R - 1][N - 1] = dot<V, R, N>;
-  if constexpr (N > 1) set_dots<V, R, N - 1>(kernels);
-  if constexpr (N == V::kDotImages && R > 1) set_dots<V, R - 1, N>(kernels);
+  if constexpr (R > 1) set_dots<V, R - 1, N>(kernels);
 }
 
 template <class V>
@@ -293,7 +299,9 @@ constexpr MicroKernels<typename V::T> make_micro_kernels(Isa isa) {
   kernels.winograd_input = winograd_input<V>;
   kernels.winograd_output = winograd_output<V>;
   set_tiles<V, V::kRows>(kernels);
-  set_dots<V, V::kDotRows, V::kDotImages>(kernels);
+  set_dots<V, V::kDotRows, 1>(kernels);
+  if constexpr (V::kDotImages > 1) set_dots<V, V::kDotRows / 2, 2>(kernels);
+  if constexpr (V::kDotImages > 2) set_dots<V, V::kDotRows / 2, 3>(kernels);
   return kernels;
 }
 

@@ -44,10 +44,12 @@ class RowSum {
 template <class T>
 void linear_forward_by(Context& context, const MicroKernels<T>& kernels, const LinearParams& a, const T* x,
                        const T* w, const T* bias, T* y) {
-  const std::int64_t grain = std::max<std::int64_t>(kItemWeights / a.in / 4 * 4, 4);
+  const bool one = a.batch == 1 || kernels.dot_images == 1;
+  const std::int64_t most_rows = one ? kernels.dot_rows : kernels.dot_rows / 2;
+  const std::int64_t grain = std::max<std::int64_t>(kItemWeights / a.in / most_rows, 1) * most_rows;
   context.parallel_ranges(a.out, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t o = begin; o < end; o += kernels.dot_rows) {
-      const std::int64_t rows = std::min<std::int64_t>(kernels.dot_rows, end - o);
+    for (std::int64_t o = begin; o < end; o += most_rows) {
+      const std::int64_t rows = std::min(most_rows, end - o);
       for (std::int64_t n = 0; n < a.batch; n += kernels.dot_images) {
         const std::int64_t images = std::min<std::int64_t>(kernels.dot_images, a.batch - n);
         kernels.dot[rows - 1][images - 1](a.in, w + o * a.in, x + n * a.in, bias ? bias + o : nullptr,

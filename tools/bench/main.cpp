@@ -102,7 +102,7 @@ void bench_peak(int threads, int repeat) {
       float* c = result.data<float>() + item * kernels.rows * columns;
       for (int i = 0; i < kTiles; ++i)
         kernels.tile[kernels.rows - 1][kernels.vectors - 1](kDepth, a, a + kDepth * kernels.rows, nullptr,
-                                                            false, c, columns, columns, a, nullptr);
+                                                            false, c, columns, columns, a, 0, nullptr);
     });
   });
   const double flop = 2.0 * kDepth * kernels.rows * columns * kTiles * threads;
