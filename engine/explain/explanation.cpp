@@ -25,7 +25,9 @@ ProgramOptions question(const Network& network, const std::vector<NodeId>& layer
   return options;
 }
 
-ChannelMaps maps_of(const Shape& shape) { return {shape[0], shape[1], shape[2] * shape[3]}; }
+ChannelMaps maps_of(const Shape& shape) {
+  return {shape[0], shape[1], shape.numel() / (shape[0] * shape[1])};
+}
 
 const Tensor& weight_of(const Network& network, NodeId node) {
   return network.weights()[network.node(node).parameters.front()];
@@ -69,15 +71,10 @@ std::optional<CamHead> find_cam_head(const Network& network) {
 }
 
 std::optional<NodeId> linear_behind(const Network& network, NodeId layer) {
-  const std::vector<int> readers = readers_of(network.nodes());
   const NodeId score = score_node(network);
-  NodeId node = layer;
-  while (readers[at(node)] == 1 && node < score) {
-    const auto next = std::ranges::find_if(network.nodes().subspan(at(node) + 1), [&](const Node& reader) {
-      return std::ranges::find(reader.inputs, node) != reader.inputs.end();
-    });
-    node = static_cast<NodeId>(next - network.nodes().begin());
-    switch (next->kind()) {
+  for (auto node = only_reader(network.nodes(), layer); node && *node <= score;
+       node = only_reader(network.nodes(), *node)) {
+    switch (kind_of(network, *node)) {
       case OpKind::linear:
         return node;
       case OpKind::adaptive_avg_pool2d:
@@ -169,19 +166,37 @@ Tensor Explanation::weighted_sum(const Tensor& alpha, const Tensor& activations)
   return map;
 }
 
-Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
-  return channel_weights(gradient(layer, target, BackwardRule::standard), reduction);
+double Explanation::scale_of(NodeId layer, AlphaReduction reduction) const {
+  return reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps_of(run_.shape(layer)).plane)
+                                           : 1.0;
 }
 
-Tensor Explanation::channel_weights(const Tensor& gradient, AlphaReduction reduction) const {
-  const Shape& shape = gradient.shape();
-  const ChannelMaps maps = maps_of(shape);
-  Tensor alpha = context_.empty({shape[0], shape[1]}, gradient.dtype());
-  const double scale = reduction == AlphaReduction::mean ? 1.0 / static_cast<double>(maps.plane) : 1.0;
-  dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
-    k.channel_sum(context_, maps, scale, gradient.data<T>(), alpha.data<T>());
+Tensor Explanation::channel_sums(const Tensor& values, double scale) const {
+  const ChannelMaps maps = maps_of(values.shape());
+  Tensor sums = context_.empty({maps.batch, maps.channels}, values.dtype());
+  dispatch(context_, sums.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.channel_sum(context_, maps, scale, values.data<T>(), sums.data<T>());
   });
-  return alpha;
+  return sums;
+}
+
+Tensor Explanation::product(const Tensor& rows, const Tensor& matrix) const {
+  const LinearParams linear{.batch = rows.shape()[0], .in = matrix.shape()[1], .out = rows.shape()[1]};
+  Tensor product = context_.empty({linear.batch, linear.in}, rows.dtype());
+  dispatch(context_, product.dtype(), [&]<class T>(const Kernels<T>& k) {
+    k.linear_backward_data(context_, linear, rows.data<T>(), matrix.data<T>(), product.data<T>());
+  });
+  return product;
+}
+
+Tensor Explanation::channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction) {
+  const ChannelSums* const closed = program().channel_sums(layer);
+  // A target of the layer itself, or of what lies between, has a gradient of its own there.
+  const bool is_behind = closed && target.node >= closed->node;
+  Tensor sums = channel_sums(gradient(is_behind ? closed->node : layer, target, BackwardRule::standard),
+                             scale_of(layer, reduction));
+  if (!is_behind) return sums;
+  return product(sums, program().parameter(closed->matrix, network_.weights()));
 }
 
 ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction) {
@@ -191,7 +206,7 @@ ClassMap Explanation::grad_cam(NodeId layer, const Seed& target, AlphaReduction 
 }
 
 ClassMap Explanation::grad_cam(NodeId layer, const Tensor& gradient, AlphaReduction reduction) const {
-  Tensor alpha = channel_weights(context_.copy(gradient), reduction);
+  Tensor alpha = channel_sums(context_.copy(gradient), scale_of(layer, reduction));
   Tensor map = weighted_sum(alpha, activations(layer));
   return {std::move(alpha), std::move(map)};
 }
@@ -211,13 +226,7 @@ ClassMap Explanation::cam(const Seed& target) const {
                 network_.node(network_.output()).name, "'; use grad-cam, which needs no such head");
   const Tensor& activations = run_.value(head->features);
   const Tensor& weight = weight_of(network_, head->classifier);
-  const Tensor dscores = context_.copy(target.dy);
-  const LinearParams linear{
-      .batch = activations.shape()[0], .in = activations.shape()[1], .out = dscores.shape()[1]};
-  Tensor alpha = context_.empty({linear.batch, linear.in}, activations.dtype());
-  dispatch(context_, alpha.dtype(), [&]<class T>(const Kernels<T>& k) {
-    k.linear_backward_data(context_, linear, dscores.data<T>(), weight.data<T>(), alpha.data<T>());
-  });
+  Tensor alpha = product(context_.copy(target.dy), weight);
   Tensor map = weighted_sum(alpha, activations);
   return {std::move(alpha), std::move(map)};
 }

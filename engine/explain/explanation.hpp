@@ -99,7 +99,10 @@ class Explanation {
 
  private:
   Explanation(std::shared_ptr<const Program> program, Context& context, std::vector<Tensor> values);
-  Tensor channel_weights(const Tensor& gradient, AlphaReduction reduction) const;
+  double scale_of(NodeId layer, AlphaReduction reduction) const;
+  /// N×K of N×K×…
+  Tensor channel_sums(const Tensor& values, double scale) const;
+  Tensor product(const Tensor& rows, const Tensor& matrix) const;
   Tensor weighted_sum(const Tensor& alpha, const Tensor& activations) const;
 
   const Network& network_;

@@ -200,6 +200,19 @@ std::vector<int> readers_of(std::span<const Node> nodes) {
   return readers;
 }
 
+std::optional<NodeId> only_reader(std::span<const Node> nodes, NodeId id) {
+  std::optional<NodeId> found;
+  for (NodeId reader = id + 1; reader < static_cast<NodeId>(nodes.size()); ++reader) {
+    if (!nodes[at(reader)].computes()) continue;
+    for (const NodeId from : nodes[at(reader)].inputs) {
+      if (from != id) continue;
+      if (found) return std::nullopt;
+      found = reader;
+    }
+  }
+  return found;
+}
+
 std::vector<bool> decided_by(const Graph& graph, std::span<const NodeId> from) {
   std::vector<bool> decided(at(graph.size()), false);
   for (const NodeId id : from) decided[at(id)] = true;

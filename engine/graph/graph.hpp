@@ -119,6 +119,8 @@ class Graph {
 
 /// How often each value is read by nodes.
 std::vector<int> readers_of(std::span<const Node> nodes);
+/// The node that reads a value where no other does, nor this one twice.
+std::optional<NodeId> only_reader(std::span<const Node> nodes, NodeId id);
 /// Which values one of `from` decides, those themselves among them.
 std::vector<bool> decided_by(const Graph& graph, std::span<const NodeId> from);
 

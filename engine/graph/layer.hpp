@@ -126,6 +126,9 @@ class Layer {
   virtual bool in_place() const { return false; }
   /// True when forward heeds ForwardArgs::epilogue.
   virtual bool takes_epilogue() const { return false; }
+  /// Whether the gradient's sum over what comes of a channel is its sum over that channel, outside training: values are
+  /// moved, and shared out.
+  virtual bool keeps_sums() const { return false; }
   /// Where this layer is a ReLU: the value at which it ends, infinity for the plain one.
   virtual std::optional<double> relu_upper() const { return std::nullopt; }
 

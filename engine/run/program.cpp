@@ -5,6 +5,7 @@
 
 #include "engine/graph/fusion.hpp"
 #include "engine/run/arena.hpp"
+#include "engine/run/channel_sums.hpp"
 #include "engine/run/fold.hpp"
 
 namespace backlight {
@@ -65,6 +66,7 @@ Program::Program(const Network& network, const Context& context, std::vector<Giv
   plan_steps();
   if (options_.optimise.arena) plan_memory();
   if (options_.optimise.pack && weights_stay) pack(context);
+  if (options_.optimise.closed_form && weights_stay) find_channel_sums(context);
 }
 
 std::size_t Program::checked(NodeId id) const {
@@ -209,6 +211,24 @@ void Program::prepare_backward() {
     backward_ready_[at(id)] =
         (options_.parameter_gradients && trains(id)) ||
         std::ranges::any_of(node.inputs, [&](NodeId from) { return differentiable_[at(from)]; });
+  }
+}
+
+void Program::find_channel_sums(const Context& context) {
+  for (const NodeId id : options_.gradients_at) {
+    if (!has(id) || type(id).shape.rank() != 4) continue;
+    const auto node = product_behind(nodes_, id);
+    if (!node) continue;
+    const std::size_t weight = nodes_[at(*node)].parameters.front();
+    const std::int64_t channels = type(id).shape[1];
+    const Tensor& w = parameter(weight, network_.weights());
+    ChannelSums sums{*node, weight};
+    if (w.shape()[1] != channels) {
+      if (!options_.optimise.pack || !context.holds(w)) continue;
+      sums.matrix = network_.weights().size() + prepared_.size();
+      prepared_.add(sums_by_channel(context, w, channels));
+    }
+    channel_sums_.emplace(id, sums);
   }
 }
 

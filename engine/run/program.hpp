@@ -2,6 +2,7 @@
 // given types and a given question. Made once, then only read: threads share it, and any number of runs.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,11 +29,15 @@ struct Optimisations {
   bool winograd = false;
   /// Values lie in one block, whose places are planned and which a run keeps until its end.
   bool arena = false;
+  /// Grad-CAM's weights of channels come of a product of what follows the layer alone, where they are that
+  /// (channel_sums.hpp), without a backward to the layer: other roundings. Where a channel has several columns in the
+  /// product, their sums are made once, with `pack`.
+  bool closed_form = false;
 
-  static constexpr Optimisations none() { return {false, false, false, false, false, false}; }
+  static constexpr Optimisations none() { return {false, false, false, false, false, false, false}; }
   /// Those that keep the CPU's bits.
-  static constexpr Optimisations exact() { return {true, true, false, true, false, true}; }
-  static constexpr Optimisations all() { return {true, true, true, true, true, true}; }
+  static constexpr Optimisations exact() { return {true, true, false, true, false, true, false}; }
+  static constexpr Optimisations all() { return {true, true, true, true, true, true, true}; }
   friend bool operator==(const Optimisations&, const Optimisations&) = default;
 };
 
@@ -67,6 +72,12 @@ struct Step {
   bool saves = false;
   std::vector<NodeId> releases = {};      ///< values that nobody reads afterwards
   std::vector<std::size_t> offsets = {};  ///< where its values lie in the arena, if there is one
+};
+
+/// How a gradient's sums over positions, N×K, follow from those at another node: their product with a matrix.
+struct ChannelSums {
+  NodeId node = 0;
+  std::size_t matrix = 0;  ///< out×K, or out×K×1×1: one of Program::parameter
 };
 
 class Program {
@@ -104,6 +115,11 @@ class Program {
   const Tensor* packed(NodeId id) const { return made(packed_, id); }
   /// What Layer::pack_backward made.
   const Tensor* packed_backward(NodeId id) const { return made(packed_backward_, id); }
+  /// Of a node of ProgramOptions::gradients_at; null where only its gradient tells.
+  const ChannelSums* channel_sums(NodeId id) const {
+    const auto found = channel_sums_.find(id);
+    return found == channel_sums_.end() ? nullptr : &found->second;
+  }
   /// Whether what the program folded and packed are these.
   bool is_made_of(const Weights& weights) const;
 
@@ -124,6 +140,7 @@ class Program {
   void fold(const Context& context);
   void pack(const Context& context);
   void prepare_backward();
+  void find_channel_sums(const Context& context);
   void plan_steps();
   void plan_memory();
   static const Tensor* made(const std::vector<Tensor>& all, NodeId id);
@@ -139,6 +156,7 @@ class Program {
   Weights prepared_;
   Weights made_of_;             ///< what was folded or packed; empty where nothing was
   std::vector<Tensor> packed_, packed_backward_;  ///< by node
+  std::map<NodeId, ChannelSums> channel_sums_;
   std::vector<bool> wanted_, differentiable_, backward_ready_;
   std::vector<Step> steps_;
   std::size_t arena_bytes_ = 0;

@@ -15,6 +15,7 @@ class Dropout final : public Layer {
   std::vector<Attribute> attributes() const override { return {{"p", p_}}; }
   Needs needs(bool) const override { return {}; }
   bool in_place() const override { return true; }
+  bool keeps_sums() const override { return true; }
 
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind(), x, 1);

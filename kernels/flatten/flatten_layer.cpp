@@ -9,6 +9,7 @@ class Flatten final : public Layer {
  public:
   OpKind kind() const override { return OpKind::flatten; }
   Needs needs(bool) const override { return {}; }
+  bool keeps_sums() const override { return true; }
 
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind(), x, 1);

@@ -86,6 +86,10 @@ class MaxPool2d final : public Pool2d {
  public:
   explicit MaxPool2d(const Pool2dOptions& options) : Pool2d(OpKind::max_pool2d, options) {}
   Needs needs(bool) const override { return {}; }
+  /// Every window has a maximum: one whose taps lie apart could have all of them in the padding.
+  bool keeps_sums() const override {
+    return options().dilation == Extent2d(1) || options().padding == Extent2d(0);
+  }
 
   void forward(const ForwardArgs& a) const override {
     std::int32_t* argmax = nullptr;
@@ -135,6 +139,10 @@ class AvgPool2d final : public Pool2d {
       throw Error(ErrorKind::usage, "[avg_pool2d] dilation is ", options.dilation, ", expected 1×1");
   }
   Needs needs(bool) const override { return {}; }
+  /// What falls on padding is lost.
+  bool keeps_sums() const override {
+    return options().padding == Extent2d(0) || !options().count_include_pad;
+  }
 
   std::vector<Attribute> attributes() const override {
     std::vector<Attribute> all = Pool2d::attributes();
@@ -167,6 +175,7 @@ class AdaptiveAvgPool2d final : public Layer {
   OpKind kind() const override { return OpKind::adaptive_avg_pool2d; }
   std::vector<Attribute> attributes() const override { return {{"output", output_}}; }
   Needs needs(bool) const override { return {}; }
+  bool keeps_sums() const override { return true; }
 
   Shape output_shape(std::span<const Shape> x) const override {
     require_inputs(kind(), x, 1);
