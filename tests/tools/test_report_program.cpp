@@ -144,6 +144,21 @@ TEST_CASE("report: numbers, maps and boxes are those of classify and explain") {
   const std::string small = read_text(work / "out/report.html");
   CHECK(contains(small, "src=\"report_pictures/000000.jpg\""));
   CHECK_FALSE(contains(small, "data:image"));
+
+  // A smaller report leaves no picture of a larger one, and what is not of a report stays.
+  work.file("out/report_pictures/000009.jpg", "mine");
+  using Names = std::vector<std::string>;
+  const auto smaller = [&](const char* budget) {
+    const std::vector<std::string> more{"--boxes", "edges",    "--force",   "--only",   "right", "--limit",
+                                        "1",       "--preset", "torch-cam", "--budget", budget};
+    CHECK(work.run(report_on(work, "scenes/labels.csv", more)).exit_code == 0);
+    return work.names_in("out/report_pictures");
+  };
+  CHECK(smaller("0") == Names{"000000.jpg", "000001.jpg", "000009.jpg"});
+  CHECK(smaller("1") == Names{"000009.jpg"});
+  fs::remove(work / "out/report_pictures/000009.jpg");
+  CHECK(work.run(report_on(work, "scenes/labels.csv", {"--boxes", "edges", "--force"})).exit_code == 0);
+  CHECK_FALSE(fs::exists(work / "out/report_pictures"));
 }
 
 TEST_CASE("report: the pictures of a card are those that explain makes, made smaller") {

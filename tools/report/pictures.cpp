@@ -1,8 +1,10 @@
 #include "tools/report/pictures.hpp"
 
 #include <array>
+#include <charconv>
 
 #include "engine/core/version.hpp"
+#include "engine/image/origin.hpp"
 #include "engine/image/write.hpp"
 #include "tools/backlight/html.hpp"
 #include "tools/backlight/outputs.hpp"
@@ -42,6 +44,21 @@ std::size_t PagePictures::add(const Image& picture) {
 std::string PagePictures::source(std::size_t number) const {
   return inside_ ? "data:image/jpeg;base64," + base64(jpegs_.at(number))
                  : folder_.filename().string() + "/" + file_name(number);
+}
+
+void PagePictures::remove_older() const {
+  std::error_code none;
+  std::vector<std::filesystem::path> older;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, none)) {
+    const std::string name = entry.path().filename().string();
+    std::size_t number = 0;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    if (name == file_name(number) && (inside_ || number >= count_) &&
+        is_written_by_backlight(entry.path().string()))
+      older.push_back(entry.path());
+  }
+  for (const std::filesystem::path& file : older) std::filesystem::remove(file, none);
+  std::filesystem::remove(folder_, none);  // which a folder that is not empty outlives
 }
 
 void PagePictures::write(std::size_t number, const std::vector<std::uint8_t>& jpeg) const {

@@ -21,6 +21,8 @@ class PagePictures {
   /// For the src of an image, once all have been added.
   std::string source(std::size_t number) const;
   bool inside() const { return inside_; }
+  /// Removes from the folder what an older page had there and this one has not, and the folder where nothing is left.
+  void remove_older() const;
 
  private:
   void write(std::size_t number, const std::vector<std::uint8_t>& jpeg) const;

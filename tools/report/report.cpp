@@ -322,6 +322,7 @@ void run_report(ReportOptions& options) {
   write_text(files[2], report_csv(report["pictures"]));
   write_text(files[1], dump(report));
   write_text(files[0], report_page(report, model, run.cards(), pictures));
+  if (options.force) pictures.remove_older();
   if (options.json)
     console.print(dump(report));
   else
