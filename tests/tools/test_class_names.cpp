@@ -59,6 +59,13 @@ TEST_CASE("class names: each of the comma-separated names of a class finds it") 
                        doctest::Contains("1 (crane) and 2 (crane, lifting machine)"), Error);
 }
 
+TEST_CASE("class names: a short name tells its class from all others") {
+  const Strings labels = {"tench, Tinca tinca", "crane",   "Crane, lifting machine", "jay",
+                          "cardigan",           "Cardigan"};
+  CHECK(short_names(labels) ==
+        Strings{"tench", "crane", "Crane, lifting machine", "jay", "cardigan (4)", "Cardigan (5)"});
+}
+
 TEST_CASE("class names: a name of two classes asks for the index") {
   check_refused("cardigan", "264 (Cardigan) and 474 (cardigan)");
   check_refused("panda", "387 (lesser panda) and 388 (giant panda)");

@@ -175,6 +175,36 @@ TEST_CASE("study: discrimination on drawn scenes, from pages that do not tell to
   CHECK(work.run({"study", "analyse", one, "--key", one, "--out", work.str("none")}).exit_code == 3);
 }
 
+TEST_CASE(
+    "study: classes of one name are told apart by all of their label, and not asked about where that is "
+    "one") {
+  const Workspace work;
+  REQUIRE(work.run({"scenes", "--count", "40", "--seed", "5", "--objects", "2", "--out", work.str("scenes")})
+              .exit_code == 0);
+  std::string csv = "file,class\n";
+  for (const std::string& name : work.names_in("scenes")) {
+    if (!name.ends_with(".json")) continue;
+    const Json scene = Json::parse(read_text(work / ("scenes/" + name)));
+    for (const Json& object : scene["objects"])
+      csv += name.substr(0, name.size() - 4) + "png," + object["class"]["index"].dump() + "\n";
+  }
+  work.file("scenes/classes.csv", csv);
+  const auto names_of = [&](const std::string& first, const std::string& second) {
+    std::string labels = first + "\n" + second + "\n";
+    for (int c = 2; c < 10; ++c) labels += "c" + std::to_string(c) + "\n";
+    const Json key = make(work, {"discrimination", work.str("scenes/classes.csv"), "--force", "--model",
+                                 "backlight_scenes", "--labels", work.file("names.txt", labels)});
+    std::set<std::string> names;
+    for (const Json& item : key["items"])
+      if (!item["check"]) names.insert(item["class"]);
+    return names;
+  };
+  const std::set<std::string> apart = names_of("thing, round", "thing, square");
+  CHECK(apart.contains("thing, round"));
+  CHECK(apart.contains("thing, square"));
+  for (const std::string& name : names_of("thing", "Thing")) CHECK(name.starts_with("c"));
+}
+
 TEST_CASE("study: trust between two networks, of a folder of pictures that are annotated") {
   const Workspace work;
   REQUIRE(work.run({"scenes", "--count", "80", "--seed", "5", "--out", work.str("scenes")}).exit_code == 0);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -233,6 +234,22 @@ ClassChoice find_class(std::span<const std::string> labels, std::span<const std:
   choice.remark = text(said, " was taken as the name of class ", listed({choice.index}, labels),
                        ": the network has ", labels.size(), " classes, numbered from 0");
   return choice;
+}
+
+std::vector<std::string> short_names(std::span<const std::string> labels) {
+  std::vector<std::string> names;
+  std::map<std::string, int> first, whole;
+  for (const std::string& label : labels) {
+    names.push_back(label.substr(0, label.find(',')));
+    ++first[folded(names.back())];
+    ++whole[folded(label)];
+  }
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (first[folded(names[i])] == 1) continue;
+    names[i] = labels[i];
+    if (whole[folded(labels[i])] > 1) names[i] += " (" + std::to_string(i) + ")";
+  }
+  return names;
 }
 
 }  // namespace backlight::tools

@@ -31,4 +31,8 @@ struct ClassChoice {
 ClassChoice find_class(std::span<const std::string> labels, std::span<const std::string> wordnet_ids,
                        std::string_view text);
 
+/// What people call each class: its label's first part before a comma, the whole label where another class is called
+/// the same, with its index where that is the same, too. Case makes no difference.
+std::vector<std::string> short_names(std::span<const std::string> labels);
+
 }  // namespace backlight::tools

@@ -52,12 +52,6 @@ std::vector<Box> boxes_of(const std::vector<TrueObject>& objects, std::optional<
   return boxes;
 }
 
-/// The first of a label's names.
-std::string short_name(const Model& model, std::int64_t index) {
-  const std::string& label = model.labels.at(static_cast<std::size_t>(index));
-  return label.substr(0, label.find(','));
-}
-
 }  // namespace
 
 std::span<const Flag> report_flags() { return kFlags; }
@@ -111,7 +105,7 @@ Card CardMaker::make(const Judgement& judged, Image image, const std::vector<Tru
   card.maps = {{"positive_evidence", Json::object()}, {"box", Json::object()}, {"iou", Json::object()}};
   bool evidence = true;
   const auto explain_class = [&](const char* member, std::int64_t index) {
-    const std::string name = short_name(model_, index);
+    const std::string& name = name_of_class(index);
     for (const Look& look : request_.looks) {
       Result result = question(look, index);
       const bool found = has_positive_evidence(result.map->map);
@@ -140,9 +134,8 @@ Card CardMaker::make(const Judgement& judged, Image image, const std::vector<Tru
   if (!judged.right()) {
     const Result result = question(request_.looks.front(), predicted, {{truth, -1}});
     add_figure(card.figures, overlay(small.image, result.map->map, small.placement, preset),
-               short_name(model_, predicted) + " − " + short_name(model_, truth),
-               "Grad-CAM of what sets " + short_name(model_, predicted) + " apart from " +
-                   short_name(model_, truth));
+               name_of_class(predicted) + " − " + name_of_class(truth),
+               "Grad-CAM of what sets " + name_of_class(predicted) + " apart from " + name_of_class(truth));
     std::vector<double> values[2];
     for (std::size_t i = 0; i < 2; ++i)
       for (const float value : maps[i].values()) values[i].push_back(value);

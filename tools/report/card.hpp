@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/backlight/class_names.hpp"
 #include "tools/backlight/explain_picture.hpp"
 #include "tools/evaluate/measure.hpp"
 #include "tools/report/judgement.hpp"
@@ -52,16 +53,25 @@ class CardMaker {
  public:
   /// Grad-CAM and, where the preset has it, Guided Grad-CAM are the request's looks. All must outlive it.
   CardMaker(const Model& model, Replays& replays, const Request& request, PagePictures& pictures)
-      : model_(model), replays_(replays), request_(request), pictures_(pictures) {}
+      : model_(model),
+        replays_(replays),
+        request_(request),
+        pictures_(pictures),
+        names_(short_names(model.labels)) {}
 
   /// One forward, and a backward for each target. Throws what an explanation does.
   Card make(const Judgement& judged, Image image, const std::vector<TrueObject>& objects) const;
 
  private:
+  const std::string& name_of_class(std::int64_t index) const {
+    return names_.at(static_cast<std::size_t>(index));
+  }
+
   const Model& model_;
   Replays& replays_;
   const Request& request_;
   PagePictures& pictures_;
+  std::vector<std::string> names_;
 };
 
 }  // namespace backlight::tools

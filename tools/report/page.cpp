@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "tools/backlight/class_names.hpp"
 #include "tools/backlight/console.hpp"
 #include "tools/backlight/html.hpp"
 #include "tools/report/summary.hpp"
@@ -16,7 +17,7 @@ namespace {
 /// Cards that are plain HTML, and pairs that are listed at once.
 constexpr std::size_t kFirstPage = 24, kFirstPairs = 12;
 
-std::string short_label(const std::string& name) { return name.substr(0, name.find(',')); }
+using ShortNames = std::vector<std::string>;
 
 std::string interval_text(const Json& share) {
   return decimal(100 * share["low"].get<double>(), 1) + "–" + decimal(100 * share["high"].get<double>(), 1) +
@@ -51,10 +52,11 @@ std::vector<std::string_view> all_flags(const PageCard& of) {
   return flags;
 }
 
-Json card_json(const PageCard& of, std::size_t number, const Model& model, const PagePictures& pictures) {
+Json card_json(const PageCard& of, std::size_t number, const Model& model, const ShortNames& names,
+               const PagePictures& pictures) {
   const Judgement& judged = *of.judged;
   const auto full = [&](std::int64_t c) { return model.labels.at(static_cast<std::size_t>(c)); };
-  const auto name = [&](std::int64_t c) { return short_label(full(c)); };
+  const auto name = [&](std::int64_t c) { return names.at(static_cast<std::size_t>(c)); };
   Json card{{"number", number},
             {"verdict", judged.right() ? "right" : "wrong"},
             {"file", judged.name},
@@ -125,10 +127,10 @@ Json facts_json(const PageCard& of, const Model& model) {
 }
 
 /// A class's options of a select, by name, and how many cards have it.
-Json class_options(const std::map<std::int64_t, std::size_t>& counts, const Model& model) {
+Json class_options(const std::map<std::int64_t, std::size_t>& counts, const ShortNames& names) {
   std::vector<std::pair<std::string, std::int64_t>> by_name;
   for (const auto& [index, count] : counts)
-    by_name.emplace_back(short_label(model.labels.at(static_cast<std::size_t>(index))), index);
+    by_name.emplace_back(names.at(static_cast<std::size_t>(index)), index);
   std::ranges::sort(by_name);
   Json options = Json::array();
   for (const auto& [name, index] : by_name)
@@ -136,7 +138,7 @@ Json class_options(const std::map<std::int64_t, std::size_t>& counts, const Mode
   return options;
 }
 
-Json pair_groups(const Json& confusions) {
+Json pair_groups(const Json& confusions, const ShortNames& names) {
   Json groups = Json::array();
   for (std::size_t i = 0; i < confusions.size(); ++i) {
     if (i == 0) groups.push_back({{"summary", nullptr}, {"start", 1}, {"pairs", Json::array()}});
@@ -145,18 +147,19 @@ Json pair_groups(const Json& confusions) {
                         {"start", kFirstPairs + 1},
                         {"pairs", Json::array()}});
     Json pair = confusions[i];
-    for (const char* side : {"true", "predicted"}) pair[side]["short"] = short_label(pair[side]["name"]);
+    for (const char* side : {"true", "predicted"})
+      pair[side]["short"] = names.at(pair[side]["index"].get<std::size_t>());
     groups.back()["pairs"].push_back(std::move(pair));
   }
   return groups;
 }
 
-Json matrix_view(const Json& matrix, const Model& model) {
+Json matrix_view(const Json& matrix, const Model& model, const ShortNames& names) {
   const Json& classes = matrix["classes"];
   Json columns = Json::array(), rows = Json::array();
   for (const Json& index : classes) {
-    const std::string& name = model.labels.at(index.get<std::size_t>());
-    columns.push_back({{"name", name}, {"short", short_label(name)}});
+    const auto at = index.get<std::size_t>();
+    columns.push_back({{"name", model.labels.at(at)}, {"short", names.at(at)}});
   }
   for (std::size_t i = 0; i < classes.size(); ++i) {
     const Json& counts = matrix["counts"][i];
@@ -181,12 +184,12 @@ Json matrix_view(const Json& matrix, const Model& model) {
   return {{"columns", std::move(columns)}, {"rows", std::move(rows)}};
 }
 
-Json classes_view(const Json& classes) {
+Json classes_view(const Json& classes, const ShortNames& names) {
   Json view = Json::array();
   for (const Json& of : classes)
     view.push_back({{"index", of["index"]},
                     {"name", of["name"]},
-                    {"short", short_label(of["name"])},
+                    {"short", names.at(of["index"].get<std::size_t>())},
                     {"pictures", of["pictures"]},
                     {"predicted", of["predicted"]},
                     {"recall", share_text(of["recall"])},
@@ -265,13 +268,14 @@ std::string script_hash(std::string_view script) {
 std::string report_page(const Json& report, const Model& model, std::span<const PageCard> cards,
                         const PagePictures& pictures) {
   const Json& summary = report["summary"];
+  const ShortNames names = short_names(model.labels);
   std::string first, more;
   Json facts = Json::array();
   std::map<std::int64_t, std::size_t> truths, said;
   std::map<std::string_view, std::size_t> flagged;
   bool boxes = false;
   for (std::size_t i = 0; i < cards.size(); ++i) {
-    const std::string html = render(card_html(), card_json(cards[i], i, model, pictures));
+    const std::string html = render(card_html(), card_json(cards[i], i, model, names, pictures));
     if (i < kFirstPage)
       first += html;
     else
@@ -286,7 +290,7 @@ std::string report_page(const Json& report, const Model& model, std::span<const 
   for (const Flag& flag : report_flags())
     if (flagged.contains(flag.name))
       flags.push_back({{"name", flag.name}, {"words", flag.words}, {"count", flagged[flag.name]}});
-  const Json matrix = matrix_view(summary["matrix"], model);
+  const Json matrix = matrix_view(summary["matrix"], model, names);
   const std::size_t classes = summary["classes"].size(), in_matrix = matrix["rows"].size();
   const Json& failed = report["counts"]["failed"];
   const Json& error = summary["reliability"]["error"];
@@ -302,20 +306,20 @@ std::string report_page(const Json& report, const Model& model, std::span<const 
                               {"tiles", tiles_view(report)},
                               {"about", about_view(report)},
                               {"errors", report["errors"]},
-                              {"pair_groups", pair_groups(summary["confusions"])},
+                              {"pair_groups", pair_groups(summary["confusions"], names)},
                               {"matrix", in_matrix > 1 ? matrix : Json()},
                               {"matrix_title", in_matrix < classes ? text("the ", in_matrix, " classes of ",
                                                                           classes, " with most errors")
                                                                    : text(classes, " classes")},
                               {"class_count", classes == 1 ? "1 class" : text(classes, " classes")},
-                              {"classes", classes_view(summary["classes"])},
+                              {"classes", classes_view(summary["classes"], names)},
                               {"calibration_error", error.is_null() ? Json() : Json(percent(error))},
                               {"bins", bins_view(summary["reliability"]["bins"])},
                               {"selection", report["selection"]["words"]},
                               {"has_boxes", boxes},
                               {"first_page", std::min(kFirstPage, cards.size())},
-                              {"true_classes", class_options(truths, model)},
-                              {"said_classes", class_options(said, model)},
+                              {"true_classes", class_options(truths, names)},
+                              {"said_classes", class_options(said, names)},
                               {"flags", std::move(flags)},
                               {"cards", std::move(first)},
                               {"more_cards", std::move(more)},

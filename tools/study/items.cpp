@@ -5,6 +5,7 @@
 #include "engine/image/resize.hpp"
 #include "models/scenes/scene.hpp"
 #include "tools/backlight/batch.hpp"
+#include "tools/backlight/class_names.hpp"
 #include "tools/backlight/looks.hpp"
 
 namespace backlight::tools {
@@ -31,7 +32,8 @@ void add_error(Json& errors, Console& console, const std::string& file, ErrorKin
 }
 
 /// The picture as an item, whose classes are numbered by each network; nothing where it does not serve.
-std::optional<StudyCandidate> candidate_of(StudyKind kind, std::span<const std::vector<std::int64_t>> classes,
+std::optional<StudyCandidate> candidate_of(StudyKind kind, const StudyNetworks& networks,
+                                           std::span<const std::vector<std::int64_t>> classes,
                                            std::span<const ClassScores> scores, double floor) {
   StudyCandidate candidate;
   std::optional<std::ptrdiff_t> predicted;  // which of the picture's classes, for all networks
@@ -51,6 +53,7 @@ std::optional<StudyCandidate> candidate_of(StudyKind kind, std::span<const std::
       predicted = at;
       of = {best, best};
     }
+    if (!networks[n]->has_a_name(of[0]) || !networks[n]->has_a_name(of[1])) return std::nullopt;
     candidate.classes.push_back(of);
     candidate.probabilities.push_back({probability(of[0]), probability(of[1])});
   }
@@ -62,15 +65,11 @@ std::optional<StudyCandidate> candidate_of(StudyKind kind, std::span<const std::
 StudyNetwork::StudyNetwork(const NetworkOptions& options, Request request,
                            std::span<const Technique> techniques, Context& context, Console& console)
     : model_(load_into(options, context, console)),
+      names_(short_names(model_.labels)),
       request_(looks_of(std::move(request), techniques, model_)),
       programs_(model_.network, Optimisations::exact()),
       replays_(programs_, context),
       class_of_(model_, console) {}
-
-std::string StudyNetwork::name_of_class(std::int64_t index) const {
-  const std::string& label = model_.labels[static_cast<std::size_t>(index)];
-  return label.substr(0, label.find(','));
-}
 
 ClassScores StudyNetwork::scores(const Image& image) {
   const Probe probe(replays_, fit_picture(image, model_, request_.fit, false).x, {}, false);
@@ -145,7 +144,7 @@ StudyCandidates find_candidates(StudyKind kind, std::span<const StudyPicture> pi
         result.right[n] += std::ranges::count(classes[n], scores[n].best(1).front()) > 0;
       }
       ++result.looked_at;
-      if (auto candidate = candidate_of(kind, classes, scores, floor)) {
+      if (auto candidate = candidate_of(kind, networks, classes, scores, floor)) {
         candidate->picture = i;
         result.found.push_back(std::move(*candidate));
       }

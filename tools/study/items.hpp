@@ -26,14 +26,21 @@ class StudyNetwork {
   const Model& model() const { return model_; }
   /// The class of this name. Throws as ClassLookup.
   std::int64_t class_of(const std::string& name) { return class_of_(name); }
-  /// What people call a class: its label up to the first comma.
-  std::string name_of_class(std::int64_t index) const;
+  /// What people call a class: short_names.
+  const std::string& name_of_class(std::int64_t index) const {
+    return names_.at(static_cast<std::size_t>(index));
+  }
+  /// Whether that tells people which class is meant: not where only its index does.
+  bool has_a_name(std::int64_t index) const {
+    return model_.labels.at(static_cast<std::size_t>(index)).starts_with(name_of_class(index));
+  }
   ClassScores scores(const Image& image);
   /// What each technique shows of the picture for each of the classes, side × side pixels: by class, then technique.
   std::vector<std::vector<Image>> show(const Image& image, std::span<const std::int64_t> classes, int side);
 
  private:
   Model model_;
+  std::vector<std::string> names_;
   Request request_;
   Programs programs_;
   Replays replays_;
@@ -71,7 +78,7 @@ struct StudyCandidates {
 
 /// Asks each network about each picture. Of discrimination a picture serves that has two classes, both with a
 /// probability of `floor` at least for each network; of trust one of which all networks predict the same class that is
-/// on it. A picture that fails is said and added to `errors`.
+/// on it; of both only with classes that have a name of their own. A picture that fails is said and added to `errors`.
 StudyCandidates find_candidates(StudyKind kind, std::span<const StudyPicture> pictures,
                                 StudyNetworks& networks, double floor, Console& console, Json& errors);
 
