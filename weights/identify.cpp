@@ -23,7 +23,7 @@ struct Signature {
   const char* remedy;
 };
 
-constexpr std::array<Signature, 15> kForeign = {{
+constexpr std::array<Signature, 17> kForeign = {{
     {0, "\x1f\x8b"sv, "a gzip-compressed file", "unpack it first: gunzip FILE"},
     {0, "BZh"sv, "a bzip2-compressed file", "unpack it first: bunzip2 FILE"},
     {0,
@@ -38,6 +38,10 @@ constexpr std::array<Signature, 15> kForeign = {{
      "convert the model to PyTorch or safetensors first"},
     {4, "TFL3"sv, "a TensorFlow Lite model", "take the PyTorch weights of the model instead"},
     {0, "GGUF"sv, "a GGUF file of a language model", "take the PyTorch weights of the model instead"},
+    {0, "MATLAB 5.0 MAT-file"sv, "a MATLAB file (MatConvNet)",
+     "in Python: read it with scipy.io.loadmat and torch.save the arrays under PyTorch's names"},
+    {0, "\x12\x01\0\0\0\0\0\0"sv, "a file of MXNet's parameters",
+     "take the PyTorch weights of the model instead"},
     {0, "\x93NUMPY"sv, "a NumPy array",
      "in Python: torch.save({\"name\": torch.from_numpy(numpy.load(\"FILE\"))}, "
      "\"weights.pth\")"},
@@ -67,6 +71,28 @@ bool is_html(std::string_view text) {
 bool is_onnx(std::string_view text) {
   return text.size() > 4 && text[0] == 0x08 && text[1] > 0 && text[1] < 0x20 &&
          (text[2] == 0x12 || text[2] == 0x3a || text[2] == 0x42);
+}
+
+/// A tensor, a module or a table as torch.save of Lua writes it, in bytes or as text: its type (4 an object, 3 a table),
+/// its index, then the version `V 1` of an object or how many entries a table has, whose first key is a number or a text.
+bool is_torch7(std::string_view text) {
+  constexpr std::string_view kFirst = "\1\0\0\0"sv;
+  if (text.starts_with("4\n1\n3\nV 1\n")) return true;
+  if (text.size() < 16 || text.substr(4, 4) != kFirst) return false;
+  const std::string_view type = text.substr(0, 4);
+  if (type == "\4\0\0\0"sv) return text.substr(8).starts_with("\3\0\0\0V 1"sv);
+  return type == "\3\0\0\0"sv && (text.substr(12, 4) == kFirst || text.substr(12, 4) == "\2\0\0\0"sv);
+}
+
+/// NetParameter: its name (field 1), then layers (field 100, or 2 in the old form) or inputs (3).
+bool is_caffe(std::string_view text) {
+  if (text.size() < 4 || text[0] != 0x0a || text[1] < 1) return false;
+  const auto name = static_cast<std::size_t>(text[1]);
+  if (text.size() < name + 4 ||
+      !std::ranges::all_of(text.substr(2, name), [](char c) { return c >= ' ' && c <= '~'; }))
+    return false;
+  const std::string_view next = text.substr(2 + name);
+  return next.starts_with("\xa2\x06"sv) || next.front() == 0x12 || next.front() == 0x1a;
 }
 
 bool is_legacy_magic(const Pickle& pickle) {
@@ -107,11 +133,21 @@ Container identify(std::span<const std::byte> file, const CheckpointLimits& limi
                 ". Next step: download the file itself, e.g. with curl -L --fail");
   }
   if (is_tar(file)) return Container::torch_tar;
+  if (is_torch7(text)) {
+    throw Error(ErrorKind::unsupported, "is a file of Torch7 (.t7, Lua)", kExpected,
+                ". Next step: take a conversion of the model to PyTorch, or read it with torch7 or Python's "
+                "torchfile "
+                "and torch.save its tensors under PyTorch's names");
+  }
   constexpr std::string_view kMagicText = "L119547037146038801333356L\n";
   if (text[0] == '\x80' || text.starts_with(kMagicText)) return identify_pickle(file, limits);
   if (is_onnx(text)) {
     throw Error(ErrorKind::unsupported, "is an ONNX model", kExpected,
                 ". Next step: take the PyTorch weights that it was exported from");
+  }
+  if (is_caffe(text)) {
+    throw Error(ErrorKind::unsupported, "is a Caffe model (.caffemodel)", kExpected,
+                ". Next step: take the PyTorch weights of the model, or convert its blobs to them");
   }
   if (file.size() > 8 && text[8] == '{') {
     throw Error(ErrorKind::bad_input, "is not a file of weights: as safetensors its header would take ",
