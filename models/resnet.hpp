@@ -2,6 +2,8 @@
 // relatives.
 #pragma once
 
+#include <cstdint>
+
 #include "engine/graph/network.hpp"
 #include "weights/description.hpp"
 #include "weights/resnet_designs.hpp"
@@ -13,7 +15,14 @@ namespace backlight {
 /// pooling follows. Input N×C×224×224 (32×32 with a small stem), any size.
 Network resnet(const ResNetDesign& design, const NetworkDescription& description);
 
+/// Where a ResNet halves its resolution.
+enum class ResNetStrides : std::uint8_t {
+  torchvision,  ///< a bottleneck in its 3×3 convolution, the pooling with padding
+  caffe,  ///< in its first 1×1 convolution, the pooling without padding, its size rounded up: as first published
+};
+
 /// The same up to its last map, a 32nd of the input's resolution, whatever the description's head.
-Network resnet_features(const ResNetDesign& design, const NetworkDescription& description);
+Network resnet_features(const ResNetDesign& design, const NetworkDescription& description,
+                        ResNetStrides strides = ResNetStrides::torchvision);
 
 }  // namespace backlight

@@ -163,8 +163,8 @@ void add_lines(Collector& into, std::string_view text) {
   for (const std::string_view line : lines) {
     const std::string_view id = ids ? id_of(line) : std::string_view();
     const std::string_view name =
-        trimmed(line.substr(std::min(line.find_first_not_of(" \t,", id.size()), line.size())));
-    into.add(index++, name.empty() ? line : name, id);
+        line.substr(std::min(line.find_first_not_of(" \t,", id.size()), line.size()));
+    into.add(index++, !ids || name.empty() ? line : name, id);
   }
 }
 

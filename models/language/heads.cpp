@@ -116,6 +116,20 @@ class Attention {
   const CoattentionSizes& sizes_;
 };
 
+/// The value added last is the LSTM's first step, words are read behind it.
+void add_sentence(Network& net, const ShowAndTellSizes& sizes, double dropout) {
+  const LstmOptions options{.layers = sizes.layers, .bias = sizes.lstm_bias};
+  LstmOptions continued = options;
+  continued.state = true;
+  net.add("step", positions());
+  const NodeId first = net.add("lstm", lstm(sizes.word_size, sizes.hidden, options));
+  const NodeId words = net.add("embed", embedding(sizes.words, sizes.word_size), {kTokens});
+  NodeId said =
+      net.add("sentence", lstm(sizes.word_size, sizes.hidden, continued), {words, first + 1}, first);
+  said = add_dropout(net, "dropout", dropout, said);
+  net.add("logit", linear(sizes.hidden, sizes.words), {said});
+}
+
 /// tanh of the largest of what the words, pairs and triples around each say.
 NodeId add_phrases(Network& net, const CoattentionSizes& sizes, NodeId words) {
   const NodeId line = net.add("grams.line", line_map(), {words});
@@ -139,12 +153,7 @@ Network caption_head(const CaptionSizes& sizes) {
   const std::int64_t size = vector_size(sizes.encoder);
   Network net = map_and_tokens(sizes.encoder.channels, sizes.encoder.map_side);
   add_encoder(net, sizes.encoder);
-  net.add("step", positions());
-  const NodeId first = net.add("lstm", lstm(size, size));
-  const NodeId words = net.add("embed", embedding(sizes.words, size), {kTokens});
-  NodeId said = net.add("sentence", lstm(size, size, {.state = true}), {words, first + 1}, first);
-  said = add_dropout(net, "dropout", sizes.dropout, said);
-  net.add("logit", linear(size, sizes.words), {said});
+  add_sentence(net, {.words = sizes.words, .word_size = size, .hidden = size}, sizes.dropout);
   return net;
 }
 
@@ -225,6 +234,43 @@ Network bag_head(const BagSizes& sizes) {
   net.add("joint", linear(sizes.size, sizes.size));
   net.add("joint.tanh", tanh());
   net.add("out", linear(sizes.size, sizes.answers));
+  return net;
+}
+
+Network show_and_tell_head(const ShowAndTellSizes& sizes) {
+  Network net = map_and_tokens(sizes.channels, 0);
+  net.add("pool", adaptive_avg_pool2d(1), {kMap});
+  net.add("flatten", flatten());
+  net.add("image", linear(sizes.channels, sizes.word_size));
+  if (sizes.batch_norm) net.add("image.bn", batch_norm1d(sizes.word_size));
+  add_sentence(net, sizes, 0);
+  return net;
+}
+
+Network basic_vqa_head(const BasicVqaSizes& sizes) {
+  Network net = map_and_tokens(sizes.channels, sizes.map_side);
+  add_pool(net, true);
+  net.add("flatten", flatten());
+  const std::int64_t side = sizes.map_side / 2;
+  std::int64_t in = sizes.channels * side * side;
+  for (std::size_t i = 0; i < sizes.image.size(); ++i) {
+    const std::string module = "image." + std::to_string(i);
+    if (i > 0) net.add(module + ".relu", relu());
+    net.add(module, linear(in, sizes.image[i]));
+    in = sizes.image[i];
+  }
+  const NodeId image = net.add("normalize", l2_normalize(1, 1e-12, /*detached=*/true));
+
+  net.add("embed", embedding(sizes.words, sizes.word_size), {kTokens});
+  net.add("embed.tanh", tanh());
+  const NodeId state = net.add("lstm", lstm(sizes.word_size, sizes.hidden, {.layers = sizes.layers})) + 1;
+  net.add("lstm.tanh", tanh(), {state});
+  const NodeId question = net.add("q", linear(2 * sizes.layers * sizes.hidden, in));
+  net.add("product", multiply(), {question, image});
+  net.add("product.tanh", tanh());
+  net.add("joint", linear(in, sizes.answers));
+  net.add("joint.tanh", tanh());
+  net.add("out", linear(sizes.answers, sizes.answers));
   return net;
 }
 

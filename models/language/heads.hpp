@@ -81,6 +81,32 @@ struct BagSizes {
 /// puts into the bag: those of the identity.
 Network bag_head(const BagSizes& sizes = {});
 
+/// Show and Tell as captioners of PyTorch have it: behind the map's mean. The sizes given are those of yunjey's
+/// tutorial; `show_tell` of ImageCaptioning.pytorch has neither biases in its LSTM nor a batch norm.
+struct ShowAndTellSizes {
+  std::int64_t channels = 2048;
+  std::int64_t words = 9956;
+  std::int64_t word_size = 256;           ///< of the picture's vector, too
+  std::int64_t hidden = 512, layers = 1;  ///< of the LSTM
+  bool lstm_bias = true;
+  bool batch_norm = true;  ///< of the picture's vector
+};
+/// v = BN(W·mean + b), without a ReLU; then as caption_head has it, under the same names.
+Network show_and_tell_head(const ShowAndTellSizes& sizes = {});
+
+/// github.com/tbmoon/basic_vqa, a relative of vqa_head, at its sizes.
+struct BasicVqaSizes {
+  std::int64_t channels = 512, map_side = 14;  ///< a max pooling of 2 stands before all
+  std::vector<std::int64_t> image = {4096, 4096,
+                                     1024};  ///< fully connected layers, a ReLU behind each but the last
+  std::int64_t words = 17856, answers = 1000;
+  std::int64_t word_size = 300;
+  std::int64_t hidden = 512, layers = 2;  ///< of the LSTM
+};
+/// q = W·tanh([c₁ h₁ c₂ h₂]), score = W₂·tanh(W₁·tanh(q ⊙ v/‖v‖)): N×answers. The LSTM reads padding, too, so all
+/// questions must be padded to the length of training; the backward pass takes ‖v‖ for a constant.
+Network basic_vqa_head(const BasicVqaSizes& sizes = {});
+
 /// Adds 1 to the bias of every LSTM's forget gates, so that before training what the first step brought lasts to the
 /// last (Jozefowicz et al. 2015).
 void open_forget_gates(Network& head);

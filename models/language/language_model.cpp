@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "models/language/heads.hpp"
-#include "weights/listed.hpp"
+#include "models/language/tensor_shapes.hpp"
 #include "weights/load.hpp"
 #include "weights/numbers.hpp"
 #include "weights/pickle.hpp"
@@ -36,38 +36,9 @@ LanguageTask task_of(const Checkpoint& checkpoint) {
               "; `backlight explain` takes image networks");
 }
 
-/// Sizes by the shapes of the file's tensors.
-class Shapes {
- public:
-  explicit Shapes(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
-
-  const StoredTensor* find(const std::string& name) const {
-    for (const StoredTensor& tensor : checkpoint_.as_stored())
-      if (tensor.name() == name) return &tensor;
-    return nullptr;
-  }
-  /// Throws Error(bad_input) for a tensor that is not there or has no such dimension.
-  std::int64_t extent(const std::string& name, std::size_t dimension) const {
-    const StoredTensor* tensor = find(name);
-    if (!tensor)
-      throw Error(ErrorKind::bad_input, checkpoint_.path().string(), ": has no tensor '", name,
-                  "', from whose shape a size of the network is read");
-    if (tensor->shape().size() <= dimension || tensor->shape()[dimension] < 1)
-      throw Error(ErrorKind::bad_input, checkpoint_.path().string(), ": '", name, "' is ",
-                  weights::extents_text(tensor->shape()), ", from which no size of the network can be read");
-    return tensor->shape()[dimension];
-  }
-  /// How many of `name(0)`, `name(1)` … there are.
-  template <class Name>
-  std::int64_t count(Name&& name) const {
-    std::int64_t n = 0;
-    while (find(name(n))) ++n;
-    return n;
-  }
-
- private:
-  const Checkpoint& checkpoint_;
-};
+TensorShapes shapes_of(const Checkpoint& checkpoint) {
+  return {checkpoint.as_stored(), checkpoint.path().string()};
+}
 
 /// What a file says of its CNN, and the shape of its map.
 struct Seeing {
@@ -77,7 +48,7 @@ struct Seeing {
 };
 
 /// Those of `cnn.conv1`, `cnn.conv2` …, each of which reads the one before.
-std::vector<std::int64_t> widths_of(const Shapes& shapes) {
+std::vector<std::int64_t> widths_of(const TensorShapes& shapes) {
   std::vector<std::int64_t> widths;
   for (std::int64_t channels = 3;; channels = widths.back()) {
     const StoredTensor* const tensor = shapes.find(text("cnn.conv", widths.size() + 1, ".weight"));
@@ -86,7 +57,7 @@ std::vector<std::int64_t> widths_of(const Shapes& shapes) {
   }
 }
 
-Seeing seeing_of(const Checkpoint& checkpoint, const Shapes& shapes) {
+Seeing seeing_of(const Checkpoint& checkpoint, const TensorShapes& shapes) {
   const auto& metadata = checkpoint.metadata();
   const auto said = metadata.find(kCnnName), sized = metadata.find(kInputSize);
   Seeing seeing;
@@ -109,7 +80,7 @@ Seeing seeing_of(const Checkpoint& checkpoint, const Shapes& shapes) {
   return seeing;
 }
 
-EncoderSizes encoder_sizes(const Shapes& shapes, const Seeing& seeing) {
+EncoderSizes encoder_sizes(const TensorShapes& shapes, const Seeing& seeing) {
   EncoderSizes sizes{.channels = seeing.channels, .pool = seeing.cnn.pools, .layers = {}};
   const auto layer = [](std::int64_t i) { return text("encoder.layers.", i); };
   const std::int64_t cells = shapes.extent(layer(0) + ".weight", 1) / seeing.channels;
@@ -125,7 +96,7 @@ EncoderSizes encoder_sizes(const Shapes& shapes, const Seeing& seeing) {
 }
 
 Network head_of(LanguageTask task, const Checkpoint& checkpoint, const Seeing& seeing, std::int64_t longest) {
-  const Shapes shapes(checkpoint);
+  const TensorShapes shapes = shapes_of(checkpoint);
   const std::int64_t words = shapes.extent("embed.weight", 0);
   if (task == LanguageTask::caption)
     return caption_head({.encoder = encoder_sizes(shapes, seeing), .words = words});
@@ -214,7 +185,7 @@ bool is_language_model(const Checkpoint& checkpoint) {
 
 LanguageModel load_language_model(const Checkpoint& checkpoint) {
   const LanguageTask task = task_of(checkpoint);
-  const Shapes shapes(checkpoint);
+  const TensorShapes shapes = shapes_of(checkpoint);
   Seeing seeing = seeing_of(checkpoint, shapes);
   const VocabularySizes sizes{shapes.extent("embed.weight", 0),
                               task == LanguageTask::caption ? 0 : shapes.extent("out.weight", 0)};

@@ -28,9 +28,13 @@ struct LanguageModel {
   Vocabulary vocabulary;
   /// The CNN's, at the size that the head was trained on.
   Preprocessing preprocessing = scenes_preprocessing();
+  /// How it saw pictures in training; `none` for a head that reads maps of any size.
+  Fit fit = Fit::crop;
   std::string cnn_name = std::string(kScenesCnn);
   std::filesystem::path weights = {};
   std::string weights_sha256 = {};
+  std::filesystem::path cnn_weights = {};  ///< empty where the weights hold the CNN, too
+  std::string cnn_weights_sha256 = {};
   std::map<std::string, std::string> metadata = {};  ///< all that the file says of itself
 };
 

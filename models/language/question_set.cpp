@@ -40,8 +40,8 @@ const Json& part_of(const Json& entry, std::size_t place, const char* name) {
 
 }  // namespace
 
-QuestionSet read_question_set(const std::filesystem::path& folder, const Preprocessing& how,
-                              Context& context) {
+QuestionSet read_question_set(const std::filesystem::path& folder, const Preprocessing& how, Context& context,
+                              Fit fit) {
   QuestionSet set;
   set.file = folder / "questions.json";
   const weights::FileBytes file = weights::open_file(set.file);
@@ -83,7 +83,7 @@ QuestionSet read_question_set(const std::filesystem::path& folder, const Preproc
   context.parallel_for(std::ssize(paths), [&](std::int64_t i, int) {
     const auto n = static_cast<std::size_t>(i);
     set.pictures[n] =
-        preprocess(read_image(paths[n].string(), ExifOrientation::apply, how.alpha()), how).seen;
+        preprocess(read_image(paths[n].string(), ExifOrientation::apply, how.alpha()), how, fit).seen;
   });
   return set;
 }

@@ -32,8 +32,8 @@ struct QuestionSet {
 /// FOLDER/images the pictures that it names: `12` or `"12"` is the file `12.png`, or of another ending. They are fitted
 /// to the network's input, as bytes, by the context's threads. Throws Error(bad_input) naming the file, and the question by
 /// its place, for whatever is missing, empty or of another form, and as read_image does.
-QuestionSet read_question_set(const std::filesystem::path& folder, const Preprocessing& how,
-                              Context& context);
+QuestionSet read_question_set(const std::filesystem::path& folder, const Preprocessing& how, Context& context,
+                              Fit fit = Fit::crop);
 
 /// The words and answers of a set, in the order in which they come first; token 0 pads, 1 is a word that is none of
 /// them. A question has as many tokens as the set's longest.

@@ -1,6 +1,7 @@
 #include "models/language/vocabulary.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -120,7 +121,21 @@ weights::Pickle read_pickle(weights::ByteReader& in, const std::string& where) {
   }
 }
 
-/// The dictionary `idx2word` of the first dictionary that has one.
+constexpr std::array<std::string_view, 3> kTables{"idx2word", "ix_to_word", "vocab"};
+
+/// A number, or a text that is one.
+std::optional<std::int64_t> id_of(const weights::PickleNode& key) {
+  if (key.kind == weights::PickleKind::integer) return key.integer;
+  if (key.kind == weights::PickleKind::string) return weights::number_in<std::int64_t>(key.text);
+  return std::nullopt;
+}
+
+/// Python 2 began with a dictionary or an object in text, protocols from 2 on with a byte that is none.
+bool is_pickle(std::string_view content) {
+  return content.starts_with('\x80') || content.starts_with("(dp") || content.starts_with("ccopy_reg\n");
+}
+
+/// The table of words of the first dictionary that has one.
 std::vector<std::string> words_of_pickle(std::span<const std::byte> bytes, const std::string& where) {
   using weights::PickleKind, weights::PickleNode;
   weights::ByteReader in(bytes, "the pickle");
@@ -132,21 +147,30 @@ std::vector<std::string> words_of_pickle(std::span<const std::byte> bytes, const
     return nullptr;
   };
   for (const PickleNode& node : pickle.nodes) {
-    const PickleNode* list = member(node, "idx2word");
-    if (!list || list->kind != PickleKind::dict) continue;
-    std::vector<std::string> words(list->items.size() / 2);
-    for (std::size_t i = 0; i + 1 < list->items.size(); i += 2) {
-      const PickleNode &id = pickle[list->items[i]], &word = pickle[list->items[i + 1]];
-      if (id.kind != PickleKind::integer || word.kind != PickleKind::string || id.integer < 0 ||
-          std::cmp_greater_equal(id.integer, words.size()))
-        throw Error(ErrorKind::bad_input, where, ": `idx2word` has an entry that is no id below ",
-                    words.size(), " and a word");
-      words[static_cast<std::size_t>(id.integer)] = word.text;
+    for (const std::string_view name : kTables) {
+      const PickleNode* list = member(node, name);
+      if (!list || list->kind != PickleKind::dict) continue;
+      std::map<std::int64_t, std::string_view> by_id;
+      for (std::size_t i = 0; i + 1 < list->items.size(); i += 2) {
+        const PickleNode& word = pickle[list->items[i + 1]];
+        const auto id = id_of(pickle[list->items[i]]);
+        if (!id || word.kind != PickleKind::string || !by_id.emplace(*id, word.text).second)
+          throw Error(ErrorKind::bad_input, where, ": `", name,
+                      "` has an entry that is no id of its own and a word");
+      }
+      if (name != "idx2word") by_id.emplace(0, "<pad>");  // where ids count from 1
+      std::vector<std::string> words;
+      for (const auto& [id, word] : by_id) {
+        if (std::cmp_not_equal(id, words.size()))
+          throw Error(ErrorKind::bad_input, where, ": `", name, "` has no word ", words.size(), ", but ", id);
+        words.emplace_back(word);
+      }
+      require_distinct(words, "word", where);
+      return words;
     }
-    require_distinct(words, "word", where);
-    return words;
   }
-  throw Error(ErrorKind::bad_input, where, ": a pickle without `idx2word`, expected that of a vocabulary");
+  throw Error(ErrorKind::bad_input, where,
+              ": a pickle without `idx2word`, `ix_to_word` or `vocab`, expected that of a vocabulary");
 }
 
 }  // namespace
@@ -181,9 +205,38 @@ Vocabulary::Vocabulary(std::vector<std::string> words, std::vector<std::string> 
       ids_.emplace(words_[static_cast<std::size_t>(id)], id);
 }
 
+std::vector<std::string> Vocabulary::known_words_in(std::string_view text) const {
+  std::vector<std::string> words;
+  const std::string all = lowered(text);
+  const auto end_of = [](std::string_view rest, auto is_of) {
+    return rest.substr(0, static_cast<std::size_t>(std::ranges::find_if_not(rest, is_of) - rest.begin()));
+  };
+  for (std::string_view rest = all; !rest.empty();) {
+    rest.remove_prefix(end_of(rest, is_blank).size());
+    std::string_view piece = end_of(rest, [](char c) { return !is_blank(c); });
+    rest.remove_prefix(piece.size());
+    if (ids_.contains(std::string(piece))) {
+      words.emplace_back(piece);
+      continue;
+    }
+    words.emplace_back();
+    while (!piece.empty()) {
+      const bool punctuation = is_punctuation(piece.front());
+      const std::string run(end_of(piece, [=](char c) { return is_punctuation(c) == punctuation; }));
+      piece.remove_prefix(run.size());
+      if (!punctuation)
+        words.back() += run;
+      else if (ids_.contains(run))
+        words.insert(words.end(), {run, ""});
+    }
+  }
+  std::erase(words, "");
+  return words;
+}
+
 std::vector<std::int32_t> Vocabulary::encode(std::string_view text, UnknownWords unknown) const {
   std::vector<std::int32_t> tokens;
-  for (const std::string& word : words_in(text)) {
+  for (const std::string& word : known_words_in(text)) {
     if (std::cmp_equal(tokens.size(), max_length_))
       throw Error(ErrorKind::usage, "\"", printable(text), "\" has more than ", max_length_,
                   " words, which is all that the network takes");
@@ -247,8 +300,8 @@ Vocabulary Vocabulary::from_metadata(const std::filesystem::path& file,
 std::vector<std::string> read_words(const std::filesystem::path& path) {
   const weights::FileBytes file = weights::open_file(path);
   std::vector<std::string> words;
-  if (const auto bytes = file.bytes(); !bytes.empty() && bytes.front() == std::byte{0x80}) {
-    words = words_of_pickle(bytes, path.string());
+  if (is_pickle(weights::as_text(file.bytes()))) {
+    words = words_of_pickle(file.bytes(), path.string());
   } else {
     words = read_labels(path, 0).names;
     require_distinct(words, "word", path.string());

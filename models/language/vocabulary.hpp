@@ -45,8 +45,8 @@ class Vocabulary {
   const SpecialIds& special() const { return special_; }
   std::int64_t max_length() const { return max_length_; }
 
-  /// The tokens of a text, without start, end and padding: of words_in. Throws Error(usage) naming the word
-  /// that is unknown, with near matches, and for text without words or with more than max_length().
+  /// The tokens of a text, without start, end and padding: of words_in, but that punctuation which is a word here is
+  /// read as one. Throws Error(usage) naming the word that is unknown, with near matches, and for text without words or with more than max_length().
   /// `as_unknown` stands for unknown words where there is such an id.
   std::vector<std::int32_t> encode(std::string_view text, UnknownWords unknown = UnknownWords::refuse) const;
   /// Words up to the first end or padding, with blanks between them; a start is left out. Throws Error(usage) for a
@@ -66,6 +66,8 @@ class Vocabulary {
   friend bool operator==(const Vocabulary&, const Vocabulary&) = default;
 
  private:
+  std::vector<std::string> known_words_in(std::string_view text) const;
+
   std::vector<std::string> words_, answers_;
   SpecialIds special_;
   std::int64_t max_length_ = 0;
@@ -73,8 +75,9 @@ class Vocabulary {
 };
 
 /// Words by their ids, from a file that comes beside a network: JSON, a list or an object `{"0": "a"}`; an object
-/// with `ix_to_word`, whose ids count from 1, 0 being `<pad>`; text with a word a line; or the pickle of a Python
-/// object that has `idx2word`, of which only data is read. Throws Error(bad_input) naming the file.
+/// with `ix_to_word`, whose ids count from 1, 0 being `<pad>`; text with a word a line; or a pickle in which a
+/// dictionary has such a dictionary as `idx2word`, `ix_to_word` or `vocab`, of which only data is read. Throws
+/// Error(bad_input) naming the file.
 std::vector<std::string> read_words(const std::filesystem::path& path);
 
 }  // namespace backlight::language

@@ -138,6 +138,42 @@ class Bag(nn.Module):
         return self.out(torch.tanh(self.joint(q * v)))
 
 
+class ShowAndTell(nn.Module):
+    """The picture's vector is linear in the map's mean, with a batch norm; an LSTM of two layers without biases."""
+
+    def __init__(self):
+        super().__init__()
+        self.image = nn.Linear(CHANNELS, 5)
+        self.image.bn = nn.BatchNorm1d(5)
+        self.embed, self.lstm = nn.Embedding(7, 5), nn.LSTM(5, 4, 2, bias=False, batch_first=True)
+        self.logit = nn.Linear(4, 7)
+
+    def forward(self, a, tokens):
+        v = self.image.bn(self.image(a.mean((2, 3))))
+        h, _ = self.lstm(torch.cat([v[:, None], self.embed(tokens)], 1))
+        return self.logit(h[:, 1:])
+
+
+class BasicVqa(nn.Module):
+    """tbmoon's: padding is read, the vector's length is detached."""
+
+    def __init__(self):
+        super().__init__()
+        self.image = nn.ModuleList(nn.Linear(*sizes) for sizes in ((CHANNELS * 4, 6), (6, 5), (5, 4)))
+        self.relus = nn.ModuleList((nn.ReLU(), nn.ReLU()))
+        self.embed, self.lstm = nn.Embedding(7, 3), nn.LSTM(3, 4, 2, batch_first=True)
+        self.q, self.joint, self.out = nn.Linear(16, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, a, tokens):
+        v = self.image[0](F.max_pool2d(a, 2).flatten(1))
+        for relu, dense in zip(self.relus, self.image[1:]):
+            v = dense(relu(v))
+        v = v / v.norm(dim=1, keepdim=True).detach()
+        _, (h, c) = self.lstm(torch.tanh(self.embed(tokens)))
+        q = self.q(torch.tanh(torch.cat([c[0], h[0], c[1], h[1]], 1)))
+        return self.out(torch.tanh(self.joint(torch.tanh(q * v))))
+
+
 def add(golden, name, model, tokens, sides=SIDES):
     model = fill_module(model).double()
     tokens = torch.tensor(tokens)
@@ -162,6 +198,8 @@ def main():
     add(golden, "alternating", Coattention(parallel=False, lstm_layers=2), QUESTION_TOKENS)
     add(golden, "parallel", Coattention(parallel=True, lstm_layers=1), QUESTION_TOKENS)
     add(golden, "bag", Bag(), BAG_TOKENS, BAG_SIDES)
+    add(golden, "show_and_tell", ShowAndTell(), CAPTION_TOKENS)
+    add(golden, "basic_vqa", BasicVqa(), QUESTION_TOKENS, BAG_SIDES)
     golden.save()
 
 

@@ -42,6 +42,14 @@ TEST_CASE("vocabulary: a text becomes tokens in any case, without punctuation, a
   CHECK_THROWS_AS(words.decode(Tokens{-1}), Error);
 }
 
+TEST_CASE("vocabulary: punctuation that is a word is read as one, whether it stands apart or not") {
+  const Vocabulary words = {{"<pad>", "what", "is", "?", "'s", "t-shirt", "star", ",", "stars"}, {}, {0, 0, 0}, 9};
+  CHECK(words.encode("What is, STAR?") == Tokens{1, 2, 7, 6, 3});
+  CHECK(words.encode("what 's t-shirt ?") == Tokens{1, 4, 5, 3});
+  CHECK(words.encode("star's; (stars)!") == Tokens{8, 8});
+  CHECK(words.encode("star,star") == Tokens{6, 7, 6});
+}
+
 TEST_CASE(
     "vocabulary: an unknown word or answer is an error with near matches, as are empty and overlong texts") {
   const Vocabulary words = small_vocabulary();
@@ -129,6 +137,7 @@ TEST_CASE("vocabulary: word lists are read from text, JSON and a pickled object"
   CHECK(read(R"({"0": "<end>", "1": "cat"})") == Texts{"<end>", "cat"});
   CHECK(read(R"({"images": [], "ix_to_word": {"2": "dog", "1": "cat"}})") == Texts{"<pad>", "cat", "dog"});
   CHECK(read(R"({"ix_to_word": {"0": "<end>", "1": "cat"}})") == Texts{"<end>", "cat"});
+  CHECK(read("<pad>\n,\n, dog\n?\n") == Texts{"<pad>", ",", ", dog", "?"});
   CHECK(test::contains(refused("cat\ndog\ncat\n"), "words: the words 0 and 2 are both \"cat\""));
   CHECK(test::contains(refused(R"({"ix_to_word": {"1": "cat", "3": "dog"}})"), "2 has no name"));
   CHECK(test::contains(refused(R"({"ix_to_word": {"1": "a", "1": "b"}})"), "'1' appears twice"));
@@ -142,9 +151,9 @@ TEST_CASE("vocabulary: word lists are read from text, JSON and a pickled object"
   const std::string pad = "K\0X\5\0\0\0<pad>"s, cat = "K\1X\3\0\0\0cat"s;
   CHECK(read(pickle(pad + cat)) == Texts{"<pad>", "cat"});
   CHECK(read(pickle(cat + pad)) == Texts{"<pad>", "cat"});
-  CHECK(test::contains(refused(pickle(cat)), "no id below 1"));
-  CHECK(test::contains(refused(pickle(cat + cat)), "the word 0 is empty"));
-  CHECK(test::contains(refused(head + "ub."), "words: a pickle without `idx2word`"));
+  CHECK(test::contains(refused(pickle(cat)), "words: `idx2word` has no word 0, but 1"));
+  CHECK(test::contains(refused(pickle(pad + cat + cat)), "no id of its own"));
+  CHECK(test::contains(refused(head + "ub."), "words: a pickle without `idx2word`, `ix_to_word` or `vocab`"));
   CHECK(test::contains(refused(head), "words: the pickle is truncated"));
   CHECK_THROWS_WITH_AS(read_words(folder.path() / "missing"),
                        doctest::Contains("missing: cannot open the file"), Error);

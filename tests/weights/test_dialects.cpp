@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "support/made_of_shapes.hpp"
 #include "weights/dialects.hpp"
-#include "weights/made_of_shapes.hpp"
 #include "weights/recognise.hpp"
 
 using namespace backlight;

@@ -1,8 +1,8 @@
 // What files of networks that are not built are said to be (tests/golden/make_family_keys.py).
 #include <doctest/doctest.h>
 
+#include "support/made_of_shapes.hpp"
 #include "weights/families.hpp"
-#include "weights/made_of_shapes.hpp"
 #include "weights/support.hpp"
 
 using namespace backlight;

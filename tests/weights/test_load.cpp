@@ -2,9 +2,9 @@
 
 #include <limits>
 
+#include "support/made_of_shapes.hpp"
 #include "weights/dialects.hpp"
 #include "weights/load.hpp"
-#include "weights/made_of_shapes.hpp"
 #include "weights/safetensors.hpp"
 #include "weights/support.hpp"
 

@@ -5,9 +5,9 @@
 #include <map>
 #include <sstream>
 
+#include "support/made_of_shapes.hpp"
 #include "support/skip.hpp"
 #include "weights/checkpoint.hpp"
-#include "weights/made_of_shapes.hpp"
 #include "weights/recognise.hpp"
 #include "weights/support.hpp"
 
@@ -20,21 +20,7 @@ namespace {
 
 /// Keys and shapes of torchvision's networks, by network.
 std::map<std::string, std::vector<NamedShape>> torchvision_keys() {
-  std::map<std::string, std::vector<NamedShape>> out;
-  std::ifstream in(test::golden_file("torchvision_keys.txt"));
-  std::string network;
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("# ")) {
-      network = line.substr(2);
-      continue;
-    }
-    const std::size_t space = line.find(' ');
-    std::vector<std::int64_t> shape;
-    std::istringstream extents(line.substr(space + 1));
-    for (std::string extent; std::getline(extents, extent, 'x');) shape.push_back(std::stoll(extent));
-    out[network].emplace_back(line.substr(0, space), shape);
-  }
-  return out;
+  return test::shapes_by_network(test::golden_file("torchvision_keys.txt"));
 }
 
 void set(std::vector<NamedShape>& shapes, const std::string& name, std::vector<std::int64_t> shape) {

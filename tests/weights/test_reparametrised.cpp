@@ -2,7 +2,7 @@
 // tests/golden/make_checkpoints.py).
 #include <doctest/doctest.h>
 
-#include "weights/made_of_shapes.hpp"
+#include "support/made_of_shapes.hpp"
 #include "weights/reparametrised.hpp"
 
 using namespace backlight;

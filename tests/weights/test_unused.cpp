@@ -1,7 +1,7 @@
 // Which tensors that a network does not use compute nothing, and which prefixes its keys stand behind.
 #include <doctest/doctest.h>
 
-#include "weights/made_of_shapes.hpp"
+#include "support/made_of_shapes.hpp"
 #include "weights/prefix.hpp"
 #include "weights/support.hpp"
 #include "weights/unused.hpp"
