@@ -135,9 +135,8 @@ Container identify(std::span<const std::byte> file, const CheckpointLimits& limi
   if (is_tar(file)) return Container::torch_tar;
   if (is_torch7(text)) {
     throw Error(ErrorKind::unsupported, "is a file of Torch7 (.t7, Lua)", kExpected,
-                ". Next step: take a conversion of the model to PyTorch, or read it with torch7 or Python's "
-                "torchfile "
-                "and torch.save its tensors under PyTorch's names");
+                ". Next step: take a conversion of the model to PyTorch, or read it with torch7 or "
+                "Python's torchfile and torch.save its tensors under PyTorch's names");
   }
   constexpr std::string_view kMagicText = "L119547037146038801333356L\n";
   if (text[0] == '\x80' || text.starts_with(kMagicText)) return identify_pickle(file, limits);

@@ -167,7 +167,8 @@ void run_ask(AskOptions& options) {
   head["question"] = answerer.question();
   head["top_k"] = options.top_k;
   head["asked"] = {{"answers", options.answers}, {"attention", options.attention}};
-  Inputs inputs = inputs_of(list, {model.weights});
+  Inputs inputs = inputs_of(list, {model.weights, options.language.cnn, options.language.vocabulary,
+                                   options.language.answer_names});
   inputs.keep_from("/dev/stdout");
   LanguagePictures pictures(model, context, maps,
                             optimisations(options.language.device, list.pictures.size()), head,
@@ -232,7 +233,7 @@ void add_ask_command(CLI::App& app) {
                 "Of a set of questions about drawn pictures: how many maps of right answers have their "
                 "maximum on what differs from the background")
       ->group("Question");
-  add_language_options(command, options->language, {"vqa", "coattention"});
+  add_language_options(command, options->language, {"vqa", "coattention"}, true);
   command.footer(kAskFooter);
   command.callback([options] { run_ask(*options); });
 }

@@ -33,7 +33,8 @@ void ask_set(const std::filesystem::path& folder, const LanguageOptions& options
   const LanguageMaps maps = parse_language_options(options, pointing, "add --pointing");
   Context context = make_context(options.device, console);
   const language::LanguageModel model = load_language(options, false, context, console);
-  const language::QuestionSet set = language::read_question_set(folder, model.preprocessing, context);
+  const language::QuestionSet set =
+      language::read_question_set(folder, model.preprocessing, context, fit_of(model, maps));
   const language::SetRates right = set_rates(model, context, set);
   const language::SetRates pointed =
       pointing ? set_pointing(model, context, set, maps.how) : language::SetRates();

@@ -346,7 +346,8 @@ void run_caption(CaptionOptions& options) {
   head["text"] = captioner.given() ? Json(model.vocabulary.decode(*captioner.given())) : Json();
   head["beam"] = captioner.given() || !options.regions.empty() ? Json() : Json(options.beam);
   head["asked"] = {{"words", options.words}, {"sentence", options.sentence}, {"regions", options.regions}};
-  Inputs inputs = inputs_of(list, {model.weights});
+  Inputs inputs = inputs_of(list, {model.weights, options.language.cnn, options.language.vocabulary,
+                                   options.language.answer_names});
   inputs.keep_from("/dev/stdout");
   LanguagePictures pictures(model, context, maps,
                             optimisations(options.language.device, list.pictures.size()), head,
@@ -417,7 +418,7 @@ void add_caption_command(CLI::App& app) {
       ->excludes(text)
       ->excludes(word)
       ->excludes(sentence);
-  add_language_options(command, options->language, {"captioner"});
+  add_language_options(command, options->language, {"captioner"}, false);
   command.footer(kCaptionFooter);
   command.callback([options] { run_caption(*options); });
 }

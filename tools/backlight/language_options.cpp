@@ -14,11 +14,14 @@ constexpr std::array<std::pair<std::string_view, bool>, 2> kScalars{{{"logit", f
 constexpr int kMostSteps = 1024;
 
 Json language_model_json(const language::LanguageModel& model) {
+  const bool apart = !model.cnn_weights.empty();
   return {{"task", name_of(model.task)},
           {"words", model.vocabulary.words().size()},
           {"answers", model.vocabulary.answers().size()},
           {"weights", model.weights.string()},
-          {"weights_sha256", model.weights_sha256}};
+          {"weights_sha256", model.weights_sha256},
+          {"cnn_weights", apart ? Json(model.cnn_weights.string()) : Json()},
+          {"cnn_weights_sha256", apart ? Json(model.cnn_weights_sha256) : Json()}};
 }
 
 std::filesystem::path weights_of(const LanguageOptions& options) {
@@ -31,18 +34,32 @@ std::filesystem::path weights_of(const LanguageOptions& options) {
 
 }  // namespace
 
-void add_language_options(CLI::App& command, LanguageOptions& options, std::vector<std::string> models) {
+void add_language_options(CLI::App& command, LanguageOptions& options, std::vector<std::string> models,
+                          bool answers) {
   options.model = models.front();
   auto* model = command.add_option("--model", options.model, "Which network of those that ship")
                     ->group("Network")
                     ->check(CLI::IsMember(std::move(models)))
                     ->capture_default_str();
-  command
-      .add_option("--weights", options.weights,
-                  "File of a captioner or question answerer of backlight's, instead of one that ships")
-      ->group("Network")
-      ->type_name("FILE")
-      ->excludes(model);
+  auto* weights =
+      command
+          .add_option(
+              "--weights", options.weights,
+              "File of a captioner or question answerer, instead of one that ships: of backlight's, or of a "
+              "public one, whose words lie beside it")
+          ->group("Network")
+          ->type_name("FILE")
+          ->excludes(model);
+  const auto add_file = [&](const char* name, std::string& path, const char* help) {
+    command.add_option(name, path, help)->group("Network")->type_name("FILE")->needs(weights);
+  };
+  add_file("--cnn", options.cnn, "File of the CNN, where the weights are of the head alone");
+  add_file("--vocabulary", options.vocabulary,
+           "Words by their ids, where the weights carry none: JSON, text with a word a line, or a pickle, of "
+           "which "
+           "only data is read");
+  if (answers)
+    add_file("--answer-names", options.answer_names, "Answers by their ids, where the weights carry none");
   command
       .add_flag("--unknown-as-unk", options.unknown_as_unk,
                 "Take words that the network does not know for its word for unknown ones")
@@ -84,9 +101,10 @@ void add_language_options(CLI::App& command, LanguageOptions& options, std::vect
       ->delimiter(',');
   add_name("--preset", options.preset,
            "As whose programs show maps: paper, pytorch-grad-cam, captum, torch-cam [pytorch-grad-cam]");
-  add_name(
-      "--fit", options.fit,
-      "How the picture meets the network: crop (short side, then the centre), stretch (both sides) [crop]");
+  add_name("--fit", options.fit,
+           "How the picture meets the network: crop (short side, then the centre), stretch (both sides), "
+           "none (at its "
+           "own size, where the network takes any) [as in training]");
   command.add_option("--exif", options.exif, kExifHelp)
       ->group("Maps")
       ->type_name("NAME")
@@ -144,9 +162,6 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
     throw Error(ErrorKind::unsupported,
                 "preset torch-cam does not define Guided Grad-CAM; use another preset");
   if (options.fit) maps.fit = parse_fit(*options.fit);
-  if (maps.fit == Fit::none)
-    throw Error(ErrorKind::usage,
-                "--fit none: words and answers need the size of the network; expected crop, stretch");
   maps.exif = parse_exif(options.exif);
   if (options.folder == "-")
     throw Error(ErrorKind::usage,
@@ -168,7 +183,8 @@ LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, 
 
 language::LanguageModel load_language(const LanguageOptions& options, bool captioner, Context& context,
                                       Console& console) {
-  language::LanguageModel model = language::load_language_model(weights_of(options));
+  language::LanguageModel model = language::load_language_model(
+      {weights_of(options), options.cnn, options.vocabulary, options.answer_names});
   if ((model.task == language::LanguageTask::caption) != captioner)
     throw Error(ErrorKind::unsupported, model.weights.string(), ": is a network of task ",
                 name_of(model.task),
@@ -182,6 +198,13 @@ language::LanguageModel load_language(const LanguageOptions& options, bool capti
   model.cnn.to(context);
   model.head.to(context);
   return model;
+}
+
+Fit fit_of(const language::LanguageModel& model, const LanguageMaps& maps) {
+  if (maps.fit == Fit::none && model.fit != Fit::none)
+    throw Error(ErrorKind::usage, "--fit none: ", model.weights.string(),
+                " needs pictures of one size; expected crop, stretch");
+  return maps.fit.value_or(model.fit);
 }
 
 language::UnknownWords unknown_words(const LanguageOptions& options) {
@@ -214,7 +237,7 @@ std::vector<NodeId> layers_of(const language::LanguageModel& model, const Langua
 Json language_json(std::string_view kind, const language::LanguageModel& model, const LanguageMaps& maps,
                    const Context& context) {
   Json json = run_json(kind, language_model_json(model), preprocessing_json(model.preprocessing, {}),
-                       maps.fit, maps.exif, context);
+                       fit_of(model, maps), maps.exif, context);
   json["preset"] = name_of(maps.preset);
   json["path"] = maps.how.steps;
   json["elementwise"] = maps.how.elementwise;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "models/language/head_explanation.hpp"
-#include "models/language/language_model.hpp"
+#include "models/language/public_networks.hpp"
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/common.hpp"
 #include "tools/backlight/formats.hpp"
@@ -14,7 +14,7 @@
 namespace backlight::tools {
 
 struct LanguageOptions {
-  std::string model, weights, exif = "apply", folder = "backlight-out";
+  std::string model, weights, cnn, vocabulary, answer_names, exif = "apply", folder = "backlight-out";
   std::optional<std::string> scalar, preset, fit;
   std::optional<int> path;
   std::vector<std::string> layers, formats;
@@ -26,8 +26,9 @@ struct LanguageOptions {
 };
 
 /// Adds those of the network, the maps, the device, the output and the console. `models`: those that ship and that the
-/// command is for, the first where none is named.
-void add_language_options(CLI::App& command, LanguageOptions& options, std::vector<std::string> models);
+/// command is for, the first where none is named. `answers`: whether its networks give such.
+void add_language_options(CLI::App& command, LanguageOptions& options, std::vector<std::string> models,
+                          bool answers);
 
 /// How the maps of a run are made, and where they go.
 struct LanguageMaps {
@@ -38,7 +39,7 @@ struct LanguageMaps {
   std::vector<std::string>
       layers;  ///< of the CNN, by name, or `all`; none: its last map, which the head reads
   Preset preset = Preset::pytorch_grad_cam;
-  Fit fit = Fit::crop;
+  std::optional<Fit> fit;  ///< nothing: the network's own
   ExifOrientation exif = ExifOrientation::apply;
   Formats formats;
   std::filesystem::path folder;
@@ -50,11 +51,15 @@ struct LanguageMaps {
 /// ask. Throws Error(usage) for what is mistyped, Error(unsupported) for a preset that shows no such maps.
 LanguageMaps parse_language_options(const LanguageOptions& options, bool asked, const char* way_out);
 
-/// The network of --weights, or of --model, which ships; in the context's memory. Throws as load_language_model,
+/// The network of --weights and what lies beside it, or of --model, which ships; in the context's memory. Throws as
+/// load_language_model,
 /// Error(unsupported) for a captioner where an answerer is asked for, and the reverse, Error(resources) where what ships
 /// is not found, Error(usage) for --unknown-as-unk of words that have no such one.
 language::LanguageModel load_language(const LanguageOptions& options, bool captioner, Context& context,
                                       Console& console);
+
+/// How pictures meet the network. Throws Error(usage) for `none` where it takes one size.
+Fit fit_of(const language::LanguageModel& model, const LanguageMaps& maps);
 
 /// What becomes of words that the network does not know.
 language::UnknownWords unknown_words(const LanguageOptions& options);

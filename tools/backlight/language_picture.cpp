@@ -61,7 +61,7 @@ LanguagePictures::LanguagePictures(const language::LanguageModel& model, Context
 
 SeenPicture LanguagePictures::see(const PictureSource& source, Console& console) {
   Image image = source.read(maps_.exif, model_.preprocessing.alpha(), console);
-  Fitted fitted = preprocess(image, model_.preprocessing, maps_.fit);
+  Fitted fitted = preprocess(image, model_.preprocessing, fit_of(model_, maps_));
   Json record = image_json(source, image, fitted);
   const TensorType type{fitted.x.dtype(), fitted.x.shape()};
   const NodeId output = model_.cnn.output();
@@ -192,8 +192,8 @@ LanguagePictures::Files LanguagePictures::kept_of(const Files& files, std::span<
     if (!is_there(file)) continue;
     const Json facts = facts_of(file);
     require_same(file, facts, header_,
-                 {"/model/weights_sha256", "/preprocessing", "/preset", "/scalar", "/path", "/elementwise",
-                  "/counterfactual", "/precision"});
+                 {"/model/weights_sha256", "/model/cnn_weights_sha256", "/preprocessing", "/preset",
+                  "/scalar", "/path", "/elementwise", "/counterfactual", "/precision"});
     for (const char* list : {"/image/maps", "/images/0/maps"}) {
       Json there = Json::array();
       for (const Json& map : part_of(facts, list)) there.push_back(identity(map));
