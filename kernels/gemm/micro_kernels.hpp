@@ -24,7 +24,7 @@ struct Run {
   int first, last;
 };
 
-/// The points of Winograd's transforms beside 0 and infinity, of either sign: 1/√2 and √2.
+/// The points of Winograd's transforms of 4×4 outputs beside 0 and infinity, of either sign: 1/√2 and √2.
 inline constexpr double kWinogradNear = 0.70710678118654752440, kWinogradFar = 1.41421356237309504880;
 
 /// `count` neighbours, at most a vector, of a plane and of a buffer of lines.
@@ -91,15 +91,16 @@ struct MicroKernels {
   using Dot = void (*)(std::int64_t in, const T* w, const T* x, const T* bias, T* y, std::int64_t y_stride);
   Dot dot[8][3];  ///< by rows of w - 1 and images - 1
 
-  /// Winograd's input transform of a vector of tiles: v[(6·i + j)·v_stride + lane] = (Bᵀ d B)[i, j] of the lane's tile.
-  /// Lines 2·i and 2·i + 1, of 4 · lanes elements, hold columns 0 to 3 and 4 to 7 of row i of every tile; the runs
-  /// fill them from the plane, and what none of them fills stays.
-  void (*winograd_input)(const LineRun* runs, int run_count, const T* plane, T* lines, T* v,
-                         std::int64_t v_stride);
-  /// The output transform: (Aᵀ m A)[i, j] + bias of every tile is element 4 · lane + j of line i, and the runs take
-  /// from these lines to the plane, past the epilogue, whose residual is of this plane.
-  void (*winograd_output)(const T* m, std::int64_t m_stride, T bias, const LineRun* runs, int run_count,
-                          const Epilogue<T>& epilogue, T* plane);
+  /// Winograd's input transform of a vector of tiles of n×n outputs, n = 2 and 4, which read patches of n + 2:
+  /// v[((n + 2)·i + j)·v_stride + lane] = (Bᵀ d B)[i, j] of the lane's tile. Lines 2·i and 2·i + 1, of n · lanes elements,
+  /// hold columns 0 to n - 1 and n to 2·n - 1 of row i of every tile; the runs fill them from the plane, and what none of
+  /// them fills stays.
+  void (*winograd_input[2])(const LineRun* runs, int run_count, const T* plane, T* lines, T* v,
+                            std::int64_t v_stride);
+  /// The output transform: (Aᵀ m A)[i, j] + bias of every tile is element n · lane + j of line i, and the runs take from
+  /// these lines to the plane, past the epilogue, whose residual is of this plane.
+  void (*winograd_output[2])(const T* m, std::int64_t m_stride, T bias, const LineRun* runs, int run_count,
+                             const Epilogue<T>& epilogue, T* plane);
 
   /// apply() to `count` elements.
   void (*apply)(const Epilogue<T>& epilogue, std::int64_t count, T* y);

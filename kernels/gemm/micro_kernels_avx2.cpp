@@ -38,10 +38,19 @@ struct Avx2 {
         best, v, _mm256_or_ps(_mm256_cmp_ps(v, best, _CMP_GT_OQ), _mm256_cmp_ps(v, v, _CMP_UNORD_Q)));
   }
 
-  /// The halves of the registers come in turns, which their exchange undoes.
-  static Reg evens(Reg a, Reg b) {
-    const __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+  /// Pairs of lanes 0, 2, 1, 3: where the halves of two registers came in turns.
+  static Reg in_order(Reg v) { return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xd8)); }
+  static Reg evens(Reg a, Reg b) { return in_order(_mm256_shuffle_ps(a, b, 0x88)); }
+
+  static void split(const float* p, Reg (&part)[2]) {
+    const Reg a = load(p), b = load(p + 8);
+    part[0] = evens(a, b);
+    part[1] = in_order(_mm256_shuffle_ps(a, b, 0xdd));
+  }
+  static void merge(const Reg (&part)[2], float* p) {
+    const Reg low = _mm256_unpacklo_ps(part[0], part[1]), high = _mm256_unpackhi_ps(part[0], part[1]);
+    store(p, _mm256_permute2f128_ps(low, high, 0x20));
+    store(p + 8, _mm256_permute2f128_ps(low, high, 0x31));
   }
 
   /// Each of the four rows of four elements in a half of a register becomes a column of them.

@@ -29,9 +29,20 @@ struct Avx512 {
     const Mask taken = _mm512_cmp_ps_mask(v, best, _CMP_GT_OQ) | _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
     return _mm512_mask_mov_ps(best, taken, v);
   }
-  static Reg evens(Reg a, Reg b) {
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    return _mm512_permutex2var_ps(a, even, b);
+  static __m512i even_lanes() {
+    return _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  }
+  static Reg evens(Reg a, Reg b) { return _mm512_permutex2var_ps(a, even_lanes(), b); }
+
+  static void split(const float* p, Reg (&part)[2]) {
+    const Reg a = load(p), b = load(p + 16);
+    part[0] = evens(a, b);
+    part[1] = _mm512_permutex2var_ps(a, _mm512_add_epi32(even_lanes(), _mm512_set1_epi32(1)), b);
+  }
+  static void merge(const Reg (&part)[2], float* p) {
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    store(p, _mm512_permutex2var_ps(part[0], low, part[1]));
+    store(p + 16, _mm512_permutex2var_ps(part[0], _mm512_add_epi32(low, _mm512_set1_epi32(8)), part[1]));
   }
 
   /// Parts 0 and 1, then 2 and 3, of half of the elements each; then the halves together.

@@ -296,8 +296,10 @@ constexpr MicroKernels<typename V::T> make_micro_kernels(Isa isa) {
   kernels.max_pool[1] = max_pool<V, 3>;
   kernels.axpy = axpy<V>;
   kernels.apply = apply_epilogue<V>;
-  kernels.winograd_input = winograd_input<V>;
-  kernels.winograd_output = winograd_output<V>;
+  kernels.winograd_input[0] = winograd_input<V, 2>;
+  kernels.winograd_input[1] = winograd_input<V, 4>;
+  kernels.winograd_output[0] = winograd_output<V, 2>;
+  kernels.winograd_output[1] = winograd_output<V, 4>;
   set_tiles<V, V::kRows>(kernels);
   set_dots<V, V::kDotRows, 1>(kernels);
   if constexpr (V::kDotImages > 1) set_dots<V, V::kDotRows / 2, 2>(kernels);

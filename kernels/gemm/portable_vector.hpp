@@ -43,11 +43,13 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) v[i] = i < kLanes / 2 ? a[2 * i] : b[2 * i - kLanes];
     return v;
   }
-  static void split(const T* p, Reg (&part)[4]) {
-    for (int i = 0; i < 4 * kLanes; ++i) part[i % 4][i / 4] = p[i];
+  template <int n>
+  static void split(const T* p, Reg (&part)[n]) {
+    for (int i = 0; i < n * kLanes; ++i) part[i % n][i / n] = p[i];
   }
-  static void merge(const Reg (&part)[4], T* p) {
-    for (int i = 0; i < 4 * kLanes; ++i) p[i] = part[i % 4][i / 4];
+  template <int n>
+  static void merge(const Reg (&part)[n], T* p) {
+    for (int i = 0; i < n * kLanes; ++i) p[i] = part[i % n][i / n];
   }
   static void transpose(Reg (&r)[kLanes]) {
     for (int i = 0; i < kLanes; ++i)

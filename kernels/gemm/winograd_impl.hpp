@@ -1,8 +1,8 @@
 // Winograd's transforms of a vector of tiles, in terms of a vector type as micro_kernels_impl.hpp describes it, which
 // includes this. kernels/conv2d/winograd.hpp has the mathematics.
 //
-// V has besides: split(p, part), part[j] = elements j, 4 + j, 8 + j ... of 4·kLanes from p on, and merge(part, p), the
-// way back.
+// V has besides, for n = 2 and 4: split(p, part), part[j] = elements j, n + j, 2·n + j ... of n·kLanes from p on, and
+// merge(part, p), the way back.
 #pragma once
 
 #include "kernels/gemm/epilogue_impl.hpp"
@@ -11,7 +11,17 @@
 namespace backlight::cpu {
 namespace {
 
-/// d := Bᵀ d
+/// d := Bᵀ d, of a tile of 2
+template <class V>
+inline void winograd_input_line(typename V::Reg (&d)[4]) {
+  const auto difference = d[2] - d[1];
+  d[0] = d[0] - d[2];
+  d[3] = d[1] - d[3];
+  d[1] = d[1] + d[2];
+  d[2] = difference;
+}
+
+/// of 4
 template <class V>
 inline void winograd_input_line(typename V::Reg (&d)[6]) {
   using T = typename V::T;
@@ -28,7 +38,14 @@ inline void winograd_input_line(typename V::Reg (&d)[6]) {
   d[4] = V::fma(minus_far, odd_far, even_far);
 }
 
-/// o = Aᵀ m
+/// o = Aᵀ m, of a tile of 2
+template <class V>
+inline void winograd_output_line(const typename V::Reg (&m)[4], typename V::Reg (&o)[2]) {
+  o[0] = m[0] + m[1] + m[2];
+  o[1] = m[1] - m[2] - m[3];
+}
+
+/// of 4
 template <class V>
 inline void winograd_output_line(const typename V::Reg (&m)[6], typename V::Reg (&o)[4]) {
   using T = typename V::T;
@@ -43,61 +60,61 @@ inline void winograd_output_line(const typename V::Reg (&m)[6], typename V::Reg 
   o[3] = V::fma(far_cubed, far_difference, V::fma(near_cubed, near_difference, m[5]));
 }
 
-template <class V>
+template <class V, int kTile>
 void winograd_input(const LineRun* runs, int run_count, const typename V::T* plane, typename V::T* lines,
                     typename V::T* v, std::int64_t v_stride) {
   using Reg = typename V::Reg;
-  constexpr int kLine = 4 * V::kLanes;
+  constexpr int kPatch = kTile + 2, kLine = kTile * V::kLanes;
   for (int i = 0; i < run_count; ++i) {
     const LineRun& run = runs[i];
     const auto mask = V::mask(0, run.count);
     V::store(lines + run.line, mask, V::load(V::zero(), mask, plane + run.plane));
   }
-  Reg rows[6][6];
-  for (int i = 0; i < 6; ++i) {
-    Reg d[6], part[4];
+  Reg rows[kPatch][kPatch];
+  for (int i = 0; i < kPatch; ++i) {
+    Reg d[kPatch], part[kTile];
     V::split(lines + 2 * i * kLine, part);
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) d[j] = part[j];
+    for (int j = 0; j < kTile; ++j) d[j] = part[j];
     V::split(lines + (2 * i + 1) * kLine, part);
-    d[4] = part[0];
-    d[5] = part[1];
+    d[kTile] = part[0];
+    d[kTile + 1] = part[1];
     winograd_input_line<V>(d);
 #pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) rows[i][j] = d[j];
+    for (int j = 0; j < kPatch; ++j) rows[i][j] = d[j];
   }
-  for (int j = 0; j < 6; ++j) {
-    Reg d[6];
+  for (int j = 0; j < kPatch; ++j) {
+    Reg d[kPatch];
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) d[i] = rows[i][j];
+    for (int i = 0; i < kPatch; ++i) d[i] = rows[i][j];
     winograd_input_line<V>(d);
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) V::store(v + (6 * i + j) * v_stride, d[i]);
+    for (int i = 0; i < kPatch; ++i) V::store(v + (kPatch * i + j) * v_stride, d[i]);
   }
 }
 
-template <class V>
+template <class V, int kTile>
 void winograd_output(const typename V::T* m, std::int64_t m_stride, typename V::T bias, const LineRun* runs,
                      int run_count, const Epilogue<typename V::T>& epilogue, typename V::T* plane) {
   using Reg = typename V::Reg;
   using T = typename V::T;
-  constexpr int kLine = 4 * V::kLanes;
-  Reg columns[4][6];
-  for (int j = 0; j < 6; ++j) {
-    Reg d[6], o[4];
+  constexpr int kPatch = kTile + 2, kLine = kTile * V::kLanes;
+  Reg columns[kTile][kPatch];
+  for (int j = 0; j < kPatch; ++j) {
+    Reg d[kPatch], o[kTile];
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i) d[i] = V::load(m + (6 * i + j) * m_stride);
+    for (int i = 0; i < kPatch; ++i) d[i] = V::load(m + (kPatch * i + j) * m_stride);
     winograd_output_line<V>(d, o);
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) columns[i][j] = o[i];
+    for (int i = 0; i < kTile; ++i) columns[i][j] = o[i];
   }
-  alignas(64) T lines[4 * kLine + V::kLanes];  // runs are read as whole vectors
+  alignas(64) T lines[kTile * kLine + V::kLanes];  // runs are read as whole vectors
   const Reg shift = V::set(bias);
-  for (int i = 0; i < 4; ++i) {
-    Reg o[4];
+  for (int i = 0; i < kTile; ++i) {
+    Reg o[kTile];
     winograd_output_line<V>(columns[i], o);
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) o[j] = o[j] + shift;
+    for (int j = 0; j < kTile; ++j) o[j] = o[j] + shift;
     V::merge(o, lines + i * kLine);
   }
   for (int i = 0; i < run_count; ++i) {

@@ -30,6 +30,9 @@ const Conv2dCase kWinogradCases[] = {
     {"rows wholly in the padding", {1, 16, 2, 3}, 16, {.kernel = 3, .padding = {7, 9, 5, 6}}},
     {"several groups of panels", {1, 16, 10, 11}, 130, {.kernel = 3, .padding = 1}},
     {"many blocks", {1, 16, 72, 73}, 17, {.kernel = 3, .padding = 1}},
+    {"small tiles, one beyond the edges", {1, 16, 7, 7}, 16, {.kernel = 3, .padding = 1}},
+    {"small tiles, wide", {2, 17, 6, 39}, 130, {.kernel = 3, .padding = 1}},
+    {"small tiles, no padding", {1, 19, 9, 9}, 18, {.kernel = 3}},
 };
 
 /// Of the largest: four times what the plain loops are held to.
@@ -165,8 +168,10 @@ TEST_CASE("winograd: a program takes it where it pays and was asked for, and bac
   const Choice choices[] = {
       {{1, 16, 8, 8}, 16, {.kernel = 3, .padding = 1}, true, true},
       {{1, 16, 10, 10}, 16, {.kernel = 3}, true, true},
-      {{1, 16, 9, 9}, 16, {.kernel = 3}, false, true},  // 7×7 from 9×9, and 9×9 back
-      {{1, 16, 7, 7}, 16, {.kernel = 3, .padding = 1}, false, false},
+      {{1, 16, 9, 9}, 16, {.kernel = 3}, true, true},  // 7×7 from 9×9, and 9×9 back
+      {{1, 16, 7, 7}, 16, {.kernel = 3, .padding = 1}, true, true},
+      {{1, 16, 7, 7}, 16, {.kernel = 3}, false, true},  // 5×5 from 7×7, and 7×7 back
+      {{1, 16, 9, 5}, 16, {.kernel = 3, .padding = 1}, false, false},
       {{1, 15, 8, 8}, 16, {.kernel = 3, .padding = 1}, false, false},
       {{1, 16, 16, 16}, 16, {.kernel = 3, .stride = 2, .padding = 1}, false, false},
       {{1, 16, 12, 12}, 16, {.kernel = 3, .dilation = 2, .padding = 2}, false, false},
