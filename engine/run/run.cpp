@@ -231,7 +231,7 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
     if (program_->node(id).output > 0) continue;  // with the first of its layer's values
     const int values = program_->node(id).layer ? program_->node(id).layer->output_count() : 1;
     if (program_->is_backward_ready(id))
-      layer_backward(id, wanted, dvalues, result.parameters, options.rule, box ? &*box : nullptr, operands);
+      layer_backward(id, wanted, dvalues, result.parameters, options, box ? &*box : nullptr, operands);
     for (NodeId value = id; value < id + values; ++value) {
       Tensor& dvalue = dvalues[at(value)];
       if (dvalue.defined() && std::ranges::find(options.wrt, value) != options.wrt.end())
@@ -251,8 +251,8 @@ Gradients Run::backward(std::span<const Seed> seeds, const BackwardOptions& opti
 }
 
 void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<Tensor>& dvalues,
-                         std::vector<Tensor>& dparameters, BackwardRule rule, const InputBox* box,
-                         Operands& operands) {
+                         std::vector<Tensor>& dparameters, const BackwardOptions& options,
+                         const InputBox* box, Operands& operands) {
   const Node& node = program_->node(id);
   const Needs needs = program_->needs(id);
   operands.clear();
@@ -265,13 +265,18 @@ void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<
     y.push_back(needs.outputs ? held(value) : nullptr);
   }
   if (!any) return;
+  // A ReLU's dx takes the place of dy, which nobody else reads.
+  const bool in_place = node.layer->relu_upper() && !reads_values(options.rule) &&
+                        std::ranges::find(options.wrt, id) == options.wrt.end();
   terms.resize(node.inputs.size());
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const NodeId from = node.inputs[i];
     const TensorType& type = program_->type(from);
     x.push_back(needs.inputs ? held(from) : nullptr);
     x_shapes.push_back(type.shape);
-    if (wanted[at(from)]) terms[i] = context_.empty(type.shape, type.dtype);
+    if (wanted[at(from)])
+      terms[i] = in_place ? std::move(dvalues[at(id)]) : context_.empty(type.shape, type.dtype);
+    if (wanted[at(from)] && in_place) dy.front() = &terms[i];
     dx.push_back(wanted[at(from)] ? &terms[i] : nullptr);
   }
   if (!dparameters.empty())
@@ -289,7 +294,7 @@ void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<
                         .dy = dy,
                         .dx = dx,
                         .dw = dw,
-                        .rule = rule,
+                        .rule = options.rule,
                         .at_input = program_->network().node(node.inputs.front()).kind() == OpKind::input,
                         .box = box,
                         .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)},

@@ -86,7 +86,7 @@ class Run {
   void forward();
   struct Operands;
   void layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<Tensor>& dvalues,
-                      std::vector<Tensor>& dparameters, BackwardRule rule, const InputBox* box,
+                      std::vector<Tensor>& dparameters, const BackwardOptions& options, const InputBox* box,
                       Operands& operands);
   Tensor rows_of(const Tensor& value, std::span<const std::int64_t> rows) const;
 

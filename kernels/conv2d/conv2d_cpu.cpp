@@ -229,9 +229,17 @@ Tensor conv2d_pack(const Context& context, const Conv2dParams& a, const T* w, bo
 }
 template <class T>
 Tensor conv2d_pack_gradient(const Context& context, const Conv2dParams& a, const T* w, bool winograd) {
-  return winograd && winograd_pays(gradient_params(a))
-             ? winograd_pack_gradient(context, micro_kernels<T>(), a, w)
-             : Tensor();
+  const MicroKernels<T>& kernels = micro_kernels<T>();
+  const Conv2dParams gradient = gradient_params(a);
+  if (winograd && winograd_pays(gradient)) return winograd_pack_gradient(context, kernels, a, w);
+  // Several taps would be added up from the other end.
+  if (Extents(a).taps > 1 || a.stride_height * a.stride_width > 1 || a.groups > 1 ||
+      a.in_height != a.out_height || a.in_width != a.out_width)
+    return {};
+  Tensor transposed({a.in_channels, a.out_channels}, dtype_of<T>);
+  const int columns = static_cast<int>(a.out_channels);
+  kernels.pack_rows(w, a.in_channels, columns, a.in_channels, columns, transposed.data<T>());
+  return conv2d_pack(context, gradient, transposed.data<T>(), false);
 }
 template <class T>
 void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w,
