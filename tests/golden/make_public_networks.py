@@ -151,12 +151,13 @@ def prepared(name, width, height, side=None):
     return (x - mean) / std
 
 
-def speaking(head, seed):
-    """Filled so that it says different words and ends."""
+def speaking(head, seed, scales):
+    """Filled so that it says different words and ends; scaled so that large vectors of pictures do not saturate it."""
     with torch.no_grad():
         for name, tensor in fill_module(head).named_parameters():
             if "img" not in name:
                 tensor.copy_(torch.from_numpy(fill(seed + name, tuple(tensor.shape))))
+            tensor *= scales.get(name, 1)
     return head
 
 
@@ -169,6 +170,7 @@ def add_captioner(name, a, vector, says, start, end, never, longest):
     """`says(vector, ids)` are the scores behind each id."""
     a = a.detach().requires_grad_()
     scores = says(vector(a), torch.tensor([[start, *CAPTION]]))
+    assert (scores - says(0 * vector(a), torch.tensor([[start, *CAPTION]]))).abs().max() > 0.5
     golden.add(f"{name}.scores", scores[0])
     add_map(name, a, scores[0, 2, CAPTION[2]])
     ids, margins = [start], []
@@ -187,7 +189,8 @@ def add_captioner(name, a, vector, says, start, end, never, longest):
 
 def make_tutorial():
     encoder = fill_module(Encoder(torchvision.models.resnet18(weights=None), 6)).double()
-    decoder = speaking(Decoder(len(TUTORIAL_WORDS), 6, 5), "b")
+    decoder = speaking(Decoder(len(TUTORIAL_WORDS), 6, 5), "53", {
+        "embed.weight": 150, "lstm.weight_ih_l0": 1 / 150, "lstm.weight_hh_l0": 2, "linear.weight": 2})
     torch.save(decoder.state_dict(), FILES / "decoder.ckpt")
     with torch.no_grad():
         a = encoder.map(prepared("public.tutorial", 90, 70, 224))
@@ -197,7 +200,8 @@ def make_tutorial():
 
 def make_show_tell():
     cnn = fill_module(caffe_resnet("resnet50")).double()
-    head = speaking(ShowTell(2048, len(SHOW_TELL_WORDS) + 1, 6, 5), "27")
+    head = speaking(ShowTell(2048, len(SHOW_TELL_WORDS) + 1, 6, 5), "114", {
+        "img_embed.weight": 1e-4, "core.weight_ih_l0": 2, "core.weight_hh_l0": 2, "logit.weight": 2})
     torch.save(head.state_dict(), FILES / "show_tell.pth")
     with torch.no_grad():
         a = resnet_map(cnn, prepared("public.show_tell", 101, 85))
@@ -257,7 +261,7 @@ def main():
     encoder, _ = make_tutorial()
     cnn, _ = make_show_tell()
     answerer = make_basic_vqa()
-    torch.save(FiveGates(4, 8, 3).state_dict(), FILES / "fc.pth")
+    torch.save(fill_module(FiveGates(4, 8, 3)).state_dict(), FILES / "fc.pth")
     make_words()
     make_keys({"small tutorial.encoder": encoder, "small show_tell.cnn": cnn, "small basic_vqa": answerer})
     golden.save()

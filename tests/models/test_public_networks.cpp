@@ -37,8 +37,7 @@ Tensor map_of(const LanguageModel& model, Context& context, const std::string& n
 
 void check_map(const HeadExplanation& head, const HeadTarget& target, const std::string& name) {
   const Tensor expected = golden("public_networks", name + ".map");
-  // What channels say of a place cancels for the most part.
-  CHECK(relative_error(head.maps({&target, 1}, {.steps = 1}).front().map, expected) <= 1e-3);
+  CHECK(relative_error(head.maps({&target, 1}, {.steps = 1}).front().map, expected) <= 1e-4);
 }
 
 void check_captioner(const LanguageModel& model, const Tensor& map, Context& context,
