@@ -9,6 +9,7 @@
 #include "tools/backlight/names.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "tools/diagnose/attack_measure.hpp"
+#include "tools/evaluate/data_options.hpp"
 #include "tools/evaluate/report.hpp"
 
 namespace backlight::tools {
@@ -20,9 +21,10 @@ struct AttackCommand {
   InputOptions inputs;
   NetworkOptions network;
   DeviceOptions device;
-  std::string towards, layer, pictures, boxes, fit, exif = "apply", folder = "backlight-attack";
+  std::string towards, layer, fit, exif = "apply", folder = "backlight-attack";
   std::vector<std::string> classes;
   fs::path data;
+  DataOptions reading;
   std::int64_t scenes = 0;
   std::optional<int> epsilon, step, steps;
   std::optional<double> probability, tolerance;
@@ -81,7 +83,7 @@ void check_command(const AttackCommand& command) {
   } else if (command.towards.empty()) {
     throw Error(ErrorKind::usage, "--towards CLASS says which class the network shall see");
   }
-  if (command.data.empty() && !(command.pictures.empty() && command.boxes.empty()))
+  if (command.data.empty() && command.reading.given())
     throw Error(ErrorKind::usage, "--pictures and --boxes are of --data");
   if (!command.measures() && command.tolerance)
     throw Error(ErrorKind::usage, "--tolerance is of --scenes and --data");
@@ -176,9 +178,7 @@ void measure(AttackCommand& command, Attacker& attacker, Context& context) {
     set.format = "drawn";
     subjects = drawn_subjects(attacker.settings().seed, command.scenes);
   } else {
-    DataSetOptions how{command.pictures};
-    if (!command.boxes.empty()) how.boxes = parse_box_numbers(command.boxes);
-    set = read_data_set(command.data, how);
+    set = read_data_set(command.data, command.reading.parsed());
     for (const DataProblem& problem : set.problems) console.error(problem.where, ": ", problem.what);
     subjects = annotated_subjects(set, model, exif, console);
   }
@@ -268,9 +268,7 @@ void add_attack_command(CLI::App& app) {
       ->check(CLI::Range(1, 1'000'000));
   add("--data", options->data, "Measure over pictures with boxes, in the formats of `backlight evaluate`",
       "PATH", "Measurement");
-  add("--pictures", options->pictures, "Where the pictures of --data are [beside the annotations]", "DIR",
-      "Measurement");
-  add("--boxes", options->boxes, kBoxesHelp, "NAME", "Measurement");
+  add_data_options(command, options->reading, "Measurement");
   add("--tolerance", options->tolerance, "Pixels by which a maximum may miss [15; 0 for backlight_scenes]",
       "N", "Measurement")
       ->check(CLI::Range(0.0, 1000.0));

@@ -53,9 +53,6 @@ struct DataSet {
 enum class BoxNumbers : std::uint8_t { inclusive, edges, xywh, voc };
 /// "inclusive", "edges", "xywh", "voc". Throws Error(usage) for another name.
 BoxNumbers parse_box_numbers(std::string_view name);
-inline constexpr const char* kBoxesHelp =
-    "What a box's numbers are: inclusive (first and last pixel), edges, xywh, voc (inclusive, from 1) [the "
-    "format's]";
 /// The box by its edges. Throws Error(bad_input) for one that is empty or not finite.
 Box box_of(BoxNumbers meaning, double a, double b, double c, double d);
 

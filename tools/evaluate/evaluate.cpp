@@ -13,6 +13,7 @@
 #include "tools/backlight/map_options.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "tools/backlight/table.hpp"
+#include "tools/evaluate/data_options.hpp"
 #include "tools/evaluate/evaluation_run.hpp"
 #include "tools/evaluate/measures.hpp"
 #include "tools/evaluate/plots.hpp"
@@ -42,7 +43,8 @@ constexpr std::array<std::pair<std::string_view, bool SimilarityOptions::*>, 2> 
 
 struct EvaluateOptions {
   fs::path data;
-  std::string pictures, boxes, compare;
+  DataOptions reading;
+  std::string compare;
   NetworkOptions network;
   DeviceOptions device;
   std::vector<std::string> methods, layers, similarity, measures{"localization", "pointing", "energy"};
@@ -73,9 +75,7 @@ MapOptions map_options_of(const EvaluateOptions& options) {
 }
 
 DataSet read_data(const EvaluateOptions& options, const Ranks& ranks, Console& console) {
-  DataSetOptions how{options.pictures};
-  if (!options.boxes.empty()) how.boxes = parse_box_numbers(options.boxes);
-  DataSet set = read_data_set(options.data, how);
+  DataSet set = read_data_set(options.data, options.reading.parsed());
   if (ranks.first())
     for (const DataProblem& problem : set.problems) console.error(problem.where, ": ", problem.what);
   if (set.without_objects > 0)
@@ -305,8 +305,7 @@ void add_evaluate_command(CLI::App& app) {
     return command.add_option(name, value, help)->group(group)->type_name(type);
   };
   add("DATA", options->data, "Annotations of pictures; see below", "PATH", "Data")->required();
-  add("--pictures", options->pictures, "Where the pictures are [beside the annotations]", "DIR", "Data");
-  add("--boxes", options->boxes, kBoxesHelp, "NAME", "Data");
+  add_data_options(command, options->reading);
   add("--limit", options->limit, "Only so many pictures, chosen by the seed", "N", "Data");
   add("--exif", options->exif, kExifHelp, "NAME", "Data")->capture_default_str();
   add("--method", options->methods, "One or several; see `backlight methods` [grad-cam]", "NAME,...",

@@ -13,8 +13,8 @@
 #include "tools/backlight/interrupt.hpp"
 #include "tools/backlight/looks.hpp"
 #include "tools/backlight/outputs.hpp"
-#include "tools/evaluate/annotations.hpp"
 #include "tools/evaluate/class_lookup.hpp"
+#include "tools/evaluate/data_options.hpp"
 #include "tools/evaluate/measures.hpp"
 #include "tools/report/page.hpp"
 #include "tools/report/summary.hpp"
@@ -29,8 +29,9 @@ constexpr std::array<std::pair<std::string_view, Shown>, 3> kShown{
 
 struct ReportOptions {
   fs::path data;
-  std::string pictures, fit = "crop", exif = "apply";
-  std::optional<std::string> boxes, preset, layer, only;
+  DataOptions reading;
+  std::string fit = "crop", exif = "apply";
+  std::optional<std::string> preset, layer, only;
   std::optional<std::size_t> limit, per_pair;
   std::size_t budget = 64;
   NetworkOptions network;
@@ -279,8 +280,7 @@ void run_report(ReportOptions& options) {
   if (options.only) selection.shown = parse_choice("choice of pictures", *options.only, kShown);
   selection.limit = options.limit.value_or(selection.limit);
   selection.per_pair = options.per_pair.value_or(selection.per_pair);
-  DataSetOptions how{options.pictures};
-  if (options.boxes) how.boxes = parse_box_numbers(*options.boxes);
+  const DataSetOptions how = options.reading.parsed();
 
   const std::array files{options.out / "report.html", options.out / "report.json",
                          options.out / "report.csv"};
@@ -356,8 +356,7 @@ void add_report_command(CLI::App& app) {
     return command.add_option(name, value, help)->group(group)->type_name(type);
   };
   add("DATA", options->data, "Pictures whose classes are known; see below", "PATH", "Data")->required();
-  add("--pictures", options->pictures, "Where the pictures are [beside the annotations]", "DIR", "Data");
-  add("--boxes", options->boxes, kBoxesHelp, "NAME", "Data");
+  add_data_options(command, options->reading);
   add("--exif", options->exif, kExifHelp, "NAME", "Data")->capture_default_str();
   add("--only", options->only,
       "Which pictures are shown: wrong, right, all [all that are wrong, and as many that are right]", "NAME",

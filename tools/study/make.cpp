@@ -6,6 +6,7 @@
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/outputs.hpp"
 #include "tools/backlight/scores.hpp"
+#include "tools/evaluate/data_options.hpp"
 #include "tools/study/commands.hpp"
 #include "tools/study/pages.hpp"
 
@@ -19,7 +20,8 @@ constexpr std::size_t kUsualItems = 90, kUsualScenes = 400;
 struct MakeOptions {
   std::string kind;
   fs::path data;
-  std::string pictures, boxes, fit = "stretch", exif = "apply", preset = "pytorch-grad-cam";
+  DataOptions reading;
+  std::string fit = "stretch", exif = "apply", preset = "pytorch-grad-cam";
   std::vector<std::string> weights, models;
   NetworkOptions network;  ///< what is the same of all
   DeviceOptions device;
@@ -114,8 +116,7 @@ void run_make(MakeOptions& options) {
   request.fit = parse_fit(options.fit);
   request.question.preset = parse_preset(options.preset);
   const ExifOrientation exif = parse_exif(options.exif);
-  DataSetOptions how{options.pictures};
-  if (!options.boxes.empty()) how.boxes = parse_box_numbers(options.boxes);
+  const DataSetOptions how = options.reading.parsed();
   const std::vector<NetworkOptions> asked = networks_of(options, kind);
   Inputs inputs;
   for (const fs::path& file : {options.data, fs::path(labels_file(options.network))}) inputs.add(file);
@@ -222,8 +223,7 @@ void add_study_make_command(CLI::App& app) {
       ->capture_default_str();
   add("--seed", options->seed, "Another seed, another study of the same pictures", "N", "Study")
       ->capture_default_str();
-  add("--pictures", options->pictures, "Where the pictures are [beside the annotations]", "DIR", "Data");
-  add("--boxes", options->boxes, kBoxesHelp, "NAME", "Data");
+  add_data_options(command, options->reading);
   add("--limit", options->limit,
       "Look at so many pictures only, chosen by the seed; of scenes, draw so many [all; 400 scenes]", "N",
       "Data")
