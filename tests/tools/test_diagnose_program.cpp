@@ -158,6 +158,19 @@ TEST_CASE("attack: measured over drawn scenes and over the same scenes as files,
                     6);
   CHECK(others["measured"].get<int>() < 3);
   CHECK(others["errors"][0]["file"] == "scene_000000");
+
+  // What else a class's name could mean is said once, whatever the number of its objects.
+  std::string labels = "77\n", csv = "file,class,x0,y0,x1,y1\n";
+  for (int c = 1; c < 10; ++c) labels += "c" + std::to_string(c) + "\n";
+  for (int i = 0; i < 3; ++i) csv += "scene_00000" + std::to_string(i) + ".png,3,10,10,40,50\n";
+  const ProcessResult numbered =
+      work.run({"attack", "--data", work.file("scenes/boxes.csv", csv), "--boxes", "edges", "--model",
+                "backlight_scenes", "--labels", work.file("names.txt", labels), "--steps", "1", "--out",
+                work.str("numbered")});
+  CHECK(numbered.exit_code == 0);
+  const std::size_t said = numbered.err.find("3 was taken as the index of class 3 (c3)");
+  REQUIRE(said != std::string::npos);
+  CHECK(numbered.err.find("3 was taken as", said + 1) == std::string::npos);
 }
 
 TEST_CASE("attack: what has no meaning is refused before a network is read") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <new>
 
 #include "engine/core/random.hpp"
@@ -12,9 +13,9 @@
 #include "models/pictures.hpp"
 #include "models/scenes/scene.hpp"
 #include "tools/backlight/batch.hpp"
-#include "tools/backlight/class_names.hpp"
 #include "tools/backlight/names.hpp"
 #include "tools/diagnose/markdown.hpp"
+#include "tools/evaluate/class_lookup.hpp"
 #include "tools/evaluate/measures.hpp"
 #include "tools/evaluate/report.hpp"
 
@@ -267,6 +268,7 @@ std::vector<SubjectPicture> drawn_subjects(std::uint64_t seed, std::int64_t scen
 
 std::vector<SubjectPicture> annotated_subjects(const DataSet& set, const Model& model, ExifOrientation exif,
                                                Console& console) {
+  const auto class_of = std::make_shared<ClassLookup>(model, console);
   std::vector<SubjectPicture> subjects;
   for (const AnnotatedPicture& picture : set.pictures)
     subjects.push_back({picture.name,
@@ -274,10 +276,8 @@ std::vector<SubjectPicture> annotated_subjects(const DataSet& set, const Model& 
                           return PictureSource{picture.file.string(), ""}.read(
                               exif, model.info.preprocessing.alpha(), console);
                         },
-                        [&picture, &model](const Image& image) {
-                          return objects_on(picture, image, [&](std::string_view name) {
-                            return find_class(model.labels, model.wordnet_ids, name).index;
-                          });
+                        [&picture, class_of](const Image& image) {
+                          return objects_on(picture, image, std::ref(*class_of));
                         }});
   return subjects;
 }
