@@ -1,6 +1,7 @@
 #include "engine/explain/explanation.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/conv2d/conv2d_layer.hpp"
 #include "kernels/dispatch.hpp"
@@ -209,6 +210,41 @@ ClassMap Explanation::grad_cam(NodeId layer, const Tensor& gradient, AlphaReduct
   Tensor alpha = channel_sums(context_.copy(gradient), scale_of(layer, reduction));
   Tensor map = weighted_sum(alpha, activations(layer));
   return {std::move(alpha), std::move(map)};
+}
+
+ClassMap Explanation::grad_cams(NodeId layer, const Tensor& dscores, AlphaReduction reduction) {
+  const Shape &shape = dscores.shape(), &own = scores().shape();
+  if (own[0] != 1 || shape.rank() != 2 || shape[1] != own[1] || dscores.dtype() != scores().dtype())
+    throw Error(ErrorKind::usage, "targets by ", dscores.dtype(), " ", shape,
+                " were asked about, but the scores are ", scores().dtype(), " ", own,
+                ": expected one image and a row of as many for each target");
+  const Tensor& a = activations(layer);
+  const std::int64_t targets = shape[0], channels = a.shape()[1], plane = maps_of(a.shape()).plane;
+  if (const ChannelSums* const closed = program().channel_sums(layer); closed && closed->node == score_) {
+    Tensor alpha = product(channel_sums(context_.copy(dscores), scale_of(layer, reduction)),
+                           program().parameter(closed->matrix, network_.weights()));
+    Tensor maps = context_.empty({targets, a.shape()[2], a.shape()[3]}, a.dtype());
+    dispatch(context_, a.dtype(), [&]<class T>(const Kernels<T>& k) {
+      k.matmul(context_, {.m = targets, .n = plane, .k = channels}, alpha.data<T>(), a.data<T>(),
+               maps.data<T>());
+    });
+    return {std::move(alpha), std::move(maps)};
+  }
+  const Tensor rows = context_.to_host(dscores);
+  ClassMap all{Tensor({targets, channels}, a.dtype()),
+               Tensor({targets, a.shape()[2], a.shape()[3]}, a.dtype())};
+  const auto* from = static_cast<const char*>(rows.raw());
+  auto *alphas = static_cast<char*>(all.alpha.raw()), *maps = static_cast<char*>(all.map.raw());
+  for (std::int64_t t = 0; t < targets; ++t) {
+    Seed seed{score_, Tensor(own, a.dtype())};
+    std::memcpy(seed.dy.raw(), from, seed.dy.bytes());
+    const ClassMap one = grad_cam(layer, seed, reduction);
+    const Tensor alpha = context_.to_host(one.alpha), map = context_.to_host(one.map);
+    std::memcpy(alphas, alpha.raw(), alpha.bytes());
+    std::memcpy(maps, map.raw(), map.bytes());
+    from += seed.dy.bytes(), alphas += alpha.bytes(), maps += map.bytes();
+  }
+  return {context_.copy(all.alpha), context_.copy(all.map)};
 }
 
 Tensor Explanation::gradient(NodeId node, const Seed& target, BackwardRule rule) {

@@ -79,6 +79,11 @@ class Explanation {
   ClassMap grad_cam(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
   /// The same of a gradient that is known, N×K×h×w, in any memory.
   ClassMap grad_cam(NodeId layer, const Tensor& gradient, AlphaReduction reduction) const;
+  /// Grad-CAM of any number T of targets of one image, α T×K and maps T×h×w; `dscores`, T×classes in any memory, has the
+  /// gradient of each at the scores. Where the program knows α from the scores (Optimisations::closed_form) all maps are
+  /// one matrix product, whose sums are in the network's type; else a backward is run for each. Throws Error(usage) for
+  /// a batch of several images, and for a gradient that is not the scores'.
+  ClassMap grad_cams(NodeId layer, const Tensor& dscores, AlphaReduction reduction = AlphaReduction::mean);
   /// Equation 1 alone: α, N×K.
   Tensor channel_weights(NodeId layer, const Seed& target, AlphaReduction reduction = AlphaReduction::mean);
   /// N×K×h×w, one of the layers named at the start.

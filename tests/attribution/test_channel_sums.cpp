@@ -246,3 +246,45 @@ TEST_CASE("channel sums: new weights are never mixed with sums of old ones") {
       for (float& v : p.tensor->values()) v *= -1;
   CHECK(relative_error(alpha(), before) > 0.1);
 }
+
+TEST_CASE("channel sums: many targets of an image have the maps of each alone" *
+          doctest::test_suite("device")) {
+  const struct {
+    Network network;
+    const char* path;
+    const char* behind;
+  } cases[] = {{small_residual_network(), "block", "fc"},
+               {pooled_by(adaptive_avg_pool2d({5, 7}), 35), "layer", "fc1"}};
+  const std::int64_t targets = 17;
+  const Tensor dscores = random_tensor({targets, 5}, "channel_sums.dscores");
+  for (const auto& [network, path, behind] : cases) {
+    Context context = test_context(2);
+    const Network on_device = placed(network, context);
+    const NodeId layer = on_device.find(path);
+    Programs programs(on_device, kClosed);
+    Explanation explanation(programs, context, random_tensor({1, 3, 13, 18}, "channel_sums.x"), {layer},
+                            false);
+    CHECK(on_device.node(explanation.program().channel_sums(layer)->node).name == behind);
+    for (const AlphaReduction reduction : {AlphaReduction::mean, AlphaReduction::sum}) {
+      const ClassMap all = explanation.grad_cams(layer, dscores, reduction);
+      const Tensor alphas = context.to_host(all.alpha), maps = context.to_host(all.map);
+      REQUIRE(alphas.shape() == Shape{targets, 8});
+      const double tolerance = tolerance_on(context.device(), 1e-6);
+      for (std::int64_t t = 0; t < targets; ++t) {
+        const auto row = [t](const Tensor& of, const Shape& shape) {
+          const auto size = static_cast<std::size_t>(shape.numel());
+          return Tensor::from(shape, of.values().subspan(static_cast<std::size_t>(t) * size, size));
+        };
+        const ClassMap one =
+            explanation.grad_cam(layer, {score_node(on_device), row(dscores, {1, 5})}, reduction);
+        CHECK(relative_error(row(alphas, {1, 8}), context.to_host(one.alpha)) <= tolerance);
+        CHECK(relative_error(row(maps, one.map.shape()), context.to_host(one.map)) <= tolerance);
+      }
+    }
+    CHECK_THROWS_WITH_AS(explanation.grad_cams(layer, Tensor::zeros({3, 4})), doctest::Contains("3×4"),
+                         Error);
+  }
+  Summed two(small_residual_network(), kClosed, "block");
+  CHECK_THROWS_WITH_AS(two.explanation.grad_cams(two.layer, dscores), doctest::Contains("expected one image"),
+                       Error);
+}

@@ -124,7 +124,7 @@ TEST_CASE("bench network: the result is that of the weights and the input that a
   std::ofstream(path("input"), std::ios::binary)
       .write(static_cast<const char*>(x.raw()), static_cast<long>(x.bytes()));
 
-  const NetworkOptions options{.threads = 1, .repeat = 1, .batch = 2, .optimise = Optimisations::exact()};
+  NetworkOptions options{.threads = 1, .repeat = 1, .batch = 2, .optimise = Optimisations::exact()};
   const auto result = [&](Job job) {
     std::ostringstream out;
     bench_network("resnet20_cifar", job, options, false, out,
@@ -155,6 +155,15 @@ TEST_CASE("bench network: the result is that of the weights and the input that a
   }
   CHECK(result(Job::guided_grad_cam) == npy(product));
   CHECK(std::ranges::any_of(product.values(), [](float value) { return value != 0; }));
+
+  CHECK_THROWS_WITH_AS(result(Job::class_maps), doctest::Contains("expected one image"), Error);
+  options.batch = 1;
+  std::ofstream(path("input"), std::ios::binary)
+      .write(static_cast<const char*>(x.raw()), static_cast<long>(x.bytes() / 2));
+  const std::string maps = result(Job::class_maps);
+  const std::size_t one = 8 * 8 * sizeof(float);
+  REQUIRE(maps.size() > 10 * one);
+  CHECK(maps.substr(maps.size() - 3 * one, one) == std::string(static_cast<const char*>(map.raw()), one));
 
   std::ofstream(path("input"), std::ios::binary) << "short";
   CHECK_THROWS_WITH_AS(result(Job::forward), doctest::Contains("input: has 5 bytes, but float32 of"), Error);

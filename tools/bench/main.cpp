@@ -129,6 +129,7 @@ const std::map<std::string, Precision> kPrecisions{
 
 const std::map<std::string, Job> kJobs{{"forward", Job::forward},
                                        {"grad-cam", Job::grad_cam},
+                                       {"class-maps", Job::class_maps},
                                        {"guided-backprop", Job::guided_backprop},
                                        {"guided-grad-cam", Job::guided_grad_cam}};
 const std::map<std::string, Optimisations> kOptimisations{
@@ -168,7 +169,7 @@ int run(int argc, char** argv) {
   CLI::App* network =
       app.add_subcommand("network", "what a network does, time and again: one line each, in ms");
   network->add_option("name", name, "e.g. vgg16")->required();
-  network->add_option("--job", job, "forward, grad-cam, guided-backprop or guided-grad-cam")
+  network->add_option("--job", job, "forward, grad-cam, class-maps, guided-backprop or guided-grad-cam")
       ->check(CLI::IsMember(kJobs))
       ->type_name("NAME")
       ->capture_default_str();

@@ -71,6 +71,13 @@ struct Subject {
   Tensor x;
 };
 
+/// size×size: the gradients of every score.
+Tensor identity(std::int64_t size) {
+  Tensor one = Tensor::zeros({size, size});
+  for (std::int64_t i = 0; i < size; ++i) one.data<float>()[i * size + i] = 1;
+  return one;
+}
+
 /// Guided Grad-CAM as captum has it, N×C×H×W in the host's memory: so are the gradients and the maps (N×h×w).
 Tensor guided_products(const Tensor& gradients, const Tensor& maps) {
   Tensor products(gradients.shape());
@@ -148,12 +155,18 @@ void bench_network(const std::string& name, Job job, const NetworkOptions& optio
   const NodeId layer = subject.network.find(model_info(name).default_layers.pytorch_grad_cam);
   const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), kClass);
   Programs programs(subject.network, options.optimise);
+  Tensor every_class;
   const auto once = [&]() -> Tensor {
     if (job == Job::forward) {
       const Run run(program_for(programs, context, subject.x), context, tensors(context.copy(subject.x)));
       return context.to_host(run.output());
     }
-    Explanation explanation(programs, context, context.copy(subject.x), {layer}, job != Job::grad_cam);
+    const bool at_input = job == Job::guided_backprop || job == Job::guided_grad_cam;
+    Explanation explanation(programs, context, context.copy(subject.x), {layer}, at_input);
+    if (job == Job::class_maps) {
+      if (!every_class.defined()) every_class = identity(explanation.scores().shape()[1]);
+      return context.to_host(explanation.grad_cams(layer, every_class).map);
+    }
     const Seed target = explanation.target(classes);
     Tensor map, gradient;
     if (job != Job::guided_backprop) map = context.to_host(explanation.grad_cam(layer, target).map);

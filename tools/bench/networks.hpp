@@ -32,9 +32,10 @@ struct NetworkOptions {
 /// What is timed, until its result is in the host's memory:
 ///   forward          the scores, N×K
 ///   grad_cam         the raw signed map of class 7 at pytorch-grad-cam's default layer, N×h×w
+///   class_maps       the same of every class, K×h×w, of one image
 ///   guided_backprop  the input's gradient of that class under the guided rule, N×3×H×W
 ///   guided_grad_cam  that gradient times the rectified map, enlarged as captum does, N×3×H×W
-enum class Job : std::uint8_t { forward, grad_cam, guided_backprop, guided_grad_cam };
+enum class Job : std::uint8_t { forward, grad_cam, class_maps, guided_backprop, guided_grad_cam };
 
 /// Where a network's numbers come from and its result goes; empty: random ones, and nowhere.
 struct NetworkFiles {
