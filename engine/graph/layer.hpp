@@ -87,6 +87,13 @@ struct BackwardArgs {
   const Tensor* packed = nullptr;  ///< what pack_backward() made of w; null where it was not asked or made nothing
 };
 
+/// What one call of a layer does on the CPU, for reports of where time goes.
+struct Work {
+  std::string_view kernel = {};  ///< which of its kernels; empty where there is but one
+  std::int64_t operations = 0;   ///< of its equation, a multiplication and an addition are two; 0 where bytes are all
+  std::int64_t executed = 0;     ///< by the kernel, which may need fewer
+};
+
 /// A tensor that a layer computes with, under PyTorch's name ("weight", "bias", "running_mean").
 struct ParameterSpec {
   std::string name;
@@ -137,6 +144,8 @@ class Layer {
   virtual Tensor pack(const PackArgs&) const { return {}; }
   /// The same as backward reads them for the gradients of its inputs.
   virtual Tensor pack_backward(const PackArgs&) const { return {}; }
+  /// Of a forward, or a backward to the inputs; `packed`: what pack() or pack_backward() made, or null.
+  virtual Work work(std::span<const Shape> /*x*/, const Tensor* /*packed*/, bool /*backward*/) const { return {}; }
   virtual void forward(const ForwardArgs& args) const = 0;
   virtual void backward(const BackwardArgs& args) const = 0;
 

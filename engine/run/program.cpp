@@ -52,6 +52,7 @@ Program::Program(const Network& network, const Context& context, std::vector<Giv
     : network_(network),
       options_(std::move(options)),
       given_(std::move(given)),
+      isa_(context.isa()),
       dtype_(computed_type(network, given_)) {
   for (const Given& value : given_) checked(value.node);
   types_ = network.types(given_, dtype_);

@@ -100,6 +100,8 @@ class Program {
   const Node& node(NodeId id) const { return nodes_[static_cast<std::size_t>(id)]; }
   /// In what it computes.
   DType dtype() const { return dtype_; }
+  /// What of the CPU's kernels it was made for.
+  cpu::Isa isa() const { return isa_; }
   /// Throws Error(usage) for a node that does not exist or whose inputs were not given.
   const TensorType& type(NodeId id) const;
   const Shape& shape(NodeId id) const { return type(id).shape; }
@@ -150,6 +152,7 @@ class Program {
   const Network& network_;
   ProgramOptions options_;
   std::vector<Given> given_;
+  cpu::Isa isa_;
   DType dtype_ = DType::f32;
   std::vector<std::optional<TensorType>> types_;
   std::vector<Node> nodes_;

@@ -10,14 +10,16 @@ std::shared_ptr<const Program> Programs::get(const Context& context, std::span<c
   const std::lock_guard lock(mutex_);
   std::erase_if(entries_, [&](const Entry& e) { return !e.program->is_made_of(network_.weights()); });
   const auto found = std::ranges::find_if(entries_, [&](const Entry& e) {
-    return e.device == context.device() && std::ranges::equal(e.inputs, inputs) && e.asked == options;
+    return e.device == context.device() && e.isa == context.isa() && std::ranges::equal(e.inputs, inputs) &&
+           e.asked == options;
   });
   if (found != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, found);
     return found->program;
   }
   auto program = std::make_shared<const Program>(network_, context, inputs, options);
-  entries_.push_front({context.device(), {inputs.begin(), inputs.end()}, std::move(options), program});
+  entries_.push_front(
+      {context.device(), context.isa(), {inputs.begin(), inputs.end()}, std::move(options), program});
   if (entries_.size() > limit_) entries_.pop_back();
   return program;
 }

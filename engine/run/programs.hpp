@@ -28,6 +28,7 @@ class Programs {
  private:
   struct Entry {
     Device device;
+    cpu::Isa isa;
     std::vector<TensorType> inputs;
     ProgramOptions asked;
     std::shared_ptr<const Program> program;

@@ -94,6 +94,9 @@ Run::Run(std::shared_ptr<const Program> program, Context& context, std::vector<T
                   values[i].dtype(), " ", values[i].shape(), ", but its program was made for ", type.dtype,
                   " ", type.shape);
   }
+  if (program_->isa() != context.isa())
+    throw Error(ErrorKind::usage, "the program arranged weights for ", cpu::name_of(program_->isa()),
+                ", but its context computes by ", cpu::name_of(context.isa()), ": make it in that context");
   require_parameters();
   for (std::size_t i = 0; i < given.size(); ++i)
     values_[at(given[i].node)] = context.holds(values[i]) ? std::move(values[i]) : context.copy(values[i]);
@@ -161,6 +164,7 @@ void Run::forward() {
                          .epilogue = {.residual = step.residual ? &values_[at(*step.residual)] : nullptr,
                                       .relu_upper = step.relu_upper},
                          .packed = program_->packed(step.node)});
+    context_.report({.node = step.node, .backward = false});
     for (const NodeId from : step.releases) values_[at(from)] = {};
   }
 }
@@ -299,6 +303,7 @@ void Run::layer_backward(NodeId id, const std::vector<bool>& wanted, PoolVector<
                         .box = box,
                         .mode = {mode_.training, mode_.seed + static_cast<std::uint64_t>(id)},
                         .packed = program_->packed_backward(id)});
+  context_.report({.node = id, .backward = true});
   for (std::size_t i = 0; i < terms.size(); ++i) {
     if (!terms[i].defined()) continue;
     Tensor& sum = dvalues[at(node.inputs[i])];

@@ -46,7 +46,8 @@ class Run {
  public:
   /// Runs forward; values lie in the context's memory. `values` are the program's given ones, in their order; one in
   /// the host's memory is copied there first. `seed` decides a training run's random numbers. Throws Error(usage)
-  /// when a value is not of its type, or when the network's parameters lie elsewhere or are of another type.
+  /// when a value is not of its type, when the network's parameters lie elsewhere or are of another type, or when the
+  /// program was made for other instructions than the context's.
   Run(std::shared_ptr<const Program> program, Context& context, std::vector<Tensor> values,
       std::uint64_t seed = 0);
   /// The same for a network of one input, by a program of its own. Throws as Program does, too.

@@ -28,8 +28,9 @@ std::ostream& operator<<(std::ostream& out, const Device& device) {
   return out << "cuda:" << device.index;
 }
 
-Context::Context(Device device, int threads, Precision precision)
-    : device_(device), precision_(precision), vectors_(make_host_pool()) {
+Context::Context(Device device, int threads, Precision precision, cpu::Isa isa)
+    : device_(device), precision_(precision), isa_(isa), vectors_(make_host_pool()) {
+  cpu::require_available(isa);
   if (device.kind == Device::Kind::cpu && precision != Precision::strict)
     throw Error(ErrorKind::unsupported, "the CPU computes in float32 only: use the precision strict");
   if (device.kind == Device::Kind::cuda) {

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "engine/core/function_ref.hpp"
+#include "engine/core/isa.hpp"
 #include "engine/core/pool_vector.hpp"
 #include "engine/core/tensor.hpp"
 #include "engine/core/threads.hpp"
@@ -39,14 +42,21 @@ class Graph;
 class Stream;
 }  // namespace cuda
 
+/// One call of a layer.
+struct LayerCall {
+  std::int64_t node;
+  bool backward;
+};
+
 /// Belongs to one calling thread at a time; several threads explain with one network through a context each.
 /// Moves, and is never copied: its threads and its stream are its own.
 class Context {
  public:
-  /// Throws Error(unsupported) for a device that this build does not know or a precision that the device does
-  /// not have, Error(resources) for a device that this machine does not have or threads that it does not
-  /// start.
-  explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict);
+  /// `isa` is what the CPU's matrix kernels are made of. Throws Error(unsupported) for a device that this build does
+  /// not know, a precision that the device does not have or instructions that the processor does not have,
+  /// Error(resources) for a device that this machine does not have or threads that it does not start.
+  explicit Context(Device device = {}, int threads = 0, Precision precision = Precision::strict,
+                   cpu::Isa isa = cpu::best_isa());
   /// Records what `work` asks of this context. `rehearsal` asks the same before, and gives back all memory that it
   /// takes, since none can be allocated while something is recorded; `work` must not wait. The graph keeps that
   /// memory; whatever this context allocates otherwise is other memory. Throws Error(internal) on the CPU and for
@@ -55,6 +65,7 @@ class Context {
 
   const Device& device() const { return device_; }
   Precision precision() const { return precision_; }
+  cpu::Isa isa() const { return isa_; }
   int threads() const { return threads_->size(); }
   /// Where its tensors lie.
   const MemoryPool& memory() const { return *memory_; }
@@ -109,6 +120,13 @@ class Context {
   /// The CUDA stream in which everything of this context runs. Throws Error(internal) on the CPU.
   cuda::Stream& stream() const;
 
+  /// From now on `watcher` is told of every layer's call that runs make in this context, when it returns, which on a
+  /// GPU is before it is done. An empty one ends it.
+  void watch(std::function<void(const LayerCall&)> watcher) { watcher_ = std::move(watcher); }
+  void report(const LayerCall& call) const {
+    if (watcher_) watcher_(call);
+  }
+
   /// fn(item, worker) for every item, in no particular order.
   void parallel_for(std::int64_t items, FunctionRef<void(std::int64_t, int)> fn) const {
     threads_->run(items, fn);
@@ -124,10 +142,12 @@ class Context {
 
   Device device_;
   Precision precision_;
+  cpu::Isa isa_;
   std::unique_ptr<ThreadPool> threads_;
   std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
   std::shared_ptr<MemoryPool> memory_;    // of tensors
   std::shared_ptr<MemoryPool> vectors_;   // the host's
+  std::function<void(const LayerCall&)> watcher_;
 };
 
 }  // namespace backlight

@@ -10,6 +10,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "kernels/cost.hpp"
@@ -48,6 +49,13 @@ constexpr Conv2dParams gradient_params(const Conv2dParams& p) {
 }
 
 namespace cpu {
+
+/// The ways of a convolution: `few_columns` and `patches` are products of matrices, of pixels that lie together where
+/// it is `pointwise`.
+enum class Conv2dKernel : std::uint8_t { winograd_4x4, winograd_2x2, depthwise, few_columns, pointwise, patches };
+std::string_view name_of(Conv2dKernel kernel);
+/// What conv2d_fused_forward takes; `packed`: what conv2d_pack or conv2d_pack_gradient made, or null.
+Conv2dKernel conv2d_kernel(const Conv2dParams& params, const Tensor* packed);
 
 /// `bias` has out_channels elements or is null. Overwrites y.
 template <class T>

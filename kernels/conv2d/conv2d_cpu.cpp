@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/core/error.hpp"
 #include "engine/runtime/device.hpp"
 #include "kernels/conv2d/winograd.hpp"
 #include "kernels/grain.hpp"
@@ -116,14 +117,42 @@ void backward_phase(Context& context, const MicroKernels<T>& kernels, const Conv
 
 }  // namespace
 
+std::string_view name_of(Conv2dKernel kernel) {
+  switch (kernel) {
+    case Conv2dKernel::winograd_4x4:
+      return "winograd F(4x4)";
+    case Conv2dKernel::winograd_2x2:
+      return "winograd F(2x2)";
+    case Conv2dKernel::depthwise:
+      return "depthwise";
+    case Conv2dKernel::few_columns:
+      return "gemm of few columns";
+    case Conv2dKernel::pointwise:
+      return "gemm 1x1";
+    case Conv2dKernel::patches:
+      return "gemm of patches";
+  }
+  throw Error(ErrorKind::internal, "a convolution without a name");
+}
+
+Conv2dKernel conv2d_kernel(const Conv2dParams& a, const Tensor* packed) {
+  const Extents e(a);
+  if (packed && is_winograd(*packed))
+    return packed->shape()[0] == 6 ? Conv2dKernel::winograd_4x4 : Conv2dKernel::winograd_2x2;
+  if (is_depthwise(e)) return Conv2dKernel::depthwise;
+  if (packed && is_in_lanes(*packed)) return Conv2dKernel::few_columns;
+  return e.taps == 1 ? Conv2dKernel::pointwise : Conv2dKernel::patches;
+}
+
 template <class T>
 void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const Conv2dParams& a, const T* x,
                        const T* w, const T* bias, T* y, const Tensor* packed, const Epilogue<T>& epilogue) {
-  if (packed && is_winograd(*packed))
+  const Conv2dKernel kernel = conv2d_kernel(a, packed);
+  if (kernel == Conv2dKernel::winograd_4x4 || kernel == Conv2dKernel::winograd_2x2)
     return winograd_forward(context, kernels, a, x, packed->data<T>(), bias, epilogue, y);
   const Extents e(a);
   const Axis v = vertical(a), h = horizontal(a);
-  if (is_depthwise(e)) {
+  if (kernel == Conv2dKernel::depthwise) {
     auto problems = context.vector<PlaneProblem<T>>();
     for (std::int64_t n = 0; n < a.batch; ++n)
       for (std::int64_t o = 0; o < a.out_channels; ++o) {
@@ -161,7 +190,7 @@ void conv2d_forward_by(Context& context, const MicroKernels<T>& kernels, const C
                         packed ? packed->data<T>() + g * packed_weights : nullptr, behind(epilogue, at)});
   }
   const GemmShape shape{.m = e.o, .n = e.out_plane, .k = e.c * e.taps, .ldc = e.out_plane};
-  if (packed && is_in_lanes(*packed))
+  if (kernel == Conv2dKernel::few_columns)
     gemm_of_few_columns<T>(context, kernels, shape, problems);
   else
     gemm<T>(context, kernels, shape, problems);
@@ -208,14 +237,14 @@ void conv2d_backward_filter_by(Context& context, const MicroKernels<T>& kernels,
 
 template <class T>
 void conv2d_forward(Context& context, const Conv2dParams& a, const T* x, const T* w, const T* bias, T* y) {
-  conv2d_forward_by(context, micro_kernels<T>(), a, x, w, bias, y);
+  conv2d_forward_by(context, micro_kernels<T>(context.isa()), a, x, w, bias, y);
 }
 template <class T>
 Tensor conv2d_pack(const Context& context, const Conv2dParams& a, const T* w, bool winograd) {
-  if (winograd && winograd_pays(a)) return winograd_pack(context, micro_kernels<T>(), a, w);
+  if (winograd && winograd_pays(a)) return winograd_pack(context, micro_kernels<T>(context.isa()), a, w);
   const Extents e(a);
   if (is_depthwise(e)) return {};
-  const MicroKernels<T>& kernels = micro_kernels<T>();
+  const MicroKernels<T>& kernels = micro_kernels<T>(context.isa());
   const bool in_lanes = has_few_columns(e);
   Tensor packed =
       in_lanes ? Tensor({a.groups, ceil_div(e.o, kernels.lanes), kernels.lanes, e.c, e.taps}, dtype_of<T>)
@@ -229,7 +258,7 @@ Tensor conv2d_pack(const Context& context, const Conv2dParams& a, const T* w, bo
 }
 template <class T>
 Tensor conv2d_pack_gradient(const Context& context, const Conv2dParams& a, const T* w, bool winograd) {
-  const MicroKernels<T>& kernels = micro_kernels<T>();
+  const MicroKernels<T>& kernels = micro_kernels<T>(context.isa());
   const Conv2dParams gradient = gradient_params(a);
   if (winograd && winograd_pays(gradient)) return winograd_pack_gradient(context, kernels, a, w);
   // Several taps would be added up from the other end.
@@ -244,15 +273,15 @@ Tensor conv2d_pack_gradient(const Context& context, const Conv2dParams& a, const
 template <class T>
 void conv2d_fused_forward(Context& context, const Conv2dParams& a, const T* x, const T* w,
                           const Tensor* packed, const T* bias, const Epilogue<T>& epilogue, T* y) {
-  conv2d_forward_by(context, micro_kernels<T>(), a, x, w, bias, y, packed, epilogue);
+  conv2d_forward_by(context, micro_kernels<T>(context.isa()), a, x, w, bias, y, packed, epilogue);
 }
 template <class T>
 void conv2d_backward_data(Context& context, const Conv2dParams& a, const T* dy, const T* w, T* dx) {
-  conv2d_backward_data_by(context, micro_kernels<T>(), a, dy, w, dx);
+  conv2d_backward_data_by(context, micro_kernels<T>(context.isa()), a, dy, w, dx);
 }
 template <class T>
 void conv2d_backward_filter(Context& context, const Conv2dParams& a, const T* x, const T* dy, T* dw) {
-  conv2d_backward_filter_by(context, micro_kernels<T>(), a, x, dy, dw);
+  conv2d_backward_filter_by(context, micro_kernels<T>(context.isa()), a, x, dy, dw);
 }
 
 template <class T>

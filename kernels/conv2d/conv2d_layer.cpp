@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/conv2d/winograd.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/relevance/relevance_layer.hpp"
 
@@ -77,6 +78,15 @@ class Conv2d final : public Layer {
       packed = k.conv2d_pack_gradient(a.context, params(a.x_shapes[0]), a.w[0]->data<T>(), a.winograd);
     });
     return packed;
+  }
+
+  Work work(std::span<const Shape> x, const Tensor* packed, bool backward) const override {
+    const Conv2dParams p = backward ? gradient_params(params(x[0])) : params(x[0]);
+    const cpu::Conv2dKernel kernel = cpu::conv2d_kernel(p, packed);
+    const std::int64_t operations = cuda::conv2d_cost(params(x[0])).flops;
+    const bool fewer =
+        kernel == cpu::Conv2dKernel::winograd_4x4 || kernel == cpu::Conv2dKernel::winograd_2x2;
+    return {cpu::name_of(kernel), operations, fewer ? cpu::winograd_operations(p) : operations};
   }
 
   void forward(const ForwardArgs& a) const override {

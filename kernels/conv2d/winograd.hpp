@@ -24,6 +24,9 @@ bool winograd_pays(const Conv2dParams& params);
 /// Whether winograd_pack made it: by its rank.
 inline bool is_winograd(const Tensor& packed) { return packed.shape().rank() == 4; }
 
+/// What the products of all tiles multiply and add.
+std::int64_t winograd_operations(const Conv2dParams& params);
+
 /// G g Gᵀ of every filter, computed in double, for these micro-kernels: 6 × 6 (4 × 4 for small tiles) × out_channels ×
 /// in_channels.
 template <class T>

@@ -212,6 +212,11 @@ bool winograd_pays(const Conv2dParams& p) {
          (has_large_tiles(p) || (p.out_height >= 6 && p.out_width >= 6));
 }
 
+std::int64_t winograd_operations(const Conv2dParams& p) {
+  const Tiling tiling(p);
+  return 2 * tiling.places * tiling.count * p.in_channels * p.out_channels;
+}
+
 template <class T>
 Tensor winograd_pack(const Context& context, const MicroKernels<T>& kernels, const Conv2dParams& p,
                      const T* w) {

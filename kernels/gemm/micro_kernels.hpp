@@ -7,16 +7,10 @@
 
 #include <cstdint>
 
+#include "engine/core/isa.hpp"
 #include "kernels/epilogue.hpp"
 
 namespace backlight::cpu {
-
-enum class Isa : std::uint8_t { portable, avx2, avx512 };
-
-/// Whether this build has the kernels and this processor the instructions.
-bool available(Isa isa);
-/// The widest that is available.
-Isa best_isa();
 
 /// Lanes [first, last) of a panel, to be read from consecutive elements at `offset`.
 struct Run {
@@ -109,9 +103,9 @@ struct MicroKernels {
   void (*axpy)(int row_count, const T* scale, const T* const* rows, std::int64_t count, T* y);
 };
 
-/// float64 is computed in wider registers only, not by fused instructions. Throws Error(internal) for an instruction
-/// set that is not available.
+/// float64 is computed in wider registers only, not by fused instructions. Throws Error(unsupported) for an
+/// instruction set that is not available.
 template <class T>
-const MicroKernels<T>& micro_kernels(Isa isa = best_isa());
+const MicroKernels<T>& micro_kernels(Isa isa);
 
 }  // namespace backlight::cpu

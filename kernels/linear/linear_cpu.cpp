@@ -97,19 +97,19 @@ void linear_forward(Context& context, const LinearParams& a, const T* x, const T
                             });
     return;
   }
-  linear_forward_by(context, micro_kernels<T>(), a, x, w, bias, y);
+  linear_forward_by(context, micro_kernels<T>(context.isa()), a, x, w, bias, y);
 }
 template <class T>
 void linear_backward_data(Context& context, const LinearParams& a, const T* dy, const T* w, T* dx) {
   if (a.words) return matmul(context, {.m = a.batch, .n = a.in, .k = a.out}, dy, w, dx);
-  linear_backward_data_by(context, micro_kernels<T>(), a, dy, w, dx);
+  linear_backward_data_by(context, micro_kernels<T>(context.isa()), a, dy, w, dx);
 }
 template <class T>
 void linear_backward_filter(Context& context, const LinearParams& a, const T* x, const T* dy, T* dw) {
   if (a.words)
     return matmul(context, {.m = a.out, .n = a.in, .k = a.batch, .transpose_a = true, .accumulate = true}, dy,
                   x, dw);
-  linear_backward_filter_by(context, micro_kernels<T>(), a, x, dy, dw);
+  linear_backward_filter_by(context, micro_kernels<T>(context.isa()), a, x, dy, dw);
 }
 
 template <class T>

@@ -32,6 +32,12 @@ class Linear final : public Layer {
     return x[0].with(x[0].rank() - 1, out_);
   }
 
+  Work work(std::span<const Shape> x, const Tensor*, bool backward) const override {
+    const std::int64_t operations = 2 * x[0].numel() * out_;
+    if (x[0].rank() == 3) return {"gemm", operations, operations};
+    return {backward ? "sums of rows" : "dot products", operations, operations};
+  }
+
   void forward(const ForwardArgs& a) const override {
     dispatch(a.context, a.y[0]->dtype(), [&]<class T>(const Kernels<T>& k) {
       k.linear_forward(a.context, params(a.y[0]->shape()), a.x[0]->data<T>(), a.w[0]->data<T>(),

@@ -40,7 +40,7 @@ void matmul(Context& context, const MatmulParams& p, const T* a, const T* b, T* 
                         .b = &columns[item],
                         .bias = nullptr,
                         .c = y + static_cast<std::int64_t>(item) * p.m * p.n});
-  gemm<T>(context, micro_kernels<T>(), {.m = p.m, .n = p.n, .k = p.k, .ldc = p.n, .accumulate = p.accumulate},
+  gemm<T>(context, micro_kernels<T>(context.isa()), {.m = p.m, .n = p.n, .k = p.k, .ldc = p.n, .accumulate = p.accumulate},
           problems);
 }
 

@@ -83,7 +83,7 @@ template <class T>
 void max_pool2d_forward(Context& context, const Pool2dParams& p, const T* x, T* y, std::int32_t* argmax) {
   if (!argmax && is_halving(p)) {
     const PlaneExtents extents{p.in_height, p.in_width, p.out_height, p.out_width, p.pad_height, p.pad_width};
-    const auto pool = micro_kernels<T>().max_pool[p.kernel_height - 2];
+    const auto pool = micro_kernels<T>(context.isa()).max_pool[p.kernel_height - 2];
     for_each_plane(context, p, [&](std::int64_t plane) {
       pool(extents, x + plane * p.in_height * p.in_width, y + plane * p.out_height * p.out_width);
     });

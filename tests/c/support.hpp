@@ -35,10 +35,11 @@ struct FreeExplanation {
 };
 using ExplanationHandle = std::unique_ptr<bl_explanation, FreeExplanation>;
 
-inline ModelHandle open_shipped(int threads = 0) {
+inline ModelHandle open_shipped(int threads = 0, const char* isa = nullptr) {
   bl_open_options options{};
   options.struct_size = sizeof options;
   options.threads = threads;
+  options.isa = isa;
   bl_model* model = nullptr;
   REQUIRE(bl_model_open(shipped_weights_path().c_str(), &options, &model) == BL_OK);
   return ModelHandle(model);

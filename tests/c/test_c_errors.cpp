@@ -151,6 +151,8 @@ TEST_CASE("c errors: options that do not fit are refused") {
   }
   CHECK(status_with([](bl_open_options& of) { of.architecture = "resnet5O"; }) == BL_USAGE);
   CHECK(error_says("resnet50"));
+  CHECK(status_with([](bl_open_options& of) { of.isa = "avx1024"; }) == BL_USAGE);
+  CHECK(error_says("unknown instruction set 'avx1024'"));
   CHECK(status_with([](bl_open_options& of) { of.architecture = "vgg16"; }) == BL_BAD_INPUT);
   CHECK(status_with([](bl_open_options& of) { of.key = "no such key"; }) == BL_USAGE);
   CHECK(status_with([](bl_open_options& of) { of.prefix = "no such prefix"; }) == BL_USAGE);

@@ -184,12 +184,22 @@ TEST_CASE("c: classes come best first with the library's scores and probabilitie
   CHECK(scores.back() == -7);
   CHECK(probabilities.back() == -7);
   classes.pop_back();
+  scores.pop_back();
   CHECK(classes == expected.best(count));
   for (std::size_t i = 0; i < count; ++i) {
     const auto index = static_cast<std::size_t>(classes[i]);
     CHECK(scores[i] == expected.logits[index]);
     CHECK(probabilities[i] == expected.probabilities[index]);
   }
+  // The widest kernels are those of no choice.
+  const auto scores_by = [&](std::string_view isa) {
+    std::vector<float> all(count);
+    CHECK(bl_classify(open_shipped(0, isa.data()).get(), &view, BL_FIT_CROP, count, nullptr, all.data(), nullptr) ==
+          BL_OK);
+    return all;
+  };
+  CHECK(scores_by(cpu::name_of(cpu::best_isa())) == scores);
+  CHECK((scores_by("portable") == scores) == (cpu::best_isa() == cpu::Isa::portable));
   // What is not wanted is left out.
   std::int64_t best = -1;
   CHECK(bl_classify(handle.get(), &view, BL_FIT_CROP, 1, &best, nullptr, nullptr) == BL_OK);

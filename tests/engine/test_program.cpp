@@ -31,6 +31,26 @@ std::size_t calls(const Network& network, const Context& context, ProgramOptions
 
 }  // namespace
 
+TEST_CASE("program: is made anew for other instructions, and no run takes one that was not") {
+  const Network network = residual_network();
+  Programs programs(network);
+  Context first;
+  const auto program = programs.get(first, type_of(picture()), {});
+  CHECK(programs.get(first, type_of(picture()), {}) == program);
+  const Tensor x = random_tensor(picture(), "isa.x");
+  const Tensor plain = Run(network, first, x.clone(), {.optimise = Optimisations::none()}).output().clone();
+  for (const cpu::Isa isa : cpu::kIsas) {
+    if (!cpu::available(isa) || isa == first.isa()) continue;
+    CAPTURE(cpu::name_of(isa));
+    Context other({}, 1, Precision::strict, isa);
+    const auto its_own = programs.get(other, type_of(picture()), {});
+    CHECK(its_own->isa() == isa);
+    CHECK(relative_error(Run(its_own, other, tensors(x.clone())).output(), plain) <= 1e-4);
+    const std::string named = "arranged weights for " + std::string(cpu::name_of(program->isa()));
+    CHECK_THROWS_WITH_AS(Run(program, other, tensors(x.clone())), doctest::Contains(named.c_str()), Error);
+  }
+}
+
 TEST_CASE("program: every optimisation alone and all together give the plain results" *
           doctest::test_suite("device")) {
   Context context = test_context(2);

@@ -118,7 +118,7 @@ TEST_CASE("gemm: equal columns give equal bits wherever they stand and whoever c
     Tensor c({m, n});
     const cpu::GemmProblem<float> problems[] = {{&rows, &columns, nullptr, c.data<float>()}};
     Context context({}, threads);
-    cpu::gemm<float>(context, cpu::micro_kernels<float>(), {.m = m, .n = n, .k = k, .ldc = n}, problems);
+    cpu::gemm<float>(context, cpu::micro_kernels<float>(cpu::best_isa()), {.m = m, .n = n, .k = k, .ldc = n}, problems);
     std::int64_t different = 0;
     for (std::int64_t i = 0; i < c.numel(); ++i)
       different += c.data<float>()[i] == c.data<float>()[i / n * n] ? 0 : 1;
@@ -175,6 +175,22 @@ TEST_CASE("micro-kernels: what follows an operation has the bits of its own, and
 TEST_CASE("micro-kernels: the best instruction set is one that is available") {
   CHECK(cpu::available(cpu::Isa::portable));
   CHECK(cpu::available(cpu::best_isa()));
-  CHECK(cpu::micro_kernels<float>().isa == cpu::best_isa());
-  CHECK(cpu::micro_kernels<double>().isa == cpu::best_isa());
+  CHECK(cpu::isa_named("auto") == cpu::best_isa());
+  CHECK(Context().isa() == cpu::best_isa());
+}
+
+TEST_CASE("micro-kernels: an instruction set is known by its name, and refused by it where it is not there") {
+  for (const cpu::Isa isa : cpu::kIsas) {
+    CHECK(cpu::isa_named(cpu::name_of(isa)) == isa);
+    if (cpu::available(isa)) {
+      CHECK(Context({}, 1, Precision::strict, isa).isa() == isa);
+    } else {
+      const std::string named = "kernels for " + std::string(cpu::name_of(isa)) + " were asked for";
+      CHECK_THROWS_WITH_AS(Context({}, 1, Precision::strict, isa), doctest::Contains(named.c_str()), Error);
+    }
+  }
+  CHECK_THROWS_WITH_AS(cpu::isa_named("avx51"),
+                       "unknown instruction set 'avx51' (did you mean \"avx512\" or \"avx2\"?); expected auto, "
+                       "avx512, avx2, portable",
+                       Error);
 }

@@ -129,6 +129,25 @@ TEST_CASE("linear: every instruction set agrees with the naive loops and writes 
   }
 }
 
+TEST_CASE("linear: the context's instruction set is the one that computes") {
+  const LinearParams params{.batch = 1, .in = 1000, .out = 64};
+  const Tensor x = random_tensor({1, params.in}, "which.x"), w = random_tensor({params.out, params.in}, "which.w");
+  std::vector<Tensor> seen;
+  for (const cpu::Isa isa : cpu::kIsas) {
+    if (!cpu::available(isa)) continue;
+    CAPTURE(cpu::name_of(isa));
+    Context context({}, 1, Precision::strict, isa);
+    Tensor y = context.empty({1, params.out}), expected = context.empty(y.shape());
+    cpu::linear_forward<float>(context, params, x.data<float>(), w.data<float>(), nullptr, y.data<float>());
+    cpu::linear_forward_by<float>(context, cpu::micro_kernels<float>(isa), params, x.data<float>(), w.data<float>(),
+                           nullptr, expected.data<float>());
+    CHECK(same_bits(y, expected));
+    // Each set adds in lanes of its own number, so that rounding tells them apart.
+    for (const Tensor& other : seen) CHECK_FALSE(same_bits(y, other));
+    seen.push_back(std::move(y));
+  }
+}
+
 TEST_CASE("linear: forward and backward agree with PyTorch") {
   FilledLayer layer = layer_of({3, 127, 13, true});
   fill(layer.w[0], "linear.weight");

@@ -59,7 +59,7 @@ Tensor winograd_of(const WinogradTensors& t, const Tensor& x, int threads,
   Context context({}, threads);
   Conv2dParams params = t.params;
   params.batch = x.shape()[0];
-  const auto& kernels = cpu::micro_kernels<float>();
+  const auto& kernels = cpu::micro_kernels<float>(cpu::best_isa());
   const Tensor packed = cpu::winograd_pack(context, kernels, params, t.w.data<float>());
   Tensor y(t.y_shape.with(0, params.batch));
   cpu::winograd_forward(context, kernels, params, x.data<float>(), packed.data<float>(), t.b.data<float>(),
@@ -101,7 +101,7 @@ TEST_CASE("winograd: in double it is the convolution to the last digits") {
     const WinogradTensors t(c);
     const Tensor x = t.x.to(DType::f64), w = t.w.to(DType::f64), b = t.b.to(DType::f64);
     Context context({}, 2);
-    const auto& kernels = cpu::micro_kernels<double>();
+    const auto& kernels = cpu::micro_kernels<double>(cpu::best_isa());
     const Tensor packed = cpu::winograd_pack(context, kernels, t.params, w.data<double>());
     Tensor y(t.y_shape, DType::f64);
     cpu::winograd_forward(context, kernels, t.params, x.data<double>(), packed.data<double>(),

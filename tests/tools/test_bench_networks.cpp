@@ -17,6 +17,7 @@
 #include "support/device.hpp"
 #include "support/temporary_folder.hpp"
 #include "tools/bench/networks.hpp"
+#include "tools/bench/random.hpp"
 #include "weights/safetensors.hpp"
 
 using namespace backlight;

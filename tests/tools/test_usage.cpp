@@ -201,6 +201,29 @@ TEST_CASE("usage: only a GPU rounds its factors") {
   CHECK(contains(result.err, "the CPU computes in float32 only"));
 }
 
+TEST_CASE("usage: the instructions that compute are chosen by name and told") {
+  const Workspace work;
+  const std::string net = work.network(), picture = work.picture("a.png");
+  const auto classify = [&](const std::string& isa) {
+    return std::vector<std::string>{"classify", picture, "--weights", net, "--device", "cpu", "--isa", isa};
+  };
+  for (const cpu::Isa isa : cpu::kIsas) {
+    const std::string name(cpu::name_of(isa));
+    if (cpu::available(isa)) {
+      CHECK(work.run_json(classify(name))["isa"] == name);
+    } else {
+      const ProcessResult refused = work.run(classify(name));
+      CHECK(refused.exit_code == 4);
+      CHECK(contains(refused.err, "kernels for " + name));
+    }
+  }
+  CHECK(work.run_json(classify("auto"))["isa"] == cpu::name_of(cpu::best_isa()));
+  const ProcessResult unknown = work.run(classify("sse9"));
+  CHECK(unknown.exit_code == 2);
+  CHECK(contains(unknown.err, "unknown instruction set 'sse9'"));
+  CHECK(work.run_json({"devices"})["devices"][0]["isa"][0] == cpu::name_of(cpu::best_isa()));
+}
+
 TEST_CASE("devices: lists the processor and what CUDA found or why it found nothing") {
   const cuda::Devices there = cuda::devices();
   const Workspace work;

@@ -163,6 +163,16 @@ Model load_network(const NetworkOptions& options, Console& console) {
   return model;
 }
 
+BareModel load_or_build_network(const NetworkOptions& options, Console& console) {
+  if (!options.weights.empty()) {
+    Model model = load_network(options, console);
+    return {model.info, std::move(model.network), std::move(model.left_out)};
+  }
+  const ModelInfo& info = model_info(options.model.empty() ? kDefaultModel : options.model);
+  const std::size_t labels = built_in_labels(info.labels).names.size();
+  return {info, build_model(info.name, static_cast<std::int64_t>(labels > 0 ? labels : 1000))};
+}
+
 void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--device", options.device, "Where to compute: auto, cpu, cuda, cuda:N")
       ->group("Computation")
@@ -181,6 +191,17 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->group("Computation")
       ->option_text("N")
       ->check(CLI::Range(1, 1024));
+  add_isa_option(command, options.isa);
+}
+
+void add_isa_option(CLI::App& command, std::string& isa) {
+  command
+      .add_option(
+          "--isa", isa,
+          "Which of the CPU's matrix kernels to use: avx512, avx2, portable; auto: the widest that it has")
+      ->group("Computation")
+      ->type_name("NAME")
+      ->capture_default_str();
 }
 
 void add_optimise_option(CLI::App& command, DeviceOptions& options) {
@@ -203,6 +224,7 @@ Optimisations optimisations(const DeviceOptions& options, std::size_t pictures) 
 
 Context make_context(const DeviceOptions& options, Console& console) {
   const Precision precision = parse_choice("precision", options.precision, kPrecisions);
+  const cpu::Isa isa = cpu::isa_named(options.isa);
   Device device;
   const bool asked = !options.device.empty();
   if (asked && options.device != "auto") {
@@ -216,7 +238,7 @@ Context make_context(const DeviceOptions& options, Console& console) {
     else
       console.detail(why);
   }
-  Context context(device, options.threads, precision);
+  Context context(device, options.threads, precision, isa);
   context.tune(options.autotune);
   return context;
 }

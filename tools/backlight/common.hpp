@@ -76,19 +76,32 @@ std::string left_out_text(std::span<const std::string> names);
 /// the one that ships. Throws Error(resources) saying how to get the file where there is none.
 Model load_network(const NetworkOptions& options, Console& console);
 
+/// A network with the weights of a file, or as it is built.
+struct BareModel {
+  ModelInfo info;
+  Network network;
+  std::vector<std::string> left_out = {};
+};
+
+/// The network of --weights, or the bare architecture with as many classes as its built-in labels: of the
+/// network that explain takes, where none is named.
+BareModel load_or_build_network(const NetworkOptions& options, Console& console);
+
 struct DeviceOptions {
-  std::string device, precision = "strict";  ///< no device: auto, and not a word about it
+  std::string device, precision = "strict", isa = "auto";  ///< no device: auto, and not a word about it
   int threads = 0;
   bool autotune = false;
   std::string optimise = "exact";
 };
 
-/// Adds --device --threads --precision --autotune.
+/// Adds --device --threads --isa --precision --autotune.
 void add_device_options(CLI::App& command, DeviceOptions& options);
 /// `auto` is the first GPU, or the CPU, which a build for GPUs says when it finds none. Throws Error(usage)
-/// for an unknown device, Error(unsupported) for one that this build lacks, Error(resources) for one that
-/// this machine lacks.
+/// for an unknown device or instruction set, Error(unsupported) for a device that this build lacks and instructions
+/// that the processor lacks, Error(resources) for a device that this machine lacks.
 Context make_context(const DeviceOptions& options, Console& console);
+/// Adds --isa.
+void add_isa_option(CLI::App& command, std::string& isa);
 /// Adds --optimise.
 void add_optimise_option(CLI::App& command, DeviceOptions& options);
 /// What --optimise asks, for so many pictures. Throws Error(usage) for an unknown name.

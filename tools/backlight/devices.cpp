@@ -39,7 +39,7 @@ std::string as_text(const cuda::Devices& all, int threads) {
   Table table({"device", "name", "capability", "processors", "memory"});
   table.align_right(3);
   table.align_right(4);
-  table.add({"cpu", "", "", std::to_string(threads), ""});
+  table.add({"cpu", "", std::string(cpu::name_of(cpu::best_isa())), std::to_string(threads), ""});
   for (const cuda::DeviceInfo& device : all.found)
     table.add({name_of(device), device.name, capability(device), std::to_string(device.multiprocessors),
                text(device.memory_bytes >> 20, " MiB")});
@@ -51,10 +51,12 @@ std::string as_text(const cuda::Devices& all, int threads) {
 }
 
 Json as_json(const cuda::Devices& all, int threads) {
-  Json json = document("devices");
+  Json json = document("devices"), isas = Json::array();
+  for (const cpu::Isa isa : cpu::kIsas)
+    if (cpu::available(isa)) isas.push_back(cpu::name_of(isa));
   json["cuda_build"] = name_of(all.build);
   json["obstacle"] = all.found.empty() ? Json(all.obstacle) : Json();
-  json["devices"] = Json::array({{{"device", "cpu"}, {"threads", threads}}});
+  json["devices"] = Json::array({{{"device", "cpu"}, {"threads", threads}, {"isa", std::move(isas)}}});
   for (const cuda::DeviceInfo& device : all.found)
     json["devices"].push_back({{"device", name_of(device)},
                                {"name", device.name},

@@ -70,6 +70,7 @@ Json run_json(std::string_view kind, Json model, const Json& preprocessing, Fit 
   json["device"] = text(context.device());
   json["precision"] = name_of(context.precision());
   json["threads"] = context.threads();
+  json["isa"] = cpu::name_of(context.isa());
   return json;
 }
 

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
 #include <map>
 #include <string>
@@ -11,9 +10,10 @@
 
 #include "engine/run/run.hpp"
 #include "kernels/conv2d/conv2d_layer.hpp"
-#include "kernels/gemm/micro_kernels.hpp"
 #include "tools/bench/kernels.hpp"
 #include "tools/bench/networks.hpp"
+#include "tools/bench/peak.hpp"
+#include "tools/bench/random.hpp"
 #include "tools/bench/timing.hpp"
 
 using namespace backlight;
@@ -53,12 +53,12 @@ const ConvCase kConvCases[] = {
     {"lite0 depthwise 5x5 1152 7", 1152, 1152, 7, {.kernel = 5, .same = true, .groups = 1152}},
 };
 
-void bench_conv2d(const ConvCase& c, int threads, int repeat, std::int64_t batch) {
+void bench_conv2d(const ConvCase& c, const NetworkOptions& options) {
   Network network(c.in);
   network.add("conv", conv2d(c.in, c.out, c.options));
   randomise(network);
-  Context context({}, threads);
-  Tensor x({batch, c.in, c.extent, c.extent});
+  Context context({}, options.threads, Precision::strict, options.isa);
+  Tensor x({options.batch, c.in, c.extent, c.extent});
   fill_uniform(x, 99, -1, 1);
   const Layer& layer = *network.node(1).layer;
   const Shape shapes[] = {x.shape()};
@@ -75,8 +75,8 @@ void bench_conv2d(const ConvCase& c, int threads, int repeat, std::int64_t batch
   Tensor* const outputs[] = {&y};
   Tensor* const gradients[] = {&dx};
   const double flop = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(w[0]->numel() / c.out);
-  const Timing forward = time_calls(repeat, [&] { layer.forward({context, inputs, w, outputs}); });
-  const Timing backward = time_calls(repeat, [&] {
+  const Timing forward = time_calls(options.repeat, [&] { layer.forward({context, inputs, w, outputs}); });
+  const Timing backward = time_calls(options.repeat, [&] {
     layer.backward({context, inputs, shapes, w, unread, saved, seeds, gradients, {}});
   });
   std::printf("%-30s", c.name);
@@ -84,44 +84,6 @@ void bench_conv2d(const ConvCase& c, int threads, int repeat, std::int64_t batch
     std::printf(" %9.3f %7.1f %7.1f   ", timing.wall_ms, flop / timing.wall_ms * 1e-6,
                 flop / timing.cpu_ms * 1e-6);
   std::printf("\n");
-}
-
-/// The rate of the widest tile on operands that stay in the L1 cache: what a GEMM could reach at best.
-void bench_peak(int threads, int repeat) {
-  const auto& kernels = cpu::micro_kernels<float>();
-  constexpr std::int64_t kDepth = 128;
-  constexpr int kTiles = 20000;
-  const int columns = kernels.vectors * kernels.lanes;
-  Context context({}, threads);
-  Tensor operands({threads, kDepth * (kernels.rows + columns)});
-  fill_uniform(operands, 7, -1e-3, 1e-3);
-  Tensor result({threads, kernels.rows * columns});
-  const Timing timing = time_calls(repeat, [&] {
-    context.parallel_for(threads, [&](std::int64_t item, int) {
-      const float* a = operands.data<float>() + item * kDepth * (kernels.rows + columns);
-      float* c = result.data<float>() + item * kernels.rows * columns;
-      for (int i = 0; i < kTiles; ++i)
-        kernels.tile[kernels.rows - 1][kernels.vectors - 1](kDepth, a, a + kDepth * kernels.rows, nullptr,
-                                                            false, c, columns, columns, a, 0, nullptr);
-    });
-  });
-  const double flop = 2.0 * kDepth * kernels.rows * columns * kTiles * threads;
-  std::printf("%.1f GFLOP/s, %.1f per second of processor time\n", flop / timing.wall_ms * 1e-6,
-              flop / timing.cpu_ms * 1e-6);
-}
-
-/// How fast the threads together read what no cache holds.
-void bench_read(int threads, int repeat) {
-  const std::int64_t slice = (std::int64_t{1} << 30) / threads;
-  const std::vector<char> zeros(static_cast<std::size_t>(slice * threads));
-  Context context({}, threads);
-  const Timing timing = time_calls(repeat, [&] {
-    context.parallel_for(threads, [&](std::int64_t item, int) {
-      [[maybe_unused]] const void* volatile nowhere =
-          std::memchr(zeros.data() + item * slice, 1, static_cast<std::size_t>(slice));
-    });
-  });
-  std::printf("%.1f GB/s read\n", static_cast<double>(zeros.size()) / timing.wall_ms * 1e-6);
 }
 
 const std::map<std::string, Precision> kPrecisions{
@@ -139,13 +101,16 @@ int run(int argc, char** argv) {
   CLI::App app("Timings of backlight on this machine, on random numbers", "backlight-bench");
   app.require_subcommand(1);
   NetworkOptions options;
-  std::string name, device = "cpu", precision = "strict", job = "forward", optimise = "all";
+  std::string name, device = "cpu", isa = "auto", precision = "strict", job = "forward", optimise = "all";
   std::vector<std::string> names;
   NetworkFiles files;
   bool paced = false;
   const auto common = [&](CLI::App* command) {
     command->add_option("--threads", options.threads, "threads; 0 takes all processors")
         ->check(CLI::NonNegativeNumber);
+    command->add_option("--isa", isa, "the CPU's kernels: avx512, avx2, portable, or auto for the widest")
+        ->type_name("NAME")
+        ->capture_default_str();
     command->add_option("--repeat", options.repeat, "timed calls")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
@@ -204,6 +169,7 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   options.device = Device::parse(device);
+  options.isa = cpu::isa_named(isa);
   options.precision = kPrecisions.at(precision);
   options.optimise = kOptimisations.at(optimise);
   if (network->parsed()) bench_network(name, kJobs.at(job), options, paced, std::cout, files);
@@ -211,14 +177,14 @@ int run(int argc, char** argv) {
   if (conv->parsed()) {
     std::printf("%-30s %27s   %27s\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");
     for (const ConvCase& c : kConvCases)
-      if (std::string_view(c.name).find(name) != std::string_view::npos)
-        bench_conv2d(c, options.threads, options.repeat, options.batch);
+      if (std::string_view(c.name).find(name) != std::string_view::npos) bench_conv2d(c, options);
   }
   if (kernels->parsed()) bench_kernels(kernels_options);
   if (peak->parsed()) {
-    const int threads = options.threads > 0 ? options.threads : Context({}, 0).threads();
-    bench_peak(threads, options.repeat);
-    bench_read(threads, options.repeat);
+    const Context context({}, options.threads, Precision::strict, options.isa);
+    const Peak peak = measure_peak(context, options.repeat);
+    std::printf("%.1f GFLOP/s, %.1f per second of processor time, by %s\n%.1f GB/s read\n", peak.gflop_per_s,
+                peak.gflop_per_cpu_s, cpu::name_of(context.isa()).data(), peak.gb_per_s);
   }
   return 0;
 }

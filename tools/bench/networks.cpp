@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstring>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
 
 #include "engine/core/error.hpp"
-#include "engine/core/random.hpp"
 #include "engine/explain/display.hpp"
 #include "engine/explain/explanation_graph.hpp"
 #include "engine/explain/methods/per_image.hpp"
@@ -17,6 +15,7 @@
 #include "engine/runtime/cuda/devices.hpp"
 #include "models/model.hpp"
 #include "tools/bench/allocations.hpp"
+#include "tools/bench/random.hpp"
 #include "tools/bench/timing.hpp"
 #include "weights/file_bytes.hpp"
 
@@ -27,7 +26,7 @@ Context timed_context(const NetworkOptions& options) {
   if (options.device.kind == Device::Kind::cuda && cuda::devices().build == cuda::Build::emulated)
     throw Error(ErrorKind::unsupported, "in this build ", options.device,
                 " is the processor, whose times say nothing about a card: build with -DBACKLIGHT_CUDA=REAL");
-  Context context(options.device, options.threads, options.precision);
+  Context context(options.device, options.threads, options.precision, options.isa);
   context.tune(options.tune);
   return context;
 }
@@ -90,27 +89,6 @@ Tensor guided_products(const Tensor& gradients, const Tensor& maps) {
 }
 
 }  // namespace
-
-void fill_uniform(Tensor& tensor, std::uint64_t seed, double low, double high) {
-  float* data = tensor.data<float>();
-  for (std::int64_t i = 0; i < tensor.numel(); ++i)
-    data[i] = static_cast<float>(low + (high - low) * random_uniform(seed, static_cast<std::uint64_t>(i)));
-}
-
-void randomise(Network& network) {
-  std::uint64_t seed = 1;
-  for (NamedParameter& p : network.parameters()) {
-    const Shape& shape = p.tensor->shape();
-    if (shape.rank() >= 2) {
-      const double limit = std::sqrt(6.0 / static_cast<double>(shape.numel() / shape[0]));
-      fill_uniform(*p.tensor, seed++, -limit, limit);
-    } else if (p.name.ends_with("running_var") || p.name.ends_with("weight")) {
-      fill_uniform(*p.tensor, seed++, 0.9, 1.1);
-    } else {
-      fill_uniform(*p.tensor, seed++, -0.1, 0.1);
-    }
-  }
-}
 
 NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options) {
   const Subject subject(name, context, options.batch);

@@ -7,21 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "engine/graph/network.hpp"
 #include "engine/run/program.hpp"
 #include "engine/runtime/device.hpp"
 
 namespace backlight::bench {
 
-/// Uniform in [low, high): timings on zeros would flatter.
-void fill_uniform(Tensor& tensor, std::uint64_t seed, double low, double high);
-
-/// Weights that keep the activations' size from layer to layer, so that nothing overflows or vanishes.
-void randomise(Network& network);
-
 struct NetworkOptions {
   Device device = {};
   Precision precision = Precision::strict;
+  cpu::Isa isa = cpu::best_isa();
   int threads = 0;  ///< 0 takes all processors
   int repeat = 20;
   std::int64_t batch = 1;

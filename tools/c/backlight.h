@@ -81,12 +81,13 @@ typedef struct bl_open_options {
   const char* labels;       /* a file of class names; NULL: the file's own, or those that are known */
   int32_t ignore_unused;    /* not 0: goes on where the file has tensors that the network would not use */
   int32_t threads;          /* that a call computes with, 1024 at most; 0: one per processor that there is */
+  const char* isa;          /* "avx512", "avx2", "portable": which kernels; NULL: the widest the processor has */
 } bl_open_options;
 
 /* Opens a file of weights: PyTorch's zip, legacy and tar containers, and safetensors; nothing in it is
    executed. `options` may be NULL. `*out` is to be freed. BL_BAD_INPUT for a file that is damaged or does
-   not fit the network, BL_UNSUPPORTED for one of no known network or of one that computes more, BL_USAGE
-   where something is to be chosen or the options do not fit. */
+   not fit the network, BL_UNSUPPORTED for one of no known network or of one that computes more, and for an isa
+   that the processor lacks, BL_USAGE where something is to be chosen or the options do not fit. */
 bl_status bl_model_open(const char* path, const bl_open_options* options, bl_model** out);
 /* The same for a file's content, which is not needed afterwards. `name` is what messages call it. */
 bl_status bl_model_open_memory(const void* content, size_t size, const char* name,

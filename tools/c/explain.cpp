@@ -78,7 +78,7 @@ std::vector<std::unique_ptr<bl_explanation>> answers(const bl_model& model, Imag
   Fitted fitted = fit_picture(picture, model.model, fit, input_gradient);
   picture.alpha = std::vector<std::uint8_t>();  // what is drawn shows the colours alone
   const auto image = std::make_shared<const Image>(std::move(picture));
-  Context context({}, model.threads);
+  Context context({}, model.threads, Precision::strict, model.isa);
   Probe probe(model.programs, context, std::move(fitted.x), layers, input_gradient, tails);
   const ClassScores scores = class_scores(probe.scores().values(), model.model.scores);
   const std::int64_t best = scores.best(1).front();
@@ -139,7 +139,7 @@ bl_status bl_classify(const bl_model* model, const bl_image* image, int32_t fit,
       throw Error(ErrorKind::usage, "the count is ", count, ": expected 1 to ", of.labels.size(),
                   ", the number of classes");
     Fitted fitted = fit_picture(image_of(image, of.info.preprocessing.alpha()), of, fit_of(fit), false);
-    Context context({}, model->threads);
+    Context context({}, model->threads, Precision::strict, model->isa);
     const Explanation explanation(model->programs, context, std::move(fitted.x), {},
                                   /*input_gradient=*/false);
     const ClassScores found = class_scores(explanation.scores().values(), of.scores);

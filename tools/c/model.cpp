@@ -19,13 +19,15 @@ bl_status open_model(const bl_open_options* options, bl_model** out, const Open&
     const bl_open_options asked = options ? taken(options, "options") : bl_open_options{};
     if (asked.threads < 0 || asked.threads > kMostThreads)
       throw Error(ErrorKind::usage, "options->threads is ", asked.threads, ": expected 0 to ", kMostThreads);
+    const cpu::Isa isa = cpu::isa_named(asked.isa ? asked.isa : "auto");
+    cpu::require_available(isa);
     const Checkpoint checkpoint = open({.key = text_of(asked.key), .prefix = text_of(asked.prefix)});
     Model model = load_model(checkpoint, {.model = text_of(asked.architecture),
                                           .ignore_unused = asked.ignore_unused != 0,
                                           .labels = text_of(asked.labels)});
     std::string assumptions;
     for (const std::string& assumption : model.assumptions) assumptions += assumption + "\n";
-    *out = new bl_model{std::move(model), asked.threads, std::move(assumptions)};
+    *out = new bl_model{std::move(model), asked.threads, isa, std::move(assumptions)};
   });
 }
 

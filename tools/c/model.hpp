@@ -12,6 +12,7 @@
 struct bl_model {
   backlight::Model model;
   int threads;
+  backlight::cpu::Isa isa;
   std::string assumptions;
   /// Shared by the threads that share the model.
   mutable backlight::Programs programs{model.network, backlight::Optimisations::exact()};
