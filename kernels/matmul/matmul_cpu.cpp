@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/runtime/device.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/matmul/matmul.hpp"
 

@@ -24,5 +24,6 @@ void add_convert_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_scenes_command(CLI::App& app);
 void add_devices_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
 
 }  // namespace backlight::tools

@@ -31,28 +31,9 @@ LayersFormat format_of(const LayersOptions& options) {
   return format;
 }
 
-struct Subject {
-  ModelInfo info;
-  Network network;
-  std::vector<std::string> left_out = {};
-};
-
-/// The network of the weights, or the bare architecture with as many classes as its built-in labels: of the
-/// network that explain takes, where none is named.
-Subject subject_of(const LayersOptions& options, Console& console) {
-  const NetworkOptions& from = options.network;
-  if (!from.weights.empty()) {
-    Model model = load_network(from, console);
-    return {model.info, std::move(model.network), std::move(model.left_out)};
-  }
-  const ModelInfo& info = model_info(from.model.empty() ? kDefaultModel : from.model);
-  const std::size_t labels = built_in_labels(info.labels).names.size();
-  return {info, build_model(info.name, static_cast<std::int64_t>(labels > 0 ? labels : 1000))};
-}
-
 void run_layers(LayersOptions& options) {
   const LayersFormat format = format_of(options);
-  Subject subject = subject_of(options, options.console);
+  BareModel subject = load_or_build_network(options.network, options.console);
   const Preprocessing& preprocessing = subject.info.preprocessing;
   const std::int64_t size = options.input_size > 0 ? options.input_size : preprocessing.input_size;
   const NetworkView view = view_of(subject.network, subject.info, {1, preprocessing.channels, size, size},

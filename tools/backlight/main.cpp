@@ -123,6 +123,7 @@ int run(int argc, char** argv) {
   add_train_command(app);
   add_scenes_command(app);
   add_devices_command(app);
+  add_bench_command(app);
   app.footer(kFooter);
 
   Console console;

@@ -24,7 +24,7 @@ std::string Table::str() const {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string space(widths[i] - width_of(row[i]), ' ');
-      line += (i > 0 ? "  " : "") + (i == right_ ? space + row[i] : row[i] + space);
+      line += (i > 0 ? "  " : "") + (std::ranges::find(right_, i) != right_.end() ? space + row[i] : row[i] + space);
     }
     line.resize(line.find_last_not_of(' ') + 1);
     out += line + "\n";

@@ -15,7 +15,7 @@ class Table {
  public:
   explicit Table(std::vector<std::string> titles) { add(std::move(titles)); }
 
-  void align_right(std::size_t column) { right_ = column; }
+  void align_right(std::size_t column) { right_.push_back(column); }
   /// One cell per title. Control characters are replaced.
   void add(std::vector<std::string> cells);
   /// Columns as wide as their widest cell, two spaces apart; no space at the ends of lines.
@@ -23,7 +23,7 @@ class Table {
 
  private:
   std::vector<std::vector<std::string>> rows_;
-  std::size_t right_ = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> right_;
 };
 
 }  // namespace backlight::tools

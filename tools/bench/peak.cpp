@@ -58,9 +58,9 @@ Peak best(const Peak& a, const Peak& b) {
           std::max(a.gb_per_s, b.gb_per_s)};
 }
 
-Floor floor_of(const Peak& peak, double operations, double bytes) {
+LeastTime least_time(const Peak& peak, double operations, double bytes) {
   const double multiplying = operations / peak.gflop_per_s * 1e-6, reading = bytes / peak.gb_per_s * 1e-6;
-  return multiplying > reading ? Floor{multiplying, "arithmetic"} : Floor{reading, "memory"};
+  return multiplying > reading ? LeastTime{multiplying, "arithmetic"} : LeastTime{reading, "memory"};
 }
 
 }  // namespace backlight::bench

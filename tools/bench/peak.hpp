@@ -20,10 +20,10 @@ Peak measure_peak(const Context& context, int repeat);
 Peak best(const Peak& a, const Peak& b);
 
 /// The least time of work on the processor, and what sets it.
-struct Floor {
+struct LeastTime {
   double ms;
   const char* bound;  ///< "arithmetic" or "memory"
 };
-Floor floor_of(const Peak& peak, double operations, double bytes);
+LeastTime least_time(const Peak& peak, double operations, double bytes);
 
 }  // namespace backlight::bench
