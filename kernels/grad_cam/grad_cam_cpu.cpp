@@ -3,12 +3,14 @@
 
 #include "engine/runtime/device.hpp"
 #include "kernels/grad_cam/grad_cam.hpp"
+#include "kernels/grain.hpp"
 
 namespace backlight::cpu {
 
 template <class T>
 void channel_sum(Context& context, const ChannelMaps& maps, double scale, const T* g, T* alpha) {
-  context.parallel_ranges(maps.batch * maps.channels, 64, [=](std::int64_t begin, std::int64_t end) {
+  const std::int64_t grain = ceil_div(kGrain, std::max<std::int64_t>(maps.plane, 1));
+  context.parallel_ranges(maps.batch * maps.channels, grain, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t k = begin; k < end; ++k) {
       double sum = 0;
       for (std::int64_t i = 0; i < maps.plane; ++i) sum += static_cast<double>(g[k * maps.plane + i]);
