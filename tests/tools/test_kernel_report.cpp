@@ -188,3 +188,20 @@ TEST_CASE("backlight-bench kernels: prints what is known and writes the files it
   CHECK(run({"gradient", "--repeat", "2", "--csv", (folder.path() / "no/folder/k.csv").string()})
             .err.find("cannot be written") != std::string::npos);
 }
+
+TEST_CASE("backlight-bench kernels: times the processor's ladders beside its peak") {
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {BACKLIGHT_BENCH, "kernels", "--device", "cpu", "--threads", "1"});
+    return run_process(arguments);
+  };
+  const ProcessResult result = run({"product", "--repeat", "1"});
+  CHECK(result.err == "");
+  REQUIRE(result.exit_code == 0);
+  CHECK(lines_with(result.out, "GFLOP/s and ") == 1);
+  CHECK(lines_with(result.out, "| cpu_product | 512×512×512 | v1_as_written | ") == 1);
+  CHECK(lines_with(result.out, "| v5_register_tile | ") == 2);
+  CHECK(lines_with(result.out, "| library | ") == 2);
+  CHECK(lines_with(result.out, "cpu_convolution") == 0);
+  CHECK(run({"sgemm"}).err.find("on the CPU there are cpu_convolution, cpu_product") != std::string::npos);
+  CHECK(run({"--csv", "k.csv"}).err.find("--csv and --svg are of the GPU's ladders") != std::string::npos);
+}

@@ -156,13 +156,18 @@ int run(int argc, char** argv) {
   CLI::App* peak = app.add_subcommand("peak", "rates of the micro-kernel alone and of reading memory");
   common(peak);
   KernelsOptions kernels_options;
+  std::string kernels_device = "cuda";
   CLI::App* kernels =
-      app.add_subcommand("kernels", "the versions of kernels/study, on a GPU if there is one");
+      app.add_subcommand("kernels", "the versions of kernels/study, on a GPU if there is one, or the CPU's");
   kernels->add_option("filter", kernels_options.filter, "only topics whose name contains this");
-  kernels->add_option("--repeat", kernels_options.repeat, "measurements each, of which the median is shown")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  kernels->add_option("--device", kernels_options.device, "N for cuda:N")->check(CLI::NonNegativeNumber);
+  kernels
+      ->add_option("--repeat", kernels_options.repeat,
+                   "measurements each: on a GPU their median is shown [50], of the CPU the least [10]")
+      ->check(CLI::PositiveNumber);
+  kernels->add_option("--device", kernels_device, "cuda, cuda:N or cpu")->capture_default_str();
+  kernels
+      ->add_option("--threads", kernels_options.threads, "of the CPU's last versions; 0 takes all processors")
+      ->check(CLI::NonNegativeNumber);
   kernels->add_option("--csv", kernels_options.csv, "also write the figures to this file");
   kernels->add_option("--svg", kernels_options.svg, "also draw them");
   kernels->add_flag("--force", kernels_options.force, "overwrite files");
@@ -179,12 +184,15 @@ int run(int argc, char** argv) {
     for (const ConvCase& c : kConvCases)
       if (std::string_view(c.name).find(name) != std::string_view::npos) bench_conv2d(c, options);
   }
-  if (kernels->parsed()) bench_kernels(kernels_options);
+  if (kernels->parsed()) {
+    kernels_options.device = Device::parse(kernels_device);
+    bench_kernels(kernels_options);
+  }
   if (peak->parsed()) {
     const Context context({}, options.threads, Precision::strict, options.isa);
-    const Peak peak = measure_peak(context, options.repeat);
-    std::printf("%.1f GFLOP/s, %.1f per second of processor time, by %s\n%.1f GB/s read\n", peak.gflop_per_s,
-                peak.gflop_per_cpu_s, cpu::name_of(context.isa()).data(), peak.gb_per_s);
+    const Peak best = measure_peak(context, options.repeat);
+    std::printf("%.1f GFLOP/s, %.1f per second of processor time, by %s\n%.1f GB/s read\n", best.gflop_per_s,
+                best.gflop_per_cpu_s, cpu::name_of(context.isa()).data(), best.gb_per_s);
   }
   return 0;
 }

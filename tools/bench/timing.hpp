@@ -14,17 +14,22 @@ struct Timing {
   double wall_ms, cpu_ms, least_ms;
 };
 
+/// Milliseconds on the clock.
+template <class Fn>
+double time_once(Fn&& fn) {
+  const auto begin = std::chrono::steady_clock::now();
+  fn();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+}
+
 /// Of `repeat` calls of fn, after one that is not counted.
 template <class Fn>
 Timing time_calls(int repeat, Fn&& fn) {
-  using Clock = std::chrono::steady_clock;
   fn();
   std::vector<double> wall, cpu;
   for (int i = 0; i < repeat; ++i) {
     const std::clock_t cpu_begin = std::clock();
-    const auto begin = Clock::now();
-    fn();
-    wall.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    wall.push_back(time_once(fn));
     cpu.push_back(static_cast<double>(std::clock() - cpu_begin) * 1e3 / CLOCKS_PER_SEC);
   }
   std::ranges::sort(wall);
