@@ -8,6 +8,7 @@
 
 #include "models/weights_location.hpp"
 #include "support/compare.hpp"
+#include "support/public_files.hpp"
 #include "support/skip.hpp"
 #include "tools/program.hpp"
 #include "weights/checkpoint.hpp"
@@ -253,6 +254,13 @@ TEST_CASE("program on cuda: words and answers are explained as on the CPU") {
   check("ask",
         {"what colour is the star", "--weights", work.language_model(language::LanguageTask::coattention),
          "--answer", "red", "--attention", "--layer", "layer1,layer2"});
+  // Of other people, behind a ResNet and a VGG.
+  check("caption", {"--weights", public_file("decoder.ckpt"), "--cnn",
+                    filled_file(work / "encoder", keys_of("small tutorial.encoder")), "--vocabulary",
+                    public_file("vocab.pkl"), "--text", "a red star", "--word", "all"});
+  check("ask", {"what is a star?", "--weights", filled_file(work / "vqa", keys_of("small basic_vqa")),
+                "--vocabulary", public_file("vocab_questions.txt"), "--answer-names",
+                public_file("vocab_answers.txt"), "--answer", "yes,no"});
 }
 
 TEST_CASE("program on cuda: the emulated device is listed and auto leaves it alone") {
