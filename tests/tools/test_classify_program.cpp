@@ -195,7 +195,7 @@ TEST_CASE(
                                              {"--input-size", "0"},
                                              {"--input-size", "99999"},
                                              {"--resize-size", "8"},
-                                             {"--interpolation", "lanczos"},
+                                             {"--interpolation", "sinc"},
                                              {"--exif", "maybe"}}) {
     std::vector<std::string> arguments = {"classify", picture, "--weights", net};
     arguments.insert(arguments.end(), wrong.begin(), wrong.end());
