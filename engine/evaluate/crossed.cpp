@@ -86,7 +86,7 @@ double clustered_variance(const Crossed& all, FunctionRef<double(const Rating&)>
 /// Student's 97.5 % relative to the normal distribution's, by the expansion of Cornish and Fisher: from four degrees of
 /// freedom on right to 1 %.
 double student_factor(double freedom) {
-  const double z = 1.959963984540054, z2 = z * z;
+  const double z = kNormal975, z2 = z * z;
   return 1 + (z2 + 1) / (4 * freedom) + ((5 * z2 + 16) * z2 + 3) / (96 * freedom * freedom) +
          (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * freedom * freedom * freedom);
 }

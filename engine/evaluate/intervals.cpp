@@ -11,7 +11,6 @@
 namespace backlight {
 namespace {
 
-constexpr double kZ = 1.959963984540054;  // the normal distribution's 97.5 %
 
 }  // namespace
 
@@ -33,9 +32,9 @@ Estimate wilson(std::int64_t hits, std::int64_t n) {
     throw Error(ErrorKind::usage, "a share of ", hits, " in ", n, " was asked for");
   const auto total = static_cast<double>(n);
   const double p = static_cast<double>(hits) / total;
-  const double scale = 1 / (1 + kZ * kZ / total);
-  const double centre = (p + kZ * kZ / (2 * total)) * scale;
-  const double half = kZ * std::sqrt(p * (1 - p) / total + kZ * kZ / (4 * total * total)) * scale;
+  const double scale = 1 / (1 + kNormal975 * kNormal975 / total);
+  const double centre = (p + kNormal975 * kNormal975 / (2 * total)) * scale;
+  const double half = kNormal975 * std::sqrt(p * (1 - p) / total + kNormal975 * kNormal975 / (4 * total * total)) * scale;
   // Rounding must not part the ends of 0 and 1 from the value.
   return {p, hits == 0 ? 0 : centre - half, hits == n ? 1 : centre + half};
 }

@@ -9,6 +9,9 @@
 
 namespace backlight {
 
+/// Of the normal distribution: 95 % lie between it and its negative.
+inline constexpr double kNormal975 = 1.959963984540054;
+
 /// Of an even number of values the mean of those in the middle; 0 of none.
 double median(std::vector<double> values);
 

@@ -151,6 +151,40 @@ TEST_CASE("conv2d: packed weights give the bits of the others") {
   CHECK(products >= 2);
 }
 
+TEST_CASE("conv2d: packed weights are for the kernel that its shape asks for") {
+  struct Choice {
+    Shape x;
+    std::int64_t out;
+    Conv2dOptions options;
+    cpu::Conv2dKernel kernel, with_winograd;
+  };
+  using enum cpu::Conv2dKernel;
+  const Choice choices[] = {
+      {{1, 32, 16, 16}, 32, {.kernel = 3, .padding = 1}, patches, winograd_4x4},
+      {{1, 32, 7, 7}, 32, {.kernel = 3, .padding = 1}, few_columns, winograd_2x2},
+      {{1, 32, 8, 8}, 16, {.kernel = 1}, few_columns, few_columns},
+      {{1, 32, 9, 8}, 512, {.kernel = 1}, pointwise, pointwise},         // few terms
+      {{1, 256, 14, 14}, 196, {.kernel = 1}, few_columns, few_columns},  // as many filters as pixels
+      {{1, 256, 14, 14}, 195, {.kernel = 1}, pointwise, pointwise},
+      {{1, 256, 28, 28}, 512, {.kernel = {1, 2}, .stride = 2}, few_columns, few_columns},
+      {{1, 256, 17, 16}, 512, {.kernel = 1}, pointwise, pointwise},
+      {{1, 32, 7, 7}, 32, {.kernel = 3, .groups = 32}, depthwise, depthwise},
+  };
+  Context context({}, 1);
+  for (const Choice& c : choices) {
+    CAPTURE(c.x);
+    CAPTURE(c.out);
+    const auto layer = conv2d(c.x[1], c.out, c.options);
+    const Conv2dParams params = *conv2d_params(*layer, c.x);
+    const Tensor w = random_tensor(layer->parameters()[0].shape, "conv2d.choice");
+    for (const bool winograd : {false, true}) {
+      const Tensor packed = cpu::conv2d_pack(context, params, w.data<float>(), winograd);
+      CHECK(cpu::name_of(cpu::conv2d_kernel(params, packed.defined() ? &packed : nullptr)) ==
+            cpu::name_of(winograd ? c.with_winograd : c.kernel));
+    }
+  }
+}
+
 TEST_CASE("conv2d: a stride beyond the image needs no memory for the places between") {
   const Conv2dCase c{"far", {1, 2, 9, 7}, 3, {.kernel = 1, .stride = {3, 1 << 20}, .bias = false}};
   const Network network = network_of(c);

@@ -13,6 +13,7 @@
 #include "support/contains.hpp"
 #include "support/golden.hpp"
 #include "support/public_files.hpp"
+#include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace backlight;
@@ -54,15 +55,6 @@ void check_captioner(const LanguageModel& model, const Tensor& map, Context& con
   REQUIRE(std::ssize(said.words) == expected.numel());
   for (std::size_t i = 0; i < said.words.size(); ++i)
     CHECK(static_cast<float>(said.words[i]) == expected.values()[i]);
-}
-
-std::string refusal(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace

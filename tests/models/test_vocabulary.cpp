@@ -5,6 +5,7 @@
 #include "engine/core/error.hpp"
 #include "models/language/vocabulary.hpp"
 #include "support/contains.hpp"
+#include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace backlight;
@@ -17,15 +18,6 @@ using Tokens = std::vector<std::int32_t>;
 
 Vocabulary small_vocabulary(const SpecialIds& special = {}) {
   return {{"<pad>", "<start>", "a", "red", "star", "above", "ring"}, {"yes", "no", "Grün"}, special, 5};
-}
-
-std::string refusal(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace

@@ -10,23 +10,13 @@
 #include <vector>
 
 #include "engine/core/error.hpp"
+#include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace backlight::test {
 
 inline std::filesystem::path golden_file(const std::string& name) {
   return std::filesystem::path(BACKLIGHT_SOURCE_DIR) / "tests/golden/checkpoints" / name;
-}
-
-/// The message of the Error that `action` throws, or nothing.
-template <class Action>
-std::string refusal(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 /// Whether a message has these words; shows both where not.
