@@ -10,6 +10,7 @@
 
 using namespace backlight;
 using namespace backlight::language;
+using backlight::test::refusal;
 
 namespace {
 
