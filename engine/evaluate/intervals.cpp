@@ -9,10 +9,6 @@
 #include "engine/core/random.hpp"
 
 namespace backlight {
-namespace {
-
-
-}  // namespace
 
 double quantile(std::span<const double> sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
@@ -34,7 +30,8 @@ Estimate wilson(std::int64_t hits, std::int64_t n) {
   const double p = static_cast<double>(hits) / total;
   const double scale = 1 / (1 + kNormal975 * kNormal975 / total);
   const double centre = (p + kNormal975 * kNormal975 / (2 * total)) * scale;
-  const double half = kNormal975 * std::sqrt(p * (1 - p) / total + kNormal975 * kNormal975 / (4 * total * total)) * scale;
+  const double half =
+      kNormal975 * std::sqrt(p * (1 - p) / total + kNormal975 * kNormal975 / (4 * total * total)) * scale;
   // Rounding must not part the ends of 0 and 1 from the value.
   return {p, hits == 0 ? 0 : centre - half, hits == n ? 1 : centre + half};
 }

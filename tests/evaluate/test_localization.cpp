@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -49,6 +50,64 @@ TEST_CASE(
   CHECK(verdict({{3, {}}}) == Verdict{true, false, false});
   CHECK(verdict({{3, Box{0, 0, 10, 5}}}).located);  // IoU of exactly a half
   CHECK_FALSE(verdict({{3, Box{0, 0, 10, 4.99}}}).located);
+}
+
+TEST_CASE("localization: the error of a set made by hand is what ILSVRC's development kit counts") {
+  struct Said {
+    std::int64_t label;
+    std::array<int, 4> box;  // first and last column and row, as the kit's files have them
+  };
+  struct Picture {
+    std::int64_t label;
+    std::vector<std::array<int, 4>> boxes;
+    std::vector<Said> guesses;
+  };
+  const std::array far{200, 200, 220, 220};
+  const std::vector<Picture> set{
+      {5, {{10, 10, 59, 59}}, {{5, {12, 8, 60, 57}}, {1, far}, {2, far}, {3, far}, {4, far}}},
+      // 50 of 100 pixels: a half, which suffices; without counting the last column it would be less.
+      {6, {{0, 0, 9, 9}}, {{6, {0, 0, 9, 4}}, {1, far}, {2, far}, {3, far}, {4, far}}},
+      {6, {{0, 0, 9, 9}}, {{6, {0, 0, 9, 3}}, {1, far}, {2, far}, {3, far}, {4, far}}},  // 40 of 100
+      {7, {far, {30, 40, 90, 99}}, {{7, {30, 40, 90, 120}}, {1, far}, {2, far}, {3, far}, {4, far}}},
+      {8, {{5, 5, 40, 80}}, {{1, {5, 5, 40, 80}}, {2, far}, {8, {5, 5, 40, 70}}, {3, far}, {4, far}}},
+      // Its label with another's box, its box with another's label.
+      {9, {{5, 5, 40, 80}}, {{1, {5, 5, 40, 80}}, {9, far}, {2, far}, {3, far}, {4, far}}},
+      // The sixth guess would be right, and is not asked for.
+      {3, {far}, {{9, far}, {8, far}, {7, far}, {6, far}, {5, far}, {3, far}}},
+  };
+  // Of inclusive pixels, as compute_overlap.m counts them.
+  const auto overlap = [](const std::array<int, 4>& a, const std::array<int, 4>& b) {
+    const double width = std::min(a[2], b[2]) - std::max(a[0], b[0]) + 1,
+                 height = std::min(a[3], b[3]) - std::max(a[1], b[1]) + 1;
+    if (width <= 0 || height <= 0) return 0.0;
+    const auto area = [](const std::array<int, 4>& box) {
+      return double(box[2] - box[0] + 1) * (box[3] - box[1] + 1);
+    };
+    return width * height / (area(a) + area(b) - width * height);
+  };
+  const auto edges = [](const std::array<int, 4>& box) {
+    return Box{double(box[0]), double(box[1]), double(box[2] + 1), double(box[3] + 1)};
+  };
+  for (const auto& [k, by_hand] : {std::pair{1, 4}, std::pair{5, 3}}) {
+    CAPTURE(k);
+    int errors = 0, theirs = 0;
+    for (const Picture& picture : set) {
+      std::vector<Guess> guesses;
+      std::vector<LabelledBox> objects;
+      for (const auto& box : picture.boxes) objects.push_back({picture.label, edges(box)});
+      bool wrong = true;
+      for (int j = 0; j < k; ++j) {
+        const Said& said = picture.guesses[static_cast<std::size_t>(j)];
+        guesses.push_back({said.label, edges(said.box)});
+        for (const auto& box : picture.boxes)
+          wrong &= said.label != picture.label || overlap(said.box, box) < 0.5;
+      }
+      theirs += wrong;
+      errors += !judge(guesses, objects).located;
+    }
+    CHECK(errors == theirs);
+    CHECK(errors == by_hand);
+  }
 }
 
 TEST_CASE("localization: all thresholds in one pass find the boxes that each finds by itself") {
