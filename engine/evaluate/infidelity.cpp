@@ -53,7 +53,7 @@ double infidelity(const Scorer& scorer, const Tensor& attribution, const Perturb
                 scorer.height(), "×", scorer.width(), ", with or without the input's ", scorer.channels(),
                 " channels");
   const Tensor phi = attribution.to(DType::f64), x = scorer.input().to(DType::f64);
-  std::vector<double> foretold;
+  std::vector<double> foretold(static_cast<std::size_t>(options.draws));
   const std::vector<double> after =
       scorer.values(Aim::score, options.draws, [&](std::int64_t draw, std::span<double> perturbed) {
         perturb(options, scorer, draw, perturbed);
@@ -64,7 +64,7 @@ double infidelity(const Scorer& scorer, const Tensor& attribution, const Perturb
           if (options.multiplied && was != 0) change /= was;
           sum += change * phi.data<double>()[i % size];
         }
-        foretold.push_back(sum);
+        foretold[static_cast<std::size_t>(draw)] = sum;
       });
   double aa = 0, ab = 0;
   for (std::size_t i = 0; i < after.size(); ++i) {

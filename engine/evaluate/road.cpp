@@ -50,26 +50,22 @@ class Removal {
   std::vector<std::int64_t> at_;
 };
 
-/// C·H·W values with missing pixels filled; zeros where all are missing.
-std::vector<double> imputed(const Scorer& scorer, const std::vector<bool>& missing, std::int64_t draw,
-                            const RoadOptions& options) {
-  const Tensor exact = scorer.input().to(DType::f64);
-  std::vector<double> x(exact.values<double>().begin(), exact.values<double>().end());
+/// Fills the missing pixels of x, of C·H·W values; zeros where all are missing.
+void impute(const Scorer& scorer, const std::vector<bool>& missing, std::int64_t draw,
+            const RoadOptions& options, std::span<double> x) {
   const std::size_t pixels = missing.size();
   if (std::ranges::find(missing, false) == missing.end() &&
       options.protocol == RoadProtocol::pytorch_grad_cam) {
     std::ranges::fill(x, 0.0);
   } else {
     const Imputer imputer(scorer.height(), scorer.width(), missing);
-    for (std::size_t plane = 0; plane < x.size(); plane += pixels)
-      imputer.fill(std::span(x).subspan(plane, pixels));
+    for (std::size_t plane = 0; plane < x.size(); plane += pixels) imputer.fill(x.subspan(plane, pixels));
   }
-  if (options.noise.empty()) return x;
+  if (options.noise.empty()) return;
   const std::uint64_t seed = picture_seed(options.seed, options.picture);
   for (std::size_t i = 0; i < x.size(); ++i)
     if (missing[i % pixels])
       x[i] += options.noise[i / pixels] * standard_normal(seed, draw, static_cast<std::int64_t>(i));
-  return x;
 }
 
 }  // namespace
@@ -87,19 +83,10 @@ Road road(const Scorer& scorer, const Tensor& map, const RoadOptions& options) {
   const Removal removal(scorer.pixels_of(map), options.protocol);
   for (const double share : options.shares) share_of(share, scorer.pixels());  // refuses one outside 0…1
   const std::int64_t shares = std::ssize(options.shares);
-  // As many at a time as there are threads: MoRF's variants, then LeRF's.
-  std::vector<std::vector<double>> made(static_cast<std::size_t>(scorer.context().threads()));
+  // MoRF's variants, then LeRF's.
   const Tensor scores = scorer.scores(2 * shares, [&](std::int64_t variant, std::span<double> x) {
-    const std::int64_t first = variant / std::ssize(made) * std::ssize(made);
-    if (variant == first)
-      scorer.context().parallel_for(
-          std::min(std::ssize(made), 2 * shares - first), [&](std::int64_t item, int) {
-            const std::int64_t draw = first + item;
-            const double share = options.shares[static_cast<std::size_t>(draw % shares)];
-            made[static_cast<std::size_t>(item)] =
-                imputed(scorer, removal.missing(draw < shares, share), draw, options);
-          });
-    std::ranges::copy(made[static_cast<std::size_t>(variant - first)], x.begin());
+    const double share = options.shares[static_cast<std::size_t>(variant % shares)];
+    impute(scorer, removal.missing(variant < shares, share), variant, options, x);
   });
   const std::vector<double> values = scorer.values_of(scores, Aim::probability);
   const std::vector<bool> first = scorer.is_first(scores);

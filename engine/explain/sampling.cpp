@@ -58,13 +58,33 @@ struct Moments {
   }
 };
 
+/// How many values of one input a pass has at a time: all of them where a backward will read them, else each from its
+/// node on to its last reader.
+std::int64_t values_at_once(const Network& network, std::span<const Shape> shapes, bool keeps_all) {
+  std::vector<NodeId> last(shapes.size());
+  for (std::size_t id = 0; id < shapes.size(); ++id) {
+    last[id] = static_cast<NodeId>(id);
+    for (const NodeId from : network.node(static_cast<NodeId>(id)).inputs)
+      last[at(from)] = static_cast<NodeId>(id);
+  }
+  std::vector<std::int64_t> released(shapes.size());
+  std::int64_t now = 0, most = 0;
+  for (std::size_t id = 0; id < shapes.size(); ++id) {
+    now += shapes[id].numel();
+    most = std::max(most, now);
+    released[at(last[id])] += shapes[id].numel();
+    if (!keeps_all) now -= released[id];
+  }
+  return most;
+}
+
 /// How many inputs like the probe's go through its network together: as many as the bytes hold activations of.
-std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes) {
+std::int64_t inputs_together(const Probe& probe, std::int64_t batch_bytes, bool keeps_all) {
   constexpr std::int64_t kMost = 32;
   const Tensor& x = probe.input();
-  std::int64_t values = 0;
-  for (const Shape& shape : probe.network().shapes(x.shape().with(0, 1))) values += shape.numel();
-  const auto bytes = values * static_cast<std::int64_t>(size_of(x.dtype()));
+  const std::vector<Shape> shapes = probe.network().shapes(x.shape().with(0, 1));
+  const auto bytes =
+      values_at_once(probe.network(), shapes, keeps_all) * static_cast<std::int64_t>(size_of(x.dtype()));
   return std::clamp<std::int64_t>(batch_bytes / std::max<std::int64_t>(bytes, 1), 1, kMost);
 }
 
@@ -75,24 +95,25 @@ Tensor scores_of_variants(const Probe& probe, std::int64_t image, std::int64_t v
                           const std::function<void(std::int64_t done, std::int64_t all)>& progress) {
   const Tensor& x = probe.input();
   const std::int64_t size = x.numel() / x.shape()[0], classes = probe.scores().shape()[1],
-                     together = inputs_together(probe, batch_bytes);
+                     together = inputs_together(probe, batch_bytes, /*keeps_all=*/false);
   const Tensor exact = x.to(DType::f64);
   const auto picture =
       exact.values<double>().subspan(static_cast<std::size_t>(image * size), static_cast<std::size_t>(size));
   Tensor all({variants, classes}, probe.scores().dtype());
-  std::vector<double> row(picture.size());
+  std::vector<std::vector<double>> made(static_cast<std::size_t>(probe.context().threads()));
   for (std::int64_t first = 0, rows = 0; first < variants; first += rows) {
     // Powers of two, so that few programs serve all numbers.
     rows = static_cast<std::int64_t>(
         std::bit_floor(static_cast<std::uint64_t>(std::min(together, variants - first))));
     Tensor batch(x.shape().with(0, rows), x.dtype());
-    for (std::int64_t i = 0; i < rows; ++i) {
-      std::ranges::copy(picture, row.begin());
+    probe.context().parallel_for(rows, [&](std::int64_t i, int worker) {
+      std::vector<double>& row = made[static_cast<std::size_t>(worker)];
+      row.assign(picture.begin(), picture.end());
       make(first + i, row);
       dispatch_dtype(batch.dtype(), [&]<class T>() {
         std::ranges::transform(row, batch.data<T>() + i * size, [](double v) { return static_cast<T>(v); });
       });
-    }
+    });
     const Tensor scores = probe.scores_of(std::move(batch));
     dispatch_dtype(scores.dtype(), [&]<class T>() {
       std::ranges::copy(scores.values<T>(), all.data<T>() + first * classes);
@@ -151,7 +172,8 @@ void for_each_variant(
     throw Error(ErrorKind::usage, "a target of one's own is known of the picture alone, but ", method.name,
                 " was to be asked at other inputs; use a target of the scores, and no smoothing");
   const Tensor& x = probe.input();
-  const std::int64_t all = x.shape()[0] * variants, together = inputs_together(probe, question.batch_bytes);
+  const std::int64_t all = x.shape()[0] * variants,
+                     together = inputs_together(probe, question.batch_bytes, /*keeps_all=*/true);
   const auto size = static_cast<std::size_t>(x.numel() / x.shape()[0]);
   for (std::int64_t first = 0; first < all; first += together) {
     const std::int64_t count = std::min(together, all - first);
@@ -192,10 +214,10 @@ std::vector<Result> smoothed(Probe& probe, const Method& method, const Question&
         const auto n = static_cast<std::size_t>(image);
         const double* const from = &x.values<double>()[n * size];
         for (std::size_t i = 0; i < size; ++i)
-          to[i] = augmented
-                      ? from[is_mirrored(variant) ? i / width * width + (width - 1 - i % width) : i] *
-                            factor_of(variant)
-                      : from[i] + sigma[n] * standard_normal(question.seed, variant, static_cast<std::int64_t>(i));
+          to[i] = augmented ? from[is_mirrored(variant) ? i / width * width + (width - 1 - i % width) : i] *
+                                  factor_of(variant)
+                            : from[i] + sigma[n] * standard_normal(question.seed, variant,
+                                                                   static_cast<std::int64_t>(i));
       },
       [&](std::int64_t image, std::int64_t variant, const Result& result, double) {
         const auto n = static_cast<std::size_t>(image);

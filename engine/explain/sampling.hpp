@@ -12,7 +12,7 @@
 
 namespace backlight {
 
-/// Fills the C·H·W values of variant `variant`, which are the picture's when it is called.
+/// Fills the C·H·W values of variant `variant`, which are the picture's when it is called. Threads make several at once.
 using MakeVariant = FunctionRef<void(std::int64_t variant, std::span<double> x)>;
 
 /// The scores of variants of one image of the probe, variants×K, before any softmax: their forwards and nothing else,

@@ -33,10 +33,14 @@ Vector gram_of_positions(const Vector& terms, std::int64_t channels, std::int64_
   Vector gram(static_cast<std::size_t>(plane * plane), 0.0);
   for (std::int64_t k = 0; k < channels; ++k) {
     const double* row = &terms[static_cast<std::size_t>(k * plane)];
-    for (std::int64_t i = 0; i < plane; ++i)
-      for (std::int64_t j = 0; j < plane; ++j)
-        gram[static_cast<std::size_t>(i * plane + j)] += row[i] * row[j];
+    for (std::int64_t i = 0; i < plane; ++i) {
+      double* const to = &gram[static_cast<std::size_t>(i * plane)];
+      for (std::int64_t j = i; j < plane; ++j) to[j] += row[i] * row[j];
+    }
   }
+  for (std::int64_t i = 0; i < plane; ++i)
+    for (std::int64_t j = 0; j < i; ++j)
+      gram[static_cast<std::size_t>(i * plane + j)] = gram[static_cast<std::size_t>(j * plane + i)];
   return gram;
 }
 
@@ -49,8 +53,13 @@ Vector first_eigenvector(const Vector& matrix, std::int64_t n) {
   // A start without any structure that the matrix could be blind to.
   for (std::size_t i = 0; i < v.size(); ++i) v[i] = random_uniform(hash_of("eigenvector"), i) + 0.5;
   for (int step = 0; step < kMostSteps; ++step) {
-    for (std::int64_t i = 0; i < n; ++i)
-      next[static_cast<std::size_t>(i)] = dot(&matrix[static_cast<std::size_t>(i * n)], v.data(), n);
+    // Row by row of a symmetric matrix, so that all of the product's sums grow together.
+    std::ranges::fill(next, 0.0);
+    for (std::int64_t j = 0; j < n; ++j) {
+      const double* const row = &matrix[static_cast<std::size_t>(j * n)];
+      const double factor = v[static_cast<std::size_t>(j)];
+      for (std::int64_t i = 0; i < n; ++i) next[static_cast<std::size_t>(i)] += row[i] * factor;
+    }
     const double length = std::sqrt(dot(next.data(), next.data(), n));
     if (!(length > 0)) return {};
     double moved = 0;

@@ -27,7 +27,7 @@ namespace {
 constexpr std::array kRisePresets{Preset::paper, Preset::pytorch_grad_cam, Preset::captum, Preset::torch_cam,
                                   Preset::paper_code};
 
-/// M_n, one after another into the same memory.
+/// M_n, one after another into the same memory: each thread has its own.
 class GridMask {
  public:
   GridMask(const RandomMasks& masks, std::uint64_t seed, bool mirrored, std::int64_t height,
@@ -108,8 +108,11 @@ std::vector<Result> answer_rise(Probe& probe, const Question& question, Backward
   for (std::int64_t n = 0; n < shape[0]; ++n) {
     const std::vector<double> values =
         values_of_variants(probe, question, n, name, masks.count, [&](std::int64_t m, std::span<double> x) {
-          const std::vector<double>& through = mask.of(m);
-          for (std::size_t i = 0; i < x.size(); ++i) x[i] *= through[i % through.size()];
+          GridMask own = mask;
+          const std::vector<double>& through = own.of(m);
+          for (double* plane = x.data(); plane != x.data() + x.size(); plane += through.size())
+            std::ranges::transform(through, std::span(plane, through.size()), plane,
+                                   std::multiplies<double>());
         });
     Tensor map = Tensor::zeros({shape[2], shape[3]}, DType::f64);
     for (std::int64_t m = 0; m < masks.count; ++m) {

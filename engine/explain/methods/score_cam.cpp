@@ -66,7 +66,9 @@ std::vector<double> score_weights(const LayerValues& at, const Shape& layer, Pro
         std::ranges::transform(a, a + at.plane, channel.data<float>(),
                                [](double v) { return static_cast<float>(v); });
         const Tensor mask = score_mask(std::move(channel), question.preset, input[2], input[3]);
-        for (std::size_t p = 0; p < x.size(); ++p) x[p] *= mask.values()[p % mask.values().size()];
+        for (double* plane = x.data(); plane != x.data() + x.size(); plane += mask.numel())
+          std::ranges::transform(mask.values(), std::span(plane, mask.values().size()), plane,
+                                 std::multiplies<double>());
       });
   const bool code = question.preset == Preset::paper_code;
   std::vector<double> weights(static_cast<std::size_t>(at.channels), code ? 0 : values.back());
