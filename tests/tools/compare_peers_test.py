@@ -44,14 +44,19 @@ if words[0] == "versions":
     sys.exit(print(json.dumps({"torch": "9.9"})))
 if words[0] == "prepare":
     pathlib.Path(words[2]).mkdir(parents=True, exist_ok=True)
-    for job in ("forward", "grad-cam"):
+    for job in option["jobs"].split(","):
         save(words[2] + f"/expected-{job}.npy", [0.0, 2.0])
     sys.exit()
 peer, job = ("backlight", option["job"]) if words[0] == "network" else (words[1], words[3])
 mine = plan.get(f"{peer} {job}", plan.get(peer, {}))
 if "dies" in mine:
     sys.exit(mine["dies"])
-save(option["output"], mine.get("result", [-1.0, 2.0] if job == "grad-cam" else [0.0, 2.0]))
+def result():
+    save(option["output"], mine.get("result", [0.0, 2.0] if job == "forward" else [-1.0, 2.0]))
+
+cold = "--cold" in words
+if not cold:
+    result()
 print("a library says something", flush=True)
 print("ready", flush=True)
 for count, _ in enumerate(sys.stdin):
@@ -61,6 +66,8 @@ for count, _ in enumerate(sys.stdin):
         sys.exit("out of memory")
     if count == mine.get("interrupts"):
         os.kill(os.getppid(), signal.SIGINT)
+    if cold and count == 0:
+        result()
     print(mine.get("ms", [10.0])[count % len(mine.get("ms", [10.0]))], flush=True)
 '''
 
@@ -135,6 +142,28 @@ class ComparePeers(unittest.TestCase):
         self.assertTrue(self.row(facts, "torch", "forward")["agrees"], "within 1e-4 of the largest")
         self.assertIn("1 (1), differs by 5e-03", self.page)
         self.assertIn("1.00× torch", self.page, "the fastest is not the best")
+
+    def test_of_what_takes_minutes_the_first_time_counts_and_is_compared(self):
+        plan = {"backlight score-cam": {"ms": [50]}, "pytorch-grad-cam": {"ms": [150]},
+                "backlight ablation-cam": {"ms": [50]}, "pytorch-grad-cam ablation-cam": {"ms": [1500],
+                                                                                         "result": [0.5, 2.0]}}
+        code, facts, err = self.run_it(plan, "--turns=1", "--jobs=ablation-cam,score-cam", "--peers=pytorch-grad-cam")
+        self.assertEqual(code, 6)
+        self.assertEqual(self.turns.count("pytorch-grad-cam score-cam"), 1)
+        self.assertTrue(self.row(facts, "pytorch-grad-cam", "score-cam")["agrees"], "what is below 0 is not compared")
+        self.assertIn("pytorch-grad-cam's ablation-cam of resnet18 differs by 2.5e-01", err)
+        self.assertEqual([(each["target"], each["measured"], each["met"]) for each in facts["targets"]],
+                         [("score-cam as fast as pytorch-grad-cam's", "3.00×", True)])
+        code, facts, _ = self.run_it({"pytorch-grad-cam": {"result": [0.0, float("inf")]}}, "--turns=1",
+                                     "--jobs=score-cam", "--peers=pytorch-grad-cam")
+        self.assertFalse(self.row(facts, "pytorch-grad-cam", "score-cam")["agrees"])
+
+    def test_a_component_may_have_either_sign(self):
+        plan = {"backlight": {"result": [0.0, -2.0]}, "pytorch-grad-cam": {"result": [-2.0, 2.0], "ms": [90]}}
+        code, facts, _ = self.run_it(plan, "--turns=2", "--jobs=eigen-map", "--peers=pytorch-grad-cam")
+        self.assertEqual(code, 6)
+        self.assertTrue(self.row(facts, "backlight", "eigen-map")["agrees"])
+        self.assertFalse(self.row(facts, "pytorch-grad-cam", "eigen-map")["agrees"])
 
     def test_what_is_not_a_number_disagrees(self):
         for job, result in (("forward", [float("nan"), 2.0]), ("grad-cam", [float("nan"), 2.0]),

@@ -10,9 +10,12 @@
 #include <vector>
 
 #include "engine/core/error.hpp"
+#include "engine/evaluate/road.hpp"
 #include "engine/explain/explanation.hpp"
+#include "engine/explain/methods.hpp"
 #include "engine/image/write.hpp"
 #include "engine/runtime/cuda/devices.hpp"
+#include "kernels/upsample/upsample.hpp"
 #include "models/registry.hpp"
 #include "support/device.hpp"
 #include "support/temporary_folder.hpp"
@@ -58,7 +61,9 @@ bool emulated() {
 TEST_SUITE("device") {
   TEST_CASE("bench network: a line of milliseconds per forward pass") {
     const NetworkOptions options{.device = test_device(), .threads = 1, .repeat = 3, .batch = 2};
-    const auto write = [&](std::ostream& out) { bench_network("resnet20_cifar", Job::guided_grad_cam, options, false, out); };
+    const auto write = [&](std::ostream& out) {
+      bench_network("resnet20_cifar", Job::guided_grad_cam, options, {}, out);
+    };
     if (emulated()) {
       std::ostringstream out;
       CHECK_THROWS_WITH_AS(write(out), doctest::Contains("say nothing about a card"), Error);
@@ -126,9 +131,11 @@ TEST_CASE("bench network: the result is that of the weights and the input that a
       .write(static_cast<const char*>(x.raw()), static_cast<long>(x.bytes()));
 
   NetworkOptions options{.threads = 1, .repeat = 1, .batch = 2, .optimise = Optimisations::exact()};
+  bool cold = false;
   const auto result = [&](Job job) {
+    std::filesystem::remove(path("result.npy"));
     std::ostringstream out;
-    bench_network("resnet20_cifar", job, options, false, out,
+    bench_network("resnet20_cifar", job, options, {.cold = cold}, out,
                   {path("weights.safetensors"), path("input"), path("result.npy")});
     return bytes_of(path("result.npy"));
   };
@@ -157,6 +164,25 @@ TEST_CASE("bench network: the result is that of the weights and the input that a
   CHECK(result(Job::guided_grad_cam) == npy(product));
   CHECK(std::ranges::any_of(product.values(), [](float value) { return value != 0; }));
 
+  const auto map_of = [&](const char* method) {
+    Probe probe(programs, context, context.copy(x), {layer}, false, /*tails=*/true);
+    Tensor maps({2, 8, 8});
+    auto to = maps.values().begin();
+    for (const Result& each :
+         find_method(method).explain(probe, {.target = {.classes = {7, 7}}, .layer = layer}))
+      to = std::ranges::copy(each.map->map.values(), to).out;
+    return npy(maps);
+  };
+  for (const bool first_counts : {false, true}) {
+    cold = first_counts;
+    CHECK(result(Job::eigen_cam) == map_of("eigen-cam"));
+    CHECK(result(Job::eigen_map) == map_of("eigen-cam"));
+    CHECK(result(Job::score_cam) == map_of("score-cam"));
+    CHECK(result(Job::ablation_cam) == map_of("ablation-cam"));
+  }
+  CHECK(map_of("eigen-cam") != map_of("score-cam"));
+  CHECK_THROWS_WITH_AS(result(Job::road), doctest::Contains("there are 2 pictures"), Error);
+
   CHECK_THROWS_WITH_AS(result(Job::class_maps), doctest::Contains("expected one image"), Error);
   options.batch = 1;
   std::ofstream(path("input"), std::ios::binary)
@@ -165,6 +191,25 @@ TEST_CASE("bench network: the result is that of the weights and the input that a
   const std::size_t one = 8 * 8 * sizeof(float);
   REQUIRE(maps.size() > 10 * one);
   CHECK(maps.substr(maps.size() - 3 * one, one) == std::string(static_cast<const char*>(map.raw()), one));
+
+  // ROAD by a map of 7×7 means of the first channel's blocks, of 4×4 pixels here.
+  Tensor picture({1, 3, 32, 32}), means({7, 7});
+  std::copy_n(x.values().begin(), picture.numel(), picture.values().begin());
+  for (std::size_t block = 0; block < 49; ++block) {
+    double sum = 0;
+    for (std::size_t i = 0; i < 16; ++i)
+      sum += picture.values()[(block / 7 * 4 + i / 4) * 32 + block % 7 * 4 + i % 4];
+    means.values()[block] = static_cast<float>(sum / 16);
+  }
+  Probe probe(programs, context, context.copy(picture), {layer}, false);
+  const Road expected = road(Scorer(probe, {.classes = {7}}), upsample(means, 32, 32, Upsampling::bilinear),
+                             {.noise = {0, 0, 0}, .protocol = RoadProtocol::pytorch_grad_cam});
+  Tensor changes({2, 9});
+  for (std::size_t i = 0; i < 9; ++i) {
+    changes.values()[i] = static_cast<float>(expected.morf.scores[i] - expected.before);
+    changes.values()[9 + i] = static_cast<float>(expected.lerf.scores[i] - expected.before);
+  }
+  CHECK(result(Job::road) == npy(changes));
 
   std::ofstream(path("input"), std::ios::binary) << "short";
   CHECK_THROWS_WITH_AS(result(Job::forward), doctest::Contains("input: has 5 bytes, but float32 of"), Error);

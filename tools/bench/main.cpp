@@ -93,7 +93,12 @@ const std::map<std::string, Job> kJobs{{"forward", Job::forward},
                                        {"grad-cam", Job::grad_cam},
                                        {"class-maps", Job::class_maps},
                                        {"guided-backprop", Job::guided_backprop},
-                                       {"guided-grad-cam", Job::guided_grad_cam}};
+                                       {"guided-grad-cam", Job::guided_grad_cam},
+                                       {"eigen-cam", Job::eigen_cam},
+                                       {"eigen-map", Job::eigen_map},
+                                       {"ablation-cam", Job::ablation_cam},
+                                       {"score-cam", Job::score_cam},
+                                       {"road", Job::road}};
 const std::map<std::string, Optimisations> kOptimisations{
     {"none", Optimisations::none()}, {"exact", Optimisations::exact()}, {"all", Optimisations::all()}};
 
@@ -104,7 +109,7 @@ int run(int argc, char** argv) {
   std::string name, device = "cpu", isa = "auto", precision = "strict", job = "forward", optimise = "all";
   std::vector<std::string> names;
   NetworkFiles files;
-  bool paced = false;
+  Pace pace;
   const auto common = [&](CLI::App* command) {
     command->add_option("--threads", options.threads, "threads; 0 takes all processors")
         ->check(CLI::NonNegativeNumber);
@@ -134,13 +139,17 @@ int run(int argc, char** argv) {
   CLI::App* network =
       app.add_subcommand("network", "what a network does, time and again: one line each, in ms");
   network->add_option("name", name, "e.g. vgg16")->required();
-  network->add_option("--job", job, "forward, grad-cam, class-maps, guided-backprop or guided-grad-cam")
+  network
+      ->add_option("--job", job,
+                   "forward, grad-cam, class-maps, guided-backprop, guided-grad-cam, eigen-cam, eigen-map, "
+                   "ablation-cam, score-cam or road")
       ->check(CLI::IsMember(kJobs))
       ->type_name("NAME")
       ->capture_default_str();
   network->add_flag(
-      "--paced", paced,
+      "--paced", pace.paced,
       "say `ready`, then wait for a line of input before each, so that a script can interleave");
+  network->add_flag("--cold", pace.cold, "count the first time, too");
   network->add_option("--weights", files.weights, "a file of its weights; random ones by default");
   network->add_option("--input", files.input, "a file of raw float32, N×3×H×W; random by default");
   network->add_option("--output", files.output, "write the job's result to this .npy, replacing it");
@@ -177,7 +186,7 @@ int run(int argc, char** argv) {
   options.isa = cpu::isa_named(isa);
   options.precision = kPrecisions.at(precision);
   options.optimise = kOptimisations.at(optimise);
-  if (network->parsed()) bench_network(name, kJobs.at(job), options, paced, std::cout, files);
+  if (network->parsed()) bench_network(name, kJobs.at(job), options, pace, std::cout, files);
   if (explain->parsed() && !bench_explanations(names, options, std::cout)) return 1;
   if (conv->parsed()) {
     std::printf("%-30s %27s   %27s\n", "", "forward: ms, GFLOP/s, by cpu", "backward to x: likewise");

@@ -5,14 +5,19 @@
 #include <cstring>
 #include <iomanip>
 #include <iostream>
+#include <map>
+#include <memory>
 #include <sstream>
 
 #include "engine/core/error.hpp"
+#include "engine/evaluate/road.hpp"
 #include "engine/explain/display.hpp"
 #include "engine/explain/explanation_graph.hpp"
+#include "engine/explain/methods.hpp"
 #include "engine/explain/methods/per_image.hpp"
 #include "engine/image/write.hpp"
 #include "engine/runtime/cuda/devices.hpp"
+#include "kernels/upsample/upsample.hpp"
 #include "models/model.hpp"
 #include "tools/bench/allocations.hpp"
 #include "tools/bench/random.hpp"
@@ -88,6 +93,50 @@ Tensor guided_products(const Tensor& gradients, const Tensor& maps) {
   return products;
 }
 
+const std::map<Job, const char*> kMethods{
+    {Job::eigen_cam, "eigen-cam"}, {Job::ablation_cam, "ablation-cam"}, {Job::score_cam, "score-cam"}};
+
+/// Maps of a method, N×h×w in the host's memory.
+Tensor maps_of(std::string_view name, Probe& probe, NodeId layer) {
+  const Question question{.target = {.classes = std::vector<std::int64_t>(
+                                         static_cast<std::size_t>(probe.input().shape()[0]), kClass)},
+                          .layer = layer};
+  const std::vector<Result> results = find_method(name).explain(probe, question);
+  const Shape& one = results.front().map->map.shape();
+  Tensor maps({std::ssize(results), one[0], one[1]});
+  auto next = maps.values().begin();
+  for (const Result& result : results) next = std::ranges::copy(result.map->map.values(), next).out;
+  return maps;
+}
+
+/// Smooth, and without equal values: H×W.
+Tensor road_map(const Tensor& x) {
+  constexpr std::int64_t kBlocks = 7;
+  const std::int64_t height = x.shape()[2], width = x.shape()[3], rows = height / kBlocks,
+                     columns = width / kBlocks;
+  Tensor means({kBlocks, kBlocks});
+  for (std::int64_t block = 0; block < means.numel(); ++block) {
+    const float* const first = x.data<float>() + block / kBlocks * rows * width + block % kBlocks * columns;
+    double sum = 0;
+    for (std::int64_t y = 0; y < rows; ++y)
+      for (std::int64_t column = 0; column < columns; ++column) sum += first[y * width + column];
+    means.data<float>()[block] = static_cast<float>(sum / static_cast<double>(rows * columns));
+  }
+  return upsample(means, height, width, Upsampling::bilinear);
+}
+
+Tensor road_changes(Probe& probe) {
+  const Scorer scorer(probe, {.classes = {kClass}});
+  const Road found = road(scorer, road_map(probe.input()),
+                          {.noise = std::vector<double>(static_cast<std::size_t>(scorer.channels()), 0.0),
+                           .protocol = RoadProtocol::pytorch_grad_cam});
+  Tensor changes({2, std::ssize(found.shares)});
+  float* next = changes.data<float>();
+  for (const RoadCurve* curve : {&found.morf, &found.lerf})
+    for (const double score : curve->scores) *next++ = static_cast<float>(score - found.before);
+  return changes;
+}
+
 }  // namespace
 
 NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options) {
@@ -126,7 +175,7 @@ NetworkTimes time_network(const std::string& name, Context& context, const Netwo
   return times;
 }
 
-void bench_network(const std::string& name, Job job, const NetworkOptions& options, bool paced,
+void bench_network(const std::string& name, Job job, const NetworkOptions& options, Pace pace,
                    std::ostream& out, const NetworkFiles& files) {
   Context context = timed_context(options);
   const Subject subject(name, context, options.batch, files);
@@ -134,11 +183,20 @@ void bench_network(const std::string& name, Job job, const NetworkOptions& optio
   const std::vector<std::int64_t> classes(static_cast<std::size_t>(options.batch), kClass);
   Programs programs(subject.network, options.optimise);
   Tensor every_class;
+  const auto make_probe = [&] {
+    return std::make_unique<Probe>(programs, context, context.copy(subject.x), std::vector{layer},
+                                   /*input_gradient=*/false, /*tails=*/job == Job::ablation_cam);
+  };
+  const std::unique_ptr<Probe> there = job == Job::eigen_map ? make_probe() : nullptr;
   const auto once = [&]() -> Tensor {
     if (job == Job::forward) {
       const Run run(program_for(programs, context, subject.x), context, tensors(context.copy(subject.x)));
       return context.to_host(run.output());
     }
+    if (there) return maps_of("eigen-cam", *there, layer);
+    if (const auto method = kMethods.find(job); method != kMethods.end())
+      return maps_of(method->second, *make_probe(), layer);
+    if (job == Job::road) return road_changes(*make_probe());
     const bool at_input = job == Job::guided_backprop || job == Job::guided_grad_cam;
     Explanation explanation(programs, context, context.copy(subject.x), {layer}, at_input);
     if (job == Job::class_maps) {
@@ -152,15 +210,18 @@ void bench_network(const std::string& name, Job job, const NetworkOptions& optio
     gradient = context.to_host(explanation.gradient(target, BackwardRule::guided));
     return job == Job::guided_backprop ? std::move(gradient) : guided_products(gradient, map);
   };
-  const Tensor result = once();
-  if (!files.output.empty()) write_npy(files.output, result);
-  if (paced) out << "ready" << std::endl;
+  const auto keep = [&](const Tensor& result) {
+    if (!files.output.empty()) write_npy(files.output, result);
+  };
+  if (!pace.cold) keep(once());
+  if (pace.paced) out << "ready" << std::endl;
   std::string line;
   for (int i = 0; i < options.repeat; ++i) {
-    if (paced && !std::getline(std::cin, line)) return;
+    if (pace.paced && !std::getline(std::cin, line)) return;
     const auto begin = std::chrono::steady_clock::now();
-    once();
+    const Tensor result = once();
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
+    if (pace.cold && i == 0) keep(result);
     out << std::fixed << std::setprecision(4) << elapsed.count() << std::endl;
   }
 }

@@ -29,7 +29,24 @@ struct NetworkOptions {
 ///   class_maps       the same of every class, K×h×w, of one image
 ///   guided_backprop  the input's gradient of that class under the guided rule, N×3×H×W
 ///   guided_grad_cam  that gradient times the rectified map, enlarged as captum does, N×3×H×W
-enum class Job : std::uint8_t { forward, grad_cam, class_maps, guided_backprop, guided_grad_cam };
+///   eigen_cam, ablation_cam, score_cam
+///                    the raw signed map of class 7 as pytorch-grad-cam has it, at the same layer, N×h×w
+///   eigen_map        eigen_cam's without the forward, whose values are there
+///   road             ROAD as pytorch-grad-cam has it, of one image and of a map that is the mean of the input's first
+///                    channel over 7×7 blocks, enlarged bilinearly: the changes of the class's probability, 2×9, MoRF's
+///                    first
+enum class Job : std::uint8_t {
+  forward,
+  grad_cam,
+  class_maps,
+  guided_backprop,
+  guided_grad_cam,
+  eigen_cam,
+  eigen_map,
+  ablation_cam,
+  score_cam,
+  road
+};
 
 /// Where a network's numbers come from and its result goes; empty: random ones, and nowhere.
 struct NetworkFiles {
@@ -56,11 +73,16 @@ struct NetworkTimes {
 /// and is done when the device is. Throws Error(usage) for an unknown name, and what the context throws.
 NetworkTimes time_network(const std::string& name, Context& context, const NetworkOptions& options);
 
-/// Writes the milliseconds of every time the job is done, a line each, after a first that is not counted and whose
-/// result is `files.output`. `paced`: writes `ready` then, and waits for a line on stdin before each. Throws
-/// Error(unsupported) for a device that this build emulates, Error(bad_input) naming an input of another size, and as
-/// Context and load_model do.
-void bench_network(const std::string& name, Job job, const NetworkOptions& options, bool paced,
+/// When what is timed begins.
+struct Pace {
+  bool paced = false;  ///< writes `ready`, and waits for a line on stdin before each time
+  bool cold = false;   ///< the first time counts
+};
+
+/// Writes the milliseconds of every time the job is done, a line each, after a first that is not counted unless `cold`.
+/// The first one's result is `files.output`. Throws Error(unsupported) for a device that this build emulates,
+/// Error(bad_input) naming an input of another size, and as Context, load_model and the methods do.
+void bench_network(const std::string& name, Job job, const NetworkOptions& options, Pace pace,
                    std::ostream& out, const NetworkFiles& files = {});
 
 /// Writes a Markdown table of time_network, a row per network. One that fails has a row that says why;

@@ -1,20 +1,29 @@
 #!/usr/bin/env python3
 """The other programs' side of tools/compare_peers, in its virtual environment.
 
-    peer.py prepare NETWORK DIR --batch N   seeded weights, pictures, and what every job must give, by PyTorch in double
-    peer.py run PEER NETWORK JOB DIR --batch N --threads N --output FILE.npy
+    peer.py prepare NETWORK DIR --batch N --jobs NAME,...
+                                            seeded weights, pictures, and what these jobs must give, by PyTorch in
+                                            double (score-cam in float32); what is there already stays
+    peer.py run PEER NETWORK JOB DIR --batch N --threads N [--cold] --output FILE.npy
     peer.py versions                        a JSON object of the packages' versions
 
 `run` does the job once and writes its result, warms up, prints `ready`, and then, for each line of input, does the job
-and prints the milliseconds that it took: as `backlight-bench network --paced` does. A job is of class 7, in float32:
+and prints the milliseconds that it took: as `backlight-bench network --paced` does. With --cold the first line's is the
+first time, and the result is that one's. A job is of class 7, in float32:
 
     forward          the scores, N×1000
     grad-cam         the map of that class at the layer that pytorch-grad-cam's examples name, rectified, N×h×w
     guided-backprop  the pictures' gradient under the guided rule, N×3×224×224
     guided-grad-cam  that times the rectified map, enlarged to the nearest, N×3×224×224
+    eigen-cam        the map of what the layer's channels have in common, centred, of any sign, N×h×w
+    eigen-map        the same of the layer's values, which are there: without the forward pass
+    ablation-cam     the map whose weights are what the score loses without a channel, rectified, N×h×w
+    score-cam        the map whose weights are what the scores say of the picture through each channel, rectified, N×h×w
+    road             ROAD of one picture by a smooth map: changes of the class's probability, 2×9, most relevant first
 """
 
 import argparse
+import hashlib
 import importlib.metadata
 import json
 import pathlib
@@ -26,11 +35,13 @@ import warnings
 import numpy
 import torch
 
+from by_hand import CLASS, SHARES, by_hand, road_map
+
 warnings.filterwarnings("ignore")
-CLASS = 7
-JOBS = ("forward", "grad-cam", "guided-backprop", "guided-grad-cam")
+JOBS = ("forward", "grad-cam", "guided-backprop", "guided-grad-cam", "eigen-cam", "eigen-map", "ablation-cam",
+        "score-cam", "road")
 PACKAGES = ("torch", "torchvision", "onnxruntime", "openvino", "ncnn", "grad-cam", "captum", "torchcam",
-            "efficientnet-lite-pytorch", "numpy")
+            "efficientnet-lite-pytorch", "numpy", "scipy")
 
 
 # Networks, weights, pictures.
@@ -85,12 +96,37 @@ def draw_pictures(count):
     return shapes + 0.3 * torch.randn(count, 3, 224, 224)
 
 
-def prepare(name, folder, batch):
+def prepare(name, folder, batch, jobs):
+    # What these files and these packages have made before is the same again.
+    code = b"".join(pathlib.Path(__file__).with_name(file).read_bytes() for file in ("by_hand.py", "peer.py"))
+    key = hashlib.sha256(code + json.dumps([batch, versions()]).encode()).hexdigest()
+    mark = folder / "prepared"
+    if mark.exists() and mark.read_text() == key:
+        jobs = [job for job in jobs if not (folder / f"expected-{job}.npy").exists()]
+    else:
+        mark.unlink(missing_ok=True)
+        draw(name, folder, batch)
+    pictures = torch.from_numpy(numpy.fromfile(folder / "input.f32", numpy.float32).reshape(batch, 3, 224, 224))
+    for job in jobs:
+        numpy.save(folder / f"expected-{job}.npy", expected(name, folder, job, pictures))
+    mark.write_text(key)
+
+
+def expected(name, folder, job, pictures):
+    network, layer = load(name, folder)
+    kind = torch.float32 if job == "score-cam" else torch.float64
+    return by_hand(network.to(kind), layer, job)(pictures.to(kind)).float().numpy()
+
+
+def draw(name, folder, batch):
+    """Weights and pictures."""
     torch.manual_seed(0)
     model, _ = build(name)
     settle(model, draw_pictures(4))
     pictures = draw_pictures(batch)
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("expected-*.npy"):
+        old.unlink()
 
     # Without evidence for the class there would be no map to compare: its score's sign is the weights' choice.
     last = [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
@@ -100,90 +136,18 @@ def prepare(name, folder, batch):
             last.weight[CLASS].neg_()
         torch.save(model.state_dict(), folder / "weights.pth")
 
-    def expected(job):
-        network, layer = load(name, folder)
-        return by_hand(network.double(), layer, job)(pictures.double())
-
     negate()
-    evidence = expected("grad-cam").sum()
+    evidence = expected(name, folder, "grad-cam", pictures).sum()
     negate()
-    if expected("grad-cam").sum() < evidence:
+    if expected(name, folder, "grad-cam", pictures).sum() < evidence:
         negate()
+    # And a probability of a half has changes to compare.
+    with torch.no_grad():
+        scores = torch.from_numpy(expected(name, folder, "forward", pictures[:1]))[0]
+        others = torch.cat([scores[:CLASS], scores[CLASS + 1:]]).logsumexp(0)
+        last.bias[CLASS] += others - scores[CLASS]
+    torch.save(model.state_dict(), folder / "weights.pth")
     pictures.numpy().tofile(folder / "input.f32")
-    for job in JOBS:
-        numpy.save(folder / f"expected-{job}.npy", expected(job).float().numpy())
-
-
-# By hand in PyTorch: what the packages below compute, without what they spend beside it.
-
-class Rectify(torch.autograd.Function):
-    """ReLU, or with a limit of 6 ReLU6, whose backward follows the guided rule while `guided` is set."""
-
-    guided = False
-
-    @staticmethod
-    def forward(context, x, limit):
-        y = x.clamp(0, limit)
-        context.save_for_backward(y)
-        context.limit = limit
-        return y
-
-    @staticmethod
-    def backward(context, gradient):
-        (y,) = context.saved_tensors
-        passes = y > 0 if context.limit is None else (y > 0) & (y < context.limit)
-        return (gradient.clamp(min=0) if Rectify.guided else gradient) * passes, None
-
-
-class Rectifier(torch.nn.Module):
-    def __init__(self, limit):
-        super().__init__()
-        self.limit = limit
-
-    def forward(self, x):
-        return Rectify.apply(x, self.limit)
-
-
-def replace_rectifiers(model):
-    for name, child in model.named_children():
-        if isinstance(child, (torch.nn.ReLU, torch.nn.ReLU6)):
-            setattr(model, name, Rectifier(6.0 if isinstance(child, torch.nn.ReLU6) else None))
-        else:
-            replace_rectifiers(child)
-
-
-def by_hand(model, layer, job):
-    if job == "forward":
-        def scores(x):
-            with torch.inference_mode():
-                return model(x)
-        return scores
-    kept = {}
-
-    def keep(module, inputs, output):
-        # For a map alone nothing before the layer needs a gradient.
-        kept["a"] = output.detach().requires_grad_() if job == "grad-cam" else output
-        return kept["a"]
-
-    layer.register_forward_hook(keep)
-    if job != "grad-cam":
-        replace_rectifiers(model)
-
-    def explain(x):
-        x = x.clone().requires_grad_(job != "grad-cam")
-        score = model(x)[:, CLASS].sum()
-        if job != "guided-backprop":
-            Rectify.guided = False
-            gradient, = torch.autograd.grad(score, kept["a"], retain_graph=job == "guided-grad-cam")
-            cam = (gradient.mean((2, 3), keepdim=True) * kept["a"].detach()).sum(1, keepdim=True).relu()
-            if job == "grad-cam":
-                return cam[:, 0]
-        Rectify.guided = True
-        gradient, = torch.autograd.grad(score, x)
-        if job == "guided-backprop":
-            return gradient
-        return gradient * torch.nn.functional.interpolate(cam, x.shape[2:], mode="nearest")
-    return explain
 
 
 # The peers: each gives a function of the pictures.
@@ -279,10 +243,20 @@ def pytorch_grad_cam(name, folder, job, pictures, threads):
         guided = GuidedBackpropReLUModel(model, device="cpu")  # of the first picture alone
         return lambda: numpy.stack([guided(picture[None].clone(), target_category=CLASS).transpose(2, 0, 1)
                                     for picture in pictures])
-    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam import AblationCAM, EigenCAM, GradCAM, ScoreCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    class Kept(GradCAM):
+    if job == "road":
+        return pytorch_grad_cam_road(model, pictures)
+    if job == "eigen-map":
+        from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection
+
+        kept = {}
+        layer.register_forward_hook(lambda module, inputs, output: kept.update(a=output.detach().numpy()))
+        model(pictures)
+        return lambda: get_2d_projection(kept["a"])
+
+    class Kept({"ablation-cam": AblationCAM, "eigen-cam": EigenCAM, "score-cam": ScoreCAM}.get(job, GradCAM)):
         """Keeps the map that it enlarges and scales."""
 
         def get_cam_image(self, *arguments, **named):
@@ -293,8 +267,24 @@ def pytorch_grad_cam(name, folder, job, pictures, threads):
 
     def explain():
         cam(pictures, targets=[ClassifierOutputTarget(CLASS)] * len(pictures))
-        return numpy.maximum(cam.map, 0)
+        return cam.map if job == "eigen-cam" else numpy.maximum(cam.map, 0)
     return explain
+
+
+def pytorch_grad_cam_road(model, pictures):
+    """Its ROADCombined, but for the means over percentiles. Noise is drawn and takes its time, and is 0."""
+    from pytorch_grad_cam.metrics.road import ROADLeastRelevantFirst, ROADMostRelevantFirst
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
+
+    picture, maps, targets = pictures[:1], road_map(pictures).numpy()[None], [ClassifierOutputSoftmaxTarget(CLASS)]
+
+    def change(order, share):
+        metric = order(100 * share)
+        metric.perturbation.imputer.noise = 0
+        return metric(picture, maps, targets, model)
+
+    return lambda: numpy.stack([numpy.concatenate([change(order, share) for share in SHARES])
+                                for order in (ROADMostRelevantFirst, ROADLeastRelevantFirst)])
 
 
 def captum(name, folder, job, pictures, threads):
@@ -325,18 +315,30 @@ PEERS = {"onnxruntime": onnxruntime, "openvino": openvino, "ncnn": ncnn, "torch-
          "torch": torch_eager, "pytorch-grad-cam": pytorch_grad_cam, "captum": captum, "torch-cam": torch_cam}
 
 
-def run(peer, name, job, folder, batch, threads, output):
+def run(peer, name, job, folder, batch, threads, cold, output):
     torch.set_num_threads(threads)
     pictures = torch.from_numpy(numpy.fromfile(folder / "input.f32", numpy.float32).reshape(batch, 3, 224, 224))
     once = PEERS[peer](name, folder, job, pictures, threads)
-    result = once()
-    numpy.save(output, result.detach().numpy() if isinstance(result, torch.Tensor) else result)
-    once(), once()
+
+    def keep(result):
+        numpy.save(output, result.detach().numpy() if isinstance(result, torch.Tensor) else result)
+
+    if not cold:
+        keep(once())
+        once(), once()
     print("ready", flush=True)
-    for _ in sys.stdin:
+    for number, _ in enumerate(sys.stdin):
         begin = time.perf_counter()
-        once()
-        print(f"{1e3 * (time.perf_counter() - begin):.4f}", flush=True)
+        result = once()
+        took = time.perf_counter() - begin
+        if cold and number == 0:
+            keep(result)
+        print(f"{1e3 * took:.4f}", flush=True)
+
+
+def versions():
+    installed = {each.metadata["Name"].lower(): each.version for each in importlib.metadata.distributions()}
+    return {name: installed[name] for name in PACKAGES if name in installed}
 
 
 def main():
@@ -351,19 +353,21 @@ def main():
         if command == "run":
             sub.add_argument("job", choices=JOBS)
             sub.add_argument("--threads", type=int, required=True)
+            sub.add_argument("--cold", action="store_true")
             sub.add_argument("--output", type=pathlib.Path, required=True)
         sub.add_argument("dir", type=pathlib.Path)
         sub.add_argument("--batch", type=int, required=True)
+        if command == "prepare":
+            sub.add_argument("--jobs", required=True)
     args = parser.parse_args()
     if args.command == "versions":
-        installed = {each.metadata["Name"].lower(): each.version for each in importlib.metadata.distributions()}
-        print(json.dumps({name: installed[name] for name in PACKAGES if name in installed}))
+        print(json.dumps(versions()))
     elif args.command == "prepare":
-        prepare(args.network, args.dir, args.batch)
+        prepare(args.network, args.dir, args.batch, args.jobs.split(","))
     elif args.command == "export":
         write_exported(args.kind, args.network, args.dir, args.batch)
     else:
-        run(args.peer, args.network, args.job, args.dir, args.batch, args.threads, args.output)
+        run(args.peer, args.network, args.job, args.dir, args.batch, args.threads, args.cold, args.output)
 
 
 if __name__ == "__main__":

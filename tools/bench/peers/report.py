@@ -13,6 +13,8 @@ WORK = {"alexnet": (361, 294, 234.5), "vgg16": (15347, 0, 494.5), "resnet18": (1
 # How many times as fast as the best peer a forward pass is to be, and Grad-CAM as the best way by PyTorch.
 FORWARD = {"alexnet": 1.05, "vgg16": 1.6, "resnet18": 1.5, "resnet50": 1.25}
 GRAD_CAM = {"alexnet": 2.4, "vgg16": 4.5, "resnet18": 2.3, "resnet50": 2.1}
+# How many times as fast as pytorch-grad-cam.
+MAPS = {"eigen-map": 20, "ablation-cam": 20, "score-cam": 2, "road": 5}
 
 
 def floor(facts, network):
@@ -74,6 +76,12 @@ def targets(facts):
                 target = f"Grad-CAM as fast as the best by PyTorch ({torch['peer']})"
                 add(network, target, f"≥ {GRAD_CAM[network]}×",
                     ratio, cam["agrees"] and ratio >= GRAD_CAM[network])
+        for job, wanted in MAPS.items():
+            ours, peer = row_of(facts, network, job, OURS), best(facts, network, job)
+            if ours and peer:
+                ratio = peer["min"] / ours["min"]
+                add(network, f"{job} as fast as {peer['peer']}'s", f"≥ {wanted}×", ratio,
+                    ours["agrees"] and ratio >= wanted)
         guided = row_of(facts, network, "guided-grad-cam", OURS)
         own = row_of(facts, network, "forward", OURS, "guided-grad-cam")
         if guided and own:
