@@ -29,6 +29,20 @@ Json of_version(const Json& image, const std::string& version, const std::string
   return {};
 }
 
+std::string base64_of(const fs::path& file) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::string bytes = read_text(file);
+  std::string digits;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t three = 0;
+    for (std::size_t k = i; k < i + 3; ++k)
+      three = three << 8 | (k < bytes.size() ? static_cast<unsigned char>(bytes[k]) : 0);
+    for (std::size_t k = 0; k < 4; ++k)
+      digits += i + k > bytes.size() ? '=' : kDigits[three >> (18 - 6 * k) & 63];
+  }
+  return digits;
+}
+
 }  // namespace
 
 TEST_CASE("attack: the PNG that is written fools the network that ships, by no more than epsilon") {
@@ -125,7 +139,7 @@ TEST_CASE("attack: measured over drawn scenes and over the same scenes as files,
   CHECK(drawn["schema"] == "backlight.attack-measurement");
   CHECK(drawn["measured"] == 3);
   CHECK(drawn["tolerance"] == 0);
-  CHECK(work.names_in("drawn") == std::vector<std::string>{"agreement.csv", "attack.json", "attack.md",
+  CHECK(work.names_in("drawn") == std::vector<std::string>{"agreement.csv", "attack.html", "attack.json",
                                                            "energy.csv", "example_1.jpg", "example_2.jpg",
                                                            "example_3.jpg", "false-class.csv", "outcome.csv",
                                                            "pictures.csv", "pointing.csv"});
@@ -135,9 +149,10 @@ TEST_CASE("attack: measured over drawn scenes and over the same scenes as files,
   CHECK(statistic(drawn, "attacked", "spearman") < statistic(drawn, "random", "spearman"));
   CHECK(statistic(drawn, "attacked", "probability_of_false_class") >
         statistic(drawn, "random", "probability_of_false_class"));
-  const std::string page = read_text(work / "drawn/attack.md");
-  CHECK(contains(page, "| share of the map on the object (energy) |"));
-  CHECK(contains(page, "![example_3.jpg](example_3.jpg)"));
+  const std::string page = read_text(work / "drawn/attack.html");
+  CHECK(contains(page, "<th scope=\"row\">share of the map on the object (energy)</th>"));
+  CHECK(contains(
+      page, "data:image/jpeg;base64," + base64_of(work / "drawn/example_3.jpg") + "\" alt=\"scene_000002\""));
 
   REQUIRE(work.run({"scenes", "-n", "3", "--objects", "2", "--seed", "4", "--out", work.str("scenes")})
               .exit_code == 0);
@@ -245,7 +260,9 @@ TEST_CASE("bias: two trainings a seed, rows of every scene, a page and a figure"
   CHECK((*overall)["difference"]["value"].get<double>() == doctest::Approx(mean(2, 3) - mean(0, 1)));
   const Image figure = read_image(work.str("one/bias.jpg"));
   CHECK(figure.height > 4 * 160);
-  CHECK(contains(read_text(work / "one/bias.md"), "| right where the badge disagrees |"));
+  const std::string page = read_text(work / "one/bias.html");
+  CHECK(contains(page, "<th scope=\"row\">right where the badge disagrees</th>"));
+  CHECK(contains(page, "data:image/jpeg;base64," + base64_of(work / "one/bias.jpg")));
 
   CHECK(work.run(into("one")).exit_code == 2);
   CHECK(work.run(into("two")).exit_code == 0);

@@ -186,7 +186,7 @@ void measure(AttackCommand& command, Attacker& attacker, Context& context) {
   Inputs inputs;
   for (const fs::path& file : {command.data, model.weights, labels_file(command.network)}) inputs.add(file);
   for (const char* name : {"pictures.csv", "pointing.csv", "energy.csv", "agreement.csv", "false-class.csv",
-                           "outcome.csv", "attack.json", "attack.md"}) {
+                           "outcome.csv", "attack.json", "attack.html"}) {
     inputs.keep_from(folder / name);
     if (!command.force)
       require_free(folder / name, "--force overwrites results, --out chooses another folder");
@@ -212,7 +212,7 @@ void measure(AttackCommand& command, Attacker& attacker, Context& context) {
   document["results"] = std::move(measured.results);
   document["errors"] = measured.errors;
   write_text(folder / "attack.json", dump(document));
-  write_text(folder / "attack.md", attack_page(document, measured.examples));
+  write_text(folder / "attack.html", diagnosis_page(attack_page(document, std::move(measured.examples))));
   if (command.json.document)
     console.print(dump(document));
   else

@@ -14,7 +14,6 @@
 #include "models/scenes/scene.hpp"
 #include "tools/backlight/batch.hpp"
 #include "tools/backlight/names.hpp"
-#include "tools/diagnose/markdown.hpp"
 #include "tools/evaluate/class_lookup.hpp"
 #include "tools/evaluate/measures.hpp"
 #include "tools/evaluate/report.hpp"
@@ -207,9 +206,10 @@ class MeasuredAttacks {
     reached_ += picture.probability > attacker_.settings().options.probability;
     if (found_.size() < kExamples) {
       const std::string file = text("example_", found_.size() + 1, ".jpg");
-      write_jpeg((folder_ / file).string(),
-                 draw_panel(attack_panel(attacker_, picture, answers, classes, subject.towards)));
-      result_.examples.push_back(file);
+      DiagnosisPicture& example = result_.examples.emplace_back(DiagnosisPicture{
+          subject.name,
+          encode_jpeg(draw_panel(attack_panel(attacker_, picture, answers, classes, subject.towards)))});
+      write_file((folder_ / file).string(), example.jpeg);
     }
     found_.emplace_back(subject.name, std::move(findings));
   }
@@ -326,7 +326,7 @@ AttackMeasurement measure_attacks(Attacker& attacker, Context& context,
   return attacks.finish();
 }
 
-std::string attack_page(const Json& document, std::span<const std::string> examples) {
+std::vector<DiagnosisSection> attack_page(const Json& document, std::vector<DiagnosisPicture> examples) {
   const auto statistic = [&](std::string_view name, std::size_t version) {
     for (const Json& entry : document["results"])
       if (entry["method"] == kVersions[version])
@@ -334,39 +334,41 @@ std::string attack_page(const Json& document, std::span<const std::string> examp
           if (found["name"] == name) return estimate_text(found);
     throw Error(ErrorKind::internal, "no statistic is called ", name);
   };
-  std::vector<std::vector<std::string>> rows;
+  const Json& model = document["model"];
+  DiagnosisSection means{.heading = "What maps show under attack"};
+  means.paragraphs = {
+      text(model["architecture"].get<std::string>(), ", weights ",
+           model["weights_sha256"].get<std::string>().substr(0, 8), ", Grad-CAM at ",
+           document["layer"].get<std::string>(), ". ",
+           counted(document["measured"].get<std::size_t>(), "picture"), "; each was changed, by at most ",
+           document["epsilon"], " of 255 levels a sample, in steps of ", document["step"],
+           " along the sign of the input's gradient, rounded to 8 bits at each, until the network "
+           "was more than ",
+           document["probability"], " sure of a class that is not there, or ", document["steps"],
+           " steps were made. The picture is attacked as the network sees it. “random” is the same picture "
+           "with "
+           "every sample changed as much, up or down by chance."),
+      text("The aim was reached by ", estimate_text(document["attack"]["reached"]),
+           " of the pictures. Numbers are shares and means; ± is half of the 95 % interval.")};
+  means.titles = {"", "before", "attacked", "random"};
   const auto add = [&](const char* what, std::string_view name) {
-    rows.push_back({what, statistic(name, 0), statistic(name, 1), statistic(name, 2)});
+    means.rows.push_back({what, statistic(name, 0), statistic(name, 1), statistic(name, 2)});
   };
   add("probability of the false class", "probability_of_false_class");
   add("the false class is best", "false_class_best");
   add("a class that is there is best", "present_class_best");
   add("steps", "steps");
-  add("**classes that are there**: their map's maximum on the object", "pointing_pairs");
+  add("classes that are there: their map's maximum on the object", "pointing_pairs");
   add("share of the map on the object (energy)", "energy");
   add("share of a uniform map (area)", "area");
   add("rank correlation with the map before (Spearman)", "spearman");
   add("no positive evidence", "no_evidence");
-  add("**the false class**: share of its map on any object", "energy_on_objects");
+  add("the false class: share of its map on any object", "energy_on_objects");
   add("share of a uniform map", "objects_area");
-  const Json& model = document["model"];
-  std::string page = text(
-      "# What maps show under attack\n\n", markdown_escaped(model["architecture"].get<std::string>()),
-      ", weights ", model["weights_sha256"].get<std::string>().substr(0, 8), ", Grad-CAM at ",
-      markdown_escaped(document["layer"].get<std::string>()), ". ", document["measured"],
-      " pictures; each was changed, ", "by at most ", document["epsilon"],
-      " of 255 levels a sample, in steps of ", document["step"],
-      " along the sign of the input's gradient, rounded to 8 bits at each, until the network was more than ",
-      document["probability"], " sure of a class that is not there, or ", document["steps"],
-      " steps were made. The picture is attacked as the network sees it. `random` is the same picture with "
-      "every sample ",
-      "changed as much, up or down by chance.\n\n");
-  page += text("The aim was reached by ", estimate_text(document["attack"]["reached"]),
-               " of the pictures. Numbers are shares and means; ± is half of the 95 % interval.\n\n");
-  page += markdown_table({"", "before", "attacked", "random"}, rows);
-  if (!examples.empty()) page += "\n## Examples\n\nThe first pictures, none chosen.\n";
-  for (const std::string& file : examples) page += text("\n![", file, "](", file, ")\n");
-  return page;
+  DiagnosisSection shown{.heading = "Examples"};
+  shown.paragraphs = {"The first pictures, none chosen."};
+  shown.pictures = std::move(examples);
+  return {std::move(means), std::move(shown)};
 }
 
 }  // namespace backlight::tools

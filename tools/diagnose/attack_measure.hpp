@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/diagnose/attack_picture.hpp"
+#include "tools/diagnose/page.hpp"
 #include "tools/evaluate/annotations.hpp"
 #include "tools/evaluate/journal.hpp"
 
@@ -34,7 +35,7 @@ struct AttackMeasurement {
   Json attack;                   ///< of the attacks themselves: how many reached their aim, by how many steps
   Json errors = Json::array();   ///< pictures that were left out
   std::size_t measured = 0;
-  std::vector<std::string> examples;  ///< names of their pictures' files
+  std::vector<DiagnosisPicture> examples;  ///< panels of the first ones, by the names of their files
 };
 
 /// Attacks and measures all of them, several at a time where they are of one size, and writes rows of every picture and
@@ -45,7 +46,7 @@ AttackMeasurement measure_attacks(Attacker& attacker, Context& context,
                                   std::optional<std::int64_t> towards, Fit fit, double tolerance,
                                   const std::filesystem::path& folder, Console& console);
 
-/// The page `attack.md` about a document of such a measurement.
-std::string attack_page(const Json& document, std::span<const std::string> examples);
+/// The page about a document of such a measurement.
+std::vector<DiagnosisSection> attack_page(const Json& document, std::vector<DiagnosisPicture> examples);
 
 }  // namespace backlight::tools

@@ -9,7 +9,7 @@
 #include "tools/backlight/outputs.hpp"
 #include "tools/backlight/scores.hpp"
 #include "tools/diagnose/bias_report.hpp"
-#include "tools/diagnose/markdown.hpp"
+#include "tools/diagnose/page.hpp"
 
 namespace backlight::tools {
 namespace {
@@ -77,23 +77,24 @@ void run_bias(BiasOptions& options) {
                 "--out names a folder, which standard output cannot be; --json prints there");
   options.training.agreement = {options.agreement.front(), options.agreement.back()};
   if (!options.force)
-    for (const char* name : {"bias.json", "bias.md", "bias.csv", "bias.jpg"})
+    for (const char* name : {"bias.json", "bias.html", "bias.csv", "bias.jpg"})
       require_free(options.out / name, "--force overwrites results, --out chooses another folder");
   make_folder(options.out);
   Context context = make_context(options.device, console);
   Json document = bias_document(options, context);
   const BiasAnswers answers = train_and_ask(options, context, console);
   document.update(bias_results(answers, options.training.seed, {.seed = options.training.seed}));
-  const std::string page = bias_page(document, "bias.jpg");
+  const std::vector<std::uint8_t> figure =
+      encode_jpeg(draw_panel(bias_panel(answers, options.test_seed(), options.training.size)));
+  const std::vector<DiagnosisSection> page = bias_page(document, figure);
   write_text(options.out / "bias.csv", bias_rows(answers, options.training.seed));
-  write_jpeg((options.out / "bias.jpg").string(),
-             draw_panel(bias_panel(answers, options.test_seed(), options.training.size)));
-  write_text(options.out / "bias.md", page);
+  write_file((options.out / "bias.jpg").string(), figure);
+  write_text(options.out / "bias.html", diagnosis_page(page));
   write_text(options.out / "bias.json", dump(document));
   if (options.json)
     console.print(dump(document));
   else
-    console.print_unless_quiet(page);
+    console.print_unless_quiet(diagnosis_text(page));
   console.note("all of it is in ", options.out.string());
 }
 

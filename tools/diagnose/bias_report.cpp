@@ -8,7 +8,6 @@
 #include "tools/backlight/explain_panel.hpp"
 #include "tools/backlight/scores.hpp"
 #include "tools/diagnose/attacker.hpp"
-#include "tools/diagnose/markdown.hpp"
 #include "tools/evaluate/report.hpp"
 
 namespace backlight::tools {
@@ -172,42 +171,42 @@ Panel bias_panel(const BiasAnswers& answers, std::uint64_t test_seed, int size) 
   return panel;
 }
 
-std::string bias_page(const Json& document, const std::string& figure) {
+std::vector<DiagnosisSection> bias_page(const Json& document, const std::vector<std::uint8_t>& figure) {
   const Json& agreement = document["agreement"];
-  std::string page = text(
-      "# Does the network look at the cue or at the badge?\n\n", document["scenes"], " scenes have a cue, a ",
-      scenes::kCueNames[0], " or a ", scenes::kCueNames[1],
-      ", which is the class, and elsewhere a badge. In the biased ones the badge is ", scenes::kBadgeNames[0],
-      " in ", percent(agreement[0]), " of the scenes with a ", scenes::kCueNames[0], " and ",
-      scenes::kBadgeNames[1], " in ", percent(agreement[1]), " of those with a ", scenes::kCueNames[1],
-      "; in the balanced ones, as many and but for the badges' colours the same, in half of each. Test "
-      "scenes, ",
-      document["test"]["scenes"], " others, are balanced. For either training there ",
-      document["seeds"] == 1 ? "is " : "are ", counted(document["seeds"].get<std::size_t>(), "network"),
-      ", each with scenes and first weights of its own.\n\n");
-  std::vector<std::vector<std::string>> rows;
+  DiagnosisSection means{.heading = "Does the network look at the cue or at the badge?"};
+  means.paragraphs = {
+      text(document["scenes"], " scenes have a cue, a ", scenes::kCueNames[0], " or a ", scenes::kCueNames[1],
+           ", which is the class, and elsewhere a badge. In the biased ones the badge is ",
+           scenes::kBadgeNames[0], " in ", percent(agreement[0]), " of the scenes with a ",
+           scenes::kCueNames[0], " and ", scenes::kBadgeNames[1], " in ", percent(agreement[1]),
+           " of those with a ", scenes::kCueNames[1],
+           "; in the balanced ones, as many and but for the badges' colours the same, in half of each. Test "
+           "scenes, ",
+           document["test"]["scenes"], " others, are balanced. For either training there ",
+           document["seeds"] == 1 ? "is " : "are ", counted(document["seeds"].get<std::size_t>(), "network"),
+           ", each with scenes and first weights of its own."),
+      "± is half of the 95 % interval over test scenes; networks differ by more, as the next table shows. "
+      "Maps are "
+      "Grad-CAM of the class that the network says."};
+  means.titles = {"mean over the networks", "biased", "balanced", "difference"};
   for (std::size_t k = 0; k < kBiasNumbers.size(); ++k) {
     const Json& entry = document["overall"][k];
-    rows.push_back({kBiasNumbers[k].words, estimate_text(entry["biased"]), estimate_text(entry["balanced"]),
-                    estimate_text(entry["difference"])});
+    means.rows.push_back({kBiasNumbers[k].words, estimate_text(entry["biased"]),
+                          estimate_text(entry["balanced"]), estimate_text(entry["difference"])});
   }
-  page += markdown_table({"mean over the networks", "biased", "balanced", "difference"}, rows);
-  page +=
-      "\n± is half of the 95 % interval over test scenes; networks differ by more, as the next table shows. "
-      "Maps are "
-      "Grad-CAM of the class that the network says.\n\n";
-  rows.clear();
+  DiagnosisSection networks{.heading = "Network by network"};
+  networks.titles = {"trained on",      "seed",       "right",       "badge agrees",
+                     "badge disagrees", "map on cue", "map on badge"};
   for (const Json& network : document["networks"]) {
     std::vector<std::string> row{network["training"].get<std::string>(), network["seed"].dump()};
     for (const char* name :
          {"accuracy", "accuracy_agreeing", "accuracy_disagreeing", "energy_cue", "energy_badge"})
-      row.push_back(network[name].is_null() ? "-" : decimal(network[name], 3));
-    rows.push_back(std::move(row));
+      row.push_back(network[name].is_null() ? "–" : decimal(network[name], 3));
+    networks.rows.push_back(std::move(row));
   }
-  page += markdown_table(
-      {"trained on", "seed", "right", "badge agrees", "badge disagrees", "map on cue", "map on badge"}, rows);
-  return page + text("\n## The four kinds of scenes\n\n![The first test scene of each kind, with maps](",
-                     figure, ")\n");
+  DiagnosisSection kinds{.heading = "The four kinds of scenes"};
+  kinds.pictures = {{"The first test scene of each kind, with maps", figure}};
+  return {std::move(means), std::move(networks), std::move(kinds)};
 }
 
 }  // namespace backlight::tools

@@ -9,6 +9,7 @@
 #include "models/scenes/badge_training.hpp"
 #include "tools/backlight/panel.hpp"
 #include "tools/backlight/result_json.hpp"
+#include "tools/diagnose/page.hpp"
 
 namespace backlight::tools {
 
@@ -27,7 +28,7 @@ std::string bias_rows(const BiasAnswers& answers, std::uint64_t first_seed);
 /// The first scene of each cue and badge, and the maps of the first seed's networks.
 Panel bias_panel(const BiasAnswers& answers, std::uint64_t test_seed, int size);
 
-/// The page about a document; `figure` is the file of its panel.
-std::string bias_page(const Json& document, const std::string& figure);
+/// The page about a document; `figure` is its panel as JPEG.
+std::vector<DiagnosisSection> bias_page(const Json& document, const std::vector<std::uint8_t>& figure);
 
 }  // namespace backlight::tools
