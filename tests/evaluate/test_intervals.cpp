@@ -49,8 +49,7 @@ constexpr std::array kRates{0.61, 0.6, 0.53, 0.44};
 std::vector<Rating> study_of(std::uint64_t seed) {
   std::vector<Rating> ratings;
   const auto spread = [&](std::uint64_t of, std::int64_t index, double most) {
-    return most *
-           (2 * random_uniform(random_bits(seed, of), static_cast<std::uint64_t>(index)) - 1);
+    return most * (2 * random_uniform(random_bits(seed, of), static_cast<std::uint64_t>(index)) - 1);
   };
   for (std::int64_t person = 0; person < 24; ++person)
     for (std::int64_t item = 0; item < 40; ++item) {
@@ -65,9 +64,7 @@ std::vector<Rating> study_of(std::uint64_t seed) {
   return ratings;
 }
 
-bool holds(const Estimate& estimate, double truth) {
-  return estimate.low <= truth && truth <= estimate.high;
-}
+bool holds(const Estimate& estimate, double truth) { return estimate.low <= truth && truth <= estimate.high; }
 
 }  // namespace
 
@@ -125,14 +122,23 @@ TEST_CASE("intervals: of crossed people and pictures, what they are of and what 
   std::erase_if(ratings, [](const Rating& rating) { return rating.person > 0; });
   CHECK(std::isnan(crossed_bootstrap(ratings, 4, {.draws = 300}).means[1].low));
   CHECK_THROWS_AS(crossed_bootstrap(ratings, 3), Error);
+
+  // Each of ten people is right about an item of their own alone. Were people and items drawn alike, the mean of a draw,
+  // Σ p_i q_i/n², would never be less than what was found, 1/n.
+  std::vector<Rating> own;
+  for (std::int64_t person = 0; person < 10; ++person)
+    for (std::int64_t item = 0; item < 10; ++item) own.push_back({person, item, 0, double(person == item)});
+  const Estimate apart = crossed_bootstrap(own, 1, {.draws = 1000}).means[0];
+  CHECK(apart.value == 0.1);
+  CHECK(apart.low < 0.08);
+  CHECK(apart.high > 0.12);
   CHECK_THROWS_AS(crossed_bootstrap(ratings, 4, {.draws = 0}), Error);
 }
 
 TEST_CASE("intervals: permutations within items against all of them, and the sign test") {
   // Four items, of which each had group 0 by two people and group 1 by one.
   std::vector<Rating> ratings;
-  for (const auto& [item, a, b, c] :
-       {std::tuple{0, 0, 1, 1}, {1, 0, 0, 1}, {2, 1, 0, 1}, {3, 1, 1, 0}})
+  for (const auto& [item, a, b, c] : {std::tuple{0, 0, 1, 1}, {1, 0, 0, 1}, {2, 1, 0, 1}, {3, 1, 1, 0}})
     for (const auto& [person, group, value] : {std::tuple{0, 0u, a}, {1, 0u, b}, {2, 1u, c}})
       ratings.push_back({person, item, group, static_cast<double>(value)});
   const std::array<std::array<double, 4>, 4> sums{{{1, 2, 1, 1}, {0, 2, 1, 1}, {1, 2, 1, 1}, {2, 2, 0, 1}}};
