@@ -89,6 +89,8 @@ class Study(unittest.TestCase):
         key, items, orders = self.key("discrimination")
         page = self.open("discrimination", 3, 8)
         page.screenshot(WORK / "start.png")
+        self.assertIn("36 questions, about 7 minutes, with a break after every 30.",
+                      page.run("document.querySelector('#start').textContent"))
         note = "document.querySelector('#code-note').textContent"
         for wrong in ("", "Ada Lovelace", "4"):
             self.begin(page, wrong)

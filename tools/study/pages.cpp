@@ -199,7 +199,7 @@ std::string study_page(StudyKind kind, Json& data) {
   Json values{{"discrimination", kind == StudyKind::discrimination},
               {"questions", data["trials"].size()},
               {"minutes", (data["trials"].size() * 7 + 59) / 60 + 2},
-              {"block", kBlock},
+              {"block", data["trials"].size() > kBlock ? Json(kBlock) : Json()},
               {"style", study_css()},
               {"script", study_js()}};
   data["page_hash"] = "";
