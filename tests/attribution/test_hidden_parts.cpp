@@ -28,8 +28,8 @@ std::shared_ptr<const Tensor> masks_baseline() {
 
 /// A network with a probe of a batch of two, or of one of them, that looks at one of its layers.
 struct Masked {
-  Masked(Network built, const char* path, std::vector<std::size_t> of = {0, 1})
-      : context(test_context(1)),
+  Masked(Network built, const char* path, std::vector<std::size_t> of = {0, 1}, int threads = 1)
+      : context(test_context(threads)),
         network(placed(std::move(built), context)),
         layer(network.find(path)),
         images(std::move(of)),
@@ -181,7 +181,7 @@ TEST_CASE("hidden parts: closed forms of a network that is linear" * doctest::te
     CHECK(std::abs(weighed.front().map->alpha.values()[k] - scores[k] / sum) <= 10 * tolerance);
 }
 
-TEST_CASE("hidden parts: neither the batch nor what goes together changes a bit") {
+TEST_CASE("hidden parts: neither the batch nor what goes together nor threads change a bit") {
   for (const char* method : kMaskMethods) {
     CAPTURE(method);
     Masked both(small_dense_network(), "relu2");
@@ -194,6 +194,10 @@ TEST_CASE("hidden parts: neither the batch nor what goes together changes a bit"
       const std::vector<Result> parts = again.results(method, asked);
       for (std::size_t n = 0; n < 2; ++n) CHECK(same_bits(parts[n].raw(), whole[n].raw()));
     }
+    Masked shared(small_dense_network(), "relu2", {0, 1}, 4);
+    asked.batch_bytes = both.question().batch_bytes;
+    const std::vector<Result> made_together = shared.results(method, asked);
+    for (std::size_t n = 0; n < 2; ++n) CHECK(same_bits(made_together[n].raw(), whole[n].raw()));
     for (std::size_t n = 0; n < 2; ++n) {
       Masked one(small_dense_network(), "relu2", {n});
       Question about_one = asked;
@@ -205,6 +209,21 @@ TEST_CASE("hidden parts: neither the batch nor what goes together changes a bit"
       about_one.noise = 0;
       CHECK(relative_error(one.raw(method, about_one), whole[n].raw()) <= 1e-6);
     }
+  }
+}
+
+TEST_CASE("hidden parts: as many pictures go together as their forward has room for") {
+  // At most 1,512 values of a picture exist at a time: 8×7×9 of the stem, which the sum behind the block reads, and two
+  // more in the block.
+  constexpr std::int64_t kBytes = 4 * 3 * 8 * 7 * 9;
+  for (const auto& [bytes, together] : {std::pair{4 * kBytes, 4}, std::pair{4 * kBytes - 1, 2}}) {
+    Masked at(small_residual_network(), "block.relu_1", {0});
+    Question asked = at.question();
+    asked.batch_bytes = bytes;
+    std::int64_t first = 0;
+    asked.progress = [&](std::int64_t so_far, std::int64_t) { first = first == 0 ? so_far : first; };
+    at.results("rise", asked);
+    CHECK(first == together);
   }
 }
 
